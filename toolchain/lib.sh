@@ -113,11 +113,12 @@ deb_get() { # deb_get SUITE DIR PACKAGE[=VERSION]...
 
 # ---- npm ------------------------------------------------------------------------------------------------------
 # Versions and SHA-512 sums are in node/NAME/package-lock.json. The lockfiles carry no download addresses, so that
-# they work with any registry, and must stay so.
+# they work with any registry, and must stay so (npm config set omit-lockfile-registry-resolved true). Not "npm ci":
+# it insists on lock entries for the optional packages of other platforms.
 npm_make() { # npm_make NAME DIR: the dependencies of node/NAME in DIR
   have npm || die "'npm' is not on PATH: install Node.js with npm"
   cp "$TOOLCHAIN/node/$1"/package.json "$TOOLCHAIN/node/$1"/package-lock.json "$2/"
-  ( cd "$2" && PATH=${DIR[node]:+${DIR[node]}/bin:}$PATH npm ci --omit=dev --no-audit --no-fund --loglevel=error \
+  ( cd "$2" && PATH=${DIR[node]:+${DIR[node]}/bin:}$PATH npm install --no-audit --no-fund --loglevel=error \
       --fetch-retries=3 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=10000 >/dev/null ) \
     || die "npm cannot install toolchain/node/$1. Is the registry ($(npm config get registry 2>/dev/null)) reachable? If a version was withdrawn: package.json there"
 }
@@ -143,8 +144,11 @@ cargo_tool() {
 # ---- the environment ------------------------------------------------------------------------------------------
 # $CACHE/env/HASH/{bin/,env.sh}, and $CACHE/checkout/HASH-OF-THIS-FOLDER pointing to the one that this checkout uses.
 checkout_link() { echo "$CACHE/checkout/$(printf %s "$TOOLCHAIN" | sha256sum | cut -c1-16)"; }
+# Named by its content and swapped in whole: a shell that is using one never sees it change.
 write_environment() {
   local hash dir new l v link
+  readarray -t LINKS < <(printf '%s\n' "${LINKS[@]}" | sort -u)
+  readarray -t VARS < <(printf '%s\n' "${VARS[@]}" | sort -u)
   hash=$(printf '%s\n' "${LINKS[@]}" -- "${VARS[@]}" "$(declare -f write_environment)" | sha256sum | cut -c1-16)
   dir=$CACHE/env/$hash
   if [ ! -d "$dir" ]; then

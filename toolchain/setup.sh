@@ -66,6 +66,7 @@ for s in $STEPS; do
     locate "$s"
     if complete "$s"; then
       [ -z "$VERBOSE" ] || say "${s//_/-}: ${DIR[$s]}"
+      "${s}_use" "${DIR[$s]}"
     else
       todo+=("$s")
     fi
@@ -79,16 +80,15 @@ if [ ${#todo[@]} -gt 0 ]; then
   n=0
   for s in "${todo[@]}"; do
     n=$((n + 1))
-    if complete "$s"; then continue; fi   # the set-up that held the lock before made it
-    say "[$n/${#todo[@]}] ${s//_/-}: $("${s}_about")"
-    make_step "$s"
+    if ! complete "$s"; then   # unless the set-up that held the lock before made it
+      say "[$n/${#todo[@]}] ${s//_/-}: $("${s}_about")"
+      make_step "$s"
+    fi
+    "${s}_use" "${DIR[$s]}"
   done
   rm -rf "$BUILD"
 fi
 
-# The environment: a folder of links and a file of variables, named by their content and swapped in whole.
-for s in $STEPS; do
-  [ -z "${DIR[$s]:-}" ] || "${s}_use" "${DIR[$s]}"
-done
 write_environment
+"$TOOLCHAIN/program-keypair.sh"
 if [ ${#todo[@]} -gt 0 ]; then say "ready after $(duration $SECONDS). In a shell: . toolchain/env.sh"; else say "ready, nothing to do"; fi

@@ -1,0 +1,31 @@
+# Crates: everything that the lockfiles name is downloaded at once, so that builds work offline from here on and a
+# registry that can't be reached shows before anything long begins. And the tools that are built from crates.
+lockfiles() { compgen -G "$TOOLCHAIN/../Cargo.lock" || true; echo "$TOOLCHAIN"/{localnet,sbf/rt}/Cargo.lock; }
+crates_present() { return 1; }
+crates_about() { echo "crates of the lockfiles (about 400 MB, about 1 min)"; }
+crates_inputs() { local l; echo "${CARGO_HOME:-}"; declare -f crates_make; for l in $(lockfiles); do cat "$l"; done; }
+crates_make() {
+  local l locked
+  for l in $(lockfiles); do
+    # Only the workspace's own lockfile may be behind its manifests, while someone is changing them.
+    locked=--locked; [ "$l" != "$TOOLCHAIN/../Cargo.lock" ] || [ -n "${CI:-}" ] || locked=
+    cargo fetch -q $locked --manifest-path "$(dirname "$l")/Cargo.toml" || die "cannot download the crates of $l. Is crates.io reachable?"
+  done
+}
+crates_use() { :; }
+
+worker_build_present() { have_tool worker-build "$WORKER_BUILD"; }
+worker_build_about() { echo "worker-build $WORKER_BUILD from crates.io (about 1 min)"; }
+worker_build_inputs() { echo "$WORKER_BUILD"; declare -f cargo_tool; }
+worker_build_make() { cargo_tool "$1" worker-build worker-build "$WORKER_BUILD"; }
+worker_build_use() { on_path worker-build "$1/bin/worker-build"; }
+
+wasm_bindgen_present() { have_tool wasm-bindgen "$WASM_BINDGEN" && export_var WASM_BINDGEN_BIN "$(command -v wasm-bindgen)"; }
+wasm_bindgen_about() { echo "wasm-bindgen $WASM_BINDGEN from crates.io (about 1 min)"; }
+wasm_bindgen_inputs() { echo "$WASM_BINDGEN"; declare -f cargo_tool wasm_bindgen_make; }
+# optimised where a debug module of 50 MB spends its time
+wasm_bindgen_make() {
+  cargo_tool "$1" wasm-bindgen wasm-bindgen-cli "$WASM_BINDGEN" --config profile.release.package.walrus.opt-level=2 \
+    --config profile.release.package.wasmparser.opt-level=2 --config profile.release.package.wasm-bindgen-cli-support.opt-level=2
+}
+wasm_bindgen_use() { on_path wasm-bindgen "$1/bin/wasm-bindgen"; export_var WASM_BINDGEN_BIN "$1/bin/wasm-bindgen"; }
