@@ -1,0 +1,74 @@
+//! Where the program's accounts are.
+
+use anchor_lang::prelude::Pubkey;
+use sha2::{Digest, Sha256};
+
+use super::NetworkId;
+use crate::state::{NETWORK_SEED, NODE_SEED, TREASURY_SEED};
+
+/// In front of what is hashed, so that a node id can't be the hash of anything else.
+const NODE_ID_DOMAIN: &[u8] = b"williw-node-v1\0";
+
+/// The on-chain id of the node that the ledger calls `ledger_id`:
+/// SHA-256 of `"williw-node-v1\0"` and the name as UTF-8.
+pub fn node_id(ledger_id: &str) -> [u8; 32] {
+    Sha256::new()
+        .chain_update(NODE_ID_DOMAIN)
+        .chain_update(ledger_id.as_bytes())
+        .finalize()
+        .into()
+}
+
+/// Address of a network's account.
+pub fn network_address(id: &NetworkId) -> Pubkey {
+    network_address_with_bump(id).0
+}
+
+/// Address of a network's account, and its bump.
+pub fn network_address_with_bump(id: &NetworkId) -> (Pubkey, u8) {
+    Pubkey::find_program_address(&[NETWORK_SEED, &id.0], &crate::ID)
+}
+
+/// Address of the treasury of the network at `network`.
+pub fn treasury_address(network: &Pubkey) -> Pubkey {
+    treasury_address_with_bump(network).0
+}
+
+/// Address of the treasury of the network at `network`, and its bump.
+pub fn treasury_address_with_bump(network: &Pubkey) -> (Pubkey, u8) {
+    Pubkey::find_program_address(&[TREASURY_SEED, network.as_ref()], &crate::ID)
+}
+
+/// Address of the wallet account of the node with the on-chain id `node_id`.
+pub fn node_wallet_address(network: &Pubkey, node_id: &[u8; 32]) -> Pubkey {
+    node_wallet_address_with_bump(network, node_id).0
+}
+
+/// Address of a node's wallet account, and its bump.
+pub fn node_wallet_address_with_bump(network: &Pubkey, node_id: &[u8; 32]) -> (Pubkey, u8) {
+    Pubkey::find_program_address(&[NODE_SEED, network.as_ref(), node_id], &crate::ID)
+}
+
+/// Address that signs the program's calls to itself.
+pub fn event_authority() -> Pubkey {
+    crate::EVENT_AUTHORITY_AND_BUMP.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_id_is_the_hash_of_its_domain_and_name() {
+        let whole: [u8; 32] = Sha256::digest(b"williw-node-v1\0node-7").into();
+        assert_eq!(node_id("node-7"), whole);
+        assert_ne!(node_id("node-7"), node_id("node-8"));
+    }
+
+    #[test]
+    fn the_event_authority_is_the_one_of_anchor() {
+        let (address, bump) = Pubkey::find_program_address(&[b"__event_authority"], &crate::ID);
+        assert_eq!((address, bump), crate::EVENT_AUTHORITY_AND_BUMP);
+        assert_eq!(event_authority(), address);
+    }
+}

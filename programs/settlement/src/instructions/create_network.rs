@@ -1,0 +1,150 @@
+//! `create_network`: a network, its parameters and its empty treasury.
+
+use anchor_lang::prelude::*;
+
+use crate::error::SettlementError;
+use crate::events::NetworkCreated;
+use crate::rules::name::name_of;
+use crate::rules::parameters::{Parameters, ParametersRefused};
+use crate::state::{AssetKind, NETWORK_SEED, Network, TREASURY_SEED, Treasury, VERSION};
+
+/// Decimals of SOL: 10^9 lamports.
+const SOL_DECIMALS: u8 = 9;
+
+/// What a network is set up with. Amounts in lamports.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CreateNetworkArgs {
+    /// 1 to 32 bytes of a-z, 0-9 and '-', zero padded.
+    pub id: [u8; 32],
+    /// The relay's key: credits, settles, registers nodes.
+    pub settler: Pubkey,
+    /// May only pause.
+    pub guardian: Pubkey,
+    /// Smallest threshold of a node, and the one it gets when it names none. Above 0.
+    pub default_threshold: u64,
+    /// What one entry of a batch may credit. Above 0.
+    pub per_node_cap: u64,
+    /// What one batch may credit. Above 0.
+    pub per_batch_cap: u64,
+    /// What the outflow window holds. Above 0.
+    pub window_limit: u64,
+    /// Seconds in which a full outflow window empties. Above 0.
+    pub window_seconds: u64,
+    /// Seconds after which a pending amount below its threshold is paid out anyway. Above 0;
+    /// 2^64 - 1 for never.
+    pub max_pending_age: u64,
+}
+
+#[event_cpi]
+#[derive(Accounts)]
+#[instruction(args: CreateNetworkArgs)]
+pub struct CreateNetwork<'info> {
+    /// Becomes the admin and pays the rent.
+    #[account(mut)]
+    pub admin: Signer<'info>,
+    #[account(
+        init,
+        payer = admin,
+        space = Network::SIZE,
+        seeds = [NETWORK_SEED, &args.id],
+        bump,
+    )]
+    pub network: AccountLoader<'info, Network>,
+    #[account(
+        init,
+        payer = admin,
+        space = Treasury::SIZE,
+        seeds = [TREASURY_SEED, network.key().as_ref()],
+        bump,
+    )]
+    pub treasury: AccountLoader<'info, Treasury>,
+    pub system_program: Program<'info, System>,
+}
+
+pub(crate) fn handler<'info>(
+    ctx: Context<'info, CreateNetwork<'info>>,
+    args: CreateNetworkArgs,
+) -> Result<()> {
+    require!(
+        name_of(&args.id).is_some(),
+        SettlementError::InvalidNetworkId
+    );
+    Parameters {
+        default_threshold: args.default_threshold,
+        per_node_cap: args.per_node_cap,
+        per_batch_cap: args.per_batch_cap,
+        window_limit: args.window_limit,
+        window_seconds: args.window_seconds,
+        max_pending_age: args.max_pending_age,
+    }
+    .check()
+    .map_err(SettlementError::from)?;
+    let nobody = Pubkey::default();
+    require!(
+        args.settler != nobody && args.guardian != nobody,
+        SettlementError::DefaultAuthority
+    );
+
+    let now = Clock::get()?.unix_timestamp;
+    let admin = ctx.accounts.admin.key();
+    let network_address = ctx.accounts.network.key();
+    let treasury_address = ctx.accounts.treasury.key();
+
+    // Fields not named here stay as `init` left them: zero.
+    {
+        let mut network = ctx.accounts.network.load_init()?;
+        network.version = VERSION;
+        network.bump = ctx.bumps.network;
+        network.treasury_bump = ctx.bumps.treasury;
+        network.asset_kind = AssetKind::Sol.into();
+        network.decimals = SOL_DECIMALS;
+        network.id = args.id;
+        network.admin = admin;
+        network.settler = args.settler;
+        network.guardian = args.guardian;
+        network.treasury = treasury_address;
+        network.default_threshold = args.default_threshold;
+        network.created_at = now;
+    }
+    {
+        let mut treasury = ctx.accounts.treasury.load_init()?;
+        treasury.version = VERSION;
+        treasury.bump = ctx.bumps.treasury;
+        treasury.asset_kind = AssetKind::Sol.into();
+        treasury.network = network_address;
+        treasury.settler = args.settler;
+        treasury.per_node_cap = args.per_node_cap;
+        treasury.per_batch_cap = args.per_batch_cap;
+        treasury.window_limit = args.window_limit;
+        treasury.window_seconds = args.window_seconds;
+        treasury.window_updated_at = now;
+        treasury.max_pending_age = args.max_pending_age;
+        treasury.default_threshold = args.default_threshold;
+    }
+
+    emit_cpi!(NetworkCreated {
+        network: network_address,
+        treasury: treasury_address,
+        id: args.id,
+        admin,
+        settler: args.settler,
+        guardian: args.guardian,
+        default_threshold: args.default_threshold,
+        per_node_cap: args.per_node_cap,
+        per_batch_cap: args.per_batch_cap,
+        window_limit: args.window_limit,
+        window_seconds: args.window_seconds,
+        max_pending_age: args.max_pending_age,
+    });
+    Ok(())
+}
+
+impl From<ParametersRefused> for SettlementError {
+    fn from(refused: ParametersRefused) -> Self {
+        match refused {
+            ParametersRefused::ZeroLimit => Self::ZeroLimit,
+            ParametersRefused::ZeroThreshold => Self::ZeroThreshold,
+            ParametersRefused::ZeroPendingAge => Self::ZeroPendingAge,
+        }
+    }
+}

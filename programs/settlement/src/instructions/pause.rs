@@ -1,0 +1,36 @@
+//! `pause`: nothing leaves from here on. Pausing twice is no error: in an alarm, two people may.
+
+use anchor_lang::prelude::*;
+
+use crate::error::SettlementError;
+use crate::events::Paused;
+use crate::state::{Network, Treasury, VERSION};
+
+#[event_cpi]
+#[derive(Accounts)]
+pub struct Pause<'info> {
+    /// The network's guardian or admin.
+    pub authority: Signer<'info>,
+    #[account(has_one = treasury @ SettlementError::NetworkMismatch)]
+    pub network: AccountLoader<'info, Network>,
+    #[account(mut)]
+    pub treasury: AccountLoader<'info, Treasury>,
+}
+
+pub(crate) fn handler<'info>(ctx: Context<'info, Pause<'info>>) -> Result<()> {
+    let by = ctx.accounts.authority.key();
+    {
+        let network = ctx.accounts.network.load()?;
+        require!(network.version == VERSION, SettlementError::UnknownVersion);
+        require!(
+            by == network.guardian || by == network.admin,
+            SettlementError::Unauthorized
+        );
+    }
+    ctx.accounts.treasury.load_mut()?.paused = 1;
+    emit_cpi!(Paused {
+        network: ctx.accounts.network.key(),
+        by,
+    });
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! `register_node`: the wallet account of one node.
+
+use anchor_lang::prelude::*;
+
+use crate::error::SettlementError;
+use crate::events::NodeRegistered;
+use crate::reserved::is_reserved_address;
+use crate::rules::parameters::node_threshold;
+use crate::state::{NODE_SEED, Network, NodeWallet, VERSION};
+
+/// Which node, and whom it pays.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RegisterNodeArgs {
+    /// Hash of the ledger's name for the node: `client::node_id`.
+    pub node_id: [u8; 32],
+    /// May withdraw.
+    pub owner: Pubkey,
+    /// Where payouts go; the owner's own address when left out.
+    pub destination: Option<Pubkey>,
+    /// Lamports from which the pending amount is paid out; the network's default when left out,
+    /// never below it.
+    pub threshold: Option<u64>,
+}
+
+#[event_cpi]
+#[derive(Accounts)]
+#[instruction(args: RegisterNodeArgs)]
+pub struct RegisterNode<'info> {
+    /// The network's settler or admin: anybody else could name themselves the owner of a
+    /// stranger's node.
+    pub authority: Signer<'info>,
+    /// Pays the rent and gets it back when the account is closed.
+    #[account(mut)]
+    pub payer: Signer<'info>,
+    pub network: AccountLoader<'info, Network>,
+    #[account(
+        init,
+        payer = payer,
+        space = NodeWallet::SIZE,
+        seeds = [NODE_SEED, network.key().as_ref(), &args.node_id],
+        bump,
+    )]
+    pub node_wallet: AccountLoader<'info, NodeWallet>,
+    pub system_program: Program<'info, System>,
+}
+
+pub(crate) fn handler<'info>(
+    ctx: Context<'info, RegisterNode<'info>>,
+    args: RegisterNodeArgs,
+) -> Result<()> {
+    let authority = ctx.accounts.authority.key();
+    let network_address = ctx.accounts.network.key();
+    let wallet_address = ctx.accounts.node_wallet.key();
+    let rent_payer = ctx.accounts.payer.key();
+    let destination = args.destination.unwrap_or(args.owner);
+
+    let (treasury_address, threshold) = {
+        let network = ctx.accounts.network.load()?;
+        require!(network.version == VERSION, SettlementError::UnknownVersion);
+        require!(
+            authority == network.settler || authority == network.admin,
+            SettlementError::Unauthorized
+        );
+        let threshold = node_threshold(args.threshold, network.default_threshold)
+            .ok_or(SettlementError::ThresholdBelowDefault)?;
+        (network.treasury, threshold)
+    };
+    // What is known here to be this program's; a payout refuses the rest of its accounts.
+    let is_payable = |address: Pubkey| {
+        !is_reserved_address(&address)
+            && address != network_address
+            && address != treasury_address
+            && address != wallet_address
+    };
+    require!(is_payable(args.owner), SettlementError::InvalidOwner);
+    require!(is_payable(destination), SettlementError::InvalidDestination);
+
+    // Fields not named here stay as `init` left them: zero. Lamports that lay at the address
+    // before are not pending: only the totals say what is owed.
+    {
+        let mut wallet = ctx.accounts.node_wallet.load_init()?;
+        wallet.version = VERSION;
+        wallet.bump = ctx.bumps.node_wallet;
+        wallet.network = network_address;
+        wallet.node_id = args.node_id;
+        wallet.owner = args.owner;
+        wallet.destination = destination;
+        wallet.rent_payer = rent_payer;
+        wallet.threshold = threshold;
+    }
+
+    emit_cpi!(NodeRegistered {
+        network: network_address,
+        node_wallet: wallet_address,
+        node_id: args.node_id,
+        owner: args.owner,
+        destination,
+        rent_payer,
+        authority,
+        threshold,
+    });
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! `unpause`: lamports may leave again.
+
+use anchor_lang::prelude::*;
+
+use crate::error::SettlementError;
+use crate::events::Unpaused;
+use crate::state::{Network, Treasury, VERSION};
+
+#[event_cpi]
+#[derive(Accounts)]
+pub struct Unpause<'info> {
+    pub admin: Signer<'info>,
+    #[account(
+        has_one = admin @ SettlementError::Unauthorized,
+        has_one = treasury @ SettlementError::NetworkMismatch,
+    )]
+    pub network: AccountLoader<'info, Network>,
+    #[account(mut)]
+    pub treasury: AccountLoader<'info, Treasury>,
+}
+
+pub(crate) fn handler<'info>(ctx: Context<'info, Unpause<'info>>) -> Result<()> {
+    require!(
+        ctx.accounts.network.load()?.version == VERSION,
+        SettlementError::UnknownVersion
+    );
+    ctx.accounts.treasury.load_mut()?.paused = 0;
+    emit_cpi!(Unpaused {
+        network: ctx.accounts.network.key(),
+        by: ctx.accounts.admin.key(),
+    });
+    Ok(())
+}

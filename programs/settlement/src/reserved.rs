@@ -1,0 +1,61 @@
+//! Addresses that can't own a node or receive its earnings.
+//!
+//! Lamports sent there would be lost, or would fail the transaction that carries them and every
+//! other node's payout with it.
+
+use anchor_lang::prelude::*;
+use solana_sdk_ids as ids;
+
+/// Whether an address belongs to the system or to this program, whatever lies there: native
+/// programs, loaders, sysvars, the incinerator, the default key, this program and its event
+/// authority.
+pub fn is_reserved_address(address: &Pubkey) -> bool {
+    RESERVED.contains(address)
+}
+
+/// Whether an account as it lies on the chain is one of the system's, or one of the two addresses
+/// without such an owner that a payout must not touch. Cheaper than [`is_reserved_address`]: the
+/// runtime makes the remaining ones read-only or marks them executable.
+///
+/// The event authority matters beyond its loss: it takes part in the call that emits a batch's
+/// event, and the runtime would see its balance changed without the other side of the move.
+pub fn is_reserved_account(account: &AccountInfo) -> bool {
+    *account.owner == ids::sysvar::ID
+        || *account.owner == ids::native_loader::ID
+        || *account.key == ids::incinerator::ID
+        || *account.key == crate::EVENT_AUTHORITY_AND_BUMP.0
+}
+
+const RESERVED: [Pubkey; 30] = [
+    // The system program, which is also the default key.
+    ids::system_program::ID,
+    ids::incinerator::ID,
+    crate::ID,
+    crate::EVENT_AUTHORITY_AND_BUMP.0,
+    ids::native_loader::ID,
+    ids::bpf_loader::ID,
+    ids::bpf_loader_deprecated::ID,
+    ids::bpf_loader_upgradeable::ID,
+    ids::loader_v4::ID,
+    ids::address_lookup_table::ID,
+    ids::compute_budget::ID,
+    ids::config::ID,
+    ids::ed25519_program::ID,
+    ids::feature::ID,
+    ids::secp256k1_program::ID,
+    ids::stake::ID,
+    ids::vote::ID,
+    ids::sysvar::ID,
+    ids::sysvar::clock::ID,
+    ids::sysvar::epoch_rewards::ID,
+    ids::sysvar::epoch_schedule::ID,
+    ids::sysvar::fees::ID,
+    ids::sysvar::instructions::ID,
+    ids::sysvar::last_restart_slot::ID,
+    ids::sysvar::recent_blockhashes::ID,
+    ids::sysvar::rent::ID,
+    ids::sysvar::rewards::ID,
+    ids::sysvar::slot_hashes::ID,
+    ids::sysvar::slot_history::ID,
+    ids::sysvar::stake_history::ID,
+];

@@ -1,0 +1,131 @@
+//! What a network may be set up with.
+//!
+//! A zero is refused everywhere: it reads like a value that was forgotten, and as a cap it would
+//! stop the network, as a threshold or an age it would defeat holding back small amounts.
+
+/// The numbers of a network. Amounts in base units of its asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameters {
+    pub default_threshold: u64,
+    pub per_node_cap: u64,
+    pub per_batch_cap: u64,
+    pub window_limit: u64,
+    pub window_seconds: u64,
+    pub max_pending_age: u64,
+}
+
+/// What is wrong with a network's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParametersRefused {
+    /// A cap, the window's limit or its seconds are zero.
+    ZeroLimit,
+    /// The default threshold is zero.
+    ZeroThreshold,
+    /// The age from which small amounts are paid is zero.
+    ZeroPendingAge,
+}
+
+impl Parameters {
+    /// Whether a network can run with these numbers.
+    pub fn check(&self) -> Result<(), ParametersRefused> {
+        let limits = [
+            self.per_node_cap,
+            self.per_batch_cap,
+            self.window_limit,
+            self.window_seconds,
+        ];
+        if limits.contains(&0) {
+            return Err(ParametersRefused::ZeroLimit);
+        }
+        if self.default_threshold == 0 {
+            return Err(ParametersRefused::ZeroThreshold);
+        }
+        if self.max_pending_age == 0 {
+            return Err(ParametersRefused::ZeroPendingAge);
+        }
+        Ok(())
+    }
+}
+
+/// The threshold a node gets: the one `asked` for, or the network's. `None` when it asks for less
+/// than the network's.
+pub fn node_threshold(asked: Option<u64>, default_threshold: u64) -> Option<u64> {
+    match asked {
+        None => Some(default_threshold),
+        Some(asked) => (asked >= default_threshold).then_some(asked),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: Parameters = Parameters {
+        default_threshold: 1,
+        per_node_cap: 1,
+        per_batch_cap: 1,
+        window_limit: 1,
+        window_seconds: 1,
+        max_pending_age: 1,
+    };
+
+    #[test]
+    fn a_zero_anywhere_is_refused_by_its_own_name() {
+        assert_eq!(GOOD.check(), Ok(()));
+        let cases = [
+            (
+                Parameters {
+                    per_node_cap: 0,
+                    ..GOOD
+                },
+                ParametersRefused::ZeroLimit,
+            ),
+            (
+                Parameters {
+                    per_batch_cap: 0,
+                    ..GOOD
+                },
+                ParametersRefused::ZeroLimit,
+            ),
+            (
+                Parameters {
+                    window_limit: 0,
+                    ..GOOD
+                },
+                ParametersRefused::ZeroLimit,
+            ),
+            (
+                Parameters {
+                    window_seconds: 0,
+                    ..GOOD
+                },
+                ParametersRefused::ZeroLimit,
+            ),
+            (
+                Parameters {
+                    default_threshold: 0,
+                    ..GOOD
+                },
+                ParametersRefused::ZeroThreshold,
+            ),
+            (
+                Parameters {
+                    max_pending_age: 0,
+                    ..GOOD
+                },
+                ParametersRefused::ZeroPendingAge,
+            ),
+        ];
+        for (parameters, refused) in cases {
+            assert_eq!(parameters.check(), Err(refused));
+        }
+    }
+
+    #[test]
+    fn a_node_may_raise_its_threshold_but_not_lower_it() {
+        assert_eq!(node_threshold(None, 10), Some(10));
+        assert_eq!(node_threshold(Some(10), 10), Some(10));
+        assert_eq!(node_threshold(Some(u64::MAX), 10), Some(u64::MAX));
+        assert_eq!(node_threshold(Some(9), 10), None);
+    }
+}

@@ -1,0 +1,227 @@
+//! When a node's pending amount is due, and whether its destination can take it.
+
+use super::SkipReason;
+
+/// Whether `pending` is to be paid out: it has reached the threshold, or its oldest part has
+/// waited `max_pending_age` seconds. Times are Unix seconds; a clock that went backwards ages
+/// nothing.
+pub fn is_due(
+    pending: u64,
+    threshold: u64,
+    oldest_unpaid_at: i64,
+    now: i64,
+    max_pending_age: u64,
+) -> bool {
+    if pending == 0 {
+        return false;
+    }
+    // An age further than an i64 holds is past every limit that a network could mean.
+    let age = match now.checked_sub(oldest_unpaid_at) {
+        Some(age) => u64::try_from(age).unwrap_or(0),
+        None if now > oldest_unpaid_at => u64::MAX,
+        None => 0,
+    };
+    pending >= threshold || age >= max_pending_age
+}
+
+/// The wallet's `oldest_unpaid_at` after a credit: the credit's time when nothing was pending.
+pub fn oldest_unpaid_after_credit(pending_before: u64, oldest_unpaid_at: i64, now: i64) -> i64 {
+    if pending_before == 0 {
+        now
+    } else {
+        oldest_unpaid_at
+    }
+}
+
+/// The wallet's `oldest_unpaid_at` after a payout: 0 when nothing is left pending.
+pub fn oldest_unpaid_after_payout(pending_after: u64, oldest_unpaid_at: i64) -> i64 {
+    if pending_after == 0 {
+        0
+    } else {
+        oldest_unpaid_at
+    }
+}
+
+/// Whether an account that holds `lamports` holds its `rent_minimum` once `amount` has come in.
+/// The runtime fails the whole transaction otherwise.
+pub fn destination_rent_exempt(lamports: u64, amount: u64, rent_minimum: u64) -> bool {
+    lamports
+        .checked_add(amount)
+        .is_some_and(|after| after >= rent_minimum)
+}
+
+/// What of a destination account decides about a payout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// It is the one named in the wallet account.
+    pub is_named: bool,
+    /// It is writable in this transaction.
+    pub is_writable: bool,
+    /// It is a program.
+    pub is_executable: bool,
+    /// It belongs to this program.
+    pub is_program_account: bool,
+    /// It is an address of the system, or one the program keeps for itself.
+    pub is_reserved: bool,
+    /// Lamports it holds.
+    pub lamports: u64,
+    /// Lamports it has to hold.
+    pub rent_minimum: u64,
+}
+
+/// What of a wallet account decides about a payout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PayingWallet {
+    /// Lamports it holds.
+    pub lamports: u64,
+    /// Lamports it has to hold.
+    pub rent_minimum: u64,
+}
+
+/// Whether `amount` lamports can go from the wallet account to the destination.
+pub fn check(amount: u64, wallet: PayingWallet, to: Destination) -> Result<(), SkipReason> {
+    let refuse = |refused: bool, reason| if refused { Err(reason) } else { Ok(()) };
+    refuse(!to.is_named, SkipReason::DestinationMismatch)?;
+    refuse(
+        to.is_program_account,
+        SkipReason::DestinationIsProgramAccount,
+    )?;
+    refuse(to.is_reserved, SkipReason::DestinationReserved)?;
+    refuse(to.is_executable, SkipReason::DestinationExecutable)?;
+    refuse(!to.is_writable, SkipReason::DestinationNotWritable)?;
+    refuse(
+        !destination_rent_exempt(to.lamports, amount, to.rent_minimum),
+        SkipReason::DestinationNotRentExempt,
+    )?;
+    let left = wallet.lamports.checked_sub(amount);
+    refuse(
+        left.is_none_or(|left| left < wallet.rent_minimum),
+        SkipReason::WalletShort,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: u64 = 86_400;
+
+    #[test]
+    fn due_from_the_threshold_on() {
+        assert!(!is_due(99, 100, 1_000, 1_000, DAY));
+        assert!(is_due(100, 100, 1_000, 1_000, DAY));
+        assert!(is_due(u64::MAX, 100, 1_000, 1_000, DAY));
+    }
+
+    #[test]
+    fn due_when_its_oldest_part_has_waited_long_enough() {
+        assert!(!is_due(1, 100, 1_000, 1_000 + 86_399, DAY));
+        assert!(is_due(1, 100, 1_000, 1_000 + 86_400, DAY));
+        assert!(!is_due(1, 100, 0, i64::MAX, u64::MAX));
+        assert!(is_due(1, 100, i64::MIN, i64::MAX, u64::MAX));
+    }
+
+    #[test]
+    fn nothing_pending_is_never_due() {
+        assert!(!is_due(0, 0, 0, i64::MAX, 0));
+    }
+
+    #[test]
+    fn a_clock_that_goes_backwards_ages_nothing() {
+        assert!(!is_due(1, 100, 1_000, 0, 1));
+        assert!(!is_due(1, 100, i64::MAX, i64::MIN, 1));
+    }
+
+    #[test]
+    fn the_wait_starts_with_the_first_unpaid_credit_and_ends_with_the_last_payout() {
+        assert_eq!(oldest_unpaid_after_credit(0, 0, 50), 50);
+        assert_eq!(oldest_unpaid_after_credit(7, 50, 60), 50);
+        assert_eq!(oldest_unpaid_after_payout(1, 50), 50);
+        assert_eq!(oldest_unpaid_after_payout(0, 50), 0);
+    }
+
+    const WALLET: PayingWallet = PayingWallet {
+        lamports: 1_100,
+        rent_minimum: 1_000,
+    };
+    const DESTINATION: Destination = Destination {
+        is_named: true,
+        is_writable: true,
+        is_executable: false,
+        is_program_account: false,
+        is_reserved: false,
+        lamports: 800,
+        rent_minimum: 890,
+    };
+
+    #[test]
+    fn a_plain_destination_is_paid_to_the_lamport() {
+        assert_eq!(check(100, WALLET, DESTINATION), Ok(()));
+        assert_eq!(check(90, WALLET, DESTINATION), Ok(()));
+    }
+
+    #[test]
+    fn a_destination_that_would_stay_below_rent_is_refused() {
+        assert_eq!(
+            check(89, WALLET, DESTINATION),
+            Err(SkipReason::DestinationNotRentExempt)
+        );
+        assert!(!destination_rent_exempt(u64::MAX, 1, 0));
+    }
+
+    #[test]
+    fn a_wallet_gives_no_lamport_of_its_rent() {
+        assert_eq!(
+            check(101, WALLET, DESTINATION),
+            Err(SkipReason::WalletShort)
+        );
+        assert_eq!(
+            check(u64::MAX - 800, WALLET, DESTINATION),
+            Err(SkipReason::WalletShort)
+        );
+    }
+
+    #[test]
+    fn each_bad_destination_is_refused_by_its_own_name() {
+        let cases = [
+            (
+                Destination {
+                    is_named: false,
+                    ..DESTINATION
+                },
+                SkipReason::DestinationMismatch,
+            ),
+            (
+                Destination {
+                    is_writable: false,
+                    ..DESTINATION
+                },
+                SkipReason::DestinationNotWritable,
+            ),
+            (
+                Destination {
+                    is_executable: true,
+                    ..DESTINATION
+                },
+                SkipReason::DestinationExecutable,
+            ),
+            (
+                Destination {
+                    is_program_account: true,
+                    ..DESTINATION
+                },
+                SkipReason::DestinationIsProgramAccount,
+            ),
+            (
+                Destination {
+                    is_reserved: true,
+                    ..DESTINATION
+                },
+                SkipReason::DestinationReserved,
+            ),
+        ];
+        for (destination, reason) in cases {
+            assert_eq!(check(100, WALLET, destination), Err(reason));
+        }
+    }
+}

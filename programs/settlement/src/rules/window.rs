@@ -1,0 +1,139 @@
+//! The outflow window: a leaky bucket that bounds what a stolen settler key can move.
+//!
+//! Credits fill it, time empties it at `limit / seconds`. However batches are timed, at most
+//! `limit * (1 + t / seconds)` leaves the treasury within t seconds.
+
+/// The window's state at some moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Base units it holds.
+    pub limit: u64,
+    /// Seconds in which a full window empties.
+    pub seconds: u64,
+    /// Base units in it.
+    pub used: u64,
+    /// Unix seconds up to which its emptying has been counted.
+    pub updated_at: i64,
+}
+
+impl Window {
+    /// The window at `now` (Unix seconds), before anything new is credited.
+    ///
+    /// A clock that went backwards empties nothing, and time that was counted once is not counted
+    /// again. Time too short to empty a single unit stays uncounted, so that frequent batches
+    /// don't keep the window from emptying.
+    pub fn at(self, now: i64) -> Self {
+        let elapsed = match now.checked_sub(self.updated_at) {
+            Some(elapsed) => u64::try_from(elapsed).unwrap_or(0),
+            // Further apart than an i64 holds: forward is an eternity, backward is no time.
+            None if now > self.updated_at => u64::MAX,
+            None => 0,
+        };
+        if elapsed == 0 {
+            return self;
+        }
+        let emptied = match u128::from(self.seconds) {
+            // No network has such a window; a window that never empties is the safe reading.
+            0 => 0,
+            // At most (2^64 - 1)^2, which a u128 holds.
+            seconds => u128::from(elapsed) * u128::from(self.limit) / seconds,
+        };
+        let used = u128::from(self.used).saturating_sub(emptied);
+        Self {
+            // `used` only shrank, so it still fits.
+            used: u64::try_from(used).unwrap_or(self.used),
+            updated_at: if emptied == 0 && self.used > 0 {
+                self.updated_at
+            } else {
+                now
+            },
+            ..self
+        }
+    }
+
+    /// Base units that may still be credited.
+    pub fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.used)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Window = Window {
+        limit: 3_600,
+        seconds: 60,
+        used: 3_600,
+        updated_at: 1_000,
+    };
+
+    #[test]
+    fn time_empties_it_at_its_rate() {
+        let later = WINDOW.at(1_001);
+        assert_eq!((later.used, later.left()), (3_540, 60));
+        assert_eq!(later.updated_at, 1_001);
+        assert_eq!(WINDOW.at(1_060).used, 0);
+        assert_eq!(WINDOW.at(i64::MAX).used, 0);
+    }
+
+    #[test]
+    fn a_clock_that_goes_backwards_empties_nothing_and_is_not_counted_twice() {
+        let back = WINDOW.at(900);
+        assert_eq!(back, WINDOW);
+        assert_eq!(back.at(1_001).used, 3_540);
+        assert_eq!(WINDOW.at(i64::MIN), WINDOW);
+    }
+
+    #[test]
+    fn an_empty_window_does_not_save_up_time() {
+        let empty = Window { used: 0, ..WINDOW }.at(2_000);
+        assert_eq!(empty.updated_at, 2_000);
+        let full = Window {
+            used: 3_600,
+            ..empty
+        };
+        assert_eq!(full.at(2_001).left(), 60);
+    }
+
+    #[test]
+    fn frequent_batches_do_not_keep_a_slow_window_from_emptying() {
+        let slow = Window {
+            limit: 1,
+            seconds: 10,
+            used: 1,
+            updated_at: 0,
+        };
+        let mut window = slow;
+        for now in 1..=9 {
+            window = window.at(now);
+            assert_eq!(window.used, 1);
+        }
+        assert_eq!(window.at(10).used, 0);
+    }
+
+    #[test]
+    fn the_largest_values_neither_wrap_nor_panic() {
+        let window = Window {
+            limit: u64::MAX,
+            seconds: 1,
+            used: u64::MAX,
+            updated_at: i64::MIN,
+        };
+        assert_eq!(window.at(i64::MAX).used, 0);
+        let never = Window {
+            seconds: 0,
+            ..WINDOW
+        };
+        assert_eq!(never.at(i64::MAX).used, WINDOW.used);
+    }
+
+    #[test]
+    fn a_limit_lowered_below_its_use_leaves_nothing() {
+        let lowered = Window {
+            limit: 1_000,
+            ..WINDOW
+        };
+        assert_eq!(lowered.left(), 0);
+    }
+}
