@@ -25,6 +25,7 @@ CREATE TABLE nodes (
     updated_at             INTEGER NOT NULL
 ) STRICT;
 
+-- A task comes into being with the first contribution to it.
 CREATE TABLE tasks (
     id         TEXT PRIMARY KEY,
     name       TEXT    NOT NULL,
@@ -36,7 +37,7 @@ CREATE TABLE tasks (
 CREATE TABLE contributions (
     id                  TEXT PRIMARY KEY,   -- chosen by whoever reports: the same id is the same contribution
     node_id             TEXT    NOT NULL REFERENCES nodes (id),
-    task_id             TEXT    NOT NULL,
+    task_id             TEXT    NOT NULL REFERENCES tasks (id),
     compute_score       INTEGER NOT NULL CHECK (compute_score > 0),
     duration_seconds    INTEGER NOT NULL CHECK (duration_seconds >= 0),
     samples_processed   INTEGER NOT NULL CHECK (samples_processed >= 0),
@@ -73,6 +74,7 @@ CREATE TABLE rewards (
     CHECK ((status = 'confirmed') = (distributed_at IS NOT NULL))
 ) STRICT;
 CREATE INDEX rewards_open ON rewards (node_id, sequence) WHERE status <> 'confirmed';
+CREATE INDEX rewards_open_by_sequence ON rewards (sequence) WHERE status <> 'confirmed';
 CREATE INDEX rewards_by_batch ON rewards (batch_id) WHERE batch_id IS NOT NULL;
 
 -- The chain's wallet accounts as last read: a mirror, never a source.
@@ -86,10 +88,23 @@ CREATE TABLE wallets (
     pending_rewards_lamports           INTEGER NOT NULL CHECK (pending_rewards_lamports >= 0),
     total_rewards_distributed_lamports INTEGER NOT NULL CHECK (total_rewards_distributed_lamports >= 0),
     threshold_lamports                 INTEGER NOT NULL CHECK (threshold_lamports >= 0),
+    oldest_unpaid_at                   INTEGER,           -- when its oldest unpaid credit was made; NULL when nothing is pending
     hold_reason                        TEXT,              -- why a due payout was not made
     last_signature                     TEXT,              -- the last finalized transaction that credited or paid it
     last_slot                          INTEGER NOT NULL,  -- the finalized slot of this reading
     last_updated_at                    INTEGER NOT NULL
+) STRICT;
+
+-- The chain's treasury as last read: one row, a mirror.
+CREATE TABLE treasury (
+    address                  TEXT PRIMARY KEY,
+    balance_lamports         INTEGER NOT NULL CHECK (balance_lamports >= 0),
+    credited_total_lamports  INTEGER NOT NULL CHECK (credited_total_lamports >= 0),
+    paid_total_lamports      INTEGER NOT NULL CHECK (paid_total_lamports >= 0),
+    max_pending_age_ms       INTEGER NOT NULL CHECK (max_pending_age_ms >= 0),
+    paused                   INTEGER NOT NULL CHECK (paused IN (0, 1)),
+    last_slot                INTEGER NOT NULL,
+    last_updated_at          INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE settlements (
@@ -167,10 +182,14 @@ CREATE TABLE attempts (
     signature               TEXT    UNIQUE,
     transaction_base64      TEXT,                        -- the signed bytes: what is resent, byte for byte
     last_valid_block_height INTEGER,
-    compute_unit_limit      INTEGER,
-    priority_fee_lamports   INTEGER CHECK (priority_fee_lamports >= 0),
+    compute_unit_limit         INTEGER NOT NULL,
+    loaded_accounts_data_limit INTEGER NOT NULL,         -- bytes
+    compute_unit_price         INTEGER NOT NULL,         -- micro-lamports
+    priority_fee_lamports      INTEGER NOT NULL CHECK (priority_fee_lamports >= 0),
     slot                    INTEGER,
     fee_lamports            INTEGER CHECK (fee_lamports >= 0),
+    unknown_polls           INTEGER NOT NULL DEFAULT 0,  -- how often its fate could not be told: bounded, then review
+    sent_at                 INTEGER,                     -- when the bytes were last handed to a node
     error                   TEXT,
     created_at              INTEGER NOT NULL,
     updated_at              INTEGER NOT NULL,
@@ -192,8 +211,11 @@ CREATE TABLE leases (
 -- Preconditions of an atomic batch: a statement inserts whether the condition holds, the named CHECK refuses the
 -- whole batch when it does not, and the batch deletes the row at its end.
 CREATE TABLE preconditions (
-    lease_held      INTEGER CONSTRAINT lease_held CHECK (lease_held = 1),
-    state_unchanged INTEGER CONSTRAINT state_unchanged CHECK (state_unchanged = 1)
+    lease_held         INTEGER CONSTRAINT lease_held CHECK (lease_held = 1),
+    state_unchanged    INTEGER CONSTRAINT state_unchanged CHECK (state_unchanged = 1),
+    totals_fit         INTEGER CONSTRAINT totals_fit CHECK (totals_fit = 1),
+    node_not_suspended INTEGER CONSTRAINT node_not_suspended CHECK (node_not_suspended = 1),
+    task_open          INTEGER CONSTRAINT task_open CHECK (task_open = 1)
 ) STRICT;
 
 CREATE TABLE idempotency_keys (

@@ -7,6 +7,13 @@
 //! [`Clock`](clock::Clock) and [`Events`](events::Events), and must never name workerd, an async runtime or an
 //! HTTP framework outside the modules that implement those traits natively.
 
+pub mod chain;
 pub mod clock;
 pub mod database;
+pub mod engine;
+pub mod events;
+pub mod ledger;
+pub mod merkle;
+pub mod signer;
+pub mod transaction;
 pub mod types;

@@ -7,6 +7,7 @@
 
 mod address;
 mod decode;
+mod error;
 mod event;
 mod instruction;
 mod network_id;
@@ -16,6 +17,7 @@ pub use address::{
     node_wallet_address_with_bump, treasury_address, treasury_address_with_bump,
 };
 pub use decode::DecodeError;
+pub use error::error_message;
 pub use instruction::{
     SettleEntry, create_network_ix, credit_ix, fund_ix, pause_ix, register_node_ix, settle_ix,
     unpause_ix, withdraw_ix,

@@ -1,0 +1,80 @@
+//! What one call of the engine is about to write: statements, and the log lines that go with them.
+
+use crate::database::Statement;
+use crate::events::{Event, Level};
+
+use super::Step;
+use super::store::settlements::{self, OpenSettlement};
+
+/// Statements that are written together or not at all.
+pub(super) struct Changes {
+    settlement_id: i64,
+    step: Step,
+    now_ms: i64,
+    statements: Vec<Statement>,
+    events: Vec<Event>,
+}
+
+impl Changes {
+    /// Changes of an open settlement.
+    pub(super) fn for_settlement(open: &OpenSettlement, now_ms: i64) -> Self {
+        Self { settlement_id: open.id, step: open.step, now_ms, statements: Vec::new(), events: Vec::new() }
+    }
+
+    /// The opening of a settlement.
+    pub(super) fn opening(trigger: &str, now_ms: i64) -> Self {
+        let statements = vec![settlements::open_new(trigger, now_ms)];
+        Self { settlement_id: 0, step: Step::Validate, now_ms, statements, events: Vec::new() }
+    }
+
+    /// Adds a statement.
+    pub(super) fn push(&mut self, statement: Statement) {
+        self.statements.push(statement);
+    }
+
+    /// Adds statements.
+    pub(super) fn extend(&mut self, statements: impl IntoIterator<Item = Statement>) {
+        self.statements.extend(statements);
+    }
+
+    /// Logs progress.
+    pub(super) fn info(&mut self, message: impl Into<String>) {
+        self.log(Level::Info, message.into());
+    }
+
+    /// Logs what was put off or has to be done again.
+    pub(super) fn warn(&mut self, message: impl Into<String>) {
+        self.log(Level::Warn, message.into());
+    }
+
+    /// Logs what needs a person.
+    pub(super) fn error(&mut self, message: impl Into<String>) {
+        self.log(Level::Error, message.into());
+    }
+
+    /// Goes on to `step`, and clears a passing error.
+    pub(super) fn go_to(&mut self, step: Step) {
+        self.statements.push(settlements::go_to(self.settlement_id, self.step, step, self.now_ms));
+        self.step = step;
+    }
+
+    /// Closes the settlement as done.
+    pub(super) fn finish_settlement(&mut self) {
+        self.statements.push(settlements::close(self.settlement_id, "done", None, self.now_ms));
+    }
+
+    /// Closes the settlement as failed.
+    pub(super) fn fail_settlement(&mut self, reason: &str) {
+        self.error(reason);
+        self.statements.push(settlements::close(self.settlement_id, "failed", Some(reason), self.now_ms));
+    }
+
+    fn log(&mut self, level: Level, message: String) {
+        self.statements.push(settlements::log(self.settlement_id, self.step, level, &message, self.now_ms));
+        self.events.push(Event { settlement_id: self.settlement_id, step: self.step.as_str(), level, message });
+    }
+
+    pub(super) fn into_parts(self) -> (Vec<Statement>, Vec<Event>) {
+        (self.statements, self.events)
+    }
+}

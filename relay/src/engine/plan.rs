@@ -1,0 +1,369 @@
+//! Step 3: pending rewards become batches.
+//!
+//! The decision is [`plan`], a pure function of what the ledger and the chain show; the rules are the program's own,
+//! so that what is planned here is what the program will accept.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use settlement::client::is_reserved_address;
+use settlement::rules::window::Window;
+use settlement::rules::{SkipReason, payout, rent_minimum};
+use settlement::state::{NodeWallet, Treasury};
+use solana_pubkey::Pubkey;
+
+use crate::chain::{Account, AccountData, Chain, Commitment, MAX_ACCOUNTS_PER_READ};
+use crate::clock::Clock;
+use crate::database::Database;
+use crate::events::Events;
+use crate::merkle;
+use crate::signer::Signer;
+use crate::transaction::{BatchKind, Format, capacity};
+use crate::types::NodeId;
+
+use super::changes::Changes;
+use super::hold::HoldReason;
+use super::lease::Lease;
+use super::store::batches::{Entry, NewBatch};
+use super::store::rewards::PendingReward;
+use super::store::settlements::{self, OpenSettlement};
+use super::store::wallets::MirroredWallet;
+use super::store::{batches, rewards, wallets};
+use super::{Engine, EngineError, Progress, Step};
+
+/// What bounds a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Limits {
+    per_node_cap: u64,
+    per_batch_cap: u64,
+    window_left: u64,
+    treasury_left: u64,
+    max_pending_age_s: u64,
+    rent_per_byte: u64,
+    credit_capacity: usize,
+    settle_capacity: usize,
+    format: Format,
+    now_s: i64,
+}
+
+/// One node: its wallet and what it waits for, oldest first.
+#[derive(Clone, Debug)]
+struct NodeDue<'a> {
+    wallet: &'a MirroredWallet,
+    rewards: Vec<&'a PendingReward>,
+}
+
+/// What is to be done, and what has to wait.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Plan {
+    batches: Vec<NewBatch>,
+    /// Why pending rewards of a node were not (all) planned.
+    held: BTreeMap<NodeId, HoldReason>,
+    /// Why a due payout is not made; `None` clears an earlier reason.
+    payout_holds: BTreeMap<NodeId, Option<SkipReason>>,
+}
+
+impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
+    pub(super) async fn plan(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
+        let now = self.clock.now_ms();
+        let candidates = wallets::candidates(&self.database, self.config.max_nodes, now).await?;
+        let mut held: BTreeMap<NodeId, HoldReason> = BTreeMap::new();
+        let mut ready = Vec::new();
+        for candidate in &candidates {
+            if candidate.batched {
+                held.insert(candidate.node_id.clone(), HoldReason::EarlierBatchOpen);
+            } else if !candidate.suspended && candidate.address.is_some() {
+                ready.push(candidate);
+            }
+        }
+        let node_ids: Vec<&NodeId> = ready.iter().map(|candidate| &candidate.node_id).collect();
+        let addresses: BTreeMap<&NodeId, Option<Pubkey>> =
+            ready.iter().map(|candidate| (&candidate.node_id, candidate.address)).collect();
+        let mut mirrored = wallets::mirrored(&self.database, &node_ids).await?;
+        mirrored.retain(|wallet| addresses.get(&wallet.node_id).copied().flatten() == Some(wallet.owner));
+        let with_wallet: Vec<&NodeId> = mirrored.iter().map(|wallet| &wallet.node_id).collect();
+        let pending = rewards::pending(&self.database, &with_wallet).await?;
+
+        let limits = self.limits(now).await?;
+        let due = by_node(&mirrored, &pending);
+        let destinations = self.destinations(&due, &limits).await?;
+        let mut plan = plan(due, &destinations, &limits);
+        plan.held.append(&mut held);
+
+        let mut changes = Changes::for_settlement(open, now);
+        changes.push(settlements::require_step(open.id, Step::Plan));
+        let reasons: BTreeMap<NodeId, String> =
+            plan.held.iter().map(|(node, reason)| (node.clone(), reason.to_string())).collect();
+        changes.push(rewards::hold(&reasons));
+        changes.push(wallets::set_holds(
+            plan.payout_holds.iter().map(|(node, hold)| (node, hold.map(|reason| reason.as_str().to_owned()))),
+        ));
+        let mut id = batches::last_id(&self.database).await?;
+        for batch in &plan.batches {
+            id = id.saturating_add(1);
+            changes.extend(batches::insert(id, open.id, batch, now));
+            changes.extend(rewards::assign(id, None));
+        }
+        describe(&plan, &mut changes);
+        changes.go_to(if plan.batches.is_empty() { Step::Reconcile } else { Step::Simulate });
+        self.commit(lease, changes).await?;
+        Ok(Progress::Continue { after_ms: 0 })
+    }
+
+    async fn limits(&self, now_ms: i64) -> Result<Limits, EngineError> {
+        let read = self.chain.accounts(&[self.treasury], AccountData::Whole, Commitment::Finalized).await?;
+        let (treasury, balance) = self.decode_treasury(read.accounts.first().and_then(Option::as_ref))?;
+        // An account without data pays for its 128 bytes of overhead: the rate per byte, in whole lamports.
+        let rent_per_byte = self.chain.minimum_balance(0).await? / settlement::rules::rent::ACCOUNT_OVERHEAD_BYTES;
+        let treasury_minimum = self.chain.minimum_balance(Treasury::SIZE as u64).await?;
+        let now_s = now_ms.div_euclid(1_000);
+        let window = Window {
+            limit: treasury.window_limit,
+            seconds: treasury.window_seconds,
+            used: treasury.window_used,
+            updated_at: treasury.window_updated_at,
+        };
+        let format = self.format().await?;
+        Ok(Limits {
+            per_node_cap: treasury.per_node_cap,
+            per_batch_cap: treasury.per_batch_cap,
+            window_left: window.at(now_s).left(),
+            treasury_left: balance.saturating_sub(treasury_minimum),
+            max_pending_age_s: treasury.max_pending_age,
+            rent_per_byte,
+            credit_capacity: capacity(BatchKind::Credit, format).max(1),
+            settle_capacity: capacity(BatchKind::Settle, format).max(1),
+            format,
+            now_s,
+        })
+    }
+
+    /// The accounts of those destinations that a payout may go to.
+    async fn destinations(
+        &self,
+        due: &[NodeDue<'_>],
+        limits: &Limits,
+    ) -> Result<BTreeMap<Pubkey, Option<Account>>, EngineError> {
+        let wanted: BTreeSet<Pubkey> = due
+            .iter()
+            .filter(|node| node.is_due(node.target(), limits))
+            .map(|node| node.wallet.destination)
+            .collect();
+        let wanted: Vec<Pubkey> = wanted.into_iter().collect();
+        let mut destinations = BTreeMap::new();
+        for chunk in wanted.chunks(MAX_ACCOUNTS_PER_READ) {
+            let read = self.chain.accounts(chunk, AccountData::None, Commitment::Confirmed).await?;
+            destinations.extend(chunk.iter().copied().zip(read.accounts));
+        }
+        Ok(destinations)
+    }
+}
+
+/// Every wallet with its node's pending rewards, the longest waiting first.
+fn by_node<'a>(mirrored: &'a [MirroredWallet], pending: &'a [PendingReward]) -> Vec<NodeDue<'a>> {
+    let mut rewards: BTreeMap<&NodeId, Vec<&PendingReward>> = BTreeMap::new();
+    for reward in pending {
+        rewards.entry(&reward.node_id).or_default().push(reward);
+    }
+    let mut due: Vec<NodeDue<'a>> = mirrored
+        .iter()
+        .map(|wallet| NodeDue { wallet, rewards: rewards.remove(&wallet.node_id).unwrap_or_default() })
+        .collect();
+    due.sort_by_key(|node| node.rewards.first().map_or(i64::MAX, |reward| reward.sequence));
+    due
+}
+
+impl NodeDue<'_> {
+    /// What the node has earned with all its pending rewards.
+    fn target(&self) -> u64 {
+        self.rewards.last().map_or(self.wallet.credited, |reward| reward.node_total.get())
+    }
+
+    /// Whether a payout is due once the node's total is `target`.
+    fn is_due(&self, target: u64, limits: &Limits) -> bool {
+        let pending_before = self.wallet.credited.saturating_sub(self.wallet.paid);
+        let oldest = payout::oldest_unpaid_after_credit(
+            pending_before,
+            self.wallet.oldest_unpaid_at_ms.map_or(limits.now_s, |ms| ms.div_euclid(1_000)),
+            limits.now_s,
+        );
+        payout::is_due(
+            target.saturating_sub(self.wallet.paid),
+            self.wallet.threshold,
+            oldest,
+            limits.now_s,
+            limits.max_pending_age_s,
+        )
+    }
+
+    /// Whether the pending rewards begin where the chain's total ends. When they don't, either side has lost
+    /// something, and paying on would be a guess.
+    fn continues_the_chain(&self) -> bool {
+        self.rewards.first().is_none_or(|first| {
+            first.node_total.checked_sub(first.amount).is_some_and(|before| before.get() == self.wallet.credited)
+        })
+    }
+
+    fn payable(&self, target: u64, destination: Option<&Account>, limits: &Limits) -> Result<(), SkipReason> {
+        let amount = target.saturating_sub(self.wallet.paid);
+        let credited = target.saturating_sub(self.wallet.credited);
+        let space = destination.map_or(0, |account| account.space);
+        let overflow = SkipReason::Overflow;
+        payout::check(
+            amount,
+            payout::PayingWallet {
+                lamports: self.wallet.lamports.checked_add(credited).ok_or(overflow)?,
+                rent_minimum: rent_minimum(limits.rent_per_byte, NodeWallet::SIZE as u64).ok_or(overflow)?,
+            },
+            payout::Destination {
+                is_named: true,
+                is_writable: true,
+                is_executable: destination.is_some_and(|account| account.executable),
+                is_program_account: destination.is_some_and(|account| account.owner == settlement::ID),
+                is_reserved: is_reserved_address(&self.wallet.destination),
+                lamports: destination.map_or(0, |account| account.lamports),
+                rent_minimum: rent_minimum(limits.rent_per_byte, space).ok_or(overflow)?,
+            },
+        )
+    }
+}
+
+/// Batches under construction, of one kind.
+struct Packer {
+    kind: BatchKind,
+    capacity: usize,
+    per_batch_cap: u64,
+    format: Format,
+    sum: u64,
+    entries: Vec<Entry>,
+    records: Vec<(i64, merkle::Hash32)>,
+    full: Vec<NewBatch>,
+}
+
+impl Packer {
+    fn new(kind: BatchKind, capacity: usize, limits: &Limits) -> Self {
+        Self {
+            kind,
+            capacity,
+            per_batch_cap: limits.per_batch_cap,
+            format: limits.format,
+            sum: 0,
+            entries: Vec::new(),
+            records: Vec::new(),
+            full: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, entry: Entry, rewards: &[&PendingReward]) {
+        let credited = entry.target.saturating_sub(entry.credited_before);
+        let above_cap = self.sum.checked_add(credited).is_none_or(|sum| sum > self.per_batch_cap);
+        if !self.entries.is_empty() && (above_cap || self.entries.len() >= self.capacity) {
+            self.close();
+        }
+        self.sum = self.sum.saturating_add(credited);
+        self.records.extend(rewards.iter().map(|reward| (reward.sequence, reward.leaf().hash())));
+        self.entries.push(entry);
+    }
+
+    fn close(&mut self) {
+        let (records, leaves): (Vec<_>, Vec<_>) = std::mem::take(&mut self.records).into_iter().unzip();
+        self.full.push(NewBatch {
+            kind: self.kind,
+            format: self.format,
+            records_root: merkle::root(&leaves),
+            entries: std::mem::take(&mut self.entries),
+            records,
+        });
+        self.sum = 0;
+    }
+
+    fn finish(mut self) -> Vec<NewBatch> {
+        if !self.entries.is_empty() {
+            self.close();
+        }
+        self.full
+    }
+}
+
+/// Decides what each node gets now. `due` in the order in which nodes are served when funds do not last for all.
+fn plan(due: Vec<NodeDue<'_>>, destinations: &BTreeMap<Pubkey, Option<Account>>, limits: &Limits) -> Plan {
+    let mut plan = Plan::default();
+    let mut credit = Packer::new(BatchKind::Credit, limits.credit_capacity, limits);
+    let mut settle = Packer::new(BatchKind::Settle, limits.settle_capacity, limits);
+    let (mut window_left, mut treasury_left) = (limits.window_left, limits.treasury_left);
+
+    for node in due {
+        let node_id = &node.wallet.node_id;
+        if !node.continues_the_chain() {
+            plan.held.insert(node_id.clone(), HoldReason::TotalMismatch);
+            continue;
+        }
+        // Whole rewards, oldest first, as far as the limits go.
+        let mut taken = 0;
+        let mut credited = 0_u64;
+        for reward in &node.rewards {
+            let Some(sum) = credited.checked_add(reward.amount.get()) else { break };
+            let refused = if sum > limits.per_node_cap {
+                Some(SkipReason::PerNodeCap)
+            } else if sum > limits.per_batch_cap {
+                Some(SkipReason::PerBatchCap)
+            } else if sum > window_left {
+                Some(SkipReason::WindowLimit)
+            } else if sum > treasury_left {
+                Some(SkipReason::TreasuryShort)
+            } else {
+                None
+            };
+            if let Some(reason) = refused {
+                plan.held.insert(node_id.clone(), HoldReason::Skipped(reason));
+                break;
+            }
+            credited = sum;
+            taken += 1;
+        }
+        let rewards = node.rewards.get(..taken).unwrap_or_default();
+        let target = rewards.last().map_or(node.wallet.credited, |reward| reward.node_total.get());
+        let payout = node.is_due(target, limits).then(|| {
+            let destination = destinations.get(&node.wallet.destination).and_then(Option::as_ref);
+            node.payable(target, destination, limits)
+        });
+        plan.payout_holds.insert(node_id.clone(), payout.and_then(Result::err));
+        let packer = match payout {
+            Some(Ok(())) => &mut settle,
+            _ if rewards.is_empty() => continue,
+            _ => &mut credit,
+        };
+        window_left = window_left.saturating_sub(credited);
+        treasury_left = treasury_left.saturating_sub(credited);
+        packer.add(
+            Entry {
+                node_id: node_id.clone(),
+                wallet: node.wallet.address,
+                owner: node.wallet.owner,
+                destination: node.wallet.destination,
+                credited_before: node.wallet.credited,
+                paid_before: node.wallet.paid,
+                target,
+            },
+            rewards,
+        );
+    }
+    plan.batches = credit.finish();
+    plan.batches.extend(settle.finish());
+    plan
+}
+
+fn describe(plan: &Plan, changes: &mut Changes) {
+    let nodes: usize = plan.batches.iter().map(|batch| batch.entries.len()).sum();
+    let records: usize = plan.batches.iter().map(|batch| batch.records.len()).sum();
+    changes.info(format!("{records} rewards of {nodes} nodes in {} batches", plan.batches.len()));
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    for reason in plan.held.values() {
+        *reasons.entry(reason.to_string()).or_default() += 1;
+    }
+    for reason in plan.payout_holds.values().flatten() {
+        *reasons.entry(format!("payout: {reason}")).or_default() += 1;
+    }
+    for (reason, nodes) in reasons {
+        changes.warn(format!("{nodes} nodes wait: {reason}"));
+    }
+}

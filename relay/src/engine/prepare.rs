@@ -1,0 +1,191 @@
+//! Step 4, and before every further attempt: a batch is simulated, which gives its budget, or tells what is wrong.
+
+use settlement::client::{BatchHeader, RegisterNodeArgs, SettleEntry, credit_ix, register_node_ix, settle_ix};
+use solana_hash::Hash;
+use solana_instruction::Instruction;
+use solana_signature::Signature;
+
+use crate::chain::{Chain, ChainError, Simulation, TransactionError};
+use crate::clock::Clock;
+use crate::database::Database;
+use crate::events::Events;
+use crate::signer::Signer;
+use crate::transaction::{BatchKind, Budget, Format};
+
+use super::changes::Changes;
+use super::config::FormatChoice;
+use super::drive::OpenBatch;
+use super::lease::Lease;
+use super::store::batches::{Batch, Entry};
+use super::store::settlements::OpenSettlement;
+use super::store::{attempts, batches};
+use super::{Engine, EngineError, Progress, Step};
+
+/// A batch that did not land in this many attempts is given up, and its rewards wait for the next settlement. Each
+/// attempt lives for a blockhash, so this is about ten minutes of trying.
+const MAX_ATTEMPTS: u32 = 10;
+
+/// The share of recent fees to pay, by attempt: low first, higher when that did not land.
+const FEE_PERCENTILES: [usize; 4] = [25, 50, 75, 100];
+
+impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
+    pub(super) async fn simulate(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
+        let mut unprepared = self.open_batches(open, false).await?;
+        unprepared.retain(|batch| batch.last.is_none());
+        if unprepared.is_empty() {
+            let mut changes = Changes::for_settlement(open, self.clock.now_ms());
+            changes.go_to(Step::Submit);
+            self.commit(lease, changes).await?;
+        } else {
+            unprepared.truncate(self.config.batches_per_call.max(1));
+            self.prepare(lease, open, unprepared).await?;
+        }
+        Ok(Progress::Continue { after_ms: 0 })
+    }
+
+    /// Simulates each batch and plans its next attempt.
+    pub(super) async fn prepare(
+        &self,
+        lease: &Lease,
+        open: &OpenSettlement,
+        batches: Vec<OpenBatch>,
+    ) -> Result<(), EngineError> {
+        let fees = self.recent_fees().await?;
+        for open_batch in batches {
+            let batch = &open_batch.batch;
+            let entries = batches::entries(&self.database, batch.id).await?;
+            let mut changes = Changes::for_settlement(open, self.clock.now_ms());
+            changes.push(batches::require_open(batch));
+            let number = open_batch.next_number();
+            if number > MAX_ATTEMPTS {
+                self.give_up(batch, &entries, &format!("it did not land in {MAX_ATTEMPTS} attempts"), &mut changes);
+            } else {
+                let simulation = self.simulate_batch(batch, &entries).await?;
+                match simulation.error {
+                    None => {
+                        let budget = Budget::for_usage(
+                            simulation.units_consumed,
+                            simulation.loaded_accounts_data_bytes,
+                            price(&fees, number).min(self.config.max_compute_unit_price),
+                        );
+                        changes.push(attempts::insert(batch.id, number, &budget, self.clock.now_ms()));
+                    }
+                    Some(error) => {
+                        reject_if_hopeless(batch.kind, &error)?;
+                        self.split_or_evict(open, batch, &entries, &error, &mut changes).await?;
+                    }
+                }
+            }
+            self.commit(lease, changes).await?;
+        }
+        Ok(())
+    }
+
+    async fn simulate_batch(&self, batch: &Batch, entries: &[Entry]) -> Result<Simulation, EngineError> {
+        let transaction = batch
+            .format
+            .build(&self.signer.address(), &self.instructions(batch, entries), &Budget::WIDEST, Hash::default())?
+            .signed(Signature::default())?;
+        Ok(self.chain.simulate(&transaction.bytes).await?)
+    }
+
+    /// What a batch does, as instructions.
+    pub(super) fn instructions(&self, batch: &Batch, entries: &[Entry]) -> Vec<Instruction> {
+        let settler = self.signer.address();
+        let header = BatchHeader { batch_id: batch.id.unsigned_abs(), records_root: batch.records_root };
+        match batch.kind {
+            BatchKind::Register => entries
+                .iter()
+                .map(|entry| {
+                    let args = RegisterNodeArgs {
+                        node_id: entry.node_id.on_chain(),
+                        owner: entry.owner,
+                        destination: (entry.destination != entry.owner).then_some(entry.destination),
+                        threshold: None,
+                    };
+                    register_node_ix(settler, settler, self.network, args)
+                })
+                .collect(),
+            BatchKind::Credit => {
+                let entries: Vec<_> = entries.iter().map(|entry| (entry.wallet, entry.target)).collect();
+                vec![credit_ix(settler, self.network, header, &entries)]
+            }
+            BatchKind::Settle => {
+                let entries: Vec<_> = entries
+                    .iter()
+                    .map(|entry| SettleEntry {
+                        wallet: entry.wallet,
+                        destination: entry.destination,
+                        target: entry.target,
+                    })
+                    .collect();
+                vec![settle_ix(settler, self.network, header, &entries)]
+            }
+        }
+    }
+
+    /// The format that this cluster takes: asked by simulating an empty v1 transaction.
+    pub(super) async fn format(&self) -> Result<Format, EngineError> {
+        if let FormatChoice::Only(format) = self.config.format {
+            return Ok(format);
+        }
+        let probe = Format::V1
+            .build(&self.signer.address(), &[], &Budget::WIDEST, Hash::default())?
+            .signed(Signature::default())?;
+        match self.chain.simulate(&probe.bytes).await {
+            Ok(simulation) if simulation.error.is_none() => Ok(Format::V1),
+            Ok(_) | Err(ChainError::UnsupportedVersion | ChainError::Refused { .. }) => Ok(Format::V0),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn recent_fees(&self) -> Result<Vec<u64>, EngineError> {
+        let mut fees = self.chain.recent_priority_fees(&[self.treasury, self.signer.address()]).await?;
+        fees.sort_unstable();
+        Ok(fees)
+    }
+}
+
+/// The price per compute unit for attempt `number`, out of ascending `fees`.
+fn price(fees: &[u64], number: u32) -> u64 {
+    let step = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
+    let percentile = FEE_PERCENTILES.get(step).copied().unwrap_or(100);
+    let last = fees.len().saturating_sub(1);
+    fees.get(last.saturating_mul(percentile) / 100).copied().unwrap_or(0)
+}
+
+/// Errors that no splitting can cure: the whole settlement stops with the reason.
+fn reject_if_hopeless(kind: BatchKind, error: &TransactionError) -> Result<(), EngineError> {
+    let hopeless = |reason: String| Err(EngineError::Rejected(reason));
+    if ["InsufficientFundsForFee", "AccountNotFound"].iter().any(|name| error.text.contains(name)) {
+        return hopeless("the settler cannot pay the transaction's fee: send it SOL".to_owned());
+    }
+    if error.text.contains("ProgramAccountNotFound") {
+        return hopeless("the settlement program is not deployed on this cluster".to_owned());
+    }
+    match (kind, error.custom_code) {
+        // Credit and settle skip what is wrong with an entry: an error of the program concerns the batch as such.
+        (BatchKind::Credit | BatchKind::Settle, Some(code)) => hopeless(format!(
+            "the settlement program refuses the batch: {}",
+            settlement::client::error_message(code).unwrap_or_else(|| format!("error {code}"))
+        )),
+        // The System program's ResultWithNegativeLamports: the payer cannot pay the wallets' rent.
+        (BatchKind::Register, Some(1)) => {
+            hopeless("the settler cannot pay the rent of new wallet accounts: send it SOL".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_price_starts_low_and_rises_with_every_attempt_that_did_not_land() {
+        let fees: Vec<u64> = (0..=100).collect();
+        assert_eq!([1, 2, 3, 4, 9].map(|number| price(&fees, number)), [25, 50, 75, 100, 100]);
+        assert_eq!(price(&[], 1), 0);
+        assert_eq!(price(&[7], 3), 7);
+    }
+}

@@ -1,0 +1,80 @@
+//! A batch that fails as a whole is halved until the bad entry is alone; then that entry is evicted, not the others.
+
+use std::collections::BTreeMap;
+
+use crate::chain::{Chain, TransactionError};
+use crate::clock::Clock;
+use crate::database::Database;
+use crate::events::Events;
+use crate::merkle;
+use crate::signer::Signer;
+use crate::transaction::BatchKind;
+
+use super::changes::Changes;
+use super::hold::HoldReason;
+use super::store::batches::{Batch, Entry, NewBatch, Outcome};
+use super::store::rewards::PendingReward;
+use super::store::settlements::OpenSettlement;
+use super::store::{batches, rewards};
+use super::{Engine, EngineError};
+
+impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
+    /// Replaces the batch by its halves, or gives it up when it has one entry.
+    pub(super) async fn split_or_evict(
+        &self,
+        open: &OpenSettlement,
+        batch: &Batch,
+        entries: &[Entry],
+        error: &TransactionError,
+        changes: &mut Changes,
+    ) -> Result<(), EngineError> {
+        if entries.len() <= 1 {
+            self.give_up(batch, entries, &error.text, changes);
+            return Ok(());
+        }
+        let now = self.clock.now_ms();
+        let records = rewards::of_batch(&self.database, batch.id).await?;
+        let mut id = batches::last_id(&self.database).await?;
+        changes.push(batches::set_state(batch.id, "split", None, Some(&error.text), now));
+        let (first, second) = entries.split_at(entries.len() / 2);
+        for half in [first, second] {
+            let records: Vec<&PendingReward> =
+                records.iter().filter(|record| half.iter().any(|entry| entry.node_id == record.node_id)).collect();
+            id = id.saturating_add(1);
+            changes.extend(batches::insert(id, open.id, &new_batch(batch, half, &records), now));
+            changes.extend(rewards::assign(id, Some(batch.id)));
+        }
+        changes.warn(format!("batch {} fails as a whole and is halved: {}", batch.id, error.text));
+        Ok(())
+    }
+
+    /// Closes a batch that cannot land; its rewards wait, with the reason on their rows.
+    pub(super) fn give_up(&self, batch: &Batch, entries: &[Entry], reason: &str, changes: &mut Changes) {
+        let hold = match batch.kind {
+            BatchKind::Register => HoldReason::RegistrationFailed,
+            BatchKind::Credit | BatchKind::Settle => HoldReason::Evicted(reason.to_owned()),
+        };
+        let holds: BTreeMap<_, _> =
+            entries.iter().map(|entry| (entry.node_id.clone(), hold.to_string())).collect();
+        let outcomes: Vec<Outcome> = entries
+            .iter()
+            .map(|_| Outcome { outcome: "evicted", credit_skip: None, payout_skip: None })
+            .collect();
+        let now = self.clock.now_ms();
+        changes.push(batches::set_state(batch.id, "failed", None, Some(reason), now));
+        changes.push(batches::set_outcomes(batch.id, &outcomes));
+        changes.push(rewards::return_to_pending(batch.id, &holds));
+        changes.warn(format!("batch {} is given up: {reason}", batch.id));
+    }
+}
+
+fn new_batch(whole: &Batch, entries: &[Entry], records: &[&PendingReward]) -> NewBatch {
+    let leaves: Vec<_> = records.iter().map(|record| record.leaf().hash()).collect();
+    NewBatch {
+        kind: whole.kind,
+        format: whole.format,
+        records_root: merkle::root(&leaves),
+        entries: entries.to_vec(),
+        records: records.iter().map(|record| record.sequence).collect(),
+    }
+}

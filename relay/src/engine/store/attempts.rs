@@ -1,0 +1,177 @@
+//! Attempts: every transition is a compare-and-set on state and version.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::json;
+use solana_signature::Signature;
+
+use crate::database::{Database, DatabaseError, Row, Statement, statements};
+use crate::transaction::SignedTransaction;
+
+use super::super::AttemptState;
+
+statements! {
+    /// The last attempt of each batch in ?1.
+    LAST = "SELECT CAST(id AS TEXT) AS id, CAST(batch_id AS TEXT) AS batch_id, CAST(number AS TEXT) AS number, \
+            state, CAST(version AS TEXT) AS version, signature, transaction_base64, \
+            CAST(last_valid_block_height AS TEXT) AS last_valid_block_height, \
+            CAST(compute_unit_limit AS TEXT) AS compute_unit_limit, \
+            CAST(compute_unit_price AS TEXT) AS compute_unit_price, \
+            CAST(loaded_accounts_data_limit AS TEXT) AS loaded_accounts_data_limit, \
+            CAST(unknown_polls AS TEXT) AS unknown_polls, CAST(sent_at AS TEXT) AS sent_at \
+        FROM attempts WHERE batch_id IN (SELECT CAST(value AS INTEGER) FROM json_each(?1)) \
+            AND number = (SELECT MAX(number) FROM attempts AS other WHERE other.batch_id = attempts.batch_id)";
+
+    /// A planned attempt of batch ?1: number ?2, compute units ?3, loaded data ?4, price ?5, priority fee ?6, at ?7.
+    INSERT = "INSERT INTO attempts (batch_id, number, state, compute_unit_limit, loaded_accounts_data_limit, \
+            compute_unit_price, priority_fee_lamports, created_at, updated_at) \
+        VALUES (CAST(?1 AS INTEGER), CAST(?2 AS INTEGER), 'planned', CAST(?3 AS INTEGER), CAST(?4 AS INTEGER), \
+            CAST(?5 AS INTEGER), CAST(?6 AS INTEGER), CAST(?7 AS INTEGER), CAST(?7 AS INTEGER))";
+
+    /// The compare: refuses the batch of statements unless attempt ?1 is in state ?2 at version ?3.
+    REQUIRE = "INSERT INTO preconditions (state_unchanged) SELECT EXISTS ( \
+        SELECT 1 FROM attempts WHERE id = CAST(?1 AS INTEGER) AND state = ?2 AND version = CAST(?3 AS INTEGER))";
+
+    /// Stores the signature ?2 and the bytes ?3 of attempt ?1, valid up to block height ?4, at ?5.
+    SIGN = "UPDATE attempts SET state = 'signed', version = version + 1, signature = ?2, transaction_base64 = ?3, \
+            last_valid_block_height = CAST(?4 AS INTEGER), updated_at = CAST(?5 AS INTEGER) \
+        WHERE id = CAST(?1 AS INTEGER)";
+
+    /// The bytes of attempt ?1 were handed over at ?2.
+    SENT = "UPDATE attempts SET state = CASE state WHEN 'signed' THEN 'sent' ELSE state END, version = version + 1, \
+            sent_at = CAST(?2 AS INTEGER), updated_at = CAST(?2 AS INTEGER) \
+        WHERE id = CAST(?1 AS INTEGER)";
+
+    /// Moves attempt ?1 to state ?2 with slot ?3, fee ?4 and error ?5 at ?6.
+    SET_STATE = "UPDATE attempts SET state = ?2, version = version + 1, slot = COALESCE(CAST(?3 AS INTEGER), slot), \
+            fee_lamports = COALESCE(CAST(?4 AS INTEGER), fee_lamports), error = ?5, updated_at = CAST(?6 AS INTEGER) \
+        WHERE id = CAST(?1 AS INTEGER)";
+
+    /// The fate of attempt ?1 could not be told at ?2.
+    UNKNOWN = "UPDATE attempts SET state = 'unknown', version = version + 1, unknown_polls = unknown_polls + 1, \
+        updated_at = CAST(?2 AS INTEGER) WHERE id = CAST(?1 AS INTEGER)";
+}
+
+/// An attempt to land a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    pub(crate) id: i64,
+    pub(crate) batch_id: i64,
+    pub(crate) number: u32,
+    pub(crate) state: AttemptState,
+    pub(crate) version: i64,
+    pub(crate) compute_unit_limit: u32,
+    pub(crate) loaded_accounts_data_limit: u32,
+    pub(crate) compute_unit_price: u64,
+    pub(crate) unknown_polls: u32,
+    pub(crate) sent_at_ms: Option<i64>,
+    /// Set from `signed` on.
+    pub(crate) signed: Option<StoredTransaction>,
+}
+
+/// What was stored before the bytes left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoredTransaction {
+    pub(crate) signature: Signature,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) last_valid_block_height: u64,
+}
+
+/// The last attempt of each of the batches that has one.
+pub(crate) async fn last_of(database: &impl Database, batch_ids: &[i64]) -> Result<Vec<Attempt>, DatabaseError> {
+    let rows = database.query(Statement::new(LAST).bind(json!(batch_ids).to_string())).await?;
+    rows.iter().map(attempt).collect()
+}
+
+fn attempt(row: &Row) -> Result<Attempt, DatabaseError> {
+    let signed = match row.optional::<Signature>("signature")? {
+        None => None,
+        Some(signature) => Some(StoredTransaction {
+            signature,
+            bytes: BASE64
+                .decode(row.get::<String>("transaction_base64")?)
+                .map_err(|error| DatabaseError::Decode(format!("column 'transaction_base64': {error}")))?,
+            last_valid_block_height: row.get("last_valid_block_height")?,
+        }),
+    };
+    Ok(Attempt {
+        id: row.get("id")?,
+        batch_id: row.get("batch_id")?,
+        number: row.get("number")?,
+        state: row.get("state")?,
+        version: row.get("version")?,
+        compute_unit_limit: row.get("compute_unit_limit")?,
+        loaded_accounts_data_limit: row.get("loaded_accounts_data_limit")?,
+        compute_unit_price: row.get("compute_unit_price")?,
+        unknown_polls: row.get("unknown_polls")?,
+        sent_at_ms: row.optional("sent_at")?,
+        signed,
+    })
+}
+
+/// Adds a planned attempt; the index of live attempts refuses it while an earlier one is.
+pub(crate) fn insert(
+    batch_id: i64,
+    number: u32,
+    budget: &crate::transaction::Budget,
+    now_ms: i64,
+) -> Statement {
+    Statement::new(INSERT)
+        .bind(batch_id)
+        .bind(number)
+        .bind(budget.compute_unit_limit)
+        .bind(budget.loaded_accounts_data_limit)
+        .bind(budget.compute_unit_price)
+        .bind(budget.priority_fee_lamports())
+        .bind(now_ms)
+}
+
+/// The compare of a compare-and-set.
+fn require(attempt: &Attempt) -> Statement {
+    Statement::new(REQUIRE).bind(attempt.id).bind(attempt.state.as_str()).bind(attempt.version)
+}
+
+/// `planned → signed`.
+pub(crate) fn sign(
+    attempt: &Attempt,
+    transaction: &SignedTransaction,
+    last_valid_block_height: u64,
+    now_ms: i64,
+) -> [Statement; 2] {
+    let set = Statement::new(SIGN)
+        .bind(attempt.id)
+        .bind(transaction.signature.to_string())
+        .bind(BASE64.encode(&transaction.bytes))
+        .bind(last_valid_block_height)
+        .bind(now_ms);
+    [require(attempt), set]
+}
+
+/// The bytes were handed over (again).
+pub(crate) fn sent(attempt: &Attempt, now_ms: i64) -> [Statement; 2] {
+    [require(attempt), Statement::new(SENT).bind(attempt.id).bind(now_ms)]
+}
+
+/// To `landed`, `finalized`, `failed`, `expired` or `review`.
+pub(crate) fn set_state(
+    attempt: &Attempt,
+    state: AttemptState,
+    slot: Option<u64>,
+    fee_lamports: Option<u64>,
+    error: Option<&str>,
+    now_ms: i64,
+) -> [Statement; 2] {
+    let set = Statement::new(SET_STATE)
+        .bind(attempt.id)
+        .bind(state.as_str())
+        .bind(slot)
+        .bind(fee_lamports)
+        .bind(error)
+        .bind(now_ms);
+    [require(attempt), set]
+}
+
+/// To `unknown`, once more.
+pub(crate) fn unknown(attempt: &Attempt, now_ms: i64) -> [Statement; 2] {
+    [require(attempt), Statement::new(UNKNOWN).bind(attempt.id).bind(now_ms)]
+}

@@ -1,0 +1,79 @@
+//! The lease row, and the preconditions of an atomic batch.
+
+use crate::database::{Database, DatabaseError, Statement, statements};
+
+statements! {
+    /// Takes the lease for ?1 until ?3 when it is free at ?2 or already its own. A lease that changes hands or had
+    /// ended gets a new fencing token.
+    TAKE = "INSERT INTO leases (name, holder, fencing_token, expires_at) \
+        VALUES ('settlement', ?1, 1, CAST(?3 AS INTEGER)) \
+        ON CONFLICT (name) DO UPDATE SET \
+            fencing_token = fencing_token + (holder <> excluded.holder OR expires_at <= CAST(?2 AS INTEGER)), \
+            holder = excluded.holder, \
+            expires_at = excluded.expires_at \
+        WHERE expires_at <= CAST(?2 AS INTEGER) OR holder = excluded.holder \
+        RETURNING CAST(fencing_token AS TEXT) AS fencing_token";
+
+    /// Who has the lease, and until when.
+    CURRENT = "SELECT holder, CAST(expires_at AS TEXT) AS expires_at FROM leases WHERE name = 'settlement'";
+
+    /// Ends the lease of ?1 with token ?2.
+    RELEASE = "UPDATE leases SET expires_at = 0 \
+        WHERE name = 'settlement' AND holder = ?1 AND fencing_token = CAST(?2 AS INTEGER)";
+
+    /// Ends the lease when ?1 has it.
+    RELEASE_ALL_OF = "UPDATE leases SET expires_at = 0 WHERE name = 'settlement' AND holder = ?1";
+
+    /// Refuses the batch unless ?1 holds the lease with token ?2 at ?3.
+    REQUIRE = "INSERT INTO preconditions (lease_held) SELECT EXISTS ( \
+        SELECT 1 FROM leases WHERE name = 'settlement' AND holder = ?1 \
+            AND fencing_token = CAST(?2 AS INTEGER) AND expires_at > CAST(?3 AS INTEGER))";
+
+    /// The end of a batch with preconditions.
+    CLEAR_PRECONDITIONS = "DELETE FROM preconditions";
+}
+
+/// Takes or renews the lease; the fencing token, or `None` when another runner has it.
+pub(crate) async fn take(
+    database: &impl Database,
+    holder: &str,
+    now_ms: i64,
+    expires_at_ms: i64,
+) -> Result<Option<i64>, DatabaseError> {
+    let rows = database.query(Statement::new(TAKE).bind(holder).bind(now_ms).bind(expires_at_ms)).await?;
+    rows.first().map(|row| row.get("fencing_token")).transpose()
+}
+
+/// The holder and the end of the lease.
+pub(crate) async fn current(database: &impl Database) -> Result<(String, i64), DatabaseError> {
+    let rows = database.query(Statement::new(CURRENT)).await?;
+    match rows.first() {
+        Some(row) => Ok((row.get("holder")?, row.get("expires_at")?)),
+        // Given back since; free from now on.
+        None => Ok((String::new(), 0)),
+    }
+}
+
+/// Gives the lease back.
+pub(crate) async fn release(
+    database: &impl Database,
+    holder: &str,
+    fencing_token: i64,
+) -> Result<(), DatabaseError> {
+    database.query(Statement::new(RELEASE).bind(holder).bind(fencing_token)).await.map(drop)
+}
+
+/// Gives back whatever lease `holder` has.
+pub(crate) async fn release_all_of(database: &impl Database, holder: &str) -> Result<(), DatabaseError> {
+    database.query(Statement::new(RELEASE_ALL_OF).bind(holder)).await.map(drop)
+}
+
+/// The first statement of every batch that a runner writes.
+pub(crate) fn require(holder: &str, fencing_token: i64, now_ms: i64) -> Statement {
+    Statement::new(REQUIRE).bind(holder).bind(fencing_token).bind(now_ms)
+}
+
+/// The last statement of every batch that a runner writes.
+pub(crate) fn clear_preconditions() -> Statement {
+    Statement::new(CLEAR_PRECONDITIONS)
+}

@@ -1,0 +1,135 @@
+//! A secret key held in memory.
+
+use std::fmt;
+
+use solana_keypair::Keypair;
+use solana_pubkey::Pubkey;
+use solana_signature::Signature;
+use solana_signer::Signer as _;
+
+use super::{Signer, SignerError};
+
+/// Seed and public key.
+const KEYPAIR_BYTES: usize = 64;
+
+/// An Ed25519 keypair. Its `Debug` shows the address only.
+pub struct SecretKey(Keypair);
+
+/// Why a text is no secret key. Never holds any of the text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretKeyError {
+    /// Nothing there.
+    #[error("the secret key is empty: set SOLANA_PRIVATE_KEY to a keypair in base58 or as a JSON array of 64 numbers")]
+    Empty,
+    /// Neither of the forms.
+    #[error("the secret key is neither base58 nor a JSON array of 64 numbers from 0 to 255")]
+    Format,
+    /// The wrong number of bytes.
+    #[error("the secret key has {0} bytes where a keypair has 64 (the 32 of the seed and the 32 of the public key)")]
+    Length(usize),
+    /// The second half is not the public key of the first.
+    #[error("the secret key's two halves do not belong together: it is no keypair")]
+    Mismatch,
+    /// A file that cannot be read.
+    #[error("the keypair file {path} cannot be read: {reason}")]
+    File {
+        /// Its path.
+        path: String,
+        /// The operating system's reason.
+        reason: String,
+    },
+}
+
+impl SecretKey {
+    /// Reads a keypair: 64 bytes in base58, or a JSON array of 64 numbers as Solana's tools write.
+    ///
+    /// # Errors
+    /// See [`SecretKeyError`]; the text is never part of an error.
+    pub fn parse(text: &str) -> Result<Self, SecretKeyError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(SecretKeyError::Empty);
+        }
+        let bytes: Vec<u8> = if text.starts_with('[') {
+            serde_json::from_str(text).map_err(|_| SecretKeyError::Format)?
+        } else {
+            bs58::decode(text).into_vec().map_err(|_| SecretKeyError::Format)?
+        };
+        if bytes.len() != KEYPAIR_BYTES {
+            return Err(SecretKeyError::Length(bytes.len()));
+        }
+        Keypair::try_from(bytes.as_slice()).map(Self).map_err(|_| SecretKeyError::Mismatch)
+    }
+
+    /// Reads a keypair from `text`, or from the file that it names.
+    ///
+    /// # Errors
+    /// See [`SecretKeyError`].
+    #[cfg(feature = "native")]
+    pub fn parse_or_read(text: &str) -> Result<Self, SecretKeyError> {
+        // Neither base58 nor a JSON array contains a '/' or a '.'.
+        if !text.contains(['/', '.']) || text.trim_start().starts_with('[') {
+            return Self::parse(text);
+        }
+        let path = text.trim();
+        let content = std::fs::read_to_string(path)
+            .map_err(|error| SecretKeyError::File { path: path.to_owned(), reason: error.to_string() })?;
+        Self::parse(&content)
+    }
+
+    /// The keypair itself, for signing transactions of more than one signer.
+    #[cfg(feature = "native")]
+    pub fn keypair(&self) -> &Keypair {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretKey({})", self.0.pubkey())
+    }
+}
+
+impl Signer for SecretKey {
+    fn address(&self) -> Pubkey {
+        self.0.pubkey()
+    }
+
+    async fn sign(&self, message: &[u8]) -> Result<Signature, SignerError> {
+        Ok(self.0.sign_message(message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keypair_is_read_in_base58_and_as_json() {
+        let keypair = Keypair::new();
+        let bytes = keypair.to_bytes();
+        for text in [bs58::encode(bytes).into_string(), format!(" {:?}\n", bytes.as_slice())] {
+            assert_eq!(SecretKey::parse(&text).unwrap().address(), keypair.pubkey());
+        }
+    }
+
+    #[test]
+    fn what_is_no_keypair_is_refused_without_being_repeated() {
+        let mut bytes = Keypair::new().to_bytes();
+        bytes[63] ^= 1;
+        let secret = bs58::encode(bytes).into_string();
+        assert_eq!(SecretKey::parse(&secret).unwrap_err(), SecretKeyError::Mismatch);
+        assert_eq!(SecretKey::parse("").unwrap_err(), SecretKeyError::Empty);
+        assert_eq!(SecretKey::parse("not base58: 0OIl").unwrap_err(), SecretKeyError::Format);
+        assert_eq!(SecretKey::parse("[1, 2, 300]").unwrap_err(), SecretKeyError::Format);
+        assert_eq!(SecretKey::parse("[1, 2, 3]").unwrap_err(), SecretKeyError::Length(3));
+        assert!(!SecretKey::parse(&secret).unwrap_err().to_string().contains(&secret[..8]));
+    }
+
+    #[test]
+    fn debug_output_does_not_show_the_secret() {
+        let keypair = Keypair::new();
+        let text = format!("{:?}", SecretKey(keypair.insecure_clone()));
+        assert_eq!(text, format!("SecretKey({})", keypair.pubkey()));
+    }
+}
