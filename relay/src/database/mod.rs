@@ -5,11 +5,19 @@
 //! read `CAST(column AS TEXT)`, in SQL that is the same for both. A [`Statement`] can only hold SQL that is known at
 //! compile time: values never become part of it.
 
+pub mod conformance;
+#[cfg(feature = "native")]
+pub mod remote;
 mod row;
+#[cfg(feature = "native")]
+pub mod sqlite;
 mod statement;
+mod statements;
+pub mod wire;
 
 pub use row::Row;
 pub use statement::{IntoParameter, Statement};
+pub(crate) use statements::statements;
 
 /// What can go wrong in the database.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +34,9 @@ pub enum DatabaseError {
     /// A row did not have the expected shape.
     #[error("the ledger holds an unexpected value: {0}")]
     Decode(String),
+    /// The ledger does not let this caller in; nothing was written.
+    #[error("the ledger refuses access: {0}")]
+    Unauthorized(String),
 }
 
 impl DatabaseError {
@@ -53,7 +64,18 @@ pub trait Database {
     /// # Errors
     /// As for [`Database::batch`].
     async fn query(&self, statement: Statement) -> Result<Vec<Row>, DatabaseError> {
-        Ok(self.batch(vec![statement]).await?.pop().unwrap_or_default())
+        let [rows] = self.batch_of([statement]).await?;
+        Ok(rows)
+    }
+
+    /// Runs a fixed number of statements as [`Database::batch`] does.
+    ///
+    /// # Errors
+    /// As for [`Database::batch`]; [`DatabaseError::Decode`] when there is not one result for each statement.
+    async fn batch_of<const N: usize>(&self, statements: [Statement; N]) -> Result<[Vec<Row>; N], DatabaseError> {
+        self.batch(statements.into()).await?.try_into().map_err(|results: Vec<_>| {
+            DatabaseError::Decode(format!("{} results for {N} statements", results.len()))
+        })
     }
 }
 

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize, Serializer};
 /// In JSON it is written as a decimal string, because JSON numbers lose precision above 2⁵³ in many clients. A
 /// number is accepted on input up to 2⁵³ − 1. Arithmetic is checked: there are no operators.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = String, pattern = "^[0-9]{1,19}$", example = "1500000"))]
 pub struct Lamports(u64);
 
 /// Why a value is no amount of lamports.
@@ -151,7 +153,9 @@ mod tests {
     #[test]
     fn numbers_are_accepted_up_to_the_largest_that_json_keeps_exact() {
         assert_eq!(serde_json::from_str::<Lamports>("9007199254740991").unwrap().get(), (1 << 53) - 1);
-        for refused in ["9007199254740992", "-1", "1.5", "1e3", "true", "null", "\"\"", "\"-1\"", "\"1.0\"", "\" 1\"", "\"+1\""] {
+        for refused in
+            ["9007199254740992", "-1", "1.5", "1e3", "true", "null", "\"\"", "\"-1\"", "\"1.0\"", "\" 1\"", "\"+1\""]
+        {
             assert!(serde_json::from_str::<Lamports>(refused).is_err(), "{refused} was accepted");
         }
     }

@@ -8,6 +8,11 @@ use serde::{Deserialize, Serialize};
 /// A node's id: 1 to 64 characters of `A-Z a-z 0-9 . _ : -`. On the chain its SHA-256 names the wallet account.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(
+    feature = "openapi",
+    schema(value_type = String, pattern = "^[A-Za-z0-9._:-]{1,64}$", min_length = 1, max_length = 64, example = "node-1")
+)]
 pub struct NodeId(String);
 
 /// Why a text is no node id.
