@@ -15,13 +15,9 @@ pub enum SettlementError {
     InvalidNetworkId,
     #[msg("a cap or limit is zero: every cap, the window's limit and its seconds must be positive")]
     ZeroLimit,
-    #[msg(
-        "the threshold is zero: name the smallest amount in lamports worth a payout (1 pays every lamport)"
-    )]
+    #[msg("the threshold is zero: name the smallest amount in lamports worth a payout (1 pays every lamport)")]
     ZeroThreshold,
-    #[msg(
-        "the pending age is zero: name the seconds after which a small amount is paid out anyway"
-    )]
+    #[msg("the pending age is zero: name the seconds after which a small amount is paid out anyway")]
     ZeroPendingAge,
     #[msg("the settler or guardian is the default key: name keys that somebody holds")]
     DefaultAuthority,
@@ -29,15 +25,11 @@ pub enum SettlementError {
     ThresholdBelowDefault,
     #[msg("the owner can't be the default key, a system address or an account of this program")]
     InvalidOwner,
-    #[msg(
-        "the destination can't be the default key, a system address or an account of this program"
-    )]
+    #[msg("the destination can't be the default key, a system address or an account of this program")]
     InvalidDestination,
     #[msg("the signer may not do this: check which of admin, settler, guardian or owner it takes")]
     Unauthorized,
-    #[msg(
-        "the network is paused: nothing leaves the treasury or a wallet until the admin unpauses"
-    )]
+    #[msg("the network is paused: nothing leaves the treasury or a wallet until the admin unpauses")]
     Paused,
     #[msg("the account belongs to another network")]
     NetworkMismatch,
@@ -61,20 +53,65 @@ pub enum SettlementError {
     AccountCountMismatch,
     #[msg("the destination is not the one named in the node's wallet account")]
     DestinationMismatch,
-    #[msg(
-        "the destination would be left below the rent-exempt minimum: withdraw more or fund it first"
-    )]
+    #[msg("the destination would be left below the rent-exempt minimum: withdraw more or fund it first")]
     DestinationNotRentExempt,
-    #[msg(
-        "the destination is a program, a system address or an account of this program and can't be paid"
-    )]
+    #[msg("the destination is a program, a system address or an account of this program and can't be paid")]
     DestinationNotPayable,
-    #[msg(
-        "the wallet account would be left below the rent-exempt minimum: send it the missing lamports first"
-    )]
+    #[msg("the wallet account would be left below the rent-exempt minimum: send it the missing lamports first")]
     WalletNotRentExempt,
     #[msg("a total would pass 2^64 - 1")]
     Overflow,
     #[msg("the account's totals contradict each other: paid is above credited")]
     InconsistentTotals,
+}
+
+impl SettlementError {
+    /// Every error, in the order of their codes.
+    pub const ALL: [Self; 25] = [
+        Self::InvalidNetworkId,
+        Self::ZeroLimit,
+        Self::ZeroThreshold,
+        Self::ZeroPendingAge,
+        Self::DefaultAuthority,
+        Self::ThresholdBelowDefault,
+        Self::InvalidOwner,
+        Self::InvalidDestination,
+        Self::Unauthorized,
+        Self::Paused,
+        Self::NetworkMismatch,
+        Self::UnknownVersion,
+        Self::UnsupportedAsset,
+        Self::ZeroAmount,
+        Self::NothingPending,
+        Self::AmountAbovePending,
+        Self::EmptyBatch,
+        Self::TooManyEntries,
+        Self::AccountCountMismatch,
+        Self::DestinationMismatch,
+        Self::DestinationNotRentExempt,
+        Self::DestinationNotPayable,
+        Self::WalletNotRentExempt,
+        Self::Overflow,
+        Self::InconsistentTotals,
+    ];
+
+    /// The error that a transaction's custom program error code stands for, if it is one of these.
+    pub fn from_code(code: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|error| u32::from(*error) == code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_reads_back_from_its_code() {
+        for (error, code) in SettlementError::ALL.into_iter().zip(6_000..) {
+            assert_eq!(u32::from(error), code);
+            assert_eq!(SettlementError::from_code(code), Some(error));
+        }
+        assert_eq!(SettlementError::from_code(5_999), None);
+        assert_eq!(SettlementError::from_code(6_025), None);
+    }
 }

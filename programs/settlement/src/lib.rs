@@ -30,18 +30,12 @@ pub mod settlement {
     use super::*;
 
     /// Creates a network and its empty treasury. Whoever signs becomes the network's admin.
-    pub fn create_network<'info>(
-        ctx: Context<'info, CreateNetwork<'info>>,
-        args: CreateNetworkArgs,
-    ) -> Result<()> {
+    pub fn create_network<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: CreateNetworkArgs) -> Result<()> {
         instructions::create_network::handler(ctx, args)
     }
 
     /// Opens the wallet account of one node. Only the network's settler or admin may.
-    pub fn register_node<'info>(
-        ctx: Context<'info, RegisterNode<'info>>,
-        args: RegisterNodeArgs,
-    ) -> Result<()> {
+    pub fn register_node<'info>(ctx: Context<'info, RegisterNode<'info>>, args: RegisterNodeArgs) -> Result<()> {
         instructions::register_node::handler(ctx, args)
     }
 
@@ -53,11 +47,7 @@ pub mod settlement {
     /// Raises nodes to their cumulative totals: treasury to wallet accounts, nothing further.
     ///
     /// Remaining accounts: one writable node wallet per target, in the targets' order.
-    pub fn credit<'info>(
-        ctx: Context<'info, Credit<'info>>,
-        batch: BatchHeader,
-        targets: Vec<u64>,
-    ) -> Result<()> {
+    pub fn credit<'info>(ctx: Context<'info, Credit<'info>>, batch: BatchHeader, targets: Vec<u64>) -> Result<()> {
         instructions::credit::handler(ctx, batch, targets)
     }
 
@@ -65,19 +55,12 @@ pub mod settlement {
     ///
     /// Remaining accounts: a writable node wallet and its writable destination per target, in the
     /// targets' order.
-    pub fn settle<'info>(
-        ctx: Context<'info, Settle<'info>>,
-        batch: BatchHeader,
-        targets: Vec<u64>,
-    ) -> Result<()> {
+    pub fn settle<'info>(ctx: Context<'info, Settle<'info>>, batch: BatchHeader, targets: Vec<u64>) -> Result<()> {
         instructions::settle::handler(ctx, batch, targets)
     }
 
     /// Pays a node's owner out of the node's wallet account: `amount` lamports, or all pending.
-    pub fn withdraw<'info>(
-        ctx: Context<'info, Withdraw<'info>>,
-        amount: Option<u64>,
-    ) -> Result<()> {
+    pub fn withdraw<'info>(ctx: Context<'info, Withdraw<'info>>, amount: Option<u64>) -> Result<()> {
         instructions::withdraw::handler(ctx, amount)
     }
 

@@ -12,11 +12,7 @@ const NODE_ID_DOMAIN: &[u8] = b"williw-node-v1\0";
 /// The on-chain id of the node that the ledger calls `ledger_id`:
 /// SHA-256 of `"williw-node-v1\0"` and the name as UTF-8.
 pub fn node_id(ledger_id: &str) -> [u8; 32] {
-    Sha256::new()
-        .chain_update(NODE_ID_DOMAIN)
-        .chain_update(ledger_id.as_bytes())
-        .finalize()
-        .into()
+    Sha256::new().chain_update(NODE_ID_DOMAIN).chain_update(ledger_id.as_bytes()).finalize().into()
 }
 
 /// Address of a network's account.

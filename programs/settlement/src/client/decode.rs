@@ -28,9 +28,7 @@ pub enum DecodeError {
         account: &'static str,
     },
     /// The account has a layout that this library doesn't know.
-    #[error(
-        "the {account} account has layout version {found}, this library knows version 1: update it"
-    )]
+    #[error("the {account} account has layout version {found}, this library knows version 1: update it")]
     Version {
         /// The account's type.
         account: &'static str,
@@ -38,9 +36,7 @@ pub enum DecodeError {
         found: u8,
     },
     /// More has been paid than credited, which the program never writes.
-    #[error(
-        "the account's totals contradict each other: credited {credited_total}, paid {paid_total}"
-    )]
+    #[error("the account's totals contradict each other: credited {credited_total}, paid {paid_total}")]
     Totals {
         /// Base units ever credited.
         credited_total: u64,
@@ -51,14 +47,8 @@ pub enum DecodeError {
 
 fn read<T: Pod + Discriminator>(account: &'static str, data: &[u8]) -> Result<T, DecodeError> {
     let expected = DISCRIMINATOR_LEN + size_of::<T>();
-    let wrong_length = || DecodeError::Length {
-        account,
-        expected,
-        found: data.len(),
-    };
-    let (discriminator, fields) = data
-        .split_at_checked(DISCRIMINATOR_LEN)
-        .ok_or_else(wrong_length)?;
+    let wrong_length = || DecodeError::Length { account, expected, found: data.len() };
+    let (discriminator, fields) = data.split_at_checked(DISCRIMINATOR_LEN).ok_or_else(wrong_length)?;
     if discriminator != T::DISCRIMINATOR {
         return Err(DecodeError::Discriminator { account });
     }
@@ -66,22 +56,11 @@ fn read<T: Pod + Discriminator>(account: &'static str, data: &[u8]) -> Result<T,
 }
 
 fn known(account: &'static str, found: u8) -> Result<(), DecodeError> {
-    if found == VERSION {
-        Ok(())
-    } else {
-        Err(DecodeError::Version { account, found })
-    }
+    if found == VERSION { Ok(()) } else { Err(DecodeError::Version { account, found }) }
 }
 
 fn consistent(credited_total: u64, paid_total: u64) -> Result<(), DecodeError> {
-    if paid_total <= credited_total {
-        Ok(())
-    } else {
-        Err(DecodeError::Totals {
-            credited_total,
-            paid_total,
-        })
-    }
+    if paid_total <= credited_total { Ok(()) } else { Err(DecodeError::Totals { credited_total, paid_total }) }
 }
 
 impl Network {
@@ -122,12 +101,7 @@ mod tests {
     }
 
     fn wallet() -> NodeWallet {
-        NodeWallet {
-            version: VERSION,
-            credited_total: 7,
-            paid_total: 5,
-            ..bytemuck::Zeroable::zeroed()
-        }
+        NodeWallet { version: VERSION, credited_total: 7, paid_total: 5, ..bytemuck::Zeroable::zeroed() }
     }
 
     #[test]
@@ -141,47 +115,18 @@ mod tests {
     #[test]
     fn bytes_of_anything_else_are_refused_by_name() {
         let good = bytes(&wallet());
-        let length = |found| {
-            Err(DecodeError::Length {
-                account: "node wallet",
-                expected: 240,
-                found,
-            })
-        };
+        let length = |found| Err(DecodeError::Length { account: "node wallet", expected: 240, found });
         for cut in [0, 7, 8, 239] {
             assert_eq!(NodeWallet::decode(&good[..cut]), length(cut));
         }
-        assert_eq!(
-            NodeWallet::decode(&[good.as_slice(), &[0]].concat()),
-            length(241)
-        );
-        assert_eq!(
-            Treasury::decode(&good),
-            Err(DecodeError::Discriminator {
-                account: "treasury"
-            })
-        );
-        let newer = NodeWallet {
-            version: 2,
-            ..wallet()
-        };
-        assert_eq!(
-            NodeWallet::decode(&bytes(&newer)),
-            Err(DecodeError::Version {
-                account: "node wallet",
-                found: 2
-            })
-        );
-        let overpaid = NodeWallet {
-            paid_total: 8,
-            ..wallet()
-        };
+        assert_eq!(NodeWallet::decode(&[good.as_slice(), &[0]].concat()), length(241));
+        assert_eq!(Treasury::decode(&good), Err(DecodeError::Discriminator { account: "treasury" }));
+        let newer = NodeWallet { version: 2, ..wallet() };
+        assert_eq!(NodeWallet::decode(&bytes(&newer)), Err(DecodeError::Version { account: "node wallet", found: 2 }));
+        let overpaid = NodeWallet { paid_total: 8, ..wallet() };
         assert_eq!(
             NodeWallet::decode(&bytes(&overpaid)),
-            Err(DecodeError::Totals {
-                credited_total: 7,
-                paid_total: 8
-            })
+            Err(DecodeError::Totals { credited_total: 7, paid_total: 8 })
         );
     }
 }

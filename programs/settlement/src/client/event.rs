@@ -6,15 +6,11 @@
 use anchor_lang::event::EVENT_IX_TAG_LE;
 use anchor_lang::{AnchorDeserialize, Discriminator};
 
-use crate::events::{
-    BatchSettled, Funded, NetworkCreated, NodeRegistered, Paused, Unpaused, Withdrawn,
-};
+use crate::events::{BatchSettled, Funded, NetworkCreated, NodeRegistered, Paused, Unpaused, Withdrawn};
 
 /// `None` when the data is not this event, whole and with nothing behind it.
 fn read<T: AnchorDeserialize + Discriminator>(data: &[u8]) -> Option<T> {
-    let fields = data
-        .strip_prefix(EVENT_IX_TAG_LE)?
-        .strip_prefix(T::DISCRIMINATOR)?;
+    let fields = data.strip_prefix(EVENT_IX_TAG_LE)?.strip_prefix(T::DISCRIMINATOR)?;
     T::try_from_slice(fields).ok()
 }
 
@@ -30,15 +26,7 @@ macro_rules! decode_cpi {
     )+};
 }
 
-decode_cpi!(
-    BatchSettled,
-    Funded,
-    NetworkCreated,
-    NodeRegistered,
-    Paused,
-    Unpaused,
-    Withdrawn,
-);
+decode_cpi!(BatchSettled, Funded, NetworkCreated, NodeRegistered, Paused, Unpaused, Withdrawn,);
 
 #[cfg(test)]
 mod tests {
@@ -78,10 +66,7 @@ mod tests {
         assert_eq!(BatchSettled::decode_cpi(&[]), None);
         assert_eq!(BatchSettled::decode_cpi(&good[..good.len() - 1]), None);
         assert_eq!(BatchSettled::decode_cpi(&good[1..]), None);
-        assert_eq!(
-            BatchSettled::decode_cpi(&[good.as_slice(), &[0]].concat()),
-            None
-        );
+        assert_eq!(BatchSettled::decode_cpi(&[good.as_slice(), &[0]].concat()), None);
         assert_eq!(Paused::decode_cpi(&good), None);
     }
 
@@ -90,18 +75,9 @@ mod tests {
         let event = event();
         assert_eq!(event.credit_skip_reason(0), None);
         assert_eq!(event.credit_skip_reason(1), Some(SkipReason::PerNodeCap));
-        assert_eq!(
-            event.credit_skip_reason(59),
-            Some(SkipReason::InvalidWallet)
-        );
-        assert_eq!(
-            event.payout_skip_reason(0),
-            Some(SkipReason::DestinationMismatch)
-        );
-        assert_eq!(
-            event.payout_skip_reason(1),
-            Some(SkipReason::DestinationNotRentExempt)
-        );
+        assert_eq!(event.credit_skip_reason(59), Some(SkipReason::InvalidWallet));
+        assert_eq!(event.payout_skip_reason(0), Some(SkipReason::DestinationMismatch));
+        assert_eq!(event.payout_skip_reason(1), Some(SkipReason::DestinationNotRentExempt));
         assert_eq!(event.payout_skip_reason(2), None);
         assert_eq!(event.credit_skip_reason(64), None);
         assert_eq!(event.payout_skip_reason(usize::MAX), None);
@@ -109,10 +85,7 @@ mod tests {
 
     #[test]
     fn missing_or_unknown_reasons_are_none_and_the_bit_still_tells() {
-        let event = BatchSettled {
-            reasons: vec![99],
-            ..event()
-        };
+        let event = BatchSettled { reasons: vec![99], ..event() };
         assert_eq!(event.credit_skip_reason(1), None);
         assert_eq!(event.credit_skip_reason(59), None);
         assert_eq!(event.payout_skip_reason(0), None);

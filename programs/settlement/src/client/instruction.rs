@@ -8,17 +8,13 @@ use anchor_lang::solana_program::instruction::Instruction;
 use anchor_lang::{InstructionData, ToAccountMetas, system_program};
 
 use super::{
-    BatchHeader, CreateNetworkArgs, NetworkId, RegisterNodeArgs, event_authority, network_address,
-    node_wallet_address, treasury_address,
+    BatchHeader, CreateNetworkArgs, NetworkId, RegisterNodeArgs, event_authority, network_address, node_wallet_address,
+    treasury_address,
 };
 use crate::{accounts, instruction};
 
 fn build(accounts: impl ToAccountMetas, data: impl InstructionData) -> Instruction {
-    Instruction {
-        program_id: crate::ID,
-        accounts: accounts.to_account_metas(None),
-        data: data.data(),
-    }
+    Instruction { program_id: crate::ID, accounts: accounts.to_account_metas(None), data: data.data() }
 }
 
 /// Creates the network `args.id`; `admin` signs, pays the rent of two accounts and becomes the
@@ -39,12 +35,7 @@ pub fn create_network_ix(admin: Pubkey, args: CreateNetworkArgs) -> Instruction 
 }
 
 /// Opens a node's wallet account; `authority` (the settler or the admin) and `payer` sign.
-pub fn register_node_ix(
-    authority: Pubkey,
-    payer: Pubkey,
-    network: Pubkey,
-    args: RegisterNodeArgs,
-) -> Instruction {
+pub fn register_node_ix(authority: Pubkey, payer: Pubkey, network: Pubkey, args: RegisterNodeArgs) -> Instruction {
     build(
         accounts::RegisterNode {
             authority,
@@ -76,12 +67,7 @@ pub fn fund_ix(funder: Pubkey, network: Pubkey, amount: u64) -> Instruction {
 
 /// Raises node wallets to their cumulative totals (lamports): pairs of a wallet account and its
 /// target, at most [`MAX_CREDIT_ENTRIES`](crate::rules::MAX_CREDIT_ENTRIES).
-pub fn credit_ix(
-    settler: Pubkey,
-    network: Pubkey,
-    batch: BatchHeader,
-    entries: &[(Pubkey, u64)],
-) -> Instruction {
+pub fn credit_ix(settler: Pubkey, network: Pubkey, batch: BatchHeader, entries: &[(Pubkey, u64)]) -> Instruction {
     let mut ix = build(
         accounts::Credit {
             settler,
@@ -89,16 +75,9 @@ pub fn credit_ix(
             event_authority: event_authority(),
             program: crate::ID,
         },
-        instruction::Credit {
-            batch,
-            targets: entries.iter().map(|(_, target)| *target).collect(),
-        },
+        instruction::Credit { batch, targets: entries.iter().map(|(_, target)| *target).collect() },
     );
-    ix.accounts.extend(
-        entries
-            .iter()
-            .map(|(wallet, _)| AccountMeta::new(*wallet, false)),
-    );
+    ix.accounts.extend(entries.iter().map(|(wallet, _)| AccountMeta::new(*wallet, false)));
     ix
 }
 
@@ -115,12 +94,7 @@ pub struct SettleEntry {
 
 /// Raises node wallets to their cumulative totals and pays out those that are due, at most
 /// [`MAX_SETTLE_ENTRIES`](crate::rules::MAX_SETTLE_ENTRIES).
-pub fn settle_ix(
-    settler: Pubkey,
-    network: Pubkey,
-    batch: BatchHeader,
-    entries: &[SettleEntry],
-) -> Instruction {
+pub fn settle_ix(settler: Pubkey, network: Pubkey, batch: BatchHeader, entries: &[SettleEntry]) -> Instruction {
     let mut ix = build(
         accounts::Settle {
             settler,
@@ -128,17 +102,13 @@ pub fn settle_ix(
             event_authority: event_authority(),
             program: crate::ID,
         },
-        instruction::Settle {
-            batch,
-            targets: entries.iter().map(|entry| entry.target).collect(),
-        },
+        instruction::Settle { batch, targets: entries.iter().map(|entry| entry.target).collect() },
     );
-    ix.accounts.extend(entries.iter().flat_map(|entry| {
-        [
-            AccountMeta::new(entry.wallet, false),
-            AccountMeta::new(entry.destination, false),
-        ]
-    }));
+    ix.accounts.extend(
+        entries
+            .iter()
+            .flat_map(|entry| [AccountMeta::new(entry.wallet, false), AccountMeta::new(entry.destination, false)]),
+    );
     ix
 }
 

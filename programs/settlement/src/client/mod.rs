@@ -19,8 +19,7 @@ pub use address::{
 pub use decode::DecodeError;
 pub use error::error_message;
 pub use instruction::{
-    SettleEntry, create_network_ix, credit_ix, fund_ix, pause_ix, register_node_ix, settle_ix,
-    unpause_ix, withdraw_ix,
+    SettleEntry, create_network_ix, credit_ix, fund_ix, pause_ix, register_node_ix, settle_ix, unpause_ix, withdraw_ix,
 };
 pub use network_id::{NameError, NetworkId};
 

@@ -39,9 +39,7 @@ impl NetworkId {
             return Err(NameError::Character { found });
         }
         let mut id = [0; MAX_NAME_BYTES];
-        id.get_mut(..name.len())
-            .ok_or(NameError::TooLong { bytes: name.len() })?
-            .copy_from_slice(name.as_bytes());
+        id.get_mut(..name.len()).ok_or(NameError::TooLong { bytes: name.len() })?.copy_from_slice(name.as_bytes());
         Ok(Self(id))
     }
 
@@ -76,25 +74,16 @@ mod tests {
     fn a_name_reads_back() {
         let longest = "z".repeat(32);
         for name in ["a", "localnet-2", longest.as_str()] {
-            assert_eq!(
-                NetworkId::from_name(name).map(|id| id.name()),
-                Ok(name.into())
-            );
+            assert_eq!(NetworkId::from_name(name).map(|id| id.name()), Ok(name.into()));
         }
     }
 
     #[test]
     fn a_bad_name_says_what_is_wrong() {
         assert_eq!(NetworkId::from_name(""), Err(NameError::Empty));
-        assert_eq!(
-            NetworkId::from_name(&"z".repeat(33)),
-            Err(NameError::TooLong { bytes: 33 })
-        );
+        assert_eq!(NetworkId::from_name(&"z".repeat(33)), Err(NameError::TooLong { bytes: 33 }));
         for (name, found) in [("Main", 'M'), ("a_b", '_'), ("nä", 'ä'), ("a\0", '\0')] {
-            assert_eq!(
-                NetworkId::from_name(name),
-                Err(NameError::Character { found })
-            );
+            assert_eq!(NetworkId::from_name(name), Err(NameError::Character { found }));
         }
     }
 }

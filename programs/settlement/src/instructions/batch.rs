@@ -50,10 +50,7 @@ pub(crate) fn apply<'info>(
     shape: Shape,
 ) -> Result<BatchSettled> {
     require!(!targets.is_empty(), SettlementError::EmptyBatch);
-    require!(
-        targets.len() <= shape.max_entries,
-        SettlementError::TooManyEntries
-    );
+    require!(targets.len() <= shape.max_entries, SettlementError::TooManyEntries);
     require!(
         targets.len().checked_mul(shape.accounts_per_entry) == Some(accounts.len()),
         SettlementError::AccountCountMismatch
@@ -92,10 +89,7 @@ impl Run {
         let treasury = treasury_account.load()?;
         require!(treasury.version == VERSION, SettlementError::UnknownVersion);
         require!(!treasury.is_paused(), SettlementError::Paused);
-        require!(
-            treasury.asset_kind == u8::from(AssetKind::Sol),
-            SettlementError::UnsupportedAsset
-        );
+        require!(treasury.asset_kind == u8::from(AssetKind::Sol), SettlementError::UnsupportedAsset);
         let now = Clock::get()?.unix_timestamp;
         let rent = Rent::get()?;
         let window = Window {
@@ -108,10 +102,7 @@ impl Run {
         let lamports = treasury_account.as_ref().lamports();
         Ok(Self {
             network: treasury.network,
-            sequence: treasury
-                .batch_sequence
-                .checked_add(1)
-                .ok_or(SettlementError::Overflow)?,
+            sequence: treasury.batch_sequence.checked_add(1).ok_or(SettlementError::Overflow)?,
             now,
             max_pending_age: treasury.max_pending_age,
             window,
@@ -158,24 +149,12 @@ impl Run {
         }
     }
 
-    fn credit(
-        &mut self,
-        i: usize,
-        target: u64,
-        account: &AccountInfo,
-        wallet: &mut NodeWallet,
-    ) -> Result<()> {
-        let before = CreditedWallet {
-            credited_total: wallet.credited_total,
-            lamports: account.lamports(),
-        };
+    fn credit(&mut self, i: usize, target: u64, account: &AccountInfo, wallet: &mut NodeWallet) -> Result<()> {
+        let before = CreditedWallet { credited_total: wallet.credited_total, lamports: account.lamports() };
         match self.budget.credit(before, target) {
             Ok(delta) => {
-                wallet.oldest_unpaid_at = payout::oldest_unpaid_after_credit(
-                    wallet.pending(),
-                    wallet.oldest_unpaid_at,
-                    self.now,
-                );
+                wallet.oldest_unpaid_at =
+                    payout::oldest_unpaid_after_credit(wallet.pending(), wallet.oldest_unpaid_at, self.now);
                 wallet.credited_total = target;
                 wallet.last_sequence = self.sequence;
                 // The treasury gives the sum once, in `close`.
@@ -195,20 +174,11 @@ impl Run {
         destination: &AccountInfo,
     ) -> Result<()> {
         let amount = wallet.pending();
-        let is_due = payout::is_due(
-            amount,
-            wallet.threshold,
-            wallet.oldest_unpaid_at,
-            self.now,
-            self.max_pending_age,
-        );
+        let is_due = payout::is_due(amount, wallet.threshold, wallet.oldest_unpaid_at, self.now, self.max_pending_age);
         if !is_due {
             return Ok(());
         }
-        let from = PayingWallet {
-            lamports: account.lamports(),
-            rent_minimum: self.budget.wallet_rent_minimum,
-        };
+        let from = PayingWallet { lamports: account.lamports(), rent_minimum: self.budget.wallet_rent_minimum };
         let to = destination::facts(destination, &wallet.destination, |len| match len {
             0 => self.empty_rent_minimum,
             len => self.rent.minimum_balance(len),
@@ -216,8 +186,7 @@ impl Run {
         match payout::check(amount, from, to) {
             Ok(()) => {
                 wallet.paid_total = add(wallet.paid_total, amount)?;
-                wallet.oldest_unpaid_at =
-                    payout::oldest_unpaid_after_payout(wallet.pending(), wallet.oldest_unpaid_at);
+                wallet.oldest_unpaid_at = payout::oldest_unpaid_after_payout(wallet.pending(), wallet.oldest_unpaid_at);
                 account.sub_lamports(amount)?;
                 destination.add_lamports(amount)?;
                 self.paid = add(self.paid, amount)?;
@@ -227,12 +196,7 @@ impl Run {
         Ok(())
     }
 
-    fn close(
-        self,
-        treasury_account: &AccountLoader<Treasury>,
-        header: BatchHeader,
-        n: u8,
-    ) -> Result<BatchSettled> {
+    fn close(self, treasury_account: &AccountLoader<Treasury>, header: BatchHeader, n: u8) -> Result<BatchSettled> {
         treasury_account.sub_lamports(self.credited)?;
         let mut treasury = treasury_account.load_mut()?;
         treasury.window_used = add(self.window.used, self.credited)?;
@@ -273,9 +237,8 @@ fn wallet_of<'a>(data: &'a mut [u8], network: &Pubkey) -> Option<&'a mut NodeWal
         return None;
     }
     let wallet: &mut NodeWallet = bytemuck::try_from_bytes_mut(fields).ok()?;
-    let is_sound = wallet.version == VERSION
-        && wallet.network == *network
-        && wallet.paid_total <= wallet.credited_total;
+    let is_sound =
+        wallet.version == VERSION && wallet.network == *network && wallet.paid_total <= wallet.credited_total;
     is_sound.then_some(wallet)
 }
 

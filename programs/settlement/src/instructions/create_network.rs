@@ -61,14 +61,8 @@ pub struct CreateNetwork<'info> {
     pub system_program: Program<'info, System>,
 }
 
-pub(crate) fn handler<'info>(
-    ctx: Context<'info, CreateNetwork<'info>>,
-    args: CreateNetworkArgs,
-) -> Result<()> {
-    require!(
-        name_of(&args.id).is_some(),
-        SettlementError::InvalidNetworkId
-    );
+pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: CreateNetworkArgs) -> Result<()> {
+    require!(name_of(&args.id).is_some(), SettlementError::InvalidNetworkId);
     Parameters {
         default_threshold: args.default_threshold,
         per_node_cap: args.per_node_cap,
@@ -80,10 +74,7 @@ pub(crate) fn handler<'info>(
     .check()
     .map_err(SettlementError::from)?;
     let nobody = Pubkey::default();
-    require!(
-        args.settler != nobody && args.guardian != nobody,
-        SettlementError::DefaultAuthority
-    );
+    require!(args.settler != nobody && args.guardian != nobody, SettlementError::DefaultAuthority);
 
     let now = Clock::get()?.unix_timestamp;
     let admin = ctx.accounts.admin.key();

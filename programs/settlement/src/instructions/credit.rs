@@ -15,22 +15,9 @@ pub struct Credit<'info> {
     pub treasury: AccountLoader<'info, Treasury>,
 }
 
-pub(crate) fn handler<'info>(
-    ctx: Context<'info, Credit<'info>>,
-    header: BatchHeader,
-    targets: Vec<u64>,
-) -> Result<()> {
-    let shape = Shape {
-        max_entries: MAX_CREDIT_ENTRIES,
-        accounts_per_entry: 1,
-    };
-    let event = batch::apply(
-        &ctx.accounts.treasury,
-        ctx.remaining_accounts,
-        header,
-        &targets,
-        shape,
-    )?;
+pub(crate) fn handler<'info>(ctx: Context<'info, Credit<'info>>, header: BatchHeader, targets: Vec<u64>) -> Result<()> {
+    let shape = Shape { max_entries: MAX_CREDIT_ENTRIES, accounts_per_entry: 1 };
+    let event = batch::apply(&ctx.accounts.treasury, ctx.remaining_accounts, header, &targets, shape)?;
     emit_cpi!(event);
     Ok(())
 }

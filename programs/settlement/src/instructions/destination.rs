@@ -8,11 +8,7 @@ use crate::rules::payout::Destination;
 /// The facts about `account` as the destination of a wallet that names `named`.
 ///
 /// `rent_minimum` tells the rent-exempt minimum of so many bytes of data.
-pub(crate) fn facts(
-    account: &AccountInfo,
-    named: &Pubkey,
-    rent_minimum: impl FnOnce(usize) -> u64,
-) -> Destination {
+pub(crate) fn facts(account: &AccountInfo, named: &Pubkey, rent_minimum: impl FnOnce(usize) -> u64) -> Destination {
     let is_program_account = *account.owner == crate::ID;
     Destination {
         is_named: account.key == named,

@@ -24,32 +24,18 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Fund<'info>>, amount: u64) -> R
     let funded_total = {
         let mut treasury = ctx.accounts.treasury.load_mut()?;
         require!(treasury.version == VERSION, SettlementError::UnknownVersion);
-        require!(
-            treasury.asset_kind == u8::from(AssetKind::Sol),
-            SettlementError::UnsupportedAsset
-        );
-        treasury.funded_total = treasury
-            .funded_total
-            .checked_add(amount)
-            .ok_or(SettlementError::Overflow)?;
+        require!(treasury.asset_kind == u8::from(AssetKind::Sol), SettlementError::UnsupportedAsset);
+        treasury.funded_total = treasury.funded_total.checked_add(amount).ok_or(SettlementError::Overflow)?;
         treasury.funded_total
     };
     transfer(
         CpiContext::new(
             ctx.accounts.system_program.key(),
-            Transfer {
-                from: ctx.accounts.funder.to_account_info(),
-                to: ctx.accounts.treasury.to_account_info(),
-            },
+            Transfer { from: ctx.accounts.funder.to_account_info(), to: ctx.accounts.treasury.to_account_info() },
         ),
         amount,
     )?;
 
-    emit_cpi!(Funded {
-        network: ctx.accounts.network.key(),
-        funder: ctx.accounts.funder.key(),
-        amount,
-        funded_total,
-    });
+    emit_cpi!(Funded { network: ctx.accounts.network.key(), funder: ctx.accounts.funder.key(), amount, funded_total });
     Ok(())
 }

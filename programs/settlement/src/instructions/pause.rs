@@ -22,15 +22,9 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Pause<'info>>) -> Result<()> {
     {
         let network = ctx.accounts.network.load()?;
         require!(network.version == VERSION, SettlementError::UnknownVersion);
-        require!(
-            by == network.guardian || by == network.admin,
-            SettlementError::Unauthorized
-        );
+        require!(by == network.guardian || by == network.admin, SettlementError::Unauthorized);
     }
     ctx.accounts.treasury.load_mut()?.paused = 1;
-    emit_cpi!(Paused {
-        network: ctx.accounts.network.key(),
-        by,
-    });
+    emit_cpi!(Paused { network: ctx.accounts.network.key(), by });
     Ok(())
 }

@@ -44,10 +44,7 @@ pub struct RegisterNode<'info> {
     pub system_program: Program<'info, System>,
 }
 
-pub(crate) fn handler<'info>(
-    ctx: Context<'info, RegisterNode<'info>>,
-    args: RegisterNodeArgs,
-) -> Result<()> {
+pub(crate) fn handler<'info>(ctx: Context<'info, RegisterNode<'info>>, args: RegisterNodeArgs) -> Result<()> {
     let authority = ctx.accounts.authority.key();
     let network_address = ctx.accounts.network.key();
     let wallet_address = ctx.accounts.node_wallet.key();
@@ -57,12 +54,9 @@ pub(crate) fn handler<'info>(
     let (treasury_address, threshold) = {
         let network = ctx.accounts.network.load()?;
         require!(network.version == VERSION, SettlementError::UnknownVersion);
-        require!(
-            authority == network.settler || authority == network.admin,
-            SettlementError::Unauthorized
-        );
-        let threshold = node_threshold(args.threshold, network.default_threshold)
-            .ok_or(SettlementError::ThresholdBelowDefault)?;
+        require!(authority == network.settler || authority == network.admin, SettlementError::Unauthorized);
+        let threshold =
+            node_threshold(args.threshold, network.default_threshold).ok_or(SettlementError::ThresholdBelowDefault)?;
         (network.treasury, threshold)
     };
     // What is known here to be this program's; a payout refuses the rest of its accounts.

@@ -20,14 +20,8 @@ pub struct Unpause<'info> {
 }
 
 pub(crate) fn handler<'info>(ctx: Context<'info, Unpause<'info>>) -> Result<()> {
-    require!(
-        ctx.accounts.network.load()?.version == VERSION,
-        SettlementError::UnknownVersion
-    );
+    require!(ctx.accounts.network.load()?.version == VERSION, SettlementError::UnknownVersion);
     ctx.accounts.treasury.load_mut()?.paused = 0;
-    emit_cpi!(Unpaused {
-        network: ctx.accounts.network.key(),
-        by: ctx.accounts.admin.key(),
-    });
+    emit_cpi!(Unpaused { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key() });
     Ok(())
 }

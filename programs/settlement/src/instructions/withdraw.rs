@@ -24,48 +24,28 @@ pub struct Withdraw<'info> {
     pub destination: UncheckedAccount<'info>,
 }
 
-pub(crate) fn handler<'info>(
-    ctx: Context<'info, Withdraw<'info>>,
-    asked: Option<u64>,
-) -> Result<()> {
+pub(crate) fn handler<'info>(ctx: Context<'info, Withdraw<'info>>, asked: Option<u64>) -> Result<()> {
     let wallet_account = ctx.accounts.node_wallet.as_ref();
     let destination = ctx.accounts.destination.as_ref();
     let mut treasury = ctx.accounts.treasury.load_mut()?;
     let mut wallet = ctx.accounts.node_wallet.load_mut()?;
 
-    require!(
-        treasury.version == VERSION && wallet.version == VERSION,
-        SettlementError::UnknownVersion
-    );
-    require!(
-        wallet.network == treasury.network,
-        SettlementError::NetworkMismatch
-    );
+    require!(treasury.version == VERSION && wallet.version == VERSION, SettlementError::UnknownVersion);
+    require!(wallet.network == treasury.network, SettlementError::NetworkMismatch);
     require!(!treasury.is_paused(), SettlementError::Paused);
-    require!(
-        treasury.asset_kind == u8::from(AssetKind::Sol),
-        SettlementError::UnsupportedAsset
-    );
-    let pending = wallet
-        .credited_total
-        .checked_sub(wallet.paid_total)
-        .ok_or(SettlementError::InconsistentTotals)?;
+    require!(treasury.asset_kind == u8::from(AssetKind::Sol), SettlementError::UnsupportedAsset);
+    let pending = wallet.credited_total.checked_sub(wallet.paid_total).ok_or(SettlementError::InconsistentTotals)?;
     let amount = withdrawal::amount(pending, asked).map_err(SettlementError::from)?;
 
     let rent = Rent::get()?;
-    let from = PayingWallet {
-        lamports: wallet_account.lamports(),
-        rent_minimum: rent.minimum_balance(NodeWallet::SIZE),
-    };
-    let to = destination::facts(destination, &wallet.destination, |len| {
-        rent.minimum_balance(len)
-    });
+    let from =
+        PayingWallet { lamports: wallet_account.lamports(), rent_minimum: rent.minimum_balance(NodeWallet::SIZE) };
+    let to = destination::facts(destination, &wallet.destination, |len| rent.minimum_balance(len));
     payout::check(amount, from, to).map_err(SettlementError::from)?;
 
     let add = |a: u64, b: u64| a.checked_add(b).ok_or(SettlementError::Overflow);
     wallet.paid_total = add(wallet.paid_total, amount)?;
-    wallet.oldest_unpaid_at =
-        payout::oldest_unpaid_after_payout(wallet.pending(), wallet.oldest_unpaid_at);
+    wallet.oldest_unpaid_at = payout::oldest_unpaid_after_payout(wallet.pending(), wallet.oldest_unpaid_at);
     treasury.paid_total = add(treasury.paid_total, amount)?;
     wallet_account.sub_lamports(amount)?;
     destination.add_lamports(amount)?;

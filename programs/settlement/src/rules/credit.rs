@@ -51,13 +51,7 @@ impl Budget {
             }
             Some(_) => {}
         }
-        *self = Self {
-            batch_left,
-            window_left,
-            treasury_left,
-            total_left,
-            ..*self
-        };
+        *self = Self { batch_left, window_left, treasury_left, total_left, ..*self };
         Ok(delta)
     }
 }
@@ -66,10 +60,7 @@ impl Budget {
 mod tests {
     use super::*;
 
-    const WALLET: CreditedWallet = CreditedWallet {
-        credited_total: 100,
-        lamports: 1_000,
-    };
+    const WALLET: CreditedWallet = CreditedWallet { credited_total: 100, lamports: 1_000 };
     const BUDGET: Budget = Budget {
         per_node_cap: 50,
         batch_left: 60,
@@ -82,10 +73,7 @@ mod tests {
     fn refused(budget: Budget, wallet: CreditedWallet, target: u64) -> SkipReason {
         let mut after = budget;
         let reason = after.credit(wallet, target).expect_err("refused");
-        assert_eq!(
-            after, budget,
-            "a refused entry takes nothing off the budget"
-        );
+        assert_eq!(after, budget, "a refused entry takes nothing off the budget");
         reason
     }
 
@@ -93,16 +81,7 @@ mod tests {
     fn the_difference_to_the_total_is_credited_and_taken_off_every_limit() {
         let mut budget = BUDGET;
         assert_eq!(budget.credit(WALLET, 150), Ok(50));
-        assert_eq!(
-            budget,
-            Budget {
-                batch_left: 10,
-                window_left: 20,
-                treasury_left: 30,
-                total_left: 40,
-                ..BUDGET
-            }
-        );
+        assert_eq!(budget, Budget { batch_left: 10, window_left: 20, treasury_left: 30, total_left: 40, ..BUDGET });
     }
 
     #[test]
@@ -123,41 +102,11 @@ mod tests {
             wallet_rent_minimum: 0,
         };
         let cases = [
-            (
-                Budget {
-                    per_node_cap: 50,
-                    ..wide
-                },
-                SkipReason::PerNodeCap,
-            ),
-            (
-                Budget {
-                    batch_left: 50,
-                    ..wide
-                },
-                SkipReason::PerBatchCap,
-            ),
-            (
-                Budget {
-                    window_left: 50,
-                    ..wide
-                },
-                SkipReason::WindowLimit,
-            ),
-            (
-                Budget {
-                    treasury_left: 50,
-                    ..wide
-                },
-                SkipReason::TreasuryShort,
-            ),
-            (
-                Budget {
-                    total_left: 50,
-                    ..wide
-                },
-                SkipReason::Overflow,
-            ),
+            (Budget { per_node_cap: 50, ..wide }, SkipReason::PerNodeCap),
+            (Budget { batch_left: 50, ..wide }, SkipReason::PerBatchCap),
+            (Budget { window_left: 50, ..wide }, SkipReason::WindowLimit),
+            (Budget { treasury_left: 50, ..wide }, SkipReason::TreasuryShort),
+            (Budget { total_left: 50, ..wide }, SkipReason::Overflow),
         ];
         for (budget, reason) in cases {
             assert_eq!(refused(budget, WALLET, 151), reason);
@@ -167,14 +116,8 @@ mod tests {
 
     #[test]
     fn a_wallet_below_rent_is_credited_only_when_that_lifts_it_above() {
-        let wallet = CreditedWallet {
-            lamports: 960,
-            ..WALLET
-        };
-        assert_eq!(
-            refused(BUDGET, wallet, 139),
-            SkipReason::WalletNotRentExempt
-        );
+        let wallet = CreditedWallet { lamports: 960, ..WALLET };
+        assert_eq!(refused(BUDGET, wallet, 139), SkipReason::WalletNotRentExempt);
         assert_eq!({ BUDGET }.credit(wallet, 140), Ok(40));
     }
 
@@ -188,15 +131,9 @@ mod tests {
             total_left: u64::MAX,
             wallet_rent_minimum: 0,
         };
-        let new = CreditedWallet {
-            credited_total: 0,
-            lamports: 0,
-        };
+        let new = CreditedWallet { credited_total: 0, lamports: 0 };
         assert_eq!({ wide }.credit(new, u64::MAX), Ok(u64::MAX));
-        let rich = CreditedWallet {
-            credited_total: 0,
-            lamports: 1,
-        };
+        let rich = CreditedWallet { credited_total: 0, lamports: 1 };
         assert_eq!(refused(wide, rich, u64::MAX), SkipReason::Overflow);
     }
 }

@@ -8,8 +8,7 @@ pub const MAX_NAME_BYTES: usize = 32;
 pub fn name_of(id: &[u8; MAX_NAME_BYTES]) -> Option<&[u8]> {
     let len = id.iter().position(|b| *b == 0).unwrap_or(id.len());
     let (name, padding) = id.split_at_checked(len)?;
-    let well_formed =
-        !name.is_empty() && name.iter().all(is_name_byte) && padding.iter().all(|b| *b == 0);
+    let well_formed = !name.is_empty() && name.iter().all(is_name_byte) && padding.iter().all(|b| *b == 0);
     well_formed.then_some(name)
 }
 

@@ -28,12 +28,7 @@ pub enum ParametersRefused {
 impl Parameters {
     /// Whether a network can run with these numbers.
     pub fn check(&self) -> Result<(), ParametersRefused> {
-        let limits = [
-            self.per_node_cap,
-            self.per_batch_cap,
-            self.window_limit,
-            self.window_seconds,
-        ];
+        let limits = [self.per_node_cap, self.per_batch_cap, self.window_limit, self.window_seconds];
         if limits.contains(&0) {
             return Err(ParametersRefused::ZeroLimit);
         }
@@ -73,48 +68,12 @@ mod tests {
     fn a_zero_anywhere_is_refused_by_its_own_name() {
         assert_eq!(GOOD.check(), Ok(()));
         let cases = [
-            (
-                Parameters {
-                    per_node_cap: 0,
-                    ..GOOD
-                },
-                ParametersRefused::ZeroLimit,
-            ),
-            (
-                Parameters {
-                    per_batch_cap: 0,
-                    ..GOOD
-                },
-                ParametersRefused::ZeroLimit,
-            ),
-            (
-                Parameters {
-                    window_limit: 0,
-                    ..GOOD
-                },
-                ParametersRefused::ZeroLimit,
-            ),
-            (
-                Parameters {
-                    window_seconds: 0,
-                    ..GOOD
-                },
-                ParametersRefused::ZeroLimit,
-            ),
-            (
-                Parameters {
-                    default_threshold: 0,
-                    ..GOOD
-                },
-                ParametersRefused::ZeroThreshold,
-            ),
-            (
-                Parameters {
-                    max_pending_age: 0,
-                    ..GOOD
-                },
-                ParametersRefused::ZeroPendingAge,
-            ),
+            (Parameters { per_node_cap: 0, ..GOOD }, ParametersRefused::ZeroLimit),
+            (Parameters { per_batch_cap: 0, ..GOOD }, ParametersRefused::ZeroLimit),
+            (Parameters { window_limit: 0, ..GOOD }, ParametersRefused::ZeroLimit),
+            (Parameters { window_seconds: 0, ..GOOD }, ParametersRefused::ZeroLimit),
+            (Parameters { default_threshold: 0, ..GOOD }, ParametersRefused::ZeroThreshold),
+            (Parameters { max_pending_age: 0, ..GOOD }, ParametersRefused::ZeroPendingAge),
         ];
         for (parameters, refused) in cases {
             assert_eq!(parameters.check(), Err(refused));

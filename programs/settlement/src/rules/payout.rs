@@ -5,13 +5,7 @@ use super::SkipReason;
 /// Whether `pending` is to be paid out: it has reached the threshold, or its oldest part has
 /// waited `max_pending_age` seconds. Times are Unix seconds; a clock that went backwards ages
 /// nothing.
-pub fn is_due(
-    pending: u64,
-    threshold: u64,
-    oldest_unpaid_at: i64,
-    now: i64,
-    max_pending_age: u64,
-) -> bool {
+pub fn is_due(pending: u64, threshold: u64, oldest_unpaid_at: i64, now: i64, max_pending_age: u64) -> bool {
     if pending == 0 {
         return false;
     }
@@ -26,28 +20,18 @@ pub fn is_due(
 
 /// The wallet's `oldest_unpaid_at` after a credit: the credit's time when nothing was pending.
 pub fn oldest_unpaid_after_credit(pending_before: u64, oldest_unpaid_at: i64, now: i64) -> i64 {
-    if pending_before == 0 {
-        now
-    } else {
-        oldest_unpaid_at
-    }
+    if pending_before == 0 { now } else { oldest_unpaid_at }
 }
 
 /// The wallet's `oldest_unpaid_at` after a payout: 0 when nothing is left pending.
 pub fn oldest_unpaid_after_payout(pending_after: u64, oldest_unpaid_at: i64) -> i64 {
-    if pending_after == 0 {
-        0
-    } else {
-        oldest_unpaid_at
-    }
+    if pending_after == 0 { 0 } else { oldest_unpaid_at }
 }
 
 /// Whether an account that holds `lamports` holds its `rent_minimum` once `amount` has come in.
 /// The runtime fails the whole transaction otherwise.
 pub fn destination_rent_exempt(lamports: u64, amount: u64, rent_minimum: u64) -> bool {
-    lamports
-        .checked_add(amount)
-        .is_some_and(|after| after >= rent_minimum)
+    lamports.checked_add(amount).is_some_and(|after| after >= rent_minimum)
 }
 
 /// What of a destination account decides about a payout.
@@ -82,22 +66,13 @@ pub struct PayingWallet {
 pub fn check(amount: u64, wallet: PayingWallet, to: Destination) -> Result<(), SkipReason> {
     let refuse = |refused: bool, reason| if refused { Err(reason) } else { Ok(()) };
     refuse(!to.is_named, SkipReason::DestinationMismatch)?;
-    refuse(
-        to.is_program_account,
-        SkipReason::DestinationIsProgramAccount,
-    )?;
+    refuse(to.is_program_account, SkipReason::DestinationIsProgramAccount)?;
     refuse(to.is_reserved, SkipReason::DestinationReserved)?;
     refuse(to.is_executable, SkipReason::DestinationExecutable)?;
     refuse(!to.is_writable, SkipReason::DestinationNotWritable)?;
-    refuse(
-        !destination_rent_exempt(to.lamports, amount, to.rent_minimum),
-        SkipReason::DestinationNotRentExempt,
-    )?;
+    refuse(!destination_rent_exempt(to.lamports, amount, to.rent_minimum), SkipReason::DestinationNotRentExempt)?;
     let left = wallet.lamports.checked_sub(amount);
-    refuse(
-        left.is_none_or(|left| left < wallet.rent_minimum),
-        SkipReason::WalletShort,
-    )
+    refuse(left.is_none_or(|left| left < wallet.rent_minimum), SkipReason::WalletShort)
 }
 
 #[cfg(test)]
@@ -140,10 +115,7 @@ mod tests {
         assert_eq!(oldest_unpaid_after_payout(0, 50), 0);
     }
 
-    const WALLET: PayingWallet = PayingWallet {
-        lamports: 1_100,
-        rent_minimum: 1_000,
-    };
+    const WALLET: PayingWallet = PayingWallet { lamports: 1_100, rent_minimum: 1_000 };
     const DESTINATION: Destination = Destination {
         is_named: true,
         is_writable: true,
@@ -162,63 +134,24 @@ mod tests {
 
     #[test]
     fn a_destination_that_would_stay_below_rent_is_refused() {
-        assert_eq!(
-            check(89, WALLET, DESTINATION),
-            Err(SkipReason::DestinationNotRentExempt)
-        );
+        assert_eq!(check(89, WALLET, DESTINATION), Err(SkipReason::DestinationNotRentExempt));
         assert!(!destination_rent_exempt(u64::MAX, 1, 0));
     }
 
     #[test]
     fn a_wallet_gives_no_lamport_of_its_rent() {
-        assert_eq!(
-            check(101, WALLET, DESTINATION),
-            Err(SkipReason::WalletShort)
-        );
-        assert_eq!(
-            check(u64::MAX - 800, WALLET, DESTINATION),
-            Err(SkipReason::WalletShort)
-        );
+        assert_eq!(check(101, WALLET, DESTINATION), Err(SkipReason::WalletShort));
+        assert_eq!(check(u64::MAX - 800, WALLET, DESTINATION), Err(SkipReason::WalletShort));
     }
 
     #[test]
     fn each_bad_destination_is_refused_by_its_own_name() {
         let cases = [
-            (
-                Destination {
-                    is_named: false,
-                    ..DESTINATION
-                },
-                SkipReason::DestinationMismatch,
-            ),
-            (
-                Destination {
-                    is_writable: false,
-                    ..DESTINATION
-                },
-                SkipReason::DestinationNotWritable,
-            ),
-            (
-                Destination {
-                    is_executable: true,
-                    ..DESTINATION
-                },
-                SkipReason::DestinationExecutable,
-            ),
-            (
-                Destination {
-                    is_program_account: true,
-                    ..DESTINATION
-                },
-                SkipReason::DestinationIsProgramAccount,
-            ),
-            (
-                Destination {
-                    is_reserved: true,
-                    ..DESTINATION
-                },
-                SkipReason::DestinationReserved,
-            ),
+            (Destination { is_named: false, ..DESTINATION }, SkipReason::DestinationMismatch),
+            (Destination { is_writable: false, ..DESTINATION }, SkipReason::DestinationNotWritable),
+            (Destination { is_executable: true, ..DESTINATION }, SkipReason::DestinationExecutable),
+            (Destination { is_program_account: true, ..DESTINATION }, SkipReason::DestinationIsProgramAccount),
+            (Destination { is_reserved: true, ..DESTINATION }, SkipReason::DestinationReserved),
         ];
         for (destination, reason) in cases {
             assert_eq!(check(100, WALLET, destination), Err(reason));

@@ -114,10 +114,7 @@ impl TryFrom<u8> for SkipReason {
     type Error = UnknownSkipReason;
 
     fn try_from(value: u8) -> Result<Self, UnknownSkipReason> {
-        Self::ALL
-            .into_iter()
-            .find(|reason| u8::from(*reason) == value)
-            .ok_or(UnknownSkipReason(value))
+        Self::ALL.into_iter().find(|reason| u8::from(*reason) == value).ok_or(UnknownSkipReason(value))
     }
 }
 
@@ -179,10 +176,7 @@ mod tests {
             assert_eq!(SkipReason::try_from(u8::from(reason)), Ok(reason));
         }
         for unknown in [0, 10, 16, 24, 255] {
-            assert_eq!(
-                SkipReason::try_from(unknown),
-                Err(UnknownSkipReason(unknown))
-            );
+            assert_eq!(SkipReason::try_from(unknown), Err(UnknownSkipReason(unknown)));
         }
     }
 

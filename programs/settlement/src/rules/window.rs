@@ -42,11 +42,7 @@ impl Window {
         Self {
             // `used` only shrank, so it still fits.
             used: u64::try_from(used).unwrap_or(self.used),
-            updated_at: if emptied == 0 && self.used > 0 {
-                self.updated_at
-            } else {
-                now
-            },
+            updated_at: if emptied == 0 && self.used > 0 { self.updated_at } else { now },
             ..self
         }
     }
@@ -61,12 +57,7 @@ impl Window {
 mod tests {
     use super::*;
 
-    const WINDOW: Window = Window {
-        limit: 3_600,
-        seconds: 60,
-        used: 3_600,
-        updated_at: 1_000,
-    };
+    const WINDOW: Window = Window { limit: 3_600, seconds: 60, used: 3_600, updated_at: 1_000 };
 
     #[test]
     fn time_empties_it_at_its_rate() {
@@ -89,21 +80,13 @@ mod tests {
     fn an_empty_window_does_not_save_up_time() {
         let empty = Window { used: 0, ..WINDOW }.at(2_000);
         assert_eq!(empty.updated_at, 2_000);
-        let full = Window {
-            used: 3_600,
-            ..empty
-        };
+        let full = Window { used: 3_600, ..empty };
         assert_eq!(full.at(2_001).left(), 60);
     }
 
     #[test]
     fn frequent_batches_do_not_keep_a_slow_window_from_emptying() {
-        let slow = Window {
-            limit: 1,
-            seconds: 10,
-            used: 1,
-            updated_at: 0,
-        };
+        let slow = Window { limit: 1, seconds: 10, used: 1, updated_at: 0 };
         let mut window = slow;
         for now in 1..=9 {
             window = window.at(now);
@@ -114,26 +97,15 @@ mod tests {
 
     #[test]
     fn the_largest_values_neither_wrap_nor_panic() {
-        let window = Window {
-            limit: u64::MAX,
-            seconds: 1,
-            used: u64::MAX,
-            updated_at: i64::MIN,
-        };
+        let window = Window { limit: u64::MAX, seconds: 1, used: u64::MAX, updated_at: i64::MIN };
         assert_eq!(window.at(i64::MAX).used, 0);
-        let never = Window {
-            seconds: 0,
-            ..WINDOW
-        };
+        let never = Window { seconds: 0, ..WINDOW };
         assert_eq!(never.at(i64::MAX).used, WINDOW.used);
     }
 
     #[test]
     fn a_limit_lowered_below_its_use_leaves_nothing() {
-        let lowered = Window {
-            limit: 1_000,
-            ..WINDOW
-        };
+        let lowered = Window { limit: 1_000, ..WINDOW };
         assert_eq!(lowered.left(), 0);
     }
 }

@@ -1,0 +1,34 @@
+//! Events are the program's own word.
+
+use anchor_lang::Event;
+use anchor_lang::event::EVENT_IX_TAG_LE;
+use anchor_lang::prelude::Pubkey;
+use settlement::client::event_authority;
+use settlement::events::Paused;
+use solana_instruction::error::InstructionError;
+use solana_instruction::{AccountMeta, Instruction};
+use solana_keypair::Keypair;
+use solana_signer::Signer;
+use solana_transaction::TransactionError;
+
+use crate::common::World;
+
+fn forged(account: AccountMeta) -> Instruction {
+    let event = Paused { network: Pubkey::new_unique(), by: Pubkey::new_unique() };
+    Instruction { program_id: settlement::ID, accounts: vec![account], data: [EVENT_IX_TAG_LE, &event.data()].concat() }
+}
+
+#[test]
+fn nobody_else_can_emit_an_event() {
+    let mut world = World::new();
+    let forger = Keypair::new();
+    let attempts = [
+        forged(AccountMeta::new_readonly(event_authority(), false)),
+        forged(AccountMeta::new_readonly(forger.pubkey(), true)),
+    ];
+    for ix in attempts {
+        let signers: &[&Keypair] = if ix.accounts[0].is_signer { &[&forger] } else { &[] };
+        let failed = world.send(&[ix], signers).expect_err("refused");
+        assert!(matches!(failed.err, TransactionError::InstructionError(0, InstructionError::Custom(_))));
+    }
+}
