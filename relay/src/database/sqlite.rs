@@ -269,3 +269,39 @@ fn database_error(error: rusqlite::Error) -> DatabaseError {
         _ => DatabaseError::Statement(message),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pragma(connection: &Connection, name: &str) -> i64 {
+        connection.pragma_query_value(None, name, |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn a_commit_is_on_the_disk_before_it_is_reported() {
+        const FULL: i64 = 2;
+
+        let folder = tempfile::TempDir::new().unwrap();
+        let database = SqliteDatabase::open(&folder.path().join("ledger.sqlite3")).unwrap();
+        let connection = database.connection.lock().unwrap();
+        assert_eq!(pragma(&connection, "synchronous"), FULL);
+        assert_eq!(pragma(&connection, "foreign_keys"), 1);
+    }
+
+    #[test]
+    fn of_a_failed_migration_nothing_stays() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let file = Path::new("ledger.sqlite3");
+        let good = ("0001_good.sql", "CREATE TABLE good (id INTEGER);");
+        let bad = ("0002_bad.sql", "CREATE TABLE bad (id INTEGER); CREATE TABLE bad (id INTEGER);");
+        migrate(&mut connection, file, &[good]).unwrap();
+        let error = migrate(&mut connection, file, &[good, bad]).unwrap_err();
+        assert!(matches!(error, SqliteError::Migration { migration: "0002_bad.sql", .. }), "{error}");
+        let tables = "SELECT COUNT(*) FROM sqlite_schema WHERE name IN ('good', 'bad')";
+        assert_eq!(connection.query_row(tables, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+        let repaired = ("0002_bad.sql", "CREATE TABLE bad (id INTEGER);");
+        migrate(&mut connection, file, &[good, repaired]).unwrap();
+        assert!(missing(&connection, file, &[good, repaired]).unwrap().is_empty());
+    }
+}

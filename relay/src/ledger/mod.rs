@@ -43,12 +43,12 @@ const MODULES: &[&[&str]] = &[
     settlements::ALL,
 ];
 
+/// Every statement of the ledger.
+pub fn all_statements() -> impl Iterator<Item = &'static str> {
+    MODULES.iter().chain(crate::engine::store::MODULES).flat_map(|statements| statements.iter().copied())
+}
+
 /// The ledger's own statement with exactly this text, if there is one.
 pub fn known_statement(sql: &str) -> Option<&'static str> {
-    MODULES
-        .iter()
-        .chain(crate::engine::store::MODULES)
-        .flat_map(|statements| statements.iter())
-        .find(|statement| **statement == sql)
-        .copied()
+    all_statements().find(|statement| *statement == sql)
 }
