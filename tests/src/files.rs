@@ -1,0 +1,60 @@
+//! Files of a run: folders, and secrets that only their owner can read.
+
+use std::fs::{DirBuilder, File};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use solana_keypair::Keypair;
+
+use crate::HarnessError;
+
+/// Makes `directory` and those above it, where they are missing.
+///
+/// # Errors
+/// [`HarnessError::Io`].
+pub fn create_directory(directory: &Path) -> Result<(), HarnessError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(HarnessError::io(format!("making the folder {}", directory.display())))
+}
+
+/// Empties `directory`, or makes it.
+///
+/// # Errors
+/// [`HarnessError::Io`].
+pub fn fresh_directory(directory: &Path) -> Result<(), HarnessError> {
+    if directory.exists() {
+        std::fs::remove_dir_all(directory)
+            .map_err(HarnessError::io(format!("emptying the folder {}", directory.display())))?;
+    }
+    create_directory(directory)
+}
+
+/// Writes `content` to `path`, readable by its owner alone.
+///
+/// # Errors
+/// [`HarnessError::Io`].
+pub fn write_secret(path: &Path, content: &str) -> Result<(), HarnessError> {
+    let failed = || HarnessError::io(format!("writing {}", path.display()));
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path).map_err(failed())?;
+    file.write_all(content.as_bytes()).map_err(failed())
+}
+
+/// Writes a keypair in the format of Solana's tools, a JSON array of 64 bytes, and returns its path.
+///
+/// # Errors
+/// [`HarnessError::Io`].
+pub fn write_keypair(directory: &Path, name: &str, keypair: &Keypair) -> Result<PathBuf, HarnessError> {
+    let path = directory.join(format!("{name}.json"));
+    write_secret(&path, &keypair_json(keypair))?;
+    Ok(path)
+}
+
+/// A keypair as a JSON array of 64 bytes.
+pub fn keypair_json(keypair: &Keypair) -> String {
+    let bytes: Vec<String> = keypair.to_bytes().iter().map(u8::to_string).collect();
+    format!("[{}]", bytes.join(","))
+}

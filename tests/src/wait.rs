@@ -1,0 +1,49 @@
+//! Waiting for conditions. Nothing in the harness or the tests waits for a time to pass.
+
+use std::time::{Duration, Instant};
+
+use crate::HarnessError;
+
+/// Between two looks at a condition: short beside everything that is waited for, long beside one look.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// What a look at a condition saw.
+pub enum Seen<T> {
+    /// The condition holds.
+    Done(T),
+    /// Not yet; the text tells what was seen, for the error at the deadline.
+    NotYet(String),
+}
+
+/// Looks at a condition until it holds.
+///
+/// # Errors
+/// [`HarnessError::Timeout`] after `deadline`, and at once whatever error the look returns.
+#[expect(clippy::disallowed_methods, reason = "the deadline is one of the machine, not of the ledger")]
+pub fn until<T>(
+    what: &str,
+    deadline: Duration,
+    mut look: impl FnMut() -> Result<Seen<T>, HarnessError>,
+) -> Result<T, HarnessError> {
+    let started = Instant::now();
+    loop {
+        let last = match look()? {
+            Seen::Done(value) => return Ok(value),
+            Seen::NotYet(last) => last,
+        };
+        let waited = started.elapsed();
+        if waited >= deadline {
+            let last = (!last.is_empty()).then_some(last);
+            return Err(HarnessError::Timeout { what: what.to_owned(), waited, last });
+        }
+        std::thread::sleep(POLL_INTERVAL);
+    }
+}
+
+/// What `work` gives, and how long it took.
+#[expect(clippy::disallowed_methods, reason = "measures the machine, not the ledger")]
+pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let started = Instant::now();
+    let result = work();
+    (result, started.elapsed())
+}
