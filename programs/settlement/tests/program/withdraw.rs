@@ -204,7 +204,7 @@ fn after_a_rise_of_rent_a_wallet_keeps_its_rent_until_somebody_tops_it_up() {
     let (mut world, node) = pending(SOL);
     world.raise_rent(2);
     let ix = withdraw(&world, &node, None);
-    assert_refused(world.send(&[ix.clone()], &[&node.owner]), SettlementError::WalletNotRentExempt);
+    assert_refused(world.send(std::slice::from_ref(&ix), &[&node.owner]), SettlementError::WalletNotRentExempt);
     let missing = world.rent(NodeWallet::SIZE) / 2;
     world.give(&node.wallet, missing);
     world.send(&[ix], &[&node.owner]).expect("withdrawn");

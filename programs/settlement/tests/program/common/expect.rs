@@ -1,11 +1,12 @@
 //! What a test expects of a transaction that failed, or of a batch's event.
 
-use litesvm::types::{FailedTransactionMetadata, TransactionMetadata};
 use settlement::error::SettlementError;
 use settlement::events::BatchSettled;
 use settlement::rules::SkipReason;
 use solana_instruction::error::InstructionError;
 use solana_transaction::TransactionError;
+
+use super::world::Outcome;
 
 /// Why a transaction is expected to fail.
 #[derive(Clone, Copy, Debug)]
@@ -30,13 +31,13 @@ impl From<anchor_lang::error::ErrorCode> for Refused {
 
 /// The transaction's last instruction failed, and for this reason.
 #[track_caller]
-pub fn assert_refused(result: Result<TransactionMetadata, FailedTransactionMetadata>, why: impl Into<Refused>) {
+pub fn assert_refused(outcome: Outcome, why: impl Into<Refused>) {
     let why = why.into();
     let code = match why {
         Refused::Program(error) => u32::from(error),
         Refused::Anchor(error) => u32::from(error),
     };
-    let failed = result.expect_err("refused");
+    let failed = outcome.expect_err("refused");
     let TransactionError::InstructionError(_, InstructionError::Custom(found)) = failed.err else {
         panic!("expected {why:?}, got {:?}\n{}", failed.err, failed.meta.pretty_logs());
     };

@@ -48,6 +48,9 @@ pub struct World {
     pub treasury: Pubkey,
 }
 
+/// What became of a transaction.
+pub type Outcome = Result<TransactionMetadata, Box<FailedTransactionMetadata>>;
+
 /// A registered node.
 #[derive(Debug)]
 pub struct Node {
@@ -129,7 +132,7 @@ impl World {
     }
 
     /// Creates a network with the world's admin.
-    pub fn create(&mut self, args: CreateNetworkArgs) -> Result<TransactionMetadata, FailedTransactionMetadata> {
+    pub fn create(&mut self, args: CreateNetworkArgs) -> Outcome {
         let admin = self.admin.insecure_clone();
         self.send(&[create_network_ix(admin.pubkey(), args)], &[&admin])
     }
@@ -171,11 +174,7 @@ impl World {
     }
 
     /// Registers a node; the world's payer pays its rent.
-    pub fn register(
-        &mut self,
-        authority: &Keypair,
-        args: RegisterNodeArgs,
-    ) -> Result<TransactionMetadata, FailedTransactionMetadata> {
+    pub fn register(&mut self, authority: &Keypair, args: RegisterNodeArgs) -> Outcome {
         let payer = self.payer.pubkey();
         let ix = register_node_ix(authority.pubkey(), payer, self.network, args);
         self.send(&[ix], &[authority])
@@ -208,7 +207,7 @@ impl World {
     }
 
     /// Like [`World::batch`], for one that may fail.
-    pub fn send_batch(&mut self, ix: Instruction) -> Result<TransactionMetadata, FailedTransactionMetadata> {
+    pub fn send_batch(&mut self, ix: Instruction) -> Outcome {
         let settler = self.settler.insecure_clone();
         if self.lamports(&settler.pubkey()) < SOL {
             self.give(&settler.pubkey(), SOL);
@@ -226,11 +225,7 @@ impl World {
     }
 
     /// Sends a v0 transaction paid for by the world's payer.
-    pub fn send(
-        &mut self,
-        instructions: &[Instruction],
-        signers: &[&Keypair],
-    ) -> Result<TransactionMetadata, FailedTransactionMetadata> {
+    pub fn send(&mut self, instructions: &[Instruction], signers: &[&Keypair]) -> Outcome {
         let payer = self.payer.insecure_clone();
         let mut all = vec![&payer];
         all.extend(signers);
@@ -238,11 +233,7 @@ impl World {
     }
 
     /// Sends a v0 transaction paid for by the first signer.
-    pub fn send_v0(
-        &mut self,
-        instructions: &[Instruction],
-        signers: &[&Keypair],
-    ) -> Result<TransactionMetadata, FailedTransactionMetadata> {
+    pub fn send_v0(&mut self, instructions: &[Instruction], signers: &[&Keypair]) -> Outcome {
         let payer = signers[0].pubkey();
         let message = v0::Message::try_compile(&payer, instructions, &[], self.svm.latest_blockhash())
             .expect("the message compiles");
@@ -250,28 +241,19 @@ impl World {
     }
 
     /// Sends a v1 transaction.
-    pub fn send_v1(
-        &mut self,
-        instructions: &[Instruction],
-        payer: &Keypair,
-    ) -> Result<TransactionMetadata, FailedTransactionMetadata> {
+    pub fn send_v1(&mut self, instructions: &[Instruction], payer: &Keypair) -> Outcome {
         let message = v1_message(self.svm.latest_blockhash(), instructions, &payer.pubkey());
         self.send_message(message, &[payer], V1_MAX_BYTES)
     }
 
-    fn send_message(
-        &mut self,
-        message: VersionedMessage,
-        signers: &[&Keypair],
-        max_bytes: usize,
-    ) -> Result<TransactionMetadata, FailedTransactionMetadata> {
+    fn send_message(&mut self, message: VersionedMessage, signers: &[&Keypair], max_bytes: usize) -> Outcome {
         let transaction = VersionedTransaction::try_new(message, signers).expect("all signers are there");
         let bytes = wire_size(&transaction);
         assert!(bytes <= max_bytes, "{bytes} bytes don't go over the wire");
-        let result = self.svm.send_transaction(transaction);
+        let outcome = self.svm.send_transaction(transaction).map_err(Box::new);
         // So that the same batch can be sent again.
         self.svm.expire_blockhash();
-        result
+        outcome
     }
 
     /// Sets the chain's clock, in Unix seconds.
