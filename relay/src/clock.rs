@@ -44,3 +44,9 @@ impl Clock for ManualClock {
         self.0.load(std::sync::atomic::Ordering::SeqCst)
     }
 }
+
+impl<C: Clock + ?Sized> Clock for &C {
+    fn now_ms(&self) -> i64 {
+        (**self).now_ms()
+    }
+}

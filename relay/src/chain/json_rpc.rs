@@ -154,10 +154,8 @@ struct PriorityFeeAnswer {
 
 /// Reads a transaction error: `{"InstructionError": [index, {"Custom": code}]}` or any other of the cluster's.
 fn transaction_error(value: Value) -> TransactionError {
-    let custom_code = value
-        .pointer("/InstructionError/1/Custom")
-        .and_then(Value::as_u64)
-        .and_then(|code| u32::try_from(code).ok());
+    let custom_code =
+        value.pointer("/InstructionError/1/Custom").and_then(Value::as_u64).and_then(|code| u32::try_from(code).ok());
     TransactionError { text: value.to_string(), custom_code }
 }
 
@@ -220,7 +218,8 @@ impl<T: Transport> Chain for JsonRpc<T> {
                 addresses.len()
             )));
         }
-        let accounts = answer.value.into_iter().map(|answer| answer.map(account).transpose()).collect::<Result<_, _>>()?;
+        let accounts =
+            answer.value.into_iter().map(|answer| answer.map(account).transpose()).collect::<Result<_, _>>()?;
         Ok(AccountsAtSlot { slot: answer.context.slot, accounts })
     }
 
@@ -272,9 +271,8 @@ impl<T: Transport> Chain for JsonRpc<T> {
         search_history: bool,
     ) -> Result<Vec<Option<SignatureStatus>>, ChainError> {
         let names: Vec<String> = signatures.iter().map(Signature::to_string).collect();
-        let answer: WithContext<Vec<Option<StatusAnswer>>> = self
-            .call("getSignatureStatuses", json!([names, {"searchTransactionHistory": search_history}]))
-            .await?;
+        let answer: WithContext<Vec<Option<StatusAnswer>>> =
+            self.call("getSignatureStatuses", json!([names, {"searchTransactionHistory": search_history}])).await?;
         if answer.value.len() != signatures.len() {
             return Err(ChainError::Garbage(format!(
                 "getSignatureStatuses: {} statuses where {} were asked for",

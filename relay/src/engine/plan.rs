@@ -143,11 +143,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         due: &[NodeDue<'_>],
         limits: &Limits,
     ) -> Result<BTreeMap<Pubkey, Option<Account>>, EngineError> {
-        let wanted: BTreeSet<Pubkey> = due
-            .iter()
-            .filter(|node| node.is_due(node.target(), limits))
-            .map(|node| node.wallet.destination)
-            .collect();
+        let wanted: BTreeSet<Pubkey> =
+            due.iter().filter(|node| node.is_due(node.target(), limits)).map(|node| node.wallet.destination).collect();
         let wanted: Vec<Pubkey> = wanted.into_iter().collect();
         let mut destinations = BTreeMap::new();
         for chunk in wanted.chunks(MAX_ACCOUNTS_PER_READ) {

@@ -188,10 +188,12 @@ impl<'a> Effect<'a> {
             let reason = |known: Option<settlement::rules::SkipReason>| {
                 known.map_or_else(|| REASON_NOT_KEPT.to_owned(), |reason| reason.as_str().to_owned())
             };
-            let credit_skip = (!reached)
-                .then(|| reason(event.as_ref().and_then(|event| event.credit_skip_reason(position))));
-            let payout_skip =
-                event.as_ref().and_then(|event| event.payout_skip_reason(position)).map(|reason| reason.as_str().to_owned());
+            let credit_skip =
+                (!reached).then(|| reason(event.as_ref().and_then(|event| event.credit_skip_reason(position))));
+            let payout_skip = event
+                .as_ref()
+                .and_then(|event| event.payout_skip_reason(position))
+                .map(|reason| reason.as_str().to_owned());
             if let Some(reason) = &credit_skip {
                 effect.returned.insert(entry.node_id.clone(), reason.clone());
             } else {

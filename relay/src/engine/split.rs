@@ -54,12 +54,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             BatchKind::Register => HoldReason::RegistrationFailed,
             BatchKind::Credit | BatchKind::Settle => HoldReason::Evicted(reason.to_owned()),
         };
-        let holds: BTreeMap<_, _> =
-            entries.iter().map(|entry| (entry.node_id.clone(), hold.to_string())).collect();
-        let outcomes: Vec<Outcome> = entries
-            .iter()
-            .map(|_| Outcome { outcome: "evicted", credit_skip: None, payout_skip: None })
-            .collect();
+        let holds: BTreeMap<_, _> = entries.iter().map(|entry| (entry.node_id.clone(), hold.to_string())).collect();
+        let outcomes: Vec<Outcome> =
+            entries.iter().map(|_| Outcome { outcome: "evicted", credit_skip: None, payout_skip: None }).collect();
         let now = self.clock.now_ms();
         changes.push(batches::set_state(batch.id, "failed", None, Some(reason), now));
         changes.push(batches::set_outcomes(batch.id, &outcomes));

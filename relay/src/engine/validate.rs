@@ -53,7 +53,10 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
 
         changes.push(wallets::upsert_treasury(&self.treasury, balance, &treasury, read.slot, self.clock.now_ms()));
-        changes.info(format!("network {} is in service; the treasury holds {balance} lamports", self.config.network.name()));
+        changes.info(format!(
+            "network {} is in service; the treasury holds {balance} lamports",
+            self.config.network.name()
+        ));
         changes.go_to(Step::Sync);
         self.commit(lease, changes).await?;
         Ok(Progress::Continue { after_ms: 0 })

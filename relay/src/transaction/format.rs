@@ -154,8 +154,8 @@ impl UnsignedTransaction {
     /// [`TransactionBuildError::Compile`] when the format cannot write it.
     pub fn signed(self, signature: Signature) -> Result<SignedTransaction, TransactionBuildError> {
         let transaction = VersionedTransaction { signatures: vec![signature], message: self.message };
-        let bytes = wincode::serialize(&transaction)
-            .map_err(|error| TransactionBuildError::Compile(error.to_string()))?;
+        let bytes =
+            wincode::serialize(&transaction).map_err(|error| TransactionBuildError::Compile(error.to_string()))?;
         Ok(SignedTransaction { signature, bytes })
     }
 }

@@ -110,12 +110,7 @@ fn attempt(row: &Row) -> Result<Attempt, DatabaseError> {
 }
 
 /// Adds a planned attempt; the index of live attempts refuses it while an earlier one is.
-pub(crate) fn insert(
-    batch_id: i64,
-    number: u32,
-    budget: &crate::transaction::Budget,
-    now_ms: i64,
-) -> Statement {
+pub(crate) fn insert(batch_id: i64, number: u32, budget: &crate::transaction::Budget, now_ms: i64) -> Statement {
     Statement::new(INSERT)
         .bind(batch_id)
         .bind(number)

@@ -55,11 +55,7 @@ pub(crate) async fn current(database: &impl Database) -> Result<(String, i64), D
 }
 
 /// Gives the lease back.
-pub(crate) async fn release(
-    database: &impl Database,
-    holder: &str,
-    fencing_token: i64,
-) -> Result<(), DatabaseError> {
+pub(crate) async fn release(database: &impl Database, holder: &str, fencing_token: i64) -> Result<(), DatabaseError> {
     database.query(Statement::new(RELEASE).bind(holder).bind(fencing_token)).await.map(drop)
 }
 

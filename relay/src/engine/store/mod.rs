@@ -15,15 +15,8 @@ use solana_pubkey::Pubkey;
 use crate::database::{DatabaseError, Row};
 
 /// Every statement of the engine.
-pub(crate) const MODULES: &[&[&str]] = &[
-    attempts::ALL,
-    batches::ALL,
-    binding::ALL,
-    leases::ALL,
-    rewards::ALL,
-    settlements::ALL,
-    wallets::ALL,
-];
+pub(crate) const MODULES: &[&[&str]] =
+    &[attempts::ALL, batches::ALL, binding::ALL, leases::ALL, rewards::ALL, settlements::ALL, wallets::ALL];
 
 /// A column that holds a base58 address.
 fn address(row: &Row, column: &str) -> Result<Pubkey, DatabaseError> {

@@ -89,10 +89,7 @@ fn reward(row: &Row) -> Result<PendingReward, DatabaseError> {
 }
 
 /// The pending rewards of `nodes`, oldest first: of each node a gapless beginning.
-pub(crate) async fn pending(
-    database: &impl Database,
-    nodes: &[&NodeId],
-) -> Result<Vec<PendingReward>, DatabaseError> {
+pub(crate) async fn pending(database: &impl Database, nodes: &[&NodeId]) -> Result<Vec<PendingReward>, DatabaseError> {
     let nodes: Vec<_> = nodes.iter().map(|node| node.as_str()).collect();
     let rows = database.query(Statement::new(PENDING).bind(json!(nodes).to_string()).bind(MAX_REWARDS)).await?;
     rows.iter().map(reward).collect()
@@ -113,10 +110,7 @@ pub(crate) fn confirm_covered(nodes: &[&NodeId], now_ms: i64) -> Statement {
 /// Puts a batch's records into it, all or (with the whole transaction) none. `split_from` is the batch that it is a
 /// part of.
 pub(crate) fn assign(batch_id: i64, split_from: Option<i64>) -> [Statement; 2] {
-    [
-        Statement::new(ASSIGN).bind(batch_id).bind(split_from),
-        Statement::new(REQUIRE_ASSIGNED).bind(batch_id),
-    ]
+    [Statement::new(ASSIGN).bind(batch_id).bind(split_from), Statement::new(REQUIRE_ASSIGNED).bind(batch_id)]
 }
 
 /// Closes a batch's records by what the (just mirrored) wallets show: confirmed, or back to pending with a reason.

@@ -67,9 +67,7 @@ pub(crate) struct OpenSettlement {
 pub(crate) async fn open(database: &impl Database) -> Result<Option<OpenSettlement>, DatabaseError> {
     let rows = database.query(Statement::new(OPEN)).await?;
     rows.first()
-        .map(|row| {
-            Ok(OpenSettlement { id: row.get("id")?, step: row.get("step")?, error: row.optional("error")? })
-        })
+        .map(|row| Ok(OpenSettlement { id: row.get("id")?, step: row.get("step")?, error: row.optional("error")? }))
         .transpose()
 }
 
@@ -80,8 +78,7 @@ pub(crate) async fn has_work(
     retry_after_ms: i64,
     now_ms: i64,
 ) -> Result<bool, DatabaseError> {
-    let statement =
-        Statement::new(HAS_WORK).bind(now_ms).bind(retry_held).bind(now_ms.saturating_sub(retry_after_ms));
+    let statement = Statement::new(HAS_WORK).bind(now_ms).bind(retry_held).bind(now_ms.saturating_sub(retry_after_ms));
     let rows = database.query(statement).await?;
     Ok(rows.first().map(|row| row.get::<u8>("has_work")).transpose()? == Some(1))
 }

@@ -20,7 +20,7 @@ statements! {
                     OR CAST(?2 AS INTEGER) - oldest_unpaid_at >= max_pending_age_ms) \
             ORDER BY hold_reason IS NOT NULL, node_id LIMIT CAST(?1 AS INTEGER)) \
         SELECT id, address, status, \
-            EXISTS (SELECT 1 FROM rewards WHERE node_id = nodes.id AND status = 'batched') AS batched \
+            CAST(EXISTS (SELECT 1 FROM rewards WHERE node_id = nodes.id AND status = 'batched') AS TEXT) AS batched \
         FROM nodes WHERE id IN (SELECT node_id FROM owed UNION SELECT node_id FROM due) ORDER BY id";
 
     /// Writes the wallets in ?1 (a JSON array) as read at ?2. A newer reading is not overwritten.
@@ -177,8 +177,7 @@ pub(crate) fn set_signature(nodes: &[&NodeId], signature: &str) -> Statement {
 
 /// Writes why each node's payout is held, or that it no longer is.
 pub(crate) fn set_holds<'a>(holds: impl IntoIterator<Item = (&'a NodeId, Option<String>)>) -> Statement {
-    let rows: Vec<_> =
-        holds.into_iter().map(|(node, hold)| json!({"node_id": node.as_str(), "hold": hold})).collect();
+    let rows: Vec<_> = holds.into_iter().map(|(node, hold)| json!({"node_id": node.as_str(), "hold": hold})).collect();
     Statement::new(SET_HOLD).bind(json!(rows).to_string())
 }
 
