@@ -40,6 +40,17 @@ pub enum DatabaseError {
 }
 
 impl DatabaseError {
+    /// The error's name for programs, the same over HTTP and on the command line. It never changes.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Constraint(_) => "LEDGER_CONSTRAINT",
+            Self::Unavailable(_) => "LEDGER_UNAVAILABLE",
+            Self::Statement(_) => "LEDGER_STATEMENT",
+            Self::Decode(_) => "LEDGER_DECODE",
+            Self::Unauthorized(_) => "LEDGER_UNAUTHORIZED",
+        }
+    }
+
     /// Whether the write was refused by the constraint called `name`.
     pub fn is_constraint(&self, name: &str) -> bool {
         matches!(self, Self::Constraint(message) if message.contains(name))
@@ -73,9 +84,10 @@ pub trait Database {
     /// # Errors
     /// As for [`Database::batch`]; [`DatabaseError::Decode`] when there is not one result for each statement.
     async fn batch_of<const N: usize>(&self, statements: [Statement; N]) -> Result<[Vec<Row>; N], DatabaseError> {
-        self.batch(statements.into()).await?.try_into().map_err(|results: Vec<_>| {
-            DatabaseError::Decode(format!("{} results for {N} statements", results.len()))
-        })
+        self.batch(statements.into())
+            .await?
+            .try_into()
+            .map_err(|results: Vec<_>| DatabaseError::Decode(format!("{} results for {N} statements", results.len())))
     }
 }
 

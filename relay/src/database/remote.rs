@@ -124,10 +124,13 @@ fn answer(status: StatusCode, body: &[u8]) -> Result<Vec<Vec<Row>>, DatabaseErro
     Err(match (status, failure.error.as_str()) {
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => DatabaseError::Unauthorized(message),
         (_, "LEDGER_CONSTRAINT") => DatabaseError::Constraint(message),
-        (_, "UNKNOWN_STATEMENT" | "LEDGER_STATEMENT" | "INVALID_REQUEST" | "BODY_TOO_LARGE") => {
-            DatabaseError::Statement(message)
+        (_, "LEDGER_DECODE") => DatabaseError::Decode(message),
+        // Refused before anything was run, or by the database before anything was written.
+        (_, "UNKNOWN_STATEMENT" | "LEDGER_STATEMENT") => DatabaseError::Statement(message),
+        (status, code) if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => {
+            DatabaseError::Statement(format!("HTTP {status}, {code}: {message}"))
         }
-        (_, code) => DatabaseError::Unavailable(format!("HTTP {status}, {code}: {message}")),
+        (status, code) => DatabaseError::Unavailable(format!("HTTP {status}, {code}: {message}")),
     })
 }
 

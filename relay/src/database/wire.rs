@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Row, Statement};
-use crate::ledger::known_statement;
+use crate::ledger::{known_statement, required_scope};
+use crate::types::Scope;
 
 /// The path of the endpoint below a Worker's URL.
 pub const BATCH_PATH: &str = "/v1/ledger/batch";
@@ -50,6 +51,13 @@ pub struct UnknownStatement {
 }
 
 impl BatchRequest {
+    /// What a key must allow to run the batch: [`Scope::Ledger`] for all that a relay runs, [`Scope::Admin`] as soon
+    /// as one statement is something else.
+    pub fn required_scope(&self) -> Scope {
+        let admin = self.statements.iter().any(|statement| required_scope(&statement.sql) == Scope::Admin);
+        if admin { Scope::Admin } else { Scope::Ledger }
+    }
+
     /// The statements to run.
     ///
     /// # Errors

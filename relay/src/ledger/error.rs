@@ -127,3 +127,31 @@ fn list(nodes: &[NodeId]) -> String {
     }
     text
 }
+
+impl LedgerError {
+    /// The error's name for programs, the same over HTTP and on the command line. It never changes.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Database(error) => error.code(),
+            Self::UnknownNodes(_) => "UNKNOWN_NODE",
+            Self::NodeSuspended(_) => "NODE_SUSPENDED",
+            Self::AddressConflict { .. } => "ADDRESS_CONFLICT",
+            Self::PublicKeyConflict { .. } => "PUBLIC_KEY_CONFLICT",
+            Self::TaskClosed(_) => "TASK_CLOSED",
+            Self::ContributionConflict(_) => "CONTRIBUTION_CONFLICT",
+            Self::IdempotencyConflict(_) => "IDEMPOTENCY_CONFLICT",
+            Self::InvalidField { .. } => "INVALID_FIELD",
+            Self::InvalidTimestamp { .. } => "INVALID_TIMESTAMP",
+            Self::ZeroAmount { .. } => "ZERO_AMOUNT",
+            Self::RewardTooLarge(_) => "REWARD_TOO_LARGE",
+            Self::SumTooLarge => "SUM_TOO_LARGE",
+            Self::TotalTooLarge(_) => "TOTAL_TOO_LARGE",
+            Self::NoEntries => "NO_ENTRIES",
+            Self::TooManyEntries { .. } => "TOO_MANY_ENTRIES",
+            Self::InvalidCursor => "INVALID_CURSOR",
+            Self::InvalidLimit { .. } => "INVALID_LIMIT",
+            Self::UnknownSettlement(_) => "UNKNOWN_SETTLEMENT",
+            Self::UnknownApiKey(_) => "UNKNOWN_API_KEY",
+        }
+    }
+}

@@ -23,32 +23,40 @@ pub use actor::Actor;
 pub use error::{LedgerError, MAX_TOTAL_SCORE};
 
 use crate::database::{conformance, statements};
+use crate::types::Scope;
 
 statements! {
     /// Empties the table of preconditions at the end of a batch that has passed them.
     pub(crate) DELETE_PRECONDITIONS = "DELETE FROM preconditions";
 }
 
-/// The statements of every module that has any.
-const MODULES: &[&[&str]] = &[
-    ALL,
-    api_keys::ALL,
-    audit::ALL,
-    balances::ALL,
-    conformance::ALL,
-    contributions::ALL,
-    idempotency::ALL,
-    nodes::ALL,
-    rewards::ALL,
-    settlements::ALL,
-];
+/// The statements of a relay, apart from the engine's own: reading, and trying the database out.
+const RELAY_MODULES: &[&[&str]] = &[ALL, balances::ALL, conformance::ALL, settlements::ALL];
+
+/// The statements of what the API does for its callers, each after checks of its own.
+const API_MODULES: &[&[&str]] =
+    &[api_keys::ALL, audit::ALL, contributions::ALL, idempotency::ALL, nodes::ALL, rewards::ALL];
 
 /// Every statement of the ledger.
 pub fn all_statements() -> impl Iterator<Item = &'static str> {
-    MODULES.iter().chain(crate::engine::store::MODULES).flat_map(|statements| statements.iter().copied())
+    relay_statements().chain(flat(API_MODULES))
 }
 
 /// The ledger's own statement with exactly this text, if there is one.
 pub fn known_statement(sql: &str) -> Option<&'static str> {
     all_statements().find(|statement| *statement == sql)
+}
+
+/// What a key must allow to run `sql` from outside. With the statements behind the API, whoever runs them skips the
+/// API's checks: they could make themselves keys, or rewards. A relay needs none of those.
+pub(crate) fn required_scope(sql: &str) -> Scope {
+    if relay_statements().any(|statement| statement == sql) { Scope::Ledger } else { Scope::Admin }
+}
+
+fn relay_statements() -> impl Iterator<Item = &'static str> {
+    flat(crate::engine::store::MODULES).chain(flat(RELAY_MODULES))
+}
+
+fn flat(modules: &'static [&'static [&'static str]]) -> impl Iterator<Item = &'static str> {
+    modules.iter().flat_map(|statements| statements.iter().copied())
 }

@@ -1,10 +1,15 @@
 //! Every statement of the ledger is known by its text, and fits the schema.
 
-use rusqlite::Connection;
-use williw_relay::database::wire::{BatchRequest, UnknownStatement};
-use williw_relay::ledger::{all_statements, known_statement};
+use std::cell::RefCell;
 
-use crate::fixture::Fixture;
+use rusqlite::Connection;
+use williw_relay::clock::ManualClock;
+use williw_relay::database::wire::{BatchRequest, UnknownStatement};
+use williw_relay::database::{Database, DatabaseError, Row, Statement};
+use williw_relay::ledger::{Actor, all_statements, api_keys, balances, known_statement, nodes, rewards, settlements};
+use williw_relay::types::Scope;
+
+use crate::fixture::{Fixture, NOW_MS, grant, idempotency_key, new_node, node_id};
 
 #[test]
 fn every_statement_fits_the_schema() {
@@ -43,4 +48,31 @@ fn only_the_ledgers_own_text_becomes_a_statement() {
     let request = format!(r#"{{"statements":[{{"sql":{known:?}}},{{"sql":"DELETE FROM rewards","parameters":[]}}]}}"#);
     let request: BatchRequest = serde_json::from_str(&request).unwrap();
     assert_eq!(request.into_statements(), Err(UnknownStatement { position: 1 }));
+}
+
+#[tokio::test]
+async fn a_relays_key_cannot_run_what_the_api_does_behind_its_checks() {
+    /// Keeps the last batch instead of running it.
+    struct Recorder(RefCell<Option<BatchRequest>>);
+
+    impl Database for Recorder {
+        async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseError> {
+            self.0.replace(Some(BatchRequest::from(statements.as_slice())));
+            Err(DatabaseError::Unavailable("not run".to_owned()))
+        }
+    }
+
+    let recorder = Recorder(RefCell::new(None));
+    let scope = || recorder.0.take().unwrap().required_scope();
+    let (clock, actor) = (ManualClock::at(NOW_MS), Actor::operator());
+    api_keys::create(&recorder, &clock, &actor, "mine", &[Scope::Admin], [7; 32]).await.unwrap_err();
+    assert_eq!(scope(), Scope::Admin);
+    rewards::distribute(&recorder, &clock, &actor, &idempotency_key("k"), vec![grant("node-1", 1)]).await.unwrap_err();
+    assert_eq!(scope(), Scope::Admin);
+    nodes::register(&recorder, &clock, &actor, new_node("node-1", None)).await.unwrap_err();
+    assert_eq!(scope(), Scope::Admin);
+    settlements::latest(&recorder).await.unwrap_err();
+    assert_eq!(scope(), Scope::Ledger);
+    balances::balance(&recorder, &node_id("node-1")).await.unwrap_err();
+    assert_eq!(scope(), Scope::Ledger);
 }
