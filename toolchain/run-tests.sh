@@ -1,34 +1,15 @@
 #!/bin/bash
-# run-tests.sh [CARGO ARG...]: every test of the workspace, then one line "N passed, N failed, N skipped". After env.sh.
+# run-tests.sh [CARGO ARG...]: every test of the project, then one line "N passed, N failed, N skipped". After env.sh.
 # Fails when a test fails, when a file in some tests/ ran no test, or when a test binary ended without a result.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 log=$(mktemp); trap 'rm -f "$log"' EXIT
 set +e
-cargo test --workspace --no-fail-fast "$@" 2>&1 | tee "$log"
+{
+  toolchain/tests/run.sh; scripts=$?
+  cargo test --workspace --no-fail-fast "$@"; crates=$?
+  exit $((crates ? crates : scripts))
+} 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 set -e
-exec awk -v status="$status" '
-  # "     Running tests/ledger.rs (target/debug/deps/ledger-…)", "     Running unittests src/lib.rs (…)", "   Doc-tests name"
-  /^ +Running .* \(.*\)$/ { close_suite(); suite = $2 == "unittests" ? "unit tests " $3 : $2; must_run = suite ~ /^tests\//; open = 1 }
-  /^ +Doc-tests / { close_suite(); suite = "doc tests of " $2; must_run = 0; open = 1 }
-  /^test result: / {
-    for (i = 1; i <= NF; i++) {
-      if ($i == "passed;") { passed += $(i - 1); ran += $(i - 1) }
-      if ($i == "failed;") { failed += $(i - 1); ran += $(i - 1) }
-      if ($i == "ignored;") skipped += $(i - 1)
-    }
-    if (must_run && ran == 0) empty[++empties] = suite
-    ran = 0; open = 0
-  }
-  function close_suite() { if (open) broken[++brokens] = suite; open = 0 }
-  END {
-    close_suite()
-    for (i = 1; i <= empties; i++) print "error: " empty[i] " ran no test"
-    for (i = 1; i <= brokens; i++) print "error: " broken[i] " ended without a result"
-    if (passed + failed == 0) print "error: no test ran"
-    if (status != 0 && failed == 0) print "error: cargo test ended with code " status
-    failed += brokens
-    printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
-    exit status != 0 || failed || empties || passed == 0
-  }' "$log"
+awk -v status="$status" -f toolchain/count.awk "$log"
