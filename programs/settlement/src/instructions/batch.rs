@@ -22,7 +22,7 @@ use crate::rules::credit::{Budget, CreditedWallet};
 use crate::rules::payout::{self, PayingWallet};
 use crate::rules::window::Window;
 use crate::rules::{SkipReason, SkipSet};
-use crate::state::{AssetKind, DISCRIMINATOR_LEN, NodeWallet, Treasury, VERSION};
+use crate::state::{DISCRIMINATOR_LEN, NodeWallet, Treasury, VERSION, require_known, require_sol};
 
 /// Which batch of the relay this is, and the proof of what it stands for.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,9 +87,9 @@ struct Run {
 impl Run {
     fn open(treasury_account: &AccountLoader<Treasury>) -> Result<Self> {
         let treasury = treasury_account.load()?;
-        require!(treasury.version == VERSION, SettlementError::UnknownVersion);
+        require_known(treasury.version)?;
         require!(!treasury.is_paused(), SettlementError::Paused);
-        require!(treasury.asset_kind == u8::from(AssetKind::Sol), SettlementError::UnsupportedAsset);
+        require_sol(treasury.asset_kind)?;
         let now = Clock::get()?.unix_timestamp;
         let rent = Rent::get()?;
         let window = Window {
@@ -229,13 +229,11 @@ fn wallet_data<'a, 'info>(account: &'a AccountInfo<'info>) -> Option<RefMut<'a, 
 
 /// The wallet in an account's data, if it is one of this network and this layout.
 fn wallet_of<'a>(data: &'a mut [u8], network: &Pubkey) -> Option<&'a mut NodeWallet> {
-    if data.len() != NodeWallet::SIZE {
-        return None;
-    }
     let (discriminator, fields) = data.split_at_mut_checked(DISCRIMINATOR_LEN)?;
     if *discriminator != *NodeWallet::DISCRIMINATOR {
         return None;
     }
+    // Fails for any other length too.
     let wallet: &mut NodeWallet = bytemuck::try_from_bytes_mut(fields).ok()?;
     let is_sound =
         wallet.version == VERSION && wallet.network == *network && wallet.paid_total <= wallet.credited_total;

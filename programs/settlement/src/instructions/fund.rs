@@ -5,7 +5,7 @@ use anchor_lang::system_program::{Transfer, transfer};
 
 use crate::error::SettlementError;
 use crate::events::Funded;
-use crate::state::{AssetKind, Network, Treasury, VERSION};
+use crate::state::{Network, Treasury, require_known, require_sol};
 
 #[event_cpi]
 #[derive(Accounts)]
@@ -21,10 +21,11 @@ pub struct Fund<'info> {
 
 pub(crate) fn handler<'info>(ctx: Context<'info, Fund<'info>>, amount: u64) -> Result<()> {
     require!(amount > 0, SettlementError::ZeroAmount);
+    require_known(ctx.accounts.network.load()?.version)?;
     let funded_total = {
         let mut treasury = ctx.accounts.treasury.load_mut()?;
-        require!(treasury.version == VERSION, SettlementError::UnknownVersion);
-        require!(treasury.asset_kind == u8::from(AssetKind::Sol), SettlementError::UnsupportedAsset);
+        require_known(treasury.version)?;
+        require_sol(treasury.asset_kind)?;
         treasury.funded_total = treasury.funded_total.checked_add(amount).ok_or(SettlementError::Overflow)?;
         treasury.funded_total
     };

@@ -4,7 +4,7 @@ use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
 use crate::events::Paused;
-use crate::state::{Network, Treasury, VERSION};
+use crate::state::{Network, Treasury, require_known};
 
 #[event_cpi]
 #[derive(Accounts)]
@@ -21,10 +21,14 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Pause<'info>>) -> Result<()> {
     let by = ctx.accounts.authority.key();
     {
         let network = ctx.accounts.network.load()?;
-        require!(network.version == VERSION, SettlementError::UnknownVersion);
+        require_known(network.version)?;
         require!(by == network.guardian || by == network.admin, SettlementError::Unauthorized);
     }
-    ctx.accounts.treasury.load_mut()?.paused = 1;
+    {
+        let mut treasury = ctx.accounts.treasury.load_mut()?;
+        require_known(treasury.version)?;
+        treasury.paused = 1;
+    }
     emit_cpi!(Paused { network: ctx.accounts.network.key(), by });
     Ok(())
 }

@@ -6,7 +6,7 @@ use crate::error::SettlementError;
 use crate::events::NodeRegistered;
 use crate::reserved::is_reserved_address;
 use crate::rules::parameters::node_threshold;
-use crate::state::{NODE_SEED, Network, NodeWallet, VERSION};
+use crate::state::{NODE_SEED, Network, NodeWallet, VERSION, require_known};
 
 /// Which node, and whom it pays.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, RegisterNode<'info>>, args: Reg
 
     let (treasury_address, threshold) = {
         let network = ctx.accounts.network.load()?;
-        require!(network.version == VERSION, SettlementError::UnknownVersion);
+        require_known(network.version)?;
         require!(authority == network.settler || authority == network.admin, SettlementError::Unauthorized);
         let threshold =
             node_threshold(args.threshold, network.default_threshold).ok_or(SettlementError::ThresholdBelowDefault)?;

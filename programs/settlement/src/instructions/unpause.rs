@@ -4,7 +4,7 @@ use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
 use crate::events::Unpaused;
-use crate::state::{Network, Treasury, VERSION};
+use crate::state::{Network, Treasury, require_known};
 
 #[event_cpi]
 #[derive(Accounts)]
@@ -20,8 +20,12 @@ pub struct Unpause<'info> {
 }
 
 pub(crate) fn handler<'info>(ctx: Context<'info, Unpause<'info>>) -> Result<()> {
-    require!(ctx.accounts.network.load()?.version == VERSION, SettlementError::UnknownVersion);
-    ctx.accounts.treasury.load_mut()?.paused = 0;
+    require_known(ctx.accounts.network.load()?.version)?;
+    {
+        let mut treasury = ctx.accounts.treasury.load_mut()?;
+        require_known(treasury.version)?;
+        treasury.paused = 0;
+    }
     emit_cpi!(Unpaused { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key() });
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::events::Withdrawn;
 use crate::rules::SkipReason;
 use crate::rules::payout::{self, PayingWallet};
 use crate::rules::withdrawal::{self, WithdrawalRefused};
-use crate::state::{AssetKind, NodeWallet, Treasury, VERSION};
+use crate::state::{NodeWallet, Treasury, require_known, require_sol};
 
 #[event_cpi]
 #[derive(Accounts)]
@@ -30,10 +30,11 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Withdraw<'info>>, asked: Option
     let mut treasury = ctx.accounts.treasury.load_mut()?;
     let mut wallet = ctx.accounts.node_wallet.load_mut()?;
 
-    require!(treasury.version == VERSION && wallet.version == VERSION, SettlementError::UnknownVersion);
+    require_known(treasury.version)?;
+    require_known(wallet.version)?;
     require!(wallet.network == treasury.network, SettlementError::NetworkMismatch);
     require!(!treasury.is_paused(), SettlementError::Paused);
-    require!(treasury.asset_kind == u8::from(AssetKind::Sol), SettlementError::UnsupportedAsset);
+    require_sol(treasury.asset_kind)?;
     let pending = wallet.credited_total.checked_sub(wallet.paid_total).ok_or(SettlementError::InconsistentTotals)?;
     let amount = withdrawal::amount(pending, asked).map_err(SettlementError::from)?;
 

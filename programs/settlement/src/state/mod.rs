@@ -3,6 +3,10 @@
 //! Layouts are final: fields keep their offset for good, new ones come out of `reserved`, and the
 //! assertions beside each struct fail the build when one moves. All integers are little-endian.
 
+use anchor_lang::prelude::*;
+
+use crate::error::SettlementError;
+
 mod asset;
 mod network;
 mod node_wallet;
@@ -15,6 +19,18 @@ pub use treasury::Treasury;
 
 /// Layout version that this program writes and reads.
 pub const VERSION: u8 = 1;
+
+/// Refuses an account whose layout this program doesn't know.
+pub(crate) fn require_known(version: u8) -> Result<()> {
+    require!(version == VERSION, SettlementError::UnknownVersion);
+    Ok(())
+}
+
+/// Refuses a network that doesn't pay in native SOL.
+pub(crate) fn require_sol(asset_kind: u8) -> Result<()> {
+    require!(asset_kind == u8::from(AssetKind::Sol), SettlementError::UnsupportedAsset);
+    Ok(())
+}
 
 /// First seed of a network's address.
 pub const NETWORK_SEED: &[u8] = b"network";

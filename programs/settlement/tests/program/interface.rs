@@ -3,9 +3,15 @@
 
 use anchor_lang::Discriminator;
 use anchor_lang::prelude::Pubkey;
-use settlement::client::{BatchHeader, SettleEntry, credit_ix, settle_ix};
+use settlement::client::{
+    BatchHeader, RegisterNodeArgs, SettleEntry, credit_ix, fund_ix, pause_ix, settle_ix, unpause_ix, withdraw_ix,
+};
 use settlement::error::SettlementError;
+use settlement::state::{Network, NodeWallet, Treasury};
 use settlement::{events, instruction, state};
+use solana_signer::Signer;
+
+use crate::common::{SOL, World, assert_refused};
 
 #[test]
 fn discriminators_are_the_ones_that_were_published() {
@@ -72,4 +78,56 @@ fn errors_keep_their_numbers() {
     for (error, number) in numbers {
         assert_eq!(u32::from(error), number, "{error:?}");
     }
+}
+
+/// A world with a node that has 1 SOL less one lamport pending.
+fn pending() -> (World, crate::common::Node) {
+    let mut world = World::new();
+    let node = world.node("node");
+    world.credit(&[(node.wallet, SOL - 1)]);
+    (world, node)
+}
+
+#[test]
+fn accounts_of_a_layout_not_known_yet_are_refused_by_every_instruction() {
+    let (mut world, node) = pending();
+    let (admin, settler) = (world.admin.insecure_clone(), world.settler.insecure_clone());
+    let withdraw = withdraw_ix(node.owner.pubkey(), world.network, node.id, node.destination, None);
+    let on_treasury = [
+        fund_ix(world.payer.pubkey(), world.network, SOL),
+        pause_ix(admin.pubkey(), world.network),
+        unpause_ix(admin.pubkey(), world.network),
+    ];
+    let (network, treasury) = (world.network, world.treasury);
+
+    world.edit(&treasury, |t: &mut Treasury| t.version = 2);
+    for ix in &on_treasury {
+        let signers = if ix.accounts[0].pubkey == admin.pubkey() { vec![&admin] } else { vec![] };
+        assert_refused(world.send(std::slice::from_ref(ix), &signers), SettlementError::UnknownVersion);
+    }
+    assert_refused(world.send(std::slice::from_ref(&withdraw), &[&node.owner]), SettlementError::UnknownVersion);
+    world.edit(&treasury, |t: &mut Treasury| t.version = 1);
+
+    world.edit(&network, |n: &mut Network| n.version = 2);
+    for ix in &on_treasury {
+        let signers = if ix.accounts[0].pubkey == admin.pubkey() { vec![&admin] } else { vec![] };
+        assert_refused(world.send(std::slice::from_ref(ix), &signers), SettlementError::UnknownVersion);
+    }
+    let args = RegisterNodeArgs { node_id: [1; 32], owner: Pubkey::new_unique(), destination: None, threshold: None };
+    assert_refused(world.register(&settler, args), SettlementError::UnknownVersion);
+    world.edit(&network, |n: &mut Network| n.version = 1);
+
+    world.edit(&node.wallet, |wallet: &mut NodeWallet| wallet.version = 2);
+    assert_refused(world.send(&[withdraw], &[&node.owner]), SettlementError::UnknownVersion);
+}
+
+#[test]
+fn a_network_of_another_asset_moves_no_lamports() {
+    let (mut world, node) = pending();
+    let treasury = world.treasury;
+    world.edit(&treasury, |t: &mut Treasury| t.asset_kind = 1);
+    let fund = fund_ix(world.payer.pubkey(), world.network, SOL);
+    assert_refused(world.send(&[fund], &[]), SettlementError::UnsupportedAsset);
+    let withdraw = withdraw_ix(node.owner.pubkey(), world.network, node.id, node.destination, None);
+    assert_refused(world.send(&[withdraw], &[&node.owner]), SettlementError::UnsupportedAsset);
 }

@@ -210,3 +210,11 @@ fn after_a_rise_of_rent_a_wallet_keeps_its_rent_until_somebody_tops_it_up() {
     world.send(&[ix], &[&node.owner]).expect("withdrawn");
     assert_eq!(world.lamports(&node.destination), SOL);
 }
+
+#[test]
+fn totals_that_contradict_each_other_pay_nothing() {
+    let (mut world, node) = pending(SOL);
+    world.edit(&node.wallet, |wallet: &mut NodeWallet| wallet.paid_total = SOL + 1);
+    let ix = withdraw(&world, &node, None);
+    assert_refused(world.send(&[ix], &[&node.owner]), SettlementError::InconsistentTotals);
+}
