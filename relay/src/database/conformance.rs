@@ -96,7 +96,8 @@ type Case = Result<(), Failure>;
 
 macro_rules! ensure {
     ($condition:expr, $($message:tt)+) => {
-        if !$condition {
+        let holds: bool = $condition;
+        if !holds {
             return Err(Failure(format!($($message)+)));
         }
     };

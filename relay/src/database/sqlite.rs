@@ -223,7 +223,7 @@ fn rows(mut prepared: CachedStatement<'_>, parameters: &[Option<String>]) -> Res
     if parameters.len() != expected {
         return Err(DatabaseError::Statement(format!("{} parameters where {expected} are needed", parameters.len())));
     }
-    let columns: Vec<String> = prepared.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = prepared.column_names().map(str::to_owned).collect();
     let mut found = prepared.query(rusqlite::params_from_iter(parameters)).map_err(database_error)?;
     let mut rows = Vec::new();
     while let Some(row) = found.next().map_err(database_error)? {

@@ -118,7 +118,8 @@ async fn values_out_of_bounds_are_refused_by_name() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     let before = ledger.row_counts();
-    let cases: [(&str, fn(&mut ComputeContribution)); 7] = [
+    type Change = fn(&mut ComputeContribution);
+    let cases: [(&str, Change); 7] = [
         ("compute_score", |it| it.compute_score = 0),
         ("compute_score", |it| it.compute_score = 1 << 53),
         ("duration_seconds", |it| it.duration_seconds = contributions::MAX_DURATION_SECONDS + 1),

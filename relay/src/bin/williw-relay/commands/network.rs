@@ -1,0 +1,128 @@
+//! `network create`: a network and its treasury on the chain.
+
+use std::fmt;
+
+use serde::Serialize;
+use settlement::client::{CreateNetworkArgs, NetworkId, create_network_ix, network_address, treasury_address};
+use settlement::state::{Network, Treasury};
+use solana_pubkey::Pubkey;
+use williw_relay::chain::{AccountData, Chain, Commitment};
+use williw_relay::signer::Signer;
+
+use crate::arguments::{CreateNetworkArguments, Location};
+use crate::environment;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::shutdown::Shutdown;
+use crate::transaction::{self, SIGNATURE_FEE_LAMPORTS};
+
+/// What there is now.
+#[derive(Serialize)]
+struct Created {
+    network: String,
+    address: String,
+    treasury: String,
+    admin: String,
+    settler: String,
+    guardian: String,
+    /// `None` when the network was there before, with the same terms.
+    signature: Option<String>,
+}
+
+impl fmt::Display for Created {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.signature {
+            Some(signature) => writeln!(f, "network '{}' created by {signature}", self.network)?,
+            None => writeln!(f, "network '{}' is there already, with these terms; nothing was sent", self.network)?,
+        }
+        writeln!(f, "  address   {}", self.address)?;
+        writeln!(f, "  treasury  {}", self.treasury)?;
+        writeln!(f, "  admin     {}", self.admin)?;
+        writeln!(f, "  settler   {}", self.settler)?;
+        write!(f, "  guardian  {}", self.guardian)
+    }
+}
+
+/// Creates the network, unless it is there with the same terms.
+pub async fn create(at: &Location, arguments: &CreateNetworkArguments, output: &Output) -> Result<(), Failure> {
+    let chain = environment::cluster(at)?;
+    let id = environment::network(at)?;
+    let key = environment::secret_key()?;
+    let admin = key.address();
+    let args = CreateNetworkArgs {
+        id: id.0,
+        settler: arguments.settler.unwrap_or(admin),
+        guardian: arguments.guardian.unwrap_or(admin),
+        default_threshold: arguments.threshold_lamports.get(),
+        per_node_cap: arguments.per_node_cap_lamports.get(),
+        per_batch_cap: arguments.per_batch_cap_lamports.get(),
+        window_limit: arguments.window_limit_lamports.get(),
+        window_seconds: arguments.window_seconds,
+        max_pending_age: arguments.max_pending_age_seconds,
+    };
+    let address = network_address(id);
+    let treasury = treasury_address(&address);
+    let mut created = Created {
+        network: id.name(),
+        address: address.to_string(),
+        treasury: treasury.to_string(),
+        admin: admin.to_string(),
+        settler: args.settler.to_string(),
+        guardian: args.guardian.to_string(),
+        signature: None,
+    };
+    if is_there(&chain, id, admin, &args).await? {
+        return output.result(&created, &created);
+    }
+    let rent = [Network::SIZE, Treasury::SIZE].map(|size| chain.minimum_balance(size as u64));
+    let mut needed = SIGNATURE_FEE_LAMPORTS;
+    for amount in rent {
+        needed = needed.saturating_add(amount.await?);
+    }
+    super::require_funds(&chain, admin, needed).await?;
+    let mut shutdown = Shutdown::listen()?;
+    let signature = transaction::send(&chain, &key, &[create_network_ix(admin, args)], &mut shutdown).await?;
+    created.signature = Some(signature.to_string());
+    output.result(&created, &created)
+}
+
+/// Whether the network is there with just these terms.
+///
+/// # Errors
+/// [`Failure::Refused`] when it is there with others, or the program is not there at all.
+async fn is_there<C: Chain>(
+    chain: &C,
+    id: &NetworkId,
+    admin: Pubkey,
+    args: &CreateNetworkArgs,
+) -> Result<bool, Failure> {
+    let address = network_address(id);
+    let addresses = [settlement::ID, address, treasury_address(&address)];
+    let read = chain.accounts(&addresses, AccountData::Whole, Commitment::Confirmed).await?;
+    let [program, network, treasury] = read.accounts.as_slice() else {
+        return Err(Failure::Internal("the RPC node left accounts out of its answer".to_owned()));
+    };
+    super::require_program(program.as_ref())?;
+    let (Some(network), Some(treasury)) = (network, treasury) else { return Ok(false) };
+    let unreadable = |error| Failure::Refused(format!("network '{}' is there, but cannot be read: {error}", id.name()));
+    let network = Network::decode(&network.data).map_err(unreadable)?;
+    let treasury = Treasury::decode(&treasury.data).map_err(unreadable)?;
+    let terms = [
+        ("admin", network.admin.to_string(), admin.to_string()),
+        ("settler", network.settler.to_string(), args.settler.to_string()),
+        ("guardian", network.guardian.to_string(), args.guardian.to_string()),
+        ("threshold", network.default_threshold.to_string(), args.default_threshold.to_string()),
+        ("per-node cap", treasury.per_node_cap.to_string(), args.per_node_cap.to_string()),
+        ("per-batch cap", treasury.per_batch_cap.to_string(), args.per_batch_cap.to_string()),
+        ("window limit", treasury.window_limit.to_string(), args.window_limit.to_string()),
+        ("window seconds", treasury.window_seconds.to_string(), args.window_seconds.to_string()),
+        ("max pending age", treasury.max_pending_age.to_string(), args.max_pending_age.to_string()),
+    ];
+    match terms.iter().find(|(_, there, asked)| there != asked) {
+        None => Ok(true),
+        Some((term, there, asked)) => Err(Failure::Refused(format!(
+            "network '{}' is there already, with {term} {there} and not {asked}: choose another name",
+            id.name()
+        ))),
+    }
+}

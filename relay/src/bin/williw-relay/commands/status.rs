@@ -1,0 +1,125 @@
+//! `status`: what a settlement did, and what a node has earned.
+
+use std::fmt;
+
+use serde_json::json;
+use williw_relay::ledger::{balances, settlements};
+use williw_relay::types::{NodeWalletBalance, SettlementStatus};
+
+use crate::arguments::{Location, StatusArguments};
+use crate::failure::Failure;
+use crate::ledger::{self, WhenMissing};
+use crate::output::{Output, sol, time};
+
+/// Shows the settlement and the node.
+pub async fn status(at: &Location, arguments: &StatusArguments, output: &Output) -> Result<(), Failure> {
+    let database = ledger::open(at, WhenMissing::Refuse)?;
+    let settlement = match arguments.settlement {
+        Some(id) => Some(settlements::get(&database, id).await?),
+        None => settlements::latest(&database).await?,
+    };
+    let balance = match &arguments.node {
+        Some(node_id) => Some(balances::balance(&database, node_id).await?),
+        None => None,
+    };
+    let text = Status { settlement: settlement.as_ref(), balance: balance.as_ref() };
+    output.result(&json!({"settlement": settlement, "node": balance}), &text)
+}
+
+struct Status<'a> {
+    settlement: Option<&'a SettlementStatus>,
+    balance: Option<&'a NodeWalletBalance>,
+}
+
+impl fmt::Display for Status<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.settlement {
+            None => write!(f, "there has been no settlement yet")?,
+            Some(settlement) => {
+                write!(f, "{}", Summary(settlement))?;
+                write_batches(f, settlement)?;
+                write_log(f, settlement)?;
+            }
+        }
+        self.balance.map_or(Ok(()), |balance| write_balance(f, balance))
+    }
+}
+
+/// A settlement in a few lines.
+pub struct Summary<'a>(pub &'a SettlementStatus);
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(settlement) = self;
+        let SettlementStatus { id, state, step, started_at, finished_at, batch_count, .. } = settlement;
+        match finished_at {
+            Some(finished_at) => {
+                let tenths = finished_at.saturating_sub(*started_at) / 100;
+                writeln!(
+                    f,
+                    "settlement {id}: {state} in {}.{} s, begun {}",
+                    tenths / 10,
+                    tenths % 10,
+                    time(*started_at)
+                )?;
+            }
+            None => writeln!(f, "settlement {id}: {state}, at step {step}, begun {}", time(*started_at))?,
+        }
+        writeln!(f, "  credited  {}", sol(settlement.credited_lamports))?;
+        writeln!(f, "  paid out  {}", sol(settlement.paid_lamports))?;
+        writeln!(f, "  fees      {}", sol(settlement.fees_lamports))?;
+        write!(f, "  batches   {batch_count}")?;
+        settlement.error.as_ref().map_or(Ok(()), |error| write!(f, "\n  error     {error}"))
+    }
+}
+
+fn write_batches(f: &mut fmt::Formatter<'_>, settlement: &SettlementStatus) -> fmt::Result {
+    write_left_out(f, settlement.batch_count, settlement.batches.len(), "batches")?;
+    for batch in &settlement.batches {
+        write!(f, "\n    {:<6} {:<8} {:>4} nodes  {:<9}", batch.id, batch.kind, batch.entry_count, batch.state)?;
+        match &batch.signature {
+            Some(signature) => write!(f, "  {signature}")?,
+            None => write!(f, "  {} attempts", batch.attempts.len())?,
+        }
+        if let Some(reason) = &batch.reason {
+            write!(f, "  {reason}")?;
+        }
+    }
+    Ok(())
+}
+
+fn write_log(f: &mut fmt::Formatter<'_>, settlement: &SettlementStatus) -> fmt::Result {
+    write!(f, "\n  log")?;
+    write_left_out(f, settlement.step_count, settlement.steps.len(), "lines")?;
+    for line in &settlement.steps {
+        write!(f, "\n    {} {:<9} {:<5} {}", time(line.at), line.step, line.level, line.message)?;
+    }
+    Ok(())
+}
+
+fn write_left_out(f: &mut fmt::Formatter<'_>, all: u64, shown: usize, what: &str) -> fmt::Result {
+    match all.saturating_sub(shown as u64) {
+        0 => Ok(()),
+        left_out => write!(f, "\n    ({left_out} earlier {what} are left out)"),
+    }
+}
+
+fn write_balance(f: &mut fmt::Formatter<'_>, balance: &NodeWalletBalance) -> fmt::Result {
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "none yet".to_owned());
+    write!(f, "\nnode {}", balance.node_id)?;
+    write!(f, "\n  address         {}", or_none(balance.address.map(|address| address.to_string())))?;
+    write!(f, "\n  wallet account  {}", or_none(balance.wallet_address.map(|address| address.to_string())))?;
+    write!(f, "\n  earned          {}", sol(balance.earned_lamports))?;
+    write!(f, "\n  credited        {}", sol(balance.credited_lamports))?;
+    write!(f, "\n  paid out        {}", sol(balance.total_rewards_distributed_lamports))?;
+    write!(f, "\n  to be credited  {}", sol(balance.unsettled_lamports))?;
+    write!(f, "\n  to be paid out  {}", sol(balance.pending_rewards_lamports))?;
+    if !balance.over_credited_lamports.is_zero() {
+        write!(f, "\n  credited beyond what this ledger knows: {}", sol(balance.over_credited_lamports))?;
+    }
+    if let Some(reason) = &balance.hold_reason {
+        write!(f, "\n  on hold         {reason}")?;
+    }
+    write!(f, "\n  last signature  {}", or_none(balance.last_signature.clone()))?;
+    write!(f, "\n  chain read      {}", balance.last_updated_at.map_or_else(|| "never".to_owned(), time))
+}
