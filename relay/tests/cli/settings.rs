@@ -65,7 +65,7 @@ fn a_secret_that_is_no_keypair_is_refused_without_being_repeated() {
     for secret in ["swordfish", "[1, 2, 3]", "[1, 2, 777]", &mismatch, &short, "/no/such/swordfish.json"] {
         let relay = Relay::with_settings().with("SOLANA_PRIVATE_KEY", secret);
         for command in [&["run"][..], &["fund", "1"], &["network", "create"]] {
-            let ended = relay.run(&[command, &["--json"]].concat());
+            let ended = relay.run(command);
             assert_eq!(ended.exit_code, 3, "{}", ended.stderr);
             assert!(ended.stderr.contains("SOLANA_PRIVATE_KEY"), "{}", ended.stderr);
             let shown = ended.stderr + &ended.stdout;
@@ -126,4 +126,5 @@ fn with_json_a_failure_is_a_document_on_standard_output() {
     let document: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!((ended.exit_code, document["error"].as_str()), (5, Some("CHAIN")));
     assert!(document["message"].as_str().unwrap().contains("cannot be reached"));
+    assert_eq!(ended.stderr, "");
 }

@@ -36,14 +36,17 @@ impl Output {
         }
     }
 
-    /// Prints why a command failed: a sentence on standard error, and with JSON a document on standard output.
+    /// Prints why a command failed: a sentence on standard error, or with JSON a document on standard output.
     pub fn failure(&self, failure: &Failure) {
         // There is nowhere left to say that this cannot be written.
-        let _ = writeln!(io::stderr(), "error: {failure}");
-        if self.json {
-            let document = json!({"error": failure.code(), "message": failure.to_string()});
-            let _ = writeln!(io::stdout(), "{document}");
-        }
+        let _ = match failure {
+            // The settlement itself was the result, with the reason in it.
+            Failure::Settlement { .. } if self.json => Ok(()),
+            failure if self.json => {
+                writeln!(io::stdout(), "{}", json!({"error": failure.code(), "message": failure.to_string()}))
+            }
+            failure => writeln!(io::stderr(), "error: {failure}"),
+        };
     }
 }
 

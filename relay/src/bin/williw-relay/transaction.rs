@@ -16,8 +16,12 @@ use crate::shutdown::Shutdown;
 /// The fee of one signature.
 pub const SIGNATURE_FEE_LAMPORTS: u64 = 5_000;
 
-/// How often the status is asked for and the bytes are sent again: nodes drop what they cannot take at once.
-const POLL: Duration = Duration::from_secs(2);
+/// How often the status is asked for: about once a slot.
+const POLL: Duration = Duration::from_millis(500);
+
+/// After how many polls without a status the bytes are sent again, because nodes drop what they cannot take at once:
+/// every 2 s.
+const POLLS_PER_SEND: u32 = 4;
 
 /// The most to pay for priority, in micro-lamports per compute unit: a few hundred lamports for what is sent here.
 const MAX_COMPUTE_UNIT_PRICE: u64 = 10_000;
@@ -56,11 +60,11 @@ async fn follow<C: Chain>(
 ) -> Result<Signature, Failure> {
     let signature = signed.signature;
     tracing::info!("sending {signature}");
+    passing(chain.send(&signed.bytes).await)?;
     let mut landed = false;
+    let mut polls: u32 = 0;
     loop {
-        if !landed {
-            passing(chain.send(&signed.bytes).await)?;
-        }
+        polls = polls.wrapping_add(1);
         // The height comes first: a transaction that lands in between still shows in the status.
         let height = passing(chain.block_height(Commitment::Finalized).await)?;
         let over = height.is_some_and(|height| height > last_valid_block_height);
@@ -84,7 +88,13 @@ async fn follow<C: Chain>(
                     "{signature} expired without landing: nothing has moved, try again"
                 )));
             }
-            _ => {}
+            Some(None) if polls.is_multiple_of(POLLS_PER_SEND) => {
+                // A node that has the transaction already may say so with an error: only the status counts now.
+                if let Err(error) = chain.send(&signed.bytes).await {
+                    tracing::debug!("sending again: {error}");
+                }
+            }
+            Some(None) | None => {}
         }
         if shutdown.is_requested() {
             return Err(Failure::Interrupted(format!(
