@@ -1,5 +1,5 @@
 #!/bin/bash
-# build-worker.sh [CARGO ARG...]: the Worker, worker/build. After env.sh.
+# build-worker.sh [CARGO ARG...]: the Worker, worker/build, and its static files, app/dist. After env.sh.
 # wasm-bindgen, wasm-opt and esbuild only run when the module that cargo made, or one of them, has changed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -13,6 +13,13 @@ std=$target/wasm32-unknown-unknown/std-id
 if [ "$(cat "$std" 2>/dev/null || true)" != "${WILLIW_WASM_STD:-rustup}" ]; then
   rm -rf "$target/wasm32-unknown-unknown"
   mkdir -p "${std%/*}"; echo "${WILLIW_WASM_STD:-rustup}" > "$std"
+fi
+
+assets=$( { cat app/build.sh app/_headers app/docs/*; echo "$SCALAR_STANDALONE"; } | sha256sum | cut -d' ' -f1)
+if [ ! -d app/dist ] || [ "$(cat $out/.assets 2>/dev/null || true)" != "$assets" ]; then
+  echo "worker: static files, app/dist"
+  app/build.sh
+  mkdir -p $out; echo "$assets" > $out/.assets
 fi
 
 echo "worker: cargo build for wasm32"

@@ -24,7 +24,7 @@ Environment:
 U
 }
 
-STEPS="rust_src debian_libs openssl node wrangler esbuild wasm_opt anchor crates sbpf_linker sbf wasm_target worker_build wasm_bindgen localnet"
+STEPS="rust_src debian_libs openssl node wrangler esbuild wasm_opt scalar anchor crates sbpf_linker sbf wasm_target worker_build wasm_bindgen localnet surfpool"
 VERBOSE=
 while [ $# -gt 0 ]; do
   case $1 in

@@ -18,3 +18,10 @@ localnet_agave_about() { echo "williw-localnet-agave from crates.io (about 20 mi
 localnet_agave_inputs() { declare -f build_localnet; localnet_files localnet-agave | xargs cat; }
 localnet_agave_make() { build_localnet "$1" localnet-agave williw-localnet-agave; }
 localnet_agave_use() { on_path williw-localnet-agave "$1/bin/williw-localnet-agave"; }
+
+# anchor test starts "surfpool".
+surfpool_present() { have surfpool; }
+surfpool_about() { echo "a surfpool command for anchor test"; }
+surfpool_inputs() { cat "$TOOLCHAIN/localnet/surfpool"; }
+surfpool_make() { install -D "$TOOLCHAIN/localnet/surfpool" "$1/bin/surfpool"; }
+surfpool_use() { on_path surfpool "$1/bin/surfpool"; }
