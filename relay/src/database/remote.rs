@@ -88,7 +88,12 @@ impl Database for RemoteDatabase {
             self.client.post(self.endpoint.clone()).json(&request).send().await.map_err(|error| unreachable(&error))?;
         let status = response.status();
         let body = response.bytes().await.map_err(|error| unreachable(&error))?;
-        answer(status, &body)
+        let results = answer(status, &body)?;
+        if results.len() != statements.len() {
+            let found = results.len();
+            return Err(DatabaseError::Unavailable(format!("{found} results for {} statements", statements.len())));
+        }
+        Ok(results)
     }
 }
 

@@ -6,6 +6,7 @@ mod conformance;
 mod contributions;
 mod fixture;
 mod nodes;
+mod remote;
 mod rewards;
 mod settlements;
 mod sqlite_file;
