@@ -12,12 +12,17 @@ use crate::rules::SkipReason;
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkCreated {
+    /// Address of the network.
     pub network: Pubkey,
+    /// Address of its treasury.
     pub treasury: Pubkey,
     /// The network's name, zero padded.
     pub id: [u8; 32],
+    /// Signed, and may change everything.
     pub admin: Pubkey,
+    /// The relay's key.
     pub settler: Pubkey,
+    /// May only pause.
     pub guardian: Pubkey,
     /// Lamports from which a pending amount is paid out.
     pub default_threshold: u64,
@@ -37,11 +42,17 @@ pub struct NetworkCreated {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeRegistered {
+    /// Address of the network.
     pub network: Pubkey,
+    /// Address of the node's wallet account.
     pub node_wallet: Pubkey,
+    /// Hash of the ledger's name for the node.
     pub node_id: [u8; 32],
+    /// May withdraw.
     pub owner: Pubkey,
+    /// Where the node's lamports go.
     pub destination: Pubkey,
+    /// Paid the account's rent.
     pub rent_payer: Pubkey,
     /// The settler or admin that signed.
     pub authority: Pubkey,
@@ -53,7 +64,9 @@ pub struct NodeRegistered {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Funded {
+    /// Address of the network.
     pub network: Pubkey,
+    /// Whose lamports they were.
     pub funder: Pubkey,
     /// Lamports of this funding.
     pub amount: u64,
@@ -65,6 +78,7 @@ pub struct Funded {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchSettled {
+    /// Address of the network.
     pub network: Pubkey,
     /// The relay's number for the batch, as given.
     pub batch_id: u64,
@@ -115,9 +129,13 @@ fn reason_of(reasons: &[u8], first: usize, skips: u64, i: usize) -> Option<SkipR
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Withdrawn {
+    /// Address of the network.
     pub network: Pubkey,
+    /// Address of the node's wallet account.
     pub node_wallet: Pubkey,
+    /// May withdraw.
     pub owner: Pubkey,
+    /// Where the node's lamports go.
     pub destination: Pubkey,
     /// Lamports of this withdrawal.
     pub amount: u64,
@@ -131,6 +149,7 @@ pub struct Withdrawn {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paused {
+    /// Address of the network.
     pub network: Pubkey,
     /// The guardian or admin that signed.
     pub by: Pubkey,
@@ -140,6 +159,7 @@ pub struct Paused {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unpaused {
+    /// Address of the network.
     pub network: Pubkey,
     /// The admin that signed.
     pub by: Pubkey,

@@ -35,6 +35,7 @@ pub struct CreateNetworkArgs {
     pub max_pending_age: u64,
 }
 
+/// Accounts of `create_network`.
 #[event_cpi]
 #[derive(Accounts)]
 #[instruction(args: CreateNetworkArgs)]
@@ -49,6 +50,7 @@ pub struct CreateNetwork<'info> {
         seeds = [NETWORK_SEED, &args.id],
         bump,
     )]
+    /// The network; its address follows from its name.
     pub network: AccountLoader<'info, Network>,
     #[account(
         init,
@@ -57,7 +59,9 @@ pub struct CreateNetwork<'info> {
         seeds = [TREASURY_SEED, network.key().as_ref()],
         bump,
     )]
+    /// The network's treasury.
     pub treasury: AccountLoader<'info, Treasury>,
+    /// Creates the accounts.
     pub system_program: Program<'info, System>,
 }
 

@@ -7,10 +7,13 @@ use crate::error::SettlementError;
 use crate::rules::MAX_CREDIT_ENTRIES;
 use crate::state::Treasury;
 
+/// Accounts of `credit`, before those of its entries.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct Credit<'info> {
+    /// The network's settler.
     pub settler: Signer<'info>,
+    /// The network's treasury: all that a batch needs to know of its network is in it.
     #[account(mut, has_one = settler @ SettlementError::Unauthorized)]
     pub treasury: AccountLoader<'info, Treasury>,
 }

@@ -7,15 +7,20 @@ use crate::error::SettlementError;
 use crate::events::Funded;
 use crate::state::{Network, Treasury, require_known, require_sol};
 
+/// Accounts of `fund`.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct Fund<'info> {
+    /// Whose lamports they are.
     #[account(mut)]
     pub funder: Signer<'info>,
+    /// The network to fund.
     #[account(has_one = treasury @ SettlementError::NetworkMismatch)]
     pub network: AccountLoader<'info, Network>,
+    /// The network's treasury.
     #[account(mut)]
     pub treasury: AccountLoader<'info, Treasury>,
+    /// Moves the lamports.
     pub system_program: Program<'info, System>,
 }
 

@@ -6,13 +6,16 @@ use crate::error::SettlementError;
 use crate::events::Paused;
 use crate::state::{Network, Treasury, require_known};
 
+/// Accounts of `pause`.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct Pause<'info> {
     /// The network's guardian or admin.
     pub authority: Signer<'info>,
+    /// The network to pause.
     #[account(has_one = treasury @ SettlementError::NetworkMismatch)]
     pub network: AccountLoader<'info, Network>,
+    /// The network's treasury, which carries the mark.
     #[account(mut)]
     pub treasury: AccountLoader<'info, Treasury>,
 }

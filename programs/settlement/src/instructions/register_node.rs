@@ -22,6 +22,7 @@ pub struct RegisterNodeArgs {
     pub threshold: Option<u64>,
 }
 
+/// Accounts of `register_node`.
 #[event_cpi]
 #[derive(Accounts)]
 #[instruction(args: RegisterNodeArgs)]
@@ -32,6 +33,7 @@ pub struct RegisterNode<'info> {
     /// Pays the rent and gets it back when the account is closed.
     #[account(mut)]
     pub payer: Signer<'info>,
+    /// The network the node works for.
     pub network: AccountLoader<'info, Network>,
     #[account(
         init,
@@ -40,7 +42,9 @@ pub struct RegisterNode<'info> {
         seeds = [NODE_SEED, network.key().as_ref(), &args.node_id],
         bump,
     )]
+    /// The node's wallet account; its address follows from the network and the node's id.
     pub node_wallet: AccountLoader<'info, NodeWallet>,
+    /// Creates the account.
     pub system_program: Program<'info, System>,
 }
 

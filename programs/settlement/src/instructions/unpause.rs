@@ -6,15 +6,19 @@ use crate::error::SettlementError;
 use crate::events::Unpaused;
 use crate::state::{Network, Treasury, require_known};
 
+/// Accounts of `unpause`.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct Unpause<'info> {
+    /// The network's admin.
     pub admin: Signer<'info>,
     #[account(
         has_one = admin @ SettlementError::Unauthorized,
         has_one = treasury @ SettlementError::NetworkMismatch,
     )]
+    /// The network to unpause.
     pub network: AccountLoader<'info, Network>,
+    /// The network's treasury, which carries the mark.
     #[account(mut)]
     pub treasury: AccountLoader<'info, Treasury>,
 }

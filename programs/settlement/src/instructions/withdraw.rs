@@ -10,14 +10,20 @@ use crate::rules::payout::{self, PayingWallet};
 use crate::rules::withdrawal::{self, WithdrawalRefused};
 use crate::state::{NodeWallet, Treasury, require_known, require_sol};
 
+/// Accounts of `withdraw`.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct Withdraw<'info> {
+    /// The node's owner.
     pub owner: Signer<'info>,
+    /// The treasury of the node's network: says whether it is paused, and counts what is paid.
     #[account(mut)]
     pub treasury: AccountLoader<'info, Treasury>,
+    /// The node's wallet account.
     #[account(mut, has_one = owner @ SettlementError::Unauthorized)]
     pub node_wallet: AccountLoader<'info, NodeWallet>,
+    /// Where the lamports go.
+    ///
     /// CHECK: must be the one named in the wallet account; `destination::facts` and the payout
     /// rules judge what it is.
     #[account(mut)]

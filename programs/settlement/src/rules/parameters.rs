@@ -6,11 +6,17 @@
 /// The numbers of a network. Amounts in base units of its asset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameters {
+    /// Smallest threshold of a node, and the one it gets when it names none.
     pub default_threshold: u64,
+    /// What one entry of a batch may credit.
     pub per_node_cap: u64,
+    /// What one batch may credit.
     pub per_batch_cap: u64,
+    /// What the outflow window holds.
     pub window_limit: u64,
+    /// Seconds in which a full outflow window empties.
     pub window_seconds: u64,
+    /// Seconds after which a pending amount below its threshold is paid out anyway.
     pub max_pending_age: u64,
 }
 

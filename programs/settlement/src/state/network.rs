@@ -19,6 +19,7 @@ pub struct Network {
     pub asset_kind: u8,
     /// Decimals of the asset: 9 for SOL.
     pub decimals: u8,
+    /// Zero.
     pub _padding: [u8; 3],
     /// The network's name, zero padded.
     pub id: [u8; 32],
@@ -34,13 +35,15 @@ pub struct Network {
     pub mint: Pubkey,
     /// Token program of the mint. Zero for SOL.
     pub token_program: Pubkey,
+    /// Address of the network's treasury.
     pub treasury: Pubkey,
     /// The treasury's token account. Zero for SOL.
     pub treasury_token_account: Pubkey,
     /// Smallest threshold of a node, and the one it gets when it names none. Base units.
     pub default_threshold: u64,
-    /// Unix seconds.
+    /// Unix seconds at which the network was created.
     pub created_at: i64,
+    /// Zero, for fields to come.
     pub reserved: [u8; 192],
 }
 

@@ -17,7 +17,9 @@ pub struct NodeWallet {
     pub bump: u8,
     /// No flag is defined yet: 0.
     pub flags: u8,
+    /// Zero.
     pub _padding: [u8; 5],
+    /// Address of the network it belongs to.
     pub network: Pubkey,
     /// Hash of the ledger's name for the node.
     pub node_id: [u8; 32],
@@ -37,6 +39,7 @@ pub struct NodeWallet {
     pub oldest_unpaid_at: i64,
     /// The treasury's `batch_sequence` of the last batch that credited this node.
     pub last_sequence: u64,
+    /// Zero, for fields to come.
     pub reserved: [u8; 24],
 }
 

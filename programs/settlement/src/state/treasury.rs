@@ -20,7 +20,9 @@ pub struct Treasury {
     pub paused: u8,
     /// An [`AssetKind`](super::AssetKind).
     pub asset_kind: u8,
+    /// Zero.
     pub _padding: [u8; 4],
+    /// Address of the network it belongs to.
     pub network: Pubkey,
     /// Copy of the network's settler.
     pub settler: Pubkey,
@@ -54,6 +56,7 @@ pub struct Treasury {
     pub withdrawn_total: u64,
     /// Batches applied so far: the number of the last one.
     pub batch_sequence: u64,
+    /// Zero, for fields to come.
     pub reserved: [u8; 136],
 }
 
