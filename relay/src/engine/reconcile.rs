@@ -198,7 +198,10 @@ impl<'a> Effect<'a> {
                 effect.returned.insert(entry.node_id.clone(), reason.clone());
             } else {
                 effect.done = effect.done.saturating_add(1);
-                effect.payout_holds.push((&entry.node_id, payout_skip.clone()));
+                // A credit does not try to pay: why it could not stays as it was planned.
+                if batch.kind == BatchKind::Settle {
+                    effect.payout_holds.push((&entry.node_id, payout_skip.clone()));
+                }
             }
             if credited > entry.credited_before || paid > entry.paid_before {
                 effect.touched.push(&entry.node_id);
