@@ -44,7 +44,7 @@ where
     }
 }
 
-/// The body as JSON when there is one.
+/// The body as JSON when there is one and it is not `null`.
 pub struct OptionalJsonBody<T>(pub Option<T>);
 
 impl<T, S> FromRequest<S> for OptionalJsonBody<T>
@@ -56,7 +56,7 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         if request.headers().contains_key(CONTENT_TYPE) {
-            return JsonBody::<T>::from_request(request, state).await.map(|JsonBody(value)| Self(Some(value)));
+            return JsonBody::<Option<T>>::from_request(request, state).await.map(|JsonBody(value)| Self(value));
         }
         if read_body(request, BODY_LIMIT_BYTES).await?.is_empty() {
             return Ok(Self(None));
@@ -297,6 +297,7 @@ mod tests {
         let read =
             async |request| OptionalJsonBody::<Work>::from_request(request, &()).await.map(|body| body.0.is_some());
         assert_eq!(read(post(None, Body::empty())).await, Ok(false));
+        assert_eq!(read(post(Some("application/json"), "null")).await, Ok(false));
         assert_eq!(read(post(Some("application/json"), r#"{"score":7}"#)).await, Ok(true));
         assert_eq!(read(post(None, "score=7")).await.unwrap_err().code, ErrorCode::UnsupportedMediaType);
     }
