@@ -38,19 +38,14 @@ run: ports program worker ## the whole product on this machine; ONCE=1 ends afte
 ports:
 	@toolchain/check-ports.sh RPC_PORT=$(RPC_PORT) WS_PORT=$(WS_PORT) API_PORT=$(API_PORT)
 
-test: program worker lint ## lint and run every test; ends with the counts
+test: program worker ## lint and run every test; ends with the counts
 	@$(USE) toolchain/run-tests.sh $(LOCKED)
 
 bench: program worker ## measure, print and write docs/BENCHMARKS.md
 	@$(USE) exec cargo run -q $(LOCKED) -p williw-tests --bin williw-bench
 
 lint: setup ## formatting and clippy, native and for the Worker's target
-	@echo "lint: cargo fmt --check"
-	@$(USE) cargo fmt --all --check
-	@echo "lint: cargo clippy"
-	@$(USE) cargo clippy -q $(LOCKED) --workspace --all-targets -- -D warnings
-	@echo "lint: cargo clippy for wasm32"
-	@$(USE) cargo clippy -q $(LOCKED) -p williw-worker --lib --target wasm32-unknown-unknown -- -D warnings
+	@$(USE) toolchain/lint.sh $(LOCKED)
 
 fmt: setup ## format all Rust
 	@$(USE) cargo fmt --all

@@ -18,7 +18,7 @@ END {
   for (i = 1; i <= empties; i++) print "error: " empty[i] " ran no test"
   for (i = 1; i <= brokens; i++) print "error: " broken[i] " ended without a result"
   if (passed + failed == 0) print "error: no test ran"
-  if (status != 0 && failed == 0) print "error: cargo test ended with code " status
+  if (status != 0 && failed == 0) print "error: the run ended with code " status
   failed += brokens
   printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
   exit status != 0 || failed || empties || passed == 0

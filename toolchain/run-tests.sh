@@ -1,14 +1,17 @@
 #!/bin/bash
-# run-tests.sh [CARGO ARG...]: every test of the project, then one line "N passed, N failed, N skipped". After env.sh.
-# Fails when a test fails, when a file in some tests/ ran no test, or when a test binary ended without a result.
+# run-tests.sh [CARGO ARG...]: lint and every test of the project, then one line "N passed, N failed, N skipped".
+# After env.sh. Fails when lint or a test fails, when a file in some tests/ ran no test, or when a test binary ended
+# without a result. Whatever fails, the rest is run as well.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 log=$(mktemp); trap 'rm -f "$log"' EXIT
 set +e
 {
+  toolchain/lint.sh "$@"; lint=$?
   toolchain/tests/run.sh; scripts=$?
   cargo test --workspace --no-fail-fast "$@"; crates=$?
-  exit $((crates ? crates : scripts))
+  [ $lint = 0 ] || echo "error: lint failed, see above"
+  exit $((crates ? crates : scripts ? scripts : lint))
 } 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 set -e

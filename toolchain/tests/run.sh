@@ -113,7 +113,7 @@ results_are_summed_and_an_empty_suite_fails() {
   expect 1 "1 passed, 2 failed, 0 skipped" awk -v status=101 -f count.awk <<< "$file"$'\n'"$bad"
   expect 1 "tests/b.rs ran no test" awk -v status=0 -f count.awk <<< "$unit"$'\n'"$ok"$'\n'"$file"$'\n'"$none"
   expect 1 "tests/b.rs ended without a result" awk -v status=101 -f count.awk <<< "$unit"$'\n'"$ok"$'\n'"$file"
-  expect 1 "cargo test ended with code 101" awk -v status=101 -f count.awk <<< "$unit"$'\n'"$ok"
+  expect 1 "the run ended with code 101" awk -v status=101 -f count.awk <<< "$unit"$'\n'"$ok"
   expect 1 "no test ran" awk -v status=0 -f count.awk <<< ""
 }
 a_finished_set_up_has_nothing_to_do() {
