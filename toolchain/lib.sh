@@ -118,8 +118,11 @@ deb_get() { # deb_get SUITE DIR PACKAGE[=VERSION]...
 npm_make() { # npm_make NAME DIR: the dependencies of node/NAME in DIR
   have npm || die "'npm' is not on PATH: install Node.js with npm"
   cp "$TOOLCHAIN/node/$1"/package.json "$TOOLCHAIN/node/$1"/package-lock.json "$2/"
-  ( cd "$2" && PATH=${DIR[node]:+${DIR[node]}/bin:}$PATH npm install --no-audit --no-fund --loglevel=error \
-      --fetch-retries=3 --fetch-retry-mintimeout=1000 --fetch-retry-maxtimeout=10000 >/dev/null ) \
+  local certificates=/etc/ssl/certs/ca-certificates.crt   # Node brings its own and ignores what the system trusts
+  ( cd "$2" && export PATH=${DIR[node]:+${DIR[node]}/bin:}$PATH
+    [ -n "${NODE_EXTRA_CA_CERTS:-}" ] || [ ! -f $certificates ] || export NODE_EXTRA_CA_CERTS=$certificates
+    npm install --no-audit --no-fund --no-update-notifier --loglevel=error \
+      --fetch-retries=2 --fetch-retry-mintimeout=500 --fetch-retry-maxtimeout=5000 >/dev/null ) \
     || die "npm cannot install toolchain/node/$1. Is the registry ($(npm config get registry 2>/dev/null)) reachable? If a version was withdrawn: package.json there"
 }
 # The version of an npm command on PATH without running it: wrangler takes a second to start.
