@@ -254,10 +254,12 @@ fn database_error(error: rusqlite::Error) -> DatabaseError {
     let message = error.to_string();
     match error.sqlite_error_code() {
         Some(ErrorCode::ConstraintViolation) => DatabaseError::Constraint(message),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            let seconds = BUSY_TIMEOUT.as_secs();
+            DatabaseError::Unavailable(format!("another process has been writing to it for more than {seconds} s"))
+        }
         Some(
-            ErrorCode::DatabaseBusy
-            | ErrorCode::DatabaseLocked
-            | ErrorCode::SystemIoFailure
+            ErrorCode::SystemIoFailure
             | ErrorCode::DiskFull
             | ErrorCode::CannotOpen
             | ErrorCode::ReadOnly

@@ -18,6 +18,7 @@ mod json;
 pub mod nodes;
 pub mod rewards;
 pub mod settlements;
+pub mod tasks;
 
 pub use actor::Actor;
 pub use error::{LedgerError, MAX_TOTAL_SCORE};
@@ -35,7 +36,7 @@ const RELAY_MODULES: &[&[&str]] = &[ALL, balances::ALL, conformance::ALL, settle
 
 /// The statements of what the API does for its callers, each after checks of its own.
 const API_MODULES: &[&[&str]] =
-    &[api_keys::ALL, audit::ALL, contributions::ALL, idempotency::ALL, nodes::ALL, rewards::ALL];
+    &[api_keys::ALL, audit::ALL, contributions::ALL, idempotency::ALL, nodes::ALL, rewards::ALL, tasks::ALL];
 
 /// Every statement of the ledger.
 pub fn all_statements() -> impl Iterator<Item = &'static str> {

@@ -1,8 +1,8 @@
 //! Rewards: what operators grant, and what is still on its way.
 //!
 //! The rewards of a node form a running total, computed inside the insert from the node's last row: whoever writes,
-//! in whatever order, the last row's total is the sum of all. A total that would pass 2⁶³ − 1 is refused by name,
-//! because SQLite would turn the sum into a floating-point number.
+//! in whatever order, the last row's total is the sum of all. A total that would pass 2⁶³ − 1 becomes a floating-point
+//! number in SQLite, which the STRICT column refuses; the error then names the nodes.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::hash::sha256_hex;
-use super::{Actor, DELETE_PRECONDITIONS, LedgerError, audit, cursor, idempotency, nodes};
+use super::{Actor, LedgerError, audit, cursor, idempotency, nodes};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Row, Statement, statements};
 use crate::types::{IdempotencyKey, Lamports, NodeId, Page, RewardDistribution, RewardRecord};
@@ -34,14 +34,6 @@ macro_rules! entries {
 }
 
 statements! {
-    /// Fails when the total of a node could not take its entries of the JSON array ?1.
-    REQUIRE_TOTALS_FIT = concat!(
-        "INSERT INTO preconditions (totals_fit)
-        SELECT COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE rewards.node_id = entries.node_id), 0)
-            <= 9223372036854775807 - SUM(amount)
-        FROM ", entries!(), " AS entries GROUP BY node_id"
-    );
-
     /// Which nodes could not take their entries of the JSON array ?1.
     SELECT_TOTALS_THAT_DO_NOT_FIT = concat!(
         "SELECT node_id FROM ", entries!(), " AS entries GROUP BY node_id
@@ -175,11 +167,9 @@ pub async fn distribute<D: Database, C: Clock>(
     let written = database
         .batch(vec![
             idempotency::store(key, OPERATION, &request_hash, CREATED, &json_text(&outcome)?, now_ms),
-            Statement::new(REQUIRE_TOTALS_FIT).bind(rows.as_str()),
             Statement::new(INSERT_REWARDS).bind(rows.as_str()).bind(now_ms),
             Statement::new(UPDATE_TOTAL_REWARDS).bind(json_ids(node_ids.iter().copied())).bind(now_ms),
             audit::entry(now_ms, actor, OPERATION, key.as_str(), &details),
-            Statement::new(DELETE_PRECONDITIONS),
         ])
         .await;
     let refused = match written {

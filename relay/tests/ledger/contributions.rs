@@ -1,7 +1,7 @@
 //! A reported contribution earns its reward, once.
 
-use williw_relay::ledger::{LedgerError, MAX_TOTAL_SCORE, contributions, nodes};
-use williw_relay::types::{ComputeContribution, Lamports, RewardStatus};
+use williw_relay::ledger::{LedgerError, MAX_TOTAL_SCORE, contributions, nodes, tasks};
+use williw_relay::types::{ComputeContribution, Lamports, RewardStatus, TaskStatus};
 
 use crate::fixture::{Fixture, NOW_MS, contribution, grant, lamports, node_id, rate};
 
@@ -26,7 +26,10 @@ async fn a_contribution_earns_score_times_rate() {
         ledger.read("SELECT id, task_id, compute_score, gpu_usage_percent, cpu_usage_percent, memory_used_mb, network_upload_mb, network_download_mb FROM contributions"),
         ["c-1|task-1|5|93.5|NULL|2048|NULL|0"]
     );
-    assert_eq!(ledger.read("SELECT id, status FROM tasks"), ["task-1|open"]);
+
+    let task = tasks::get(&ledger.database, &"task-1".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!((task.name.as_str(), task.status, task.created_at), ("task-1", TaskStatus::Open, NOW_MS));
+    assert_eq!(tasks::get(&ledger.database, &"task-2".parse().unwrap()).await.unwrap(), None);
 }
 
 #[tokio::test]
