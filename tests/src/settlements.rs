@@ -52,6 +52,12 @@ impl Report {
         self.runner["last_run"]["at"].as_i64().unwrap_or_default()
     }
 
+    /// When and why the last run was interrupted, if it was.
+    fn error(&self) -> Option<(i64, &str)> {
+        let run = &self.runner["last_run"];
+        (run["result"] == "error").then(|| (self.last_run_at(), run["message"].as_str().unwrap_or_default()))
+    }
+
     /// Whether the runner found nothing to do and sleeps.
     fn is_idle(&self) -> bool {
         self.runner["last_run"]["result"] == "idle" && self.runner["next_run_at"].is_null()
@@ -59,6 +65,18 @@ impl Report {
 }
 
 impl Settlement {
+    /// Settlement number `id`; `None` when there is none.
+    ///
+    /// # Errors
+    /// See [`HarnessError`].
+    pub fn read(edge: &Edge, id: i64) -> Result<Option<Self>, HarnessError> {
+        let answer = edge.api().get(&format!("/v1/settlements/{id}"))?;
+        if answer.status == 404 {
+            return Ok(None);
+        }
+        Self::from_status(answer.data()?["settlement"].take()).map(Some)
+    }
+
     fn from_status(status: Value) -> Result<Self, HarnessError> {
         let field = |name: &str| HarnessError::Unexpected(format!("no '{name}' in the settlement {status}"));
         let id = status["id"].as_i64().ok_or_else(|| field("id"))?;
@@ -79,7 +97,7 @@ impl Settlement {
 }
 
 /// Fires cron, waits until the settlement that it sets off has ended, and tells each of its log lines to `on_line`
-/// (step and message).
+/// (step and message; `error` as the step where the runner was interrupted).
 ///
 /// # Errors
 /// [`HarnessError::Timeout`] after `deadline`, and [`HarnessError::Unexpected`] when the settlement failed.
@@ -93,7 +111,7 @@ pub fn settle_by_cron(
     wait_until_ended(edge, before, deadline, on_line)
 }
 
-/// Waits until a settlement with a number above `after` is done.
+/// Waits until the settlement after number `after` is done.
 ///
 /// # Errors
 /// As for [`settle_by_cron`].
@@ -104,10 +122,18 @@ pub fn wait_until_ended(
     mut on_line: impl FnMut(&str, &str),
 ) -> Result<Settlement, HarnessError> {
     let mut told = 0;
+    let mut told_error_at = 0;
     wait::until("the settlement to end", deadline, || {
         edge.check_running()?;
         let report = Report::read(edge)?;
-        let Some(settlement) = report.settlement.filter(|settlement| settlement.id > after) else {
+        if let Some((at, message)) = report.error()
+            && at > told_error_at
+        {
+            told_error_at = at;
+            on_line("error", message);
+        }
+        // The latest may be a later one already.
+        let Some(settlement) = Settlement::read(edge, after + 1)? else {
             return Ok(Seen::NotYet(format!("no new settlement; the runner: {}", report.runner)));
         };
         let lines = settlement.status["steps"].as_array().map_or(&[][..], Vec::as_slice);

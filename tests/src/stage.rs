@@ -144,3 +144,23 @@ pub fn run_directory(artifacts: &Artifacts, name: &str) -> Result<PathBuf, Harne
     files::fresh_directory(&directory)?;
     Ok(directory)
 }
+
+/// A folder for `name` that belongs to this process alone, emptied. Folders of processes that have ended are removed:
+/// what a failed run left can be read until the next one.
+///
+/// # Errors
+/// [`HarnessError::Io`].
+pub fn process_directory(artifacts: &Artifacts, kind: &str, name: &str) -> Result<PathBuf, HarnessError> {
+    let all = artifacts.target.join("williw").join(kind);
+    files::create_directory(&all)?;
+    for entry in std::fs::read_dir(&all).map_err(HarnessError::io(format!("reading {}", all.display())))?.flatten() {
+        let process = Path::new("/proc").join(entry.file_name());
+        if !process.exists() {
+            // Another process may be removing it too.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    let directory = all.join(std::process::id().to_string()).join(name);
+    files::fresh_directory(&directory)?;
+    Ok(directory)
+}

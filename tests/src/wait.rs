@@ -7,6 +7,9 @@ use crate::HarnessError;
 /// Between two looks at a condition: short beside everything that is waited for, long beside one look.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
+/// For states that pass quickly.
+const CLOSE_POLL_INTERVAL: Duration = Duration::from_millis(1);
+
 /// What a look at a condition saw.
 pub enum Seen<T> {
     /// The condition holds.
@@ -19,8 +22,29 @@ pub enum Seen<T> {
 ///
 /// # Errors
 /// [`HarnessError::Timeout`] after `deadline`, and at once whatever error the look returns.
-#[expect(clippy::disallowed_methods, reason = "the deadline is one of the machine, not of the ledger")]
 pub fn until<T>(
+    what: &str,
+    deadline: Duration,
+    look: impl FnMut() -> Result<Seen<T>, HarnessError>,
+) -> Result<T, HarnessError> {
+    every(POLL_INTERVAL, what, deadline, look)
+}
+
+/// As [`until`], but looks so often that a state which lasts for milliseconds is seen. The look must be cheap.
+///
+/// # Errors
+/// As for [`until`].
+pub fn closely<T>(
+    what: &str,
+    deadline: Duration,
+    look: impl FnMut() -> Result<Seen<T>, HarnessError>,
+) -> Result<T, HarnessError> {
+    every(CLOSE_POLL_INTERVAL, what, deadline, look)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the deadline is one of the machine, not of the ledger")]
+fn every<T>(
+    interval: Duration,
     what: &str,
     deadline: Duration,
     mut look: impl FnMut() -> Result<Seen<T>, HarnessError>,
@@ -36,8 +60,13 @@ pub fn until<T>(
             let last = (!last.is_empty()).then_some(last);
             return Err(HarnessError::Timeout { what: what.to_owned(), waited, last });
         }
-        std::thread::sleep(POLL_INTERVAL);
+        std::thread::sleep(interval);
     }
+}
+
+/// Lets `duration` pass. Only for choosing the moment of an injected fault; never for something to be ready.
+pub fn pass(duration: Duration) {
+    std::thread::sleep(duration);
 }
 
 /// What `work` gives, and how long it took.
