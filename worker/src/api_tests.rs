@@ -70,7 +70,8 @@ struct SharedLedger {
 
 impl Database for SharedLedger {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseError> {
-        match self.down.borrow().clone() {
+        let down = self.down.borrow().clone();
+        match down {
             Some(error) => Err(error),
             None => self.database.batch(statements).await,
         }

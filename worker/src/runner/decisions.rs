@@ -7,6 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use williw_relay::chain::ChainError;
 use williw_relay::clock::Clock;
 use williw_relay::engine::{EngineError, Progress, Trigger};
 
@@ -131,8 +132,10 @@ fn code_text(code: ErrorCode) -> String {
 /// The engine's error in a word.
 fn engine_code(error: &EngineError) -> &'static str {
     match error {
-        EngineError::Ledger(_) => "LEDGER_UNAVAILABLE",
-        EngineError::Chain(_) => "CHAIN_UNAVAILABLE",
+        EngineError::Ledger(error) => error.code(),
+        EngineError::Chain(ChainError::Unreachable(_)) => "CHAIN_UNAVAILABLE",
+        EngineError::Chain(ChainError::Garbage(_)) => "CHAIN_ANSWER_INVALID",
+        EngineError::Chain(ChainError::Refused { .. } | ChainError::UnsupportedVersion) => "CHAIN_REFUSED",
         EngineError::Signer(_) => "SIGNER_UNAVAILABLE",
         EngineError::Build(_) => "TRANSACTION_NOT_BUILDABLE",
         EngineError::LeaseLost => "LEASE_LOST",
@@ -338,7 +341,6 @@ mod tests {
     use std::collections::VecDeque;
     use std::convert::Infallible;
 
-    use williw_relay::chain::ChainError;
     use williw_relay::clock::ManualClock;
 
     use super::*;
