@@ -158,6 +158,7 @@ async fn all_pages(ledger: &Fixture, node: Option<&str>, limit: u32) -> Vec<Rewa
         let page = rewards::pending(&ledger.database, node.as_ref(), cursor.as_deref(), limit).await.unwrap();
         assert!(page.items.len() <= limit as usize);
         rewards.extend(page.items);
+        assert!(rewards.len() <= 100, "the pages never end");
         cursor = page.next_cursor;
         if cursor.is_none() {
             return rewards;
