@@ -1,17 +1,10 @@
-//! The command line, and what can be checked before anything starts.
+//! The command line.
 
-use std::{
-    path::{Path, PathBuf},
-    str::FromStr,
-};
+use std::path::PathBuf;
 
 use clap::Parser;
-use solana_pubkey::Pubkey;
 
-use crate::error::LocalnetError;
-
-/// The first bytes of an ELF file, which every program is.
-const ELF_MAGIC: &[u8] = b"\x7fELF";
+use crate::shared::values::{Airdrop, ProgramFile};
 
 /// A Solana network of one process for development and tests, on 127.0.0.1, offline and in memory.
 ///
@@ -54,79 +47,10 @@ pub struct Arguments {
     pub verbose: bool,
 }
 
-impl Arguments {
-    /// Reads the program files.
-    ///
-    /// # Errors
-    /// When a file cannot be read or is no ELF file.
-    pub fn read_programs(&self) -> Result<Vec<Program>, LocalnetError> {
-        self.program.iter().map(ProgramFile::read).collect()
-    }
-}
-
-/// `--program ID=FILE.so`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProgramFile {
-    id: Pubkey,
-    path: PathBuf,
-}
-
-/// A program whose file has been read.
-#[derive(Debug)]
-pub struct Program {
-    pub id: Pubkey,
-    pub path: PathBuf,
-    pub elf: Vec<u8>,
-}
-
-impl ProgramFile {
-    fn read(&self) -> Result<Program, LocalnetError> {
-        let elf = std::fs::read(&self.path)
-            .map_err(|source| LocalnetError::ProgramUnreadable { path: self.path.clone(), source })?;
-        if !elf.starts_with(ELF_MAGIC) {
-            return Err(LocalnetError::ProgramNotElf { path: self.path.clone() });
-        }
-        Ok(Program { id: self.id, path: self.path.clone(), elf })
-    }
-}
-
-impl FromStr for ProgramFile {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (id, path) = split(text, "ID=FILE.so")?;
-        Ok(Self { id: address(id)?, path: Path::new(path).to_owned() })
-    }
-}
-
-/// `--airdrop PUBKEY=LAMPORTS`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Airdrop {
-    pub account: Pubkey,
-    pub lamports: u64,
-}
-
-impl FromStr for Airdrop {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (account, lamports) = split(text, "PUBKEY=LAMPORTS")?;
-        let lamports =
-            lamports.parse().map_err(|_| format!("'{lamports}' is no amount of lamports (a whole number)"))?;
-        Ok(Self { account: address(account)?, lamports })
-    }
-}
-
-fn split<'a>(text: &'a str, form: &str) -> Result<(&'a str, &'a str), String> {
-    text.split_once('=').filter(|(_, value)| !value.is_empty()).ok_or_else(|| format!("expected {form}"))
-}
-
-fn address(text: &str) -> Result<Pubkey, String> {
-    text.parse().map_err(|_| format!("'{text}' is no address (32 bytes in base58)"))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     const ID: &str = "7RxAvmVUZwMm1m6pttcAdTvrFL2PNoEDA6HYaVPEfufw";
@@ -168,17 +92,5 @@ mod tests {
             let error = parse(&[argument, value]).expect_err("must be refused").to_string();
             assert!(error.contains(reason), "{argument} {value}: {error}");
         }
-    }
-
-    #[test]
-    fn a_file_that_is_no_program_is_refused_before_the_start() {
-        let directory = tempfile::tempdir().expect("temporary directory");
-        let path = directory.path().join("text.so");
-        std::fs::write(&path, "text").expect("written");
-        let error = ProgramFile { id: Pubkey::default(), path }.read().expect_err("must be refused");
-        assert!(matches!(error, LocalnetError::ProgramNotElf { .. }), "{error}");
-        let missing = ProgramFile { id: Pubkey::default(), path: directory.path().join("missing.so") };
-        let error = missing.read().expect_err("must be refused");
-        assert!(matches!(error, LocalnetError::ProgramUnreadable { .. }), "{error}");
     }
 }

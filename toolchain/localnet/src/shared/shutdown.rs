@@ -8,7 +8,7 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use crate::error::LocalnetError;
+use super::error::LocalnetError;
 
 /// How often to look whether the parent is still there: it bounds how long an orphan lives.
 const PARENT_CHECK_INTERVAL: Duration = Duration::from_millis(100);
