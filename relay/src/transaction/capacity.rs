@@ -59,7 +59,6 @@ pub fn capacity(kind: BatchKind, format: Format) -> usize {
     let most = match kind {
         BatchKind::Credit => MAX_CREDIT_ENTRIES,
         BatchKind::Settle => MAX_SETTLE_ENTRIES,
-        // Bounded by the accounts that one transaction may open within its compute units.
         BatchKind::Register => MAX_REGISTRATIONS,
     };
     let fits = |count: usize| {
@@ -69,8 +68,15 @@ pub fn capacity(kind: BatchKind, format: Format) -> usize {
     (1..=most).rev().find(|count| fits(*count)).unwrap_or(0)
 }
 
-/// Opening an account costs about 10,000 compute units with its event; a batch should stay well below 1.4 million.
-const MAX_REGISTRATIONS: usize = 24;
+/// The most registrations in one transaction: what the runtime's trace of instructions holds. Their compute units
+/// (about 10,000 each) and bytes stay below the limits.
+const MAX_REGISTRATIONS: usize = INSTRUCTION_TRACE_LENGTH / INSTRUCTIONS_PER_REGISTRATION;
+
+/// Instructions that one transaction may execute, inner ones included (Agave's `MAX_INSTRUCTION_TRACE_LENGTH`).
+const INSTRUCTION_TRACE_LENGTH: usize = 64;
+
+/// The registration itself, the System program's that makes the account, and the event's.
+const INSTRUCTIONS_PER_REGISTRATION: usize = 3;
 
 const PAYER: Pubkey = Pubkey::new_from_array([1; 32]);
 
