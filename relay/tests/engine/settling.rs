@@ -116,6 +116,22 @@ fn a_node_without_an_address_waits_and_is_paid_when_it_names_one() {
 }
 
 #[test]
+fn rewards_are_taken_in_the_order_that_they_were_earned_in() {
+    let scenario = Scenario::new(&[NodeSpec::payable("first"), NodeSpec::payable("second")]);
+    // Sequences of one and of two digits: as text, 10 would come before 9.
+    for _ in 0..8 {
+        scenario.reward("first", 1_000_000);
+    }
+    for _ in 0..4 {
+        scenario.reward("second", 1_000_000);
+    }
+    assert_eq!(scenario.settle(), [None]);
+    assert_eq!(scenario.wallet("first").unwrap().paid_total, 8_000_000);
+    assert_eq!(scenario.wallet("second").unwrap().paid_total, 4_000_000);
+    assert_eq!(scenario.count("SELECT CAST(COUNT(*) AS TEXT) AS value FROM rewards WHERE status <> 'confirmed'"), 0);
+}
+
+#[test]
 fn a_destination_that_cannot_be_left_rent_exempt_is_credited_and_paid_once_it_can() {
     let node = NodeSpec::unfunded("poor");
     let scenario = Scenario::with(std::slice::from_ref(&node), |args| args.default_threshold = 100);

@@ -38,7 +38,7 @@ statements! {
     OPEN = "SELECT CAST(id AS TEXT) AS id, kind, state, format, records_root FROM batches \
         WHERE (settlement_id = CAST(?1 AS INTEGER) AND state = 'planned' AND (kind = 'register') = CAST(?2 AS INTEGER)) \
             OR (state = 'review' AND ?3 = '1') \
-        ORDER BY id";
+        ORDER BY batches.id";
 
     /// The entries of batch ?1.
     ENTRIES = "SELECT node_id, wallet_address, owner, destination, \

@@ -9,12 +9,13 @@ use crate::merkle::RewardLeaf;
 use crate::types::{Lamports, NodeId};
 
 statements! {
-    /// The pending rewards of the nodes in ?1, oldest first, at most ?2.
+    /// The pending rewards of the nodes in ?1, oldest first, at most ?2. (`sequence` alone would be the text beside it,
+    /// in which 10 comes before 9.)
     PENDING = "SELECT CAST(sequence AS TEXT) AS sequence, id, node_id, \
             CAST(amount_lamports AS TEXT) AS amount_lamports, \
             CAST(node_total_lamports AS TEXT) AS node_total_lamports, period \
         FROM rewards WHERE status = 'pending' AND node_id IN (SELECT value FROM json_each(?1)) \
-        ORDER BY sequence LIMIT CAST(?2 AS INTEGER)";
+        ORDER BY rewards.sequence LIMIT CAST(?2 AS INTEGER)";
 
     /// The records of batch ?1 in the order of its leaves.
     OF_BATCH = "SELECT CAST(rewards.sequence AS TEXT) AS sequence, id, node_id, \
