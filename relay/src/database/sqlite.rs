@@ -219,10 +219,6 @@ fn run(connection: &mut Connection, statements: &[Statement]) -> Result<Vec<Vec<
 }
 
 fn rows(mut prepared: CachedStatement<'_>, parameters: &[Option<String>]) -> Result<Vec<Row>, DatabaseError> {
-    let expected = prepared.parameter_count();
-    if parameters.len() != expected {
-        return Err(DatabaseError::Statement(format!("{} parameters where {expected} are needed", parameters.len())));
-    }
     let columns: Vec<String> = prepared.column_names().map(str::to_owned).collect();
     let mut found = prepared.query(rusqlite::params_from_iter(parameters)).map_err(database_error)?;
     let mut rows = Vec::new();
