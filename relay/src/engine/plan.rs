@@ -192,11 +192,14 @@ impl NodeDue<'_> {
         )
     }
 
-    /// Whether the pending rewards begin where the chain's total ends. When they don't, either side has lost
-    /// something, and paying on would be a guess.
+    /// Whether the pending rewards begin where the chain's total ends, and go on without a gap. When they don't,
+    /// either side has lost something, and paying on would be a guess.
     fn continues_the_chain(&self) -> bool {
-        self.rewards.first().is_none_or(|first| {
-            first.node_total.checked_sub(first.amount).is_some_and(|before| before.get() == self.wallet.credited)
+        let mut total = self.wallet.credited;
+        self.rewards.iter().all(|reward| {
+            let begins_there = reward.node_total.checked_sub(reward.amount).is_some_and(|before| before.get() == total);
+            total = reward.node_total.get();
+            begins_there
         })
     }
 
@@ -362,5 +365,87 @@ fn describe(plan: &Plan, changes: &mut Changes) {
     }
     for (reason, nodes) in reasons {
         changes.warn(format!("{nodes} nodes wait: {reason}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Lamports;
+
+    fn wallet(credited: u64) -> MirroredWallet {
+        MirroredWallet {
+            node_id: "node".parse().unwrap(),
+            address: Pubkey::new_from_array([1; 32]),
+            owner: Pubkey::new_from_array([2; 32]),
+            destination: Pubkey::new_from_array([2; 32]),
+            lamports: 2_561_280,
+            credited,
+            paid: credited,
+            threshold: 1_000,
+            oldest_unpaid_at_ms: None,
+        }
+    }
+
+    fn reward(sequence: i64, amount: u64, node_total: u64) -> PendingReward {
+        PendingReward {
+            sequence,
+            id: format!("rw_{sequence}"),
+            node_id: "node".parse().unwrap(),
+            amount: Lamports::new(amount).unwrap(),
+            node_total: Lamports::new(node_total).unwrap(),
+            period: "2026-01-31".to_owned(),
+        }
+    }
+
+    const WIDE: Limits = Limits {
+        per_node_cap: u64::MAX,
+        per_batch_cap: u64::MAX,
+        window_left: u64::MAX,
+        treasury_left: u64::MAX,
+        max_pending_age_s: u64::MAX,
+        rent_per_byte: 6_960,
+        credit_capacity: 60,
+        settle_capacity: 30,
+        format: Format::V1,
+        now_s: 1_800_000_000,
+    };
+
+    fn planned(credited: u64, rewards: &[PendingReward]) -> Plan {
+        let wallet = wallet(credited);
+        let due = vec![NodeDue { wallet: &wallet, rewards: rewards.iter().collect() }];
+        plan(due, &BTreeMap::new(), &WIDE)
+    }
+
+    #[test]
+    fn rewards_that_continue_the_chains_total_are_planned_up_to_the_last() {
+        let plan = planned(10, &[reward(1, 5, 15), reward(2, 1, 16)]);
+        assert_eq!(plan.batches.len(), 1);
+        assert_eq!(plan.batches[0].entries[0].target, 16);
+        assert_eq!(plan.batches[0].records, [1, 2]);
+        assert!(plan.held.is_empty());
+    }
+
+    #[test]
+    fn rewards_with_a_gap_before_or_between_them_are_never_paid_on_a_guess() {
+        let node = "node".parse().unwrap();
+        for rewards in [[reward(1, 5, 16), reward(2, 1, 17)], [reward(1, 5, 15), reward(3, 1, 17)]] {
+            let plan = planned(10, &rewards);
+            assert!(plan.batches.is_empty());
+            assert_eq!(plan.held.get(&node), Some(&HoldReason::TotalMismatch));
+        }
+    }
+
+    #[test]
+    fn a_payout_goes_by_settle_and_anything_less_by_credit() {
+        let paid = planned(0, &[reward(1, 900_000, 900_000)]);
+        assert_eq!(paid.batches[0].kind, BatchKind::Settle);
+        let held = planned(0, &[reward(1, 999, 999)]);
+        assert_eq!(held.batches[0].kind, BatchKind::Credit);
+        // Due, but the destination does not exist and the amount would not keep it alive.
+        let unpayable = planned(0, &[reward(1, 1_000, 1_000)]);
+        assert_eq!(unpayable.batches[0].kind, BatchKind::Credit);
+        let node = "node".parse().unwrap();
+        assert_eq!(unpayable.payout_holds.get(&node), Some(&Some(SkipReason::DestinationNotRentExempt)));
     }
 }
