@@ -1,6 +1,7 @@
 //! Step 4, and before every further attempt: a batch is simulated, which gives its budget, or tells what is wrong.
 
 use settlement::client::{BatchHeader, RegisterNodeArgs, SettleEntry, credit_ix, register_node_ix, settle_ix};
+use solana_compute_budget_interface::ComputeBudgetInstruction;
 use solana_hash::Hash;
 use solana_instruction::Instruction;
 use solana_signature::Signature;
@@ -124,13 +125,15 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
     }
 
-    /// The format that this cluster takes: asked by simulating an empty v1 transaction.
+    /// The format that this cluster takes: asked by simulating a v1 transaction that does nothing.
     pub(super) async fn format(&self) -> Result<Format, EngineError> {
         if let FormatChoice::Only(format) = self.config.format {
             return Ok(format);
         }
+        // In v1 a ComputeBudget instruction has no effect; a transaction without any would be refused for that.
+        let nothing = [ComputeBudgetInstruction::set_compute_unit_limit(Budget::WIDEST.compute_unit_limit)];
         let probe = Format::V1
-            .build(&self.signer.address(), &[], &Budget::WIDEST, Hash::default())?
+            .build(&self.signer.address(), &nothing, &Budget::WIDEST, Hash::default())?
             .signed(Signature::default())?;
         match self.chain.simulate(&probe.bytes).await {
             Ok(simulation) if simulation.error.is_none() => Ok(Format::V1),
