@@ -29,7 +29,7 @@ use super::{Engine, EngineError, Progress, Step};
 
 /// What the chain has at a node's wallet address.
 enum Found {
-    Wallet(WalletReading),
+    Wallet(Box<WalletReading>),
     Nothing,
     Unreadable,
 }
@@ -67,7 +67,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 (Found::Wallet(_), Some(_)) => None,
             };
             if let Found::Wallet(reading) = found {
-                readings.push(reading);
+                readings.push(*reading);
             }
             if let Some(hold) = hold {
                 held.insert(candidate.node_id, hold.to_string());
@@ -111,13 +111,13 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             for ((candidate, address), account) in chunk.into_iter().zip(addresses).zip(read.accounts) {
                 let found = match account {
                     Some(account) if account.owner == settlement::ID => match NodeWallet::decode(&account.data) {
-                        Ok(wallet) => Found::Wallet(WalletReading {
+                        Ok(wallet) => Found::Wallet(Box::new(WalletReading {
                             node_id: candidate.node_id.clone(),
                             address,
                             lamports: account.lamports,
                             slot: read.slot,
                             wallet,
-                        }),
+                        })),
                         Err(_) => Found::Unreadable,
                     },
                     // Lamports that a stranger sent there do not make it a wallet, nor keep it from becoming one.

@@ -190,11 +190,11 @@ impl Scenario {
     }
 
     /// What a process of the relay sees, with its own name for the lease.
-    pub fn engine<'a, D: Database, C: Chain>(
-        &'a self,
+    pub fn engine<D: Database, C: Chain>(
+        &self,
         database: D,
         chain: C,
-    ) -> Engine<D, C, SecretKey, &'a ManualClock, NoEvents> {
+    ) -> Engine<D, C, SecretKey, &ManualClock, NoEvents> {
         self.processes.set(self.processes.get() + 1);
         let config = EngineConfig::new(self.network_id, format!("process-{}", self.processes.get()));
         let secret = bs58::encode(self.settler.to_bytes()).into_string();
