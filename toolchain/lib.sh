@@ -26,7 +26,7 @@ machine_path() { printf %s "$PATH" | tr : '\n' | grep -v "^$CACHE/" | paste -sd:
 # ---- steps ----------------------------------------------------------------------------------------------------
 # A step NAME is four functions in steps/*.sh:
 #   NAME_present   true when there is nothing to make; may call on_path and export_var
-#   NAME_inputs    prints everything its result depends on
+#   NAME_inputs    prints everything its result depends on ("$STORE" when the result names a path in it)
 #   NAME_make DIR  makes the result in DIR; what it started earlier may be found in $BUILD
 #   NAME_use DIR   calls on_path and export_var
 # and a line in NAME_about: what it is and about how long it takes.

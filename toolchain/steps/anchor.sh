@@ -4,7 +4,7 @@ anchor_present() { have anchor; }
 anchor_runs() { local v; v=$(getconf GNU_LIBC_VERSION 2>/dev/null) && at_least "${v#glibc }" 2.39; }
 anchor_about() { echo "the anchor command (30 MB, about 5 s)"; }
 anchor_inputs() {
-  cat "$TOOLCHAIN/node/anchor-cli/package-lock.json"; declare -f anchor_make
+  echo "$STORE"; cat "$TOOLCHAIN/node/anchor-cli/package-lock.json"; declare -f anchor_make
   anchor_runs || id_of debian_libs
 }
 anchor_make() {

@@ -2,7 +2,7 @@
 # registry that can't be reached shows before anything long begins. And the tools that are built from crates.
 lockfiles() { compgen -G "$TOOLCHAIN/../Cargo.lock" || true; echo "$TOOLCHAIN"/{localnet,sbf/rt}/Cargo.lock; }
 crates_present() { return 1; }
-crates_about() { echo "crates of the lockfiles (about 400 MB, about 1 min)"; }
+crates_about() { echo "the crates that the lockfiles name (500 MB, about 10 s)"; }
 crates_inputs() { local l; echo "${CARGO_HOME:-}"; declare -f crates_make; for l in $(lockfiles); do cat "$l"; done; }
 crates_make() {
   local l locked

@@ -3,7 +3,7 @@
 # ---- libLLVM for sbpf-linker, with the libc it needs; also serves the anchor command on older systems ----------
 debian_libs_present() { real_sbf >/dev/null && { anchor_present || anchor_runs; }; }
 debian_libs_about() { echo "LLVM ${LLVM_SONAME%.*} and a current libc (200 MB, about 10 s)"; }
-debian_libs_inputs() { echo "$LLVM_PKG $LLVM_SONAME $LLVM_SUITE"; declare -f debian_libs_make; }
+debian_libs_inputs() { echo "$STORE" "$LLVM_PKG $LLVM_SONAME $LLVM_SUITE"; declare -f debian_libs_make; }
 debian_libs_make() {
   local dir=$1 d=$BUILD/debian-libs p lib=$1/usr/lib/x86_64-linux-gnu
   need_debian "LLVM ${LLVM_SONAME%.*}" "Or install Anza's tools: https://docs.anza.xyz/cli/install"

@@ -60,7 +60,7 @@ make_sysroot() {
 # ---- wasm32-unknown-unknown ------------------------------------------------------------------------------------
 wasm_target_present() { has_wasm32; }
 wasm_target_about() { echo "Rust's std for wasm32-unknown-unknown (60 MB, about 20 s)"; }
-wasm_target_inputs() { echo "$SYSROOT"; id_of rust_src; declare -f make_sysroot wasm_target_make; }
+wasm_target_inputs() { echo "$STORE" "$SYSROOT"; id_of rust_src; declare -f make_sysroot wasm_target_make; }
 wasm_target_make() {
   local b=$BUILD/wasm-std d=$1/lib/rustlib/wasm32-unknown-unknown/lib
   make_sysroot "$1"

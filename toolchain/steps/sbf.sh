@@ -19,7 +19,7 @@ sbpf_linker_use() { :; }
 sbf_present() { local b; b=$(real_sbf) && on_path cargo-build-sbf "$b"; }
 sbf_about() { echo "core, alloc and std for Solana programs (60 MB, about 20 s)"; }
 sbf_inputs() {
-  echo "$SYSROOT"; id_of rust_src; id_of debian_libs; id_of sbpf_linker; declare -f make_sysroot sbf_make
+  echo "$STORE" "$SYSROOT"; id_of rust_src; id_of debian_libs; id_of sbpf_linker; declare -f make_sysroot sbf_make
   cat "$TOOLCHAIN"/sbf/{sbf-link,cargo-build-sbf,i128rt.ll,sbpf-solana-solana.json} "$TOOLCHAIN"/sbf/rt/{Cargo.toml,Cargo.lock,src/lib.rs}
 }
 sbf_make() {
