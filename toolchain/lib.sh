@@ -86,7 +86,7 @@ deb_apt() { # deb_apt SUITE PROGRAM ARG...
   local a=$BUILD/apt/$1
   "$2" -o Dir::Etc::sourcelist="$a/sources.list" -o Dir::Etc::sourceparts=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
     -o Dir::State::lists="$a/lists" -o Dir::State::status="$a/status" -o Dir::Cache="$a/cache" -o Acquire::Languages=none \
-    -o Acquire::Retries=3 -o APT::Sandbox::User="$(id -un)" "${@:3}"
+    -o Acquire::Retries=3 -o APT::Sandbox::User="$(id -un 2>/dev/null || id -u)" "${@:3}"
 }
 deb_update() { # deb_update SUITE
   local a=$BUILD/apt/$1 m
