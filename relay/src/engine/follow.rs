@@ -25,6 +25,13 @@ const RESEND_MS: i64 = 2_000;
 /// An attempt whose fate could not be told this often goes to a person.
 const MAX_UNKNOWN_POLLS: u32 = 20;
 
+/// A batch whose last attempt may have left.
+struct UnderWay {
+    batch: Batch,
+    attempt: Attempt,
+    signed: StoredTransaction,
+}
+
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     /// Asks for the fate of every attempt under way. Whether any of them got further.
     pub(super) async fn follow(
@@ -33,24 +40,45 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         open: &OpenSettlement,
         under_way: Vec<OpenBatch>,
     ) -> Result<bool, EngineError> {
-        let attempts: Vec<(Batch, Attempt, StoredTransaction)> = under_way
+        let all: Vec<UnderWay> = under_way
             .into_iter()
             .filter_map(|open| {
                 let attempt = open.last?;
                 let signed = attempt.signed.clone()?;
-                Some((open.batch, attempt, signed))
+                Some(UnderWay { batch: open.batch, attempt, signed })
             })
             .collect();
-        let signatures: Vec<Signature> = attempts.iter().map(|(_, _, signed)| signed.signature).collect();
+        let signatures: Vec<Signature> = all.iter().map(|one| one.signed.signature).collect();
         // The height is read before the statuses: a transaction that lands in between is then seen, not missed.
         let height = self.chain.block_height(Commitment::Finalized).await?;
         let statuses = self.statuses(&signatures, false).await?;
         let mut advanced = false;
-        for ((batch, attempt, signed), status) in attempts.into_iter().zip(statuses) {
-            let verdict = self.verdict(&batch, &signed, status, height).await?;
-            advanced |= self.act(lease, open, &batch, &attempt, &signed, verdict).await?;
+        let mut trouble = None;
+        for (one, status) in all.iter().zip(statuses) {
+            match self.follow_one(lease, open, one, status, height).await {
+                Ok(further) => advanced |= further,
+                // The node may answer for the next batch; this one is asked for again.
+                Err(EngineError::Chain(error)) if error.is_passing() => trouble = Some(error),
+                Err(error) => return Err(error),
+            }
         }
-        Ok(advanced)
+        match trouble {
+            Some(error) if !advanced => Err(error.into()),
+            _ => Ok(advanced),
+        }
+    }
+
+    /// Asks for the fate of one attempt, and acts on it. Whether it got further.
+    async fn follow_one(
+        &self,
+        lease: &Lease,
+        open: &OpenSettlement,
+        one: &UnderWay,
+        status: Option<SignatureStatus>,
+        finalized_height: u64,
+    ) -> Result<bool, EngineError> {
+        let verdict = self.verdict(&one.batch, &one.signed, status, finalized_height).await?;
+        self.act(lease, open, one, verdict).await
     }
 
     async fn statuses(
@@ -98,9 +126,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         &self,
         lease: &Lease,
         open: &OpenSettlement,
-        batch: &Batch,
-        attempt: &Attempt,
-        signed: &StoredTransaction,
+        UnderWay { batch, attempt, signed }: &UnderWay,
         verdict: Verdict,
     ) -> Result<bool, EngineError> {
         let now = self.clock.now_ms();

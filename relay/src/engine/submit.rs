@@ -75,8 +75,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         Ok(())
     }
 
-    /// Hands stored bytes to a node, and notes that it was done. A refusal is noted too, and changes nothing: the
-    /// bytes may have left before, and only the chain tells an attempt's fate.
+    /// Hands stored bytes to a node, and notes that it was done. A refusal or a lost answer is noted too, and changes
+    /// nothing: the bytes may have left, only the chain tells an attempt's fate, and other batches need not wait.
     pub(super) async fn send(
         &self,
         lease: &Lease,
@@ -87,10 +87,6 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let mut changes = Changes::for_settlement(open, self.clock.now_ms());
         if let Err(error) = self.chain.send(bytes).await {
             changes.warn(format!("batch {}, attempt {}: {error}", attempt.batch_id, attempt.number));
-            if error.is_passing() {
-                self.commit(lease, changes).await?;
-                return Err(error.into());
-            }
         }
         changes.extend(attempts::sent(attempt, self.clock.now_ms()));
         self.commit(lease, changes).await

@@ -29,6 +29,23 @@ fn a_lost_transaction_is_sent_again_with_the_same_bytes_while_it_lives() {
 }
 
 #[test]
+fn a_lost_answer_keeps_no_batch_waiting_and_leads_to_no_second_attempt() {
+    let nodes: Vec<NodeSpec> = (0..45).map(|index| NodeSpec::payable(&format!("node-{index}"))).collect();
+    let scenario = Scenario::new(&nodes);
+    for node in 0..45 {
+        scenario.reward(&format!("node-{node}"), 2_000_000);
+    }
+    scenario.chain.lose_answers.set(true);
+    assert_eq!(scenario.settle(), [None]);
+    for node in &nodes {
+        assert_eq!(scenario.balance_of(&node.address.unwrap()), node.funds + 2_000_000);
+    }
+    let batches = scenario.count("SELECT CAST(COUNT(*) AS TEXT) AS value FROM batches");
+    assert!(batches > 3, "{batches}");
+    assert_eq!(scenario.count("SELECT CAST(COUNT(*) AS TEXT) AS value FROM attempts"), batches);
+}
+
+#[test]
 fn a_transaction_that_can_never_land_is_signed_anew_only_after_its_blockhash_died() {
     let (scenario, node) = rewarded();
     scenario.chain.lose_sends.set(6);

@@ -29,6 +29,8 @@ pub struct LocalChain {
     pub sends: Cell<u64>,
     /// The next so many handed over transactions are lost.
     pub lose_sends: Cell<u64>,
+    /// Handed over transactions arrive, but the answer to it is lost.
+    pub lose_answers: Cell<bool>,
     /// Statuses are not known any more (a node without history).
     pub forget_statuses: Cell<bool>,
     /// The cluster has not activated v1.
@@ -50,6 +52,7 @@ impl LocalChain {
             landed: RefCell::default(),
             sends: Cell::new(0),
             lose_sends: Cell::new(0),
+            lose_answers: Cell::new(false),
             forget_statuses: Cell::new(false),
             refuses_v1: Cell::new(false),
         }
@@ -201,6 +204,9 @@ impl Chain for LocalChain {
             self.lose_sends.set(self.lose_sends.get() - 1);
         } else {
             self.pending.borrow_mut().push(decode(transaction));
+        }
+        if self.lose_answers.get() {
+            return Err(ChainError::Unreachable("the answer was lost".to_owned()));
         }
         Ok(())
     }
