@@ -142,7 +142,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 }
                 Ok(progress)
             }
-            Err(EngineError::Rejected(reason)) => {
+            // With batches under way it stays open: they are followed to their ends whatever happens.
+            Err(EngineError::Rejected(reason)) if !store::batches::any_open(&self.database, open.id).await? => {
                 let mut changes = Changes::for_settlement(&open, self.clock.now_ms());
                 changes.fail_settlement(&reason);
                 self.commit(&lease, changes).await?;

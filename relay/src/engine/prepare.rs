@@ -71,10 +71,10 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                         );
                         changes.push(attempts::insert(batch.id, number, &budget, self.clock.now_ms()));
                     }
-                    Some(error) => {
-                        reject_if_hopeless(batch.kind, &error)?;
-                        self.split_or_evict(open, batch, &entries, &error, &mut changes).await?;
-                    }
+                    Some(error) => match hopeless(batch.kind, &error) {
+                        Some(reason) => self.give_up(batch, &entries, &reason, &mut changes),
+                        None => self.split_or_evict(open, batch, &entries, &error, &mut changes).await?,
+                    },
                 }
             }
             self.commit(lease, changes).await?;
@@ -157,26 +157,25 @@ fn price(fees: &[u64], number: u32) -> u64 {
     fees.get(last.saturating_mul(percentile) / 100).copied().unwrap_or(0)
 }
 
-/// Errors that no splitting can cure: the whole settlement stops with the reason.
-fn reject_if_hopeless(kind: BatchKind, error: &TransactionError) -> Result<(), EngineError> {
-    let hopeless = |reason: String| Err(EngineError::Rejected(reason));
+/// The sentence of an error that no splitting can cure, because it concerns every batch.
+fn hopeless(kind: BatchKind, error: &TransactionError) -> Option<String> {
     if ["InsufficientFundsForFee", "AccountNotFound"].iter().any(|name| error.text.contains(name)) {
-        return hopeless("the settler cannot pay the transaction's fee: send it SOL".to_owned());
+        return Some("the settler cannot pay the transaction's fee: send it SOL".to_owned());
     }
     if error.text.contains("ProgramAccountNotFound") {
-        return hopeless("the settlement program is not deployed on this cluster".to_owned());
+        return Some("the settlement program is not deployed on this cluster".to_owned());
     }
     match (kind, error.custom_code) {
         // Credit and settle skip what is wrong with an entry: an error of the program concerns the batch as such.
-        (BatchKind::Credit | BatchKind::Settle, Some(code)) => hopeless(format!(
+        (BatchKind::Credit | BatchKind::Settle, Some(code)) => Some(format!(
             "the settlement program refuses the batch: {}",
             settlement::client::error_message(code).unwrap_or_else(|| format!("error {code}"))
         )),
         // The System program's ResultWithNegativeLamports: the payer cannot pay the wallets' rent.
         (BatchKind::Register, Some(1)) => {
-            hopeless("the settler cannot pay the rent of new wallet accounts: send it SOL".to_owned())
+            Some("the settler cannot pay the rent of new wallet accounts: send it SOL".to_owned())
         }
-        _ => Ok(()),
+        _ => None,
     }
 }
 

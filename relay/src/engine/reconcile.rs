@@ -123,9 +123,13 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             count("failed"),
             count("review")
         ));
-        changes.finish_settlement();
+        let failure = batches::failure(&self.database, open.id).await?;
+        match &failure {
+            None => changes.finish_settlement(),
+            Some(reason) => changes.fail_settlement(reason),
+        }
         self.commit(lease, changes).await?;
-        Ok(Progress::Finished { settlement_id: open.id, failure: None })
+        Ok(Progress::Finished { settlement_id: open.id, failure })
     }
 }
 

@@ -7,5 +7,6 @@ mod crashes;
 mod forks;
 mod limits;
 mod settling;
+mod splitting;
 mod support;
 mod verdicts;

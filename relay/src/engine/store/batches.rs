@@ -66,6 +66,17 @@ statements! {
             payout_skip = (SELECT value ->> 'payout_skip' FROM json_each(?2) WHERE key = position) \
         WHERE batch_id = CAST(?1 AS INTEGER)";
 
+    /// Why settlement ?1 came to nothing: the reason of its first failed batch, when none that pays is final or waits
+    /// for a person.
+    FAILURE = "SELECT reason FROM batches WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'failed' \
+            AND NOT EXISTS (SELECT 1 FROM batches AS other WHERE other.settlement_id = CAST(?1 AS INTEGER) \
+                AND other.kind <> 'register' AND other.state IN ('confirmed', 'review')) \
+        ORDER BY batches.id LIMIT 1";
+
+    /// Whether settlement ?1 has open batches.
+    ANY_OPEN = "SELECT CAST(EXISTS (SELECT 1 FROM batches \
+        WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'planned') AS TEXT) AS any_open";
+
     /// How many batches of settlement ?1 are in each state.
     COUNTS = "SELECT state, CAST(COUNT(*) AS TEXT) AS count FROM batches \
         WHERE settlement_id = CAST(?1 AS INTEGER) AND kind <> 'register' GROUP BY state";
@@ -247,6 +258,18 @@ pub(crate) async fn counts(
 ) -> Result<BTreeMap<String, u64>, DatabaseError> {
     let rows = database.query(Statement::new(COUNTS).bind(settlement_id)).await?;
     rows.iter().map(|row| Ok((row.get("state")?, row.get("count")?))).collect()
+}
+
+/// Why a settlement came to nothing; `None` when it did not.
+pub(crate) async fn failure(database: &impl Database, settlement_id: i64) -> Result<Option<String>, DatabaseError> {
+    let rows = database.query(Statement::new(FAILURE).bind(settlement_id)).await?;
+    rows.first().map_or(Ok(None), |row| row.optional("reason"))
+}
+
+/// Whether a settlement has open batches.
+pub(crate) async fn any_open(database: &impl Database, settlement_id: i64) -> Result<bool, DatabaseError> {
+    let rows = database.query(Statement::new(ANY_OPEN).bind(settlement_id)).await?;
+    Ok(rows.first().map(|row| row.get::<u8>("any_open")).transpose()? == Some(1))
 }
 
 fn hex(hash: &Hash32) -> String {
