@@ -194,10 +194,11 @@ impl<'a> Effect<'a> {
             };
             let credit_skip =
                 (!reached).then(|| reason(event.as_ref().and_then(|event| event.credit_skip_reason(position))));
-            let payout_skip = event
-                .as_ref()
-                .and_then(|event| event.payout_skip_reason(position))
-                .map(|reason| reason.as_str().to_owned());
+            let payout_skip = match &event {
+                Some(event) => event.payout_skip_reason(position).map(|reason| reason.as_str().to_owned()),
+                // Only what was due goes into a settle batch: what is pending after it was not paid.
+                None => (batch.kind == BatchKind::Settle && credited > paid).then(|| REASON_NOT_KEPT.to_owned()),
+            };
             if let Some(reason) = &credit_skip {
                 effect.returned.insert(entry.node_id.clone(), reason.clone());
             } else {
