@@ -51,4 +51,5 @@ fmt: setup ## format all Rust
 	@$(USE) cargo fmt --all
 
 clean: ## remove what was built here (not the cache)
-	@rm -rf "$${CARGO_TARGET_DIR:-target}" worker/build worker/.wrangler .anchor
+	@cargo clean -q
+	@rm -rf worker/build worker/.wrangler app/dist .anchor
