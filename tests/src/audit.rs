@@ -255,3 +255,66 @@ pub fn lamports(object: &Value, field: &str) -> Result<u64, HarnessError> {
         .and_then(|text| text.parse().ok())
         .ok_or_else(|| HarnessError::Unexpected(format!("'{field}' should be a decimal string in {object}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXPECTED: Expected = Expected { earned: 500, credited: 300, paid: 100 };
+
+    fn agreed() -> Statement {
+        let chain = Position {
+            wallet: Some("wallet".to_owned()),
+            credited: 300,
+            paid: 100,
+            wallet_lamports: 1_200,
+            ..Position::default()
+        };
+        let ledger = Position { earned: Some(500), signature: Some("signature".to_owned()), ..chain.clone() };
+        Statement {
+            node: "node".to_owned(),
+            chain,
+            http: Some(ledger.clone()),
+            ledger,
+            rewards: RewardSums { pending: 200, batched: 0, confirmed: 300, hold_reason: None },
+        }
+    }
+
+    #[test]
+    fn sources_that_agree_are_not_complained_about() {
+        assert_eq!(agreed().mismatches(EXPECTED), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_single_lamport_is_seen_wherever_it_is() {
+        let changes: Vec<fn(&mut Statement)> = vec![
+            |it| it.chain.credited += 1,
+            |it| it.chain.paid -= 1,
+            |it| it.chain.wallet_lamports += 1,
+            |it| it.ledger.earned = Some(501),
+            |it| it.ledger.credited -= 1,
+            |it| it.ledger.paid += 1,
+            |it| it.ledger.wallet_lamports -= 1,
+            |it| it.rewards.pending += 1,
+            |it| it.rewards.batched += 1,
+            |it| it.rewards.confirmed -= 1,
+            |it| http(it).earned = None,
+            |it| http(it).credited += 1,
+            |it| http(it).paid -= 1,
+            |it| http(it).wallet_lamports += 1,
+            |it| http(it).signature = None,
+            |it| http(it).wallet = None,
+            |it| it.ledger.wallet = Some("other".to_owned()),
+            |it| it.chain.wallet = None,
+        ];
+        for (index, change) in changes.iter().enumerate() {
+            let mut statement = agreed();
+            change(&mut statement);
+            assert!(!statement.mismatches(EXPECTED).is_empty(), "change {index} was not seen");
+        }
+    }
+
+    fn http(statement: &mut Statement) -> &mut Position {
+        statement.http.as_mut().expect("an answer over HTTP")
+    }
+}

@@ -140,13 +140,14 @@ pub fn describe(status: ExitStatus) -> String {
     }
 }
 
-/// The last lines of the file `log`.
+/// The last lines of the file `log`, without those that tell of requests that went well: who waits asks often.
 pub fn tail(log: &Path) -> String {
     let text = match std::fs::read(log) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) => return format!("(the log cannot be read: {error})"),
     };
-    let lines: Vec<&str> = text.lines().collect();
+    let went_well = |line: &&str| line.contains(" 200 OK ") || line.contains("\"status\":200");
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty() && !went_well(line)).collect();
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
 }
 

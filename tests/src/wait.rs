@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::HarnessError;
 
 /// Between two looks at a condition: short beside everything that is waited for, long beside one look.
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// For states that pass quickly.
 const CLOSE_POLL_INTERVAL: Duration = Duration::from_millis(1);
