@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup program worker ports run test bench lint fmt clean
+.PHONY: help setup program worker relay ports run test bench lint fmt clean
 
 RPC_PORT ?= 8899
 WS_PORT  ?= 8900
@@ -32,7 +32,11 @@ program: setup ## build the on-chain program: target/deploy/settlement.so
 worker: setup ## build the Worker: worker/build
 	@$(USE) toolchain/build-worker.sh $(LOCKED)
 
-run: ports program worker ## the whole product on this machine; ONCE=1 ends after the table
+relay: setup ## build the relay: target/debug/williw-relay
+	@echo "relay: cargo build"
+	@$(USE) cargo build -q $(LOCKED) -p williw-relay --bin williw-relay
+
+run: ports program worker relay ## the whole product on this machine; ONCE=1 ends after the table
 	@$(USE) exec cargo run -q $(LOCKED) -p williw-tests --no-default-features --bin williw-demo -- $(if $(filter-out 0,$(ONCE)),--once)
 
 ports:
@@ -41,7 +45,7 @@ ports:
 test: program worker ## lint and run every test; ends with the counts
 	@$(USE) toolchain/run-tests.sh $(LOCKED)
 
-bench: program worker ## measure, print and write docs/BENCHMARKS.md
+bench: program worker relay ## measure, print and write docs/BENCHMARKS.md
 	@$(USE) exec cargo run -q $(LOCKED) -p williw-tests --bin williw-bench
 
 lint: setup ## formatting and clippy, native and for the Worker's target

@@ -4,6 +4,8 @@
 # without a result. Whatever fails, the rest is run as well.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# The end-to-end tests mostly wait for finality, so twice as many as there are processors go well together.
+export RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))}
 log=$(mktemp); trap 'rm -f "$log"' EXIT
 set +e
 {
