@@ -15,7 +15,7 @@ anchor_make() {
     ln -s "$a" "$1/bin/anchor"
   else
     s=${DIR[debian_libs]}/usr/lib/x86_64-linux-gnu
-    printf '#!/bin/sh\nexec "%s" --library-path "%s" "%s" "$@"\n' "$s/ld-linux-x86-64.so.2" "$s" "$a" > "$1/bin/anchor"
+    printf '#!/bin/bash\nexec "%s" --library-path "%s" "%s" "$@"\n' "$s/ld-linux-x86-64.so.2" "$s" "$a" > "$1/bin/anchor"
     chmod +x "$1/bin/anchor"
   fi
   "$1/bin/anchor" --version >/dev/null || die "the anchor command does not start"

@@ -50,10 +50,11 @@ make_sysroot() {
   ln -s "$SYSROOT/lib/rustlib/$HOST" "$1/lib/rustlib/"
   ln -s "${DIR[rust_src]}/library" "$1/lib/rustlib/src/rust/library"
   for t in rustfmt cargo-fmt clippy-driver; do [ ! -x "$SYSROOT/bin/$t" ] || ln -s "$SYSROOT/bin/$t" "$1/bin/"; done
-  for t in rustc rustdoc; do printf '#!/bin/sh\nexec "%s" --sysroot "%s" "$@"\n' "$SYSROOT/bin/$t" "$1" > "$1/bin/$t"; done
-  printf '#!/bin/sh\nSYSROOT="%s" exec "%s" "$@"\n' "$1" "$SYSROOT/bin/cargo-clippy" > "$1/bin/cargo-clippy"
+  # bash: sh drops variables like CARGO_BIN_EXE_williw-relay, whose names it could not set itself
+  for t in rustc rustdoc; do printf '#!/bin/bash\nexec "%s" --sysroot "%s" "$@"\n' "$SYSROOT/bin/$t" "$1" > "$1/bin/$t"; done
+  printf '#!/bin/bash\nSYSROOT="%s" exec "%s" "$@"\n' "$1" "$SYSROOT/bin/cargo-clippy" > "$1/bin/cargo-clippy"
   # "cargo +name" is rustup's; here there is one toolchain
-  printf '#!/bin/sh\ncase $1 in +*) shift ;; esac\nexec "%s" "$@"\n' "$SYSROOT/bin/cargo" > "$1/bin/cargo"
+  printf '#!/bin/bash\ncase ${1:-} in +*) shift ;; esac\nexec "%s" "$@"\n' "$SYSROOT/bin/cargo" > "$1/bin/cargo"
   chmod +x "$1"/bin/{rustc,rustdoc,cargo,cargo-clippy}
 }
 
