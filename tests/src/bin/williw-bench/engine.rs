@@ -38,9 +38,10 @@ impl Rate {
     /// Under which conditions, in a sentence.
     pub fn conditions(&self) -> String {
         format!(
-            "`williw-relay run --once` with a SQLite ledger against the localnet with slots of {SLOT_MS} ms: {} nodes \
-             with {REPORTS_PER_NODE} rewards each, from the process's start to its end. It includes waiting for \
-             finality (31 slots after each wave of transactions).",
+            "`williw-relay run --once` ({} build) with a SQLite ledger against the localnet with slots of {SLOT_MS} ms: \
+             {} nodes with {REPORTS_PER_NODE} rewards each, from the process's start to its end. It includes waiting \
+             for finality, 31 slots after each wave of transactions.",
+            if cfg!(debug_assertions) { "unoptimized" } else { "optimized" },
             self.nodes
         )
     }

@@ -24,6 +24,8 @@ pub fn read(artifacts: &Artifacts) -> Result<Vec<Version>, HarnessError> {
     versions.push(("rustc".to_owned(), first_line("rustc", &["--version"])?));
     versions.push(("localnet".to_owned(), first_line(&artifacts.localnet.to_string_lossy(), &["--version"])?));
     versions.push(("wrangler".to_owned(), first_line(&artifacts.wrangler.to_string_lossy(), &["--version"])?));
+    let processors = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    versions.push(("machine".to_owned(), format!("{processors} processors, {}", std::env::consts::ARCH)));
     Ok(versions)
 }
 
