@@ -127,6 +127,17 @@ impl Drop for World {
     }
 }
 
+/// The seed of a test's random choices: `WILLIW_TEST_SEED` to try another, `default` otherwise. Printed, so that a
+/// failure can be had again.
+pub fn seed(default: u64) -> u64 {
+    let seed = match std::env::var("WILLIW_TEST_SEED") {
+        Ok(text) => text.parse().or_fail(),
+        Err(_) => default,
+    };
+    eprintln!("WILLIW_TEST_SEED={seed}");
+    seed
+}
+
 /// `count` nodes of one kind, whose amounts differ.
 pub fn nodes(kind: NodeKind, tariff: Tariff, count: u64) -> Vec<SampleNode> {
     let prefix = format!("{kind:?}");

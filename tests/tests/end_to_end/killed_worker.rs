@@ -6,7 +6,7 @@ use williw_tests::sample::{NodeKind, SampleNode};
 use williw_tests::settlements::{Report, wake_until_idle};
 use williw_tests::wait::{self, Seen};
 
-use crate::fixture::{OrFail, SETTLEMENT_DEADLINE, World, nodes};
+use crate::fixture::{OrFail, SETTLEMENT_DEADLINE, World, nodes, seed};
 
 /// States of the ledger in which the Worker is killed: a name, and a query that gives more than 0 once it is there.
 /// They are asked past the Worker, so the kill comes within milliseconds of the state.
@@ -22,9 +22,7 @@ const LEDGER_STATES: &[(&str, &str)] = &[
     ),
 ];
 
-/// The kills at random moments: the seed of their delays. Change it to try others; a failure prints it.
-const SEED: u64 = 0x5749_4c4c_4957;
-/// How many they are.
+/// Kills at random moments.
 const RANDOM_KILLS: usize = 3;
 /// The longest delay in milliseconds: about what a settlement takes.
 const LONGEST_DELAY_MS: u64 = 8_000;
@@ -58,13 +56,13 @@ fn a_worker_killed_at_any_state_of_the_ledger_pays_everyone_once() {
 #[test]
 fn a_worker_killed_at_random_moments_pays_everyone_once() {
     let mut world = World::new("killed-worker-random");
-    let mut random = fastrand::Rng::with_seed(SEED);
+    let mut random = fastrand::Rng::with_seed(seed(1));
     let mut all = nodes(NodeKind::Paid, world.tariff, 34);
     for _ in 0..RANDOM_KILLS {
         work_and_report(&world, &mut all);
         world.edge.fire_cron().or_fail();
         let delay = Duration::from_millis(random.u64(0..LONGEST_DELAY_MS));
-        eprintln!("killing after {} ms (seed {SEED:#x})", delay.as_millis());
+        eprintln!("killing after {} ms", delay.as_millis());
         wait::pass(delay);
         world.edge.kill();
         recover(&mut world, &mut all);

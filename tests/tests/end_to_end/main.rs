@@ -3,6 +3,7 @@
 
 mod fixture;
 
+mod api;
 mod bad_input;
 mod bad_surroundings;
 mod d1_conforms;

@@ -8,6 +8,7 @@ use williw_tests::ledger_file::LedgerFile;
 use williw_tests::operator::{LedgerAt, Operator, Terms, finish, succeed, with_ledger};
 use williw_tests::process::Process;
 use williw_tests::sample::{NodeKind, SampleNode, Tariff};
+use williw_tests::settlements::wake_until_idle;
 use williw_tests::stage::SOL;
 use williw_tests::wait::{self, Seen};
 
@@ -82,6 +83,35 @@ fn the_relay_settles_the_workers_ledger_even_when_the_worker_is_killed_meanwhile
         node.expect_settlement(world.tariff);
     }
     world.assert_books_agree(&all);
+}
+
+#[test]
+fn relay_and_worker_at_work_at_once_pay_everyone_once() {
+    let mut world = World::new("relay-and-worker");
+    let mut all = nodes(NodeKind::Paid, world.tariff, 40);
+    world.load(&mut all);
+    let at = LedgerAt::Worker { url: world.edge.api().url().to_owned(), key: world.edge.options().admin_key.clone() };
+    let relays: Vec<Process> = ["relay-1", "relay-2"]
+        .map(|name| {
+            let log = world.directory().join(format!("{name}.log"));
+            Process::spawn(name, world.operator.run_once(&at), &log).or_fail()
+        })
+        .into();
+    wake_until_idle(&mut world.edge, SETTLEMENT_DEADLINE, |edge| edge.fire_cron()).or_fail();
+    for mut relay in relays {
+        wait::until("the relay to end", SETTLEMENT_DEADLINE, || {
+            Ok(relay.check_running().err().map_or(Seen::NotYet(relay.log_tail()), Seen::Done))
+        })
+        .or_fail();
+    }
+    for node in &mut all {
+        node.expect_settlement(world.tariff);
+    }
+    world.assert_books_agree(&all);
+    let ledger = world.edge.d1().or_fail();
+    let attempts = ledger.number("SELECT COUNT(*) FROM attempts", None).or_fail();
+    let batches = ledger.number("SELECT COUNT(*) FROM batches", None).or_fail();
+    assert_eq!(attempts, batches, "one attempt for each batch: nobody did another's work again");
 }
 
 #[test]

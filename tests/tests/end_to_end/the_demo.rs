@@ -23,7 +23,7 @@ fn once_ends_with_0_when_every_reward_is_where_it_should_be() {
     for word in ["node", "wallet account", "earned", "credited", "paid", "signature", "state", "lisbon-01"] {
         assert!(said.contains(word), "'{word}' is missing:\n{said}");
     }
-    ports.assert_all_free();
+    ports.assert_nothing_left();
 }
 
 #[test]
@@ -44,22 +44,31 @@ fn a_signal_ends_it_cleanly_and_leaves_no_process_behind() {
     rustix::process::kill_process(Pid::from_child(&demo), Signal::INT).or_fail();
     let status = demo.wait().or_fail();
     assert!(status.success(), "{}", process::describe(status));
-    ports.assert_all_free();
+    ports.assert_nothing_left();
+}
+
+#[test]
+fn a_signal_in_the_middle_ends_it_as_interrupted_and_leaves_no_process_behind() {
+    let ports = Ports::free();
+    let mut demo = ports.demo(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().or_fail();
+    ports.wait_until_taken(ports.rpc);
+    rustix::process::kill_process(Pid::from_child(&demo), Signal::TERM).or_fail();
+    let status = demo.wait().or_fail();
+    // 128 and the signal's number.
+    assert_eq!(status.code(), Some(143), "{}", process::describe(status));
+    ports.assert_nothing_left();
 }
 
 #[test]
 fn killed_itself_it_takes_the_servers_with_it() {
     let ports = Ports::free();
     let mut demo = ports.demo(&[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().or_fail();
-    wait::until("the Worker to listen", DEMO_DEADLINE, || {
-        Ok(if ports::is_taken(ports.api) { Seen::Done(()) } else { Seen::NotYet(String::new()) })
-    })
-    .or_fail();
+    ports.wait_until_taken(ports.api);
     demo.kill().or_fail();
     demo.wait().or_fail();
-    wait::until("all ports to be free again", DEMO_DEADLINE, || {
-        let taken = ports.taken();
-        Ok(if taken.is_empty() { Seen::Done(()) } else { Seen::NotYet(format!("{taken:?}")) })
+    wait::until("its servers to end", DEMO_DEADLINE, || {
+        let left = ports.left();
+        Ok(if left.is_empty() { Seen::Done(()) } else { Seen::NotYet(left.join(", ")) })
     })
     .or_fail();
 }
@@ -103,12 +112,28 @@ impl Ports {
         command
     }
 
-    fn taken(&self) -> Vec<u16> {
-        [self.rpc, self.ws, self.api].into_iter().filter(|port| ports::is_taken(*port)).collect()
+    fn wait_until_taken(&self, port: u16) {
+        wait::until("a server to listen", DEMO_DEADLINE, || {
+            Ok(if ports::is_taken(port) { Seen::Done(()) } else { Seen::NotYet(port.to_string()) })
+        })
+        .or_fail();
     }
 
-    fn assert_all_free(&self) {
-        assert_eq!(self.taken(), Vec::<u16>::new(), "somebody still listens");
+    /// What is left of the demo: ports that somebody listens on, and processes that name its folder or its ports.
+    fn left(&self) -> Vec<String> {
+        let all = [self.rpc, self.ws, self.api];
+        let ports = all.iter().filter(|port| ports::is_taken(**port)).map(|port| format!("port {port}"));
+        let names = [format!("williw/demo-{}", self.api), format!("--rpc-port\0{}\0", self.rpc)];
+        let processes = std::fs::read_dir("/proc").or_fail().flatten().filter_map(|process| {
+            let line = std::fs::read(process.path().join("cmdline")).ok()?;
+            let line = String::from_utf8_lossy(&line).into_owned();
+            names.iter().any(|name| line.contains(name)).then(|| line.replace('\0', " "))
+        });
+        ports.chain(processes).collect()
+    }
+
+    fn assert_nothing_left(&self) {
+        assert_eq!(self.left(), Vec::<String>::new());
     }
 }
 
