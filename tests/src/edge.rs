@@ -172,10 +172,9 @@ impl Edge {
 
 /// Applies the migrations with wrangler's own command.
 fn migrate(artifacts: &Artifacts, directory: &Path) -> Result<(), HarnessError> {
-    let output = wrangler(artifacts, directory)
-        .args(["d1", "migrations", "apply", D1_BINDING, "--local"])
-        .output()
-        .map_err(HarnessError::io("starting wrangler"))?;
+    let mut command = wrangler(artifacts, directory);
+    command.args(["d1", "migrations", "apply", D1_BINDING, "--local"]);
+    let output = process::output(command).map_err(HarnessError::io("starting wrangler"))?;
     if output.status.success() {
         return Ok(());
     }

@@ -158,10 +158,10 @@ pub fn succeed(command: Command) -> Result<Output, HarnessError> {
 ///
 /// # Errors
 /// [`HarnessError::Io`] when it cannot be started.
-pub fn finish(mut command: Command) -> Result<(String, Output), HarnessError> {
+pub fn finish(command: Command) -> Result<(String, Output), HarnessError> {
     let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
     let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
     let name = format!("{program} {}", arguments.join(" "));
-    let output = command.output().map_err(HarnessError::io(format!("starting {program}")))?;
+    let output = process::output(command).map_err(HarnessError::io(format!("starting {program}")))?;
     Ok((name, output))
 }

@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -45,22 +45,8 @@ impl Process {
         let open = || File::options().create(true).append(true).open(log);
         let output = open().map_err(HarnessError::io(format!("opening the log {}", log.display())))?;
         let errors = open().map_err(HarnessError::io(format!("opening the log {}", log.display())))?;
-        command.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
-        // SAFETY: between fork and exec the closure makes two system calls and nothing else: no allocation, no lock.
-        unsafe {
-            let parent = rustix::process::getpid();
-            command.pre_exec(move || {
-                rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
-                // The parent may have ended before the signal was asked for.
-                if rustix::process::getppid() != Some(parent) {
-                    return Err(std::io::Error::from(rustix::io::Errno::SRCH));
-                }
-                Ok(())
-            });
-        }
-        let child = spawn_on_lasting_thread(command).map_err(HarnessError::io(format!("starting {name}")))?;
-        let group = Pid::from_child(&child);
-        running().push(group);
+        command.stdout(output).stderr(errors);
+        let (child, group) = start(command).map_err(HarnessError::io(format!("starting {name}")))?;
         Ok(Self { name: name.to_owned(), child, group, log: log.to_owned() })
     }
 
@@ -82,7 +68,12 @@ impl Process {
         let status = self.child.try_wait().map_err(HarnessError::io(format!("asking after {}", self.name)))?;
         match status {
             None => Ok(()),
-            Some(status) => Err(self.exited(status)),
+            Some(status) => {
+                // What it may have left, before the group's number can be given to others.
+                kill_group(self.group);
+                running().retain(|group| *group != self.group);
+                Err(self.exited(status))
+            }
         }
     }
 
@@ -122,6 +113,18 @@ impl Drop for Process {
     }
 }
 
+/// Runs `command` to its end, in a group that ends with us as a server's does; what it printed, and how it ended.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn output(mut command: Command) -> std::io::Result<Output> {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (child, group) = start(command)?;
+    let output = child.wait_with_output();
+    running().retain(|running| *running != group);
+    output
+}
+
 /// Stops every server of this process: for the end by a signal, where nothing is dropped.
 pub fn stop_all() {
     let groups = running().clone();
@@ -149,6 +152,27 @@ pub fn tail(log: &Path) -> String {
     let went_well = |line: &&str| line.contains(" 200 OK ") || line.contains("\"status\":200");
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty() && !went_well(line)).collect();
     lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+}
+
+/// Starts `command` in a group of its own, without input, and remembers the group.
+fn start(mut command: Command) -> std::io::Result<(Child, Pid)> {
+    let parent = rustix::process::getpid();
+    command.stdin(Stdio::null()).process_group(0);
+    // SAFETY: between fork and exec the closure makes two system calls and nothing else: no allocation, no lock.
+    unsafe {
+        command.pre_exec(move || {
+            rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
+            // The parent may have ended before the signal was asked for.
+            if rustix::process::getppid() != Some(parent) {
+                return Err(std::io::Error::from(rustix::io::Errno::SRCH));
+            }
+            Ok(())
+        });
+    }
+    let child = spawn_on_lasting_thread(command)?;
+    let group = Pid::from_child(&child);
+    running().push(group);
+    Ok((child, group))
 }
 
 fn running() -> std::sync::MutexGuard<'static, Vec<Pid>> {

@@ -223,9 +223,10 @@ impl<'a, S: AlarmSlot, C: Clock> Runner<'a, S, C> {
         // Taken before the engine looks: what a wake writes meanwhile is for the next alarm.
         let mut wake = state.wake.take();
         self.slot.save(&state).await?;
+        let mut advanced = false;
         let run = match engine {
             Ok(engine) => {
-                let run = self.call(&engine, &mut wake, state.settlement_may_be_open()).await;
+                let run = self.call(&engine, &mut wake, state.settlement_may_be_open(), &mut advanced).await;
                 if run.is_err() {
                     engine.rest().await;
                 }
@@ -242,11 +243,11 @@ impl<'a, S: AlarmSlot, C: Clock> Runner<'a, S, C> {
             }
             (None, earlier) => earlier,
         };
+        if advanced {
+            state.errors_in_a_row = 0;
+        }
         let (result, next) = match run {
-            Ok((result, next)) => {
-                state.errors_in_a_row = 0;
-                (result, next)
-            }
+            Ok(result_and_next) => result_and_next,
             Err(error) => {
                 let next = match error {
                     RunnerError::Setting(_) => Next::Sleep,
@@ -270,12 +271,13 @@ impl<'a, S: AlarmSlot, C: Clock> Runner<'a, S, C> {
 
     /// Calls the engine until it has to wait, has nothing to do, fails, or has had its calls. The wake is taken out
     /// once the engine has opened a settlement for it or found none to open; while an earlier settlement is open, the
-    /// engine does not look at it.
+    /// engine does not look at it. `advanced` becomes true with the first call that succeeds.
     async fn call<A: Advance>(
         &self,
         engine: &A,
         wake: &mut Option<Wake>,
         mut may_be_open: bool,
+        advanced: &mut bool,
     ) -> Result<(OutcomeResult, Next), RunnerError> {
         for _ in 0..MAX_CALLS_PER_ALARM {
             let progress = {
@@ -285,6 +287,7 @@ impl<'a, S: AlarmSlot, C: Clock> Runner<'a, S, C> {
                 };
                 engine.advance(trigger).await?
             };
+            *advanced = true;
             match progress {
                 Progress::Continue { after_ms } => {
                     if !may_be_open {
@@ -573,6 +576,10 @@ mod tests {
         object.alarm(&Script::new([Ok(Progress::Idle)])).await;
         object.alarm(&Script::new([Err(down())])).await;
         assert_eq!(object.next_in_ms(), Some(FIRST_BACKOFF_MS), "a success starts the count again");
+
+        object.alarm(&Script::new([Err(down())])).await;
+        object.alarm(&Script::new([Ok(Progress::Continue { after_ms: 0 }), Err(down())])).await;
+        assert_eq!(object.next_in_ms(), Some(FIRST_BACKOFF_MS), "and so does a step before the error");
     }
 
     #[tokio::test]
