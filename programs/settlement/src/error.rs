@@ -35,7 +35,7 @@ pub enum SettlementError {
     NetworkMismatch,
     #[msg("the account has a layout version this program doesn't know")]
     UnknownVersion,
-    #[msg("the network's asset is not native SOL, which this instruction needs")]
+    #[msg("the network pays in a kind of asset that this program doesn't know")]
     UnsupportedAsset,
     #[msg("the amount is zero")]
     ZeroAmount,
@@ -45,10 +45,10 @@ pub enum SettlementError {
     AmountAbovePending,
     #[msg("the batch is empty")]
     EmptyBatch,
-    #[msg("the batch has too many entries: at most 60 for credit and 30 for settle")]
+    #[msg("the batch has too many entries: at most 60 for credit, 30 for settle and payout")]
     TooManyEntries,
     #[msg(
-        "the number of accounts doesn't match the targets: one wallet each for credit, a wallet and a destination each for settle"
+        "the number of accounts doesn't match the entries: a wallet each for credit, a wallet and a destination each for settle and payout"
     )]
     AccountCountMismatch,
     #[msg("the destination is not the one named in the node's wallet account")]
@@ -63,11 +63,65 @@ pub enum SettlementError {
     Overflow,
     #[msg("the account's totals contradict each other: paid is above credited")]
     InconsistentTotals,
+    #[msg("the update names no parameter: name at least one")]
+    NothingToUpdate,
+    #[msg("the amount is above the surplus: what nodes are owed and the treasury's rent stay")]
+    AmountAboveSurplus,
+    #[msg("the node has a pending amount: withdraw it or have it paid out, then close")]
+    PendingNotZero,
+    #[msg("the account has the newest layout already")]
+    NothingToMigrate,
+    #[msg(
+        "a network that pays in tokens needs its token accounts, mint and token program, one that pays in SOL none of them"
+    )]
+    AssetAccountsMismatch,
+    #[msg("the token program is neither SPL Token nor Token-2022, or not the one of the network")]
+    InvalidTokenProgram,
+    #[msg("the account is no initialized mint of the token program, or not the network's mint")]
+    InvalidMint,
+    #[msg("the mint's tokens can't be transferred (extension NonTransferable): choose another mint")]
+    MintNonTransferable,
+    #[msg("the mint has the extension TransferHook, which could stop payouts: choose another mint")]
+    MintTransferHook,
+    #[msg("the mint has the extension PermanentDelegate, which could empty the treasury: choose another mint")]
+    MintPermanentDelegate,
+    #[msg("the mint has the extension MintCloseAuthority, so another mint could take its place: choose another mint")]
+    MintCloseAuthority,
+    #[msg("the mint has the extension DefaultAccountState, which could freeze the treasury: choose another mint")]
+    MintDefaultAccountState,
+    #[msg("the mint has the extension Pausable, which could stop payouts: choose another mint")]
+    MintPausable,
+    #[msg("the mint has a confidential-transfer extension, which hides amounts: choose another mint")]
+    MintConfidential,
+    #[msg("the mint has the extension InterestBearingConfig, which shows other amounts than move: choose another mint")]
+    MintInterestBearing,
+    #[msg("the mint has the extension ScaledUiAmount, which shows other amounts than move: choose another mint")]
+    MintScaledUiAmount,
+    #[msg("the mint has an extension that this program doesn't know: choose another mint")]
+    MintUnknownExtension,
+    #[msg("the account is not the treasury's token account: pass the one that the network names")]
+    InvalidTreasuryTokenAccount,
+    #[msg("the account is no initialized token account of the network's token program")]
+    InvalidTokenAccount,
+    #[msg("the token account holds another mint than the network pays in")]
+    TokenAccountWrongMint,
+    #[msg("the token account doesn't belong to the node's destination")]
+    TokenAccountWrongOwner,
+    #[msg("the token account is frozen: have the mint's freeze authority thaw it")]
+    TokenAccountFrozen,
+    #[msg("the token account takes transfers with a memo only: switch that off")]
+    TokenAccountNeedsMemo,
+    #[msg("the treasury's token account is frozen: have the mint's freeze authority thaw it")]
+    TreasuryFrozen,
+    #[msg("the treasury's token account holds less than the amount")]
+    TreasuryTokensShort,
+    #[msg("the account is not that of a closed node: a node that was never closed is registered, not reopened")]
+    ClosedNodeMismatch,
 }
 
 impl SettlementError {
     /// Every error, in the order of their codes.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 51] = [
         Self::InvalidNetworkId,
         Self::ZeroLimit,
         Self::ZeroThreshold,
@@ -93,6 +147,32 @@ impl SettlementError {
         Self::WalletNotRentExempt,
         Self::Overflow,
         Self::InconsistentTotals,
+        Self::NothingToUpdate,
+        Self::AmountAboveSurplus,
+        Self::PendingNotZero,
+        Self::NothingToMigrate,
+        Self::AssetAccountsMismatch,
+        Self::InvalidTokenProgram,
+        Self::InvalidMint,
+        Self::MintNonTransferable,
+        Self::MintTransferHook,
+        Self::MintPermanentDelegate,
+        Self::MintCloseAuthority,
+        Self::MintDefaultAccountState,
+        Self::MintPausable,
+        Self::MintConfidential,
+        Self::MintInterestBearing,
+        Self::MintScaledUiAmount,
+        Self::MintUnknownExtension,
+        Self::InvalidTreasuryTokenAccount,
+        Self::InvalidTokenAccount,
+        Self::TokenAccountWrongMint,
+        Self::TokenAccountWrongOwner,
+        Self::TokenAccountFrozen,
+        Self::TokenAccountNeedsMemo,
+        Self::TreasuryFrozen,
+        Self::TreasuryTokensShort,
+        Self::ClosedNodeMismatch,
     ];
 
     /// The error that a transaction's custom program error code stands for, if it is one of these.
@@ -112,6 +192,6 @@ mod tests {
             assert_eq!(SettlementError::from_code(code), Some(error));
         }
         assert_eq!(SettlementError::from_code(5_999), None);
-        assert_eq!(SettlementError::from_code(6_025), None);
+        assert_eq!(SettlementError::from_code(6_051), None);
     }
 }

@@ -24,13 +24,13 @@ pub struct NetworkCreated {
     pub settler: Pubkey,
     /// May only pause.
     pub guardian: Pubkey,
-    /// Lamports from which a pending amount is paid out.
+    /// Base units from which a pending amount is paid out.
     pub default_threshold: u64,
-    /// Lamports one entry may credit at most.
+    /// Base units one entry may credit at most.
     pub per_node_cap: u64,
-    /// Lamports one batch may credit at most.
+    /// Base units one batch may credit at most.
     pub per_batch_cap: u64,
-    /// Lamports the outflow window holds.
+    /// Base units the outflow window holds.
     pub window_limit: u64,
     /// Seconds in which a full outflow window empties.
     pub window_seconds: u64,
@@ -50,31 +50,253 @@ pub struct NodeRegistered {
     pub node_id: [u8; 32],
     /// May withdraw.
     pub owner: Pubkey,
-    /// Where the node's lamports go.
+    /// Where the node's payouts go.
     pub destination: Pubkey,
     /// Paid the account's rent.
     pub rent_payer: Pubkey,
     /// The settler or admin that signed.
     pub authority: Pubkey,
-    /// Lamports from which the node's pending amount is paid out.
+    /// Base units from which the node's pending amount is paid out.
     pub threshold: u64,
 }
 
-/// Lamports came into the treasury through `fund`.
+/// A network and its treasury came into being that pay in a mint's tokens: goes with
+/// [`NetworkCreated`], which tells the rest.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkMint {
+    /// Address of the network.
+    pub network: Pubkey,
+    /// The mint.
+    pub mint: Pubkey,
+    /// Its token program.
+    pub token_program: Pubkey,
+    /// The treasury's token account.
+    pub treasury_token_account: Pubkey,
+    /// The mint's decimals.
+    pub decimals: u8,
+}
+
+/// The network's parameters, after a change of some of them.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkUpdated {
+    /// Address of the network.
+    pub network: Pubkey,
+    /// The admin that signed.
+    pub by: Pubkey,
+    /// Base units from which a pending amount is paid out.
+    pub default_threshold: u64,
+    /// Base units one entry may credit at most.
+    pub per_node_cap: u64,
+    /// Base units one batch may credit at most.
+    pub per_batch_cap: u64,
+    /// Base units the outflow window holds.
+    pub window_limit: u64,
+    /// Seconds in which a full outflow window empties.
+    pub window_seconds: u64,
+    /// Seconds after which a pending amount below the threshold is paid out anyway.
+    pub max_pending_age: u64,
+}
+
+/// The admin named the next admin, who has yet to accept.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminProposed {
+    /// Address of the network.
+    pub network: Pubkey,
+    /// The admin that signed.
+    pub by: Pubkey,
+    /// The next admin; the default key when the hand-over was called off.
+    pub pending_admin: Pubkey,
+}
+
+/// The proposed admin accepted.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminChanged {
+    /// Address of the network.
+    pub network: Pubkey,
+    /// The admin until now.
+    pub from: Pubkey,
+    /// The admin from now on, who signed.
+    pub to: Pubkey,
+}
+
+/// Another key credits and settles from now on.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettlerChanged {
+    /// Address of the network.
+    pub network: Pubkey,
+    /// The admin that signed.
+    pub by: Pubkey,
+    /// The settler until now.
+    pub from: Pubkey,
+    /// The settler from now on.
+    pub to: Pubkey,
+}
+
+/// Another key may pause from now on.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuardianChanged {
+    /// Address of the network.
+    pub network: Pubkey,
+    /// The admin that signed.
+    pub by: Pubkey,
+    /// The guardian until now.
+    pub from: Pubkey,
+    /// The guardian from now on.
+    pub to: Pubkey,
+}
+
+/// The admin took funds out of the treasury that are owed to nobody.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SurplusWithdrawn {
+    /// Address of the network.
+    pub network: Pubkey,
+    /// The admin that signed.
+    pub by: Pubkey,
+    /// Account the funds went to: for tokens, the token account.
+    pub destination: Pubkey,
+    /// Base units that left the treasury.
+    pub amount: u64,
+    /// Base units ever withdrawn so, these included.
+    pub withdrawn_total: u64,
+}
+
+/// A node's wallet account was closed. A [`ClosedNode`](crate::state::ClosedNode) stays.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeClosed {
+    /// Address of the network.
+    pub network: Pubkey,
+    /// Address of the node's wallet account.
+    pub node_wallet: Pubkey,
+    /// Hash of the ledger's name for the node.
+    pub node_id: [u8; 32],
+    /// The owner or admin that signed.
+    pub by: Pubkey,
+    /// Base units credited, and paid, in the node's life.
+    pub total: u64,
+    /// Got the lamports.
+    pub rent_payer: Pubkey,
+    /// Lamports that it got.
+    pub lamports: u64,
+}
+
+/// A closed node's wallet account was opened again, with its totals as they were.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeReopened {
+    /// Address of the network.
+    pub network: Pubkey,
+    /// Address of the node's wallet account.
+    pub node_wallet: Pubkey,
+    /// Hash of the ledger's name for the node.
+    pub node_id: [u8; 32],
+    /// May withdraw.
+    pub owner: Pubkey,
+    /// Where the node's payouts go.
+    pub destination: Pubkey,
+    /// Paid the account's rent.
+    pub rent_payer: Pubkey,
+    /// The settler or admin that signed.
+    pub authority: Pubkey,
+    /// Base units from which the node's pending amount is paid out.
+    pub threshold: u64,
+    /// Base units credited, and paid, before.
+    pub total: u64,
+}
+
+/// A node's payouts go elsewhere from now on.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DestinationChanged {
+    /// Address of the network.
+    pub network: Pubkey,
+    /// Address of the node's wallet account.
+    pub node_wallet: Pubkey,
+    /// The owner that signed.
+    pub owner: Pubkey,
+    /// The destination until now.
+    pub from: Pubkey,
+    /// The destination from now on.
+    pub to: Pubkey,
+}
+
+/// A node's pending amount is paid out from another size on.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThresholdChanged {
+    /// Address of the network.
+    pub network: Pubkey,
+    /// Address of the node's wallet account.
+    pub node_wallet: Pubkey,
+    /// The owner that signed.
+    pub owner: Pubkey,
+    /// Base units until now.
+    pub from: u64,
+    /// Base units from now on.
+    pub to: u64,
+}
+
+/// A `payout` was applied.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaidOut {
+    /// Address of the network.
+    pub network: Pubkey,
+    /// Entries in it.
+    pub n: u8,
+    /// Base units that left wallets for destinations.
+    pub paid: u64,
+    /// Bit i: entry i was not paid.
+    pub skips: u64,
+    /// A [`SkipReason`] per set bit, ascending.
+    pub reasons: Vec<u8>,
+}
+
+impl PaidOut {
+    /// Why entry `i` was not paid. `None` when it was, or for a reason unknown to this library:
+    /// ask `skips`.
+    pub fn skip_reason(&self, i: usize) -> Option<SkipReason> {
+        reason_of(&self.reasons, 0, self.skips, i)
+    }
+}
+
+/// An account was brought from an earlier layout to the newest.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migrated {
+    /// Address of the account.
+    pub account: Pubkey,
+    /// Its layout version until now.
+    pub from: u8,
+    /// Its layout version from now on.
+    pub to: u8,
+}
+
+/// Funds came into the treasury through `fund`.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Funded {
     /// Address of the network.
     pub network: Pubkey,
-    /// Whose lamports they were.
+    /// Whose funds they were.
     pub funder: Pubkey,
-    /// Lamports of this funding.
+    /// Base units that reached the treasury: what was sent, less the mint's transfer fee.
     pub amount: u64,
-    /// Lamports ever funded, this funding included.
+    /// Base units ever funded, this funding included.
     pub funded_total: u64,
 }
 
 /// A batch was applied, by `credit` or by `settle`.
+///
+/// Where the mint takes a transfer fee, `paid` is what left the treasury; the fee lies withheld in
+/// the destinations' token accounts.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchSettled {
@@ -88,9 +310,9 @@ pub struct BatchSettled {
     pub records_root: [u8; 32],
     /// Entries in the batch.
     pub n: u8,
-    /// Lamports moved from the treasury into wallet accounts.
+    /// Base units credited: for SOL, moved from the treasury into wallet accounts.
     pub credited: u64,
-    /// Lamports moved from wallet accounts to destinations.
+    /// Base units paid: from wallet accounts, or from the treasury's token account, to destinations.
     pub paid: u64,
     /// Bit i: entry i was not credited.
     pub credit_skips: u64,
@@ -125,7 +347,7 @@ fn reason_of(reasons: &[u8], first: usize, skips: u64, i: usize) -> Option<SkipR
     SkipReason::try_from(*reasons.get(first.checked_add(rank)?)?).ok()
 }
 
-/// A node's owner took pending lamports out.
+/// A node's owner took a pending amount out.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Withdrawn {
@@ -135,13 +357,13 @@ pub struct Withdrawn {
     pub node_wallet: Pubkey,
     /// May withdraw.
     pub owner: Pubkey,
-    /// Where the node's lamports go.
+    /// Where the node's payouts go.
     pub destination: Pubkey,
-    /// Lamports of this withdrawal.
+    /// Base units of this withdrawal, any transfer fee included.
     pub amount: u64,
-    /// Lamports ever credited to the node.
+    /// Base units ever credited to the node.
     pub credited_total: u64,
-    /// Lamports ever paid to the node, this withdrawal included.
+    /// Base units ever paid to the node, this withdrawal included.
     pub paid_total: u64,
 }
 
@@ -155,7 +377,7 @@ pub struct Paused {
     pub by: Pubkey,
 }
 
-/// Lamports may leave again.
+/// Funds may leave again.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unpaused {

@@ -4,13 +4,19 @@
 //! other node's payout with it.
 
 use anchor_lang::prelude::*;
-use solana_sdk_ids as ids;
+pub(crate) use solana_sdk_ids as ids;
 
 /// Whether an address belongs to the system or to this program, whatever lies there: native
 /// programs, loaders, sysvars, the incinerator, the default key, this program and its event
 /// authority.
 pub fn is_reserved_address(address: &Pubkey) -> bool {
     RESERVED.contains(address)
+}
+
+/// Whether a node may name an address as its owner or destination: not one of the system's, and
+/// none of `own`, the accounts of this program that are at hand. A payout refuses the rest of them.
+pub(crate) fn is_payable_address(address: &Pubkey, own: &[Pubkey]) -> bool {
+    !is_reserved_address(address) && !own.contains(address)
 }
 
 /// Whether an account as it lies on the chain is one of the system's, or one of the two addresses

@@ -3,8 +3,9 @@
 use anchor_lang::prelude::Pubkey;
 use sha2::{Digest, Sha256};
 
-use super::NetworkId;
+use super::{NetworkId, TokenAsset};
 use crate::state::{NETWORK_SEED, NODE_SEED, TREASURY_SEED};
+use crate::token::ASSOCIATED_TOKEN_ID;
 
 /// In front of what is hashed, so that a node id can't be the hash of anything else.
 const NODE_ID_DOMAIN: &[u8] = b"williw-node-v1\0";
@@ -43,6 +44,18 @@ pub fn node_wallet_address(network: &Pubkey, node_id: &[u8; 32]) -> Pubkey {
 /// Address of a node's wallet account, and its bump.
 pub fn node_wallet_address_with_bump(network: &Pubkey, node_id: &[u8; 32]) -> (Pubkey, u8) {
     Pubkey::find_program_address(&[NODE_SEED, network.as_ref(), node_id], &crate::ID)
+}
+
+/// Address of the associated token account of `owner` for an asset. Derived as the associated token
+/// program does.
+pub fn associated_token_address(owner: &Pubkey, asset: &TokenAsset) -> Pubkey {
+    let seeds = [owner.as_ref(), asset.token_program.as_ref(), asset.mint.as_ref()];
+    Pubkey::find_program_address(&seeds, &ASSOCIATED_TOKEN_ID).0
+}
+
+/// Address of the token account that holds the funds of the network at `network`.
+pub fn treasury_token_address(network: &Pubkey, asset: &TokenAsset) -> Pubkey {
+    associated_token_address(&treasury_address(network), asset)
 }
 
 /// Address that signs the program's calls to itself.

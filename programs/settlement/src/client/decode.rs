@@ -6,7 +6,7 @@ use anchor_lang::Discriminator;
 use bytemuck::Pod;
 use thiserror::Error;
 
-use crate::state::{DISCRIMINATOR_LEN, Network, NodeWallet, Treasury, VERSION};
+use crate::state::{ClosedNode, DISCRIMINATOR_LEN, Network, NodeWallet, Treasury};
 
 /// Why bytes are not the account they were taken for.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -28,10 +28,12 @@ pub enum DecodeError {
         account: &'static str,
     },
     /// The account has a layout that this library doesn't know.
-    #[error("the {account} account has layout version {found}, this library knows version 1: update it")]
+    #[error("the {account} account has layout version {found}, this library knows version {known}: update it")]
     Version {
         /// The account's type.
         account: &'static str,
+        /// The newest version that this library knows.
+        known: u8,
         /// The account's version.
         found: u8,
     },
@@ -55,8 +57,8 @@ fn read<T: Pod + Discriminator>(account: &'static str, data: &[u8]) -> Result<T,
     bytemuck::try_pod_read_unaligned(fields).map_err(|_| wrong_length())
 }
 
-fn known(account: &'static str, found: u8) -> Result<(), DecodeError> {
-    if found == VERSION { Ok(()) } else { Err(DecodeError::Version { account, found }) }
+fn require_known(account: &'static str, found: u8, known: u8) -> Result<(), DecodeError> {
+    if found == known { Ok(()) } else { Err(DecodeError::Version { account, known, found }) }
 }
 
 fn consistent(credited_total: u64, paid_total: u64) -> Result<(), DecodeError> {
@@ -67,16 +69,18 @@ impl Network {
     /// Reads a whole account, discriminator included. Check its owner first.
     pub fn decode(data: &[u8]) -> Result<Self, DecodeError> {
         let network: Self = read("network", data)?;
-        known("network", network.version)?;
+        require_known("network", network.version, Self::VERSION)?;
         Ok(network)
     }
 }
 
 impl Treasury {
-    /// Reads a whole account, discriminator included. Check its owner first.
+    /// Reads a whole account, discriminator included, of this or an earlier layout: what the bytes
+    /// of an earlier one say in terms of the newest. Check its owner first.
     pub fn decode(data: &[u8]) -> Result<Self, DecodeError> {
-        let treasury: Self = read("treasury", data)?;
-        known("treasury", treasury.version)?;
+        let mut treasury: Self = read("treasury", data)?;
+        treasury.migrate();
+        require_known("treasury", treasury.version, Self::VERSION)?;
         consistent(treasury.credited_total, treasury.paid_total)?;
         Ok(treasury)
     }
@@ -86,9 +90,16 @@ impl NodeWallet {
     /// Reads a whole account, discriminator included. Check its owner first.
     pub fn decode(data: &[u8]) -> Result<Self, DecodeError> {
         let wallet: Self = read("node wallet", data)?;
-        known("node wallet", wallet.version)?;
+        require_known("node wallet", wallet.version, Self::VERSION)?;
         consistent(wallet.credited_total, wallet.paid_total)?;
         Ok(wallet)
+    }
+}
+
+impl ClosedNode {
+    /// Reads a whole account, discriminator included. Check its owner first.
+    pub fn decode(data: &[u8]) -> Result<Self, DecodeError> {
+        read("closed node", data)
     }
 }
 
@@ -101,7 +112,7 @@ mod tests {
     }
 
     fn wallet() -> NodeWallet {
-        NodeWallet { version: VERSION, credited_total: 7, paid_total: 5, ..bytemuck::Zeroable::zeroed() }
+        NodeWallet { version: NodeWallet::VERSION, credited_total: 7, paid_total: 5, ..bytemuck::Zeroable::zeroed() }
     }
 
     #[test]
@@ -122,7 +133,10 @@ mod tests {
         assert_eq!(NodeWallet::decode(&[good.as_slice(), &[0]].concat()), length(241));
         assert_eq!(Treasury::decode(&good), Err(DecodeError::Discriminator { account: "treasury" }));
         let newer = NodeWallet { version: 2, ..wallet() };
-        assert_eq!(NodeWallet::decode(&bytes(&newer)), Err(DecodeError::Version { account: "node wallet", found: 2 }));
+        assert_eq!(
+            NodeWallet::decode(&bytes(&newer)),
+            Err(DecodeError::Version { account: "node wallet", known: 1, found: 2 })
+        );
         let overpaid = NodeWallet { paid_total: 8, ..wallet() };
         assert_eq!(
             NodeWallet::decode(&bytes(&overpaid)),

@@ -6,7 +6,7 @@
 use anchor_lang::event::EVENT_IX_TAG_LE;
 use anchor_lang::{AnchorDeserialize, Discriminator};
 
-use crate::events::{BatchSettled, Funded, NetworkCreated, NodeRegistered, Paused, Unpaused, Withdrawn};
+use crate::events::*;
 
 /// `None` when the data is not this event, whole and with nothing behind it.
 fn read<T: AnchorDeserialize + Discriminator>(data: &[u8]) -> Option<T> {
@@ -26,7 +26,28 @@ macro_rules! decode_cpi {
     )+};
 }
 
-decode_cpi!(BatchSettled, Funded, NetworkCreated, NodeRegistered, Paused, Unpaused, Withdrawn,);
+decode_cpi!(
+    AdminChanged,
+    AdminProposed,
+    BatchSettled,
+    DestinationChanged,
+    Funded,
+    GuardianChanged,
+    Migrated,
+    NetworkCreated,
+    NetworkMint,
+    NetworkUpdated,
+    NodeClosed,
+    NodeRegistered,
+    NodeReopened,
+    PaidOut,
+    Paused,
+    SettlerChanged,
+    SurplusWithdrawn,
+    ThresholdChanged,
+    Unpaused,
+    Withdrawn,
+);
 
 #[cfg(test)]
 mod tests {

@@ -13,15 +13,21 @@ mod instruction;
 mod network_id;
 
 pub use address::{
-    event_authority, network_address, network_address_with_bump, node_id, node_wallet_address,
-    node_wallet_address_with_bump, treasury_address, treasury_address_with_bump,
+    associated_token_address, event_authority, network_address, network_address_with_bump, node_id,
+    node_wallet_address, node_wallet_address_with_bump, treasury_address, treasury_address_with_bump,
+    treasury_token_address,
 };
 pub use decode::DecodeError;
 pub use error::error_message;
 pub use instruction::{
-    SettleEntry, create_network_ix, credit_ix, fund_ix, pause_ix, register_node_ix, settle_ix, unpause_ix, withdraw_ix,
+    SettleEntry, TokenAsset, accept_admin_ix, close_node_ix, create_network_ix, create_token_network_ix, credit_ix,
+    fund_ix, fund_tokens_ix, migrate_treasury_ix, pause_ix, payout_ix, payout_tokens_ix, propose_admin_ix,
+    register_node_ix, reopen_node_ix, set_destination_ix, set_guardian_ix, set_settler_ix, set_threshold_ix, settle_ix,
+    settle_tokens_ix, unpause_ix, update_network_ix, withdraw_ix, withdraw_surplus_ix, withdraw_surplus_tokens_ix,
+    withdraw_tokens_ix,
 };
 pub use network_id::{NameError, NetworkId};
 
-pub use crate::instructions::{BatchHeader, CreateNetworkArgs, RegisterNodeArgs};
+pub use crate::instructions::{BatchHeader, CreateNetworkArgs, RegisterNodeArgs, UpdateNetworkArgs};
 pub use crate::reserved::is_reserved_address;
+pub use crate::token::{ASSOCIATED_TOKEN_ID, SPL_TOKEN_ID, TOKEN_2022_ID};

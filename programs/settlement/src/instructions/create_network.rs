@@ -3,15 +3,16 @@
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::NetworkCreated;
+use crate::events::{NetworkCreated, NetworkMint};
 use crate::rules::name::name_of;
 use crate::rules::parameters::{Parameters, ParametersRefused};
-use crate::state::{AssetKind, NETWORK_SEED, Network, TREASURY_SEED, Treasury, VERSION};
+use crate::state::{AssetKind, NETWORK_SEED, Network, TREASURY_SEED, Treasury};
+use crate::token;
 
 /// Decimals of SOL: 10^9 lamports.
 const SOL_DECIMALS: u8 = 9;
 
-/// What a network is set up with. Amounts in lamports.
+/// What a network is set up with. Amounts in base units of its asset: lamports for SOL.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CreateNetworkArgs {
     /// 1 to 32 bytes of a-z, 0-9 and '-', zero padded.
@@ -63,6 +64,80 @@ pub struct CreateNetwork<'info> {
     pub treasury: AccountLoader<'info, Treasury>,
     /// Creates the accounts.
     pub system_program: Program<'info, System>,
+    /// The mint whose tokens the network pays in. None for SOL.
+    ///
+    /// CHECK: `token::asset_of`.
+    pub mint: Option<UncheckedAccount<'info>>,
+    /// The mint's token program. None for SOL.
+    ///
+    /// CHECK: `token::asset_of`.
+    pub token_program: Option<UncheckedAccount<'info>>,
+    /// The treasury's associated token account, opened here. None for SOL.
+    ///
+    /// CHECK: the associated token program, and what it left behind.
+    #[account(mut)]
+    pub treasury_token_account: Option<UncheckedAccount<'info>>,
+    /// Opens the treasury's token account. None for SOL.
+    ///
+    /// CHECK: compared with its address.
+    pub associated_token_program: Option<UncheckedAccount<'info>>,
+}
+
+/// What the network pays in.
+struct Asset {
+    kind: AssetKind,
+    decimals: u8,
+    mint: Pubkey,
+    token_program: Pubkey,
+    token_account: Pubkey,
+    /// Base units that strangers sent there before.
+    token_balance: u64,
+}
+
+impl CreateNetwork<'_> {
+    fn asset(&self) -> Result<Asset> {
+        let token_accounts =
+            (&self.mint, &self.token_program, &self.treasury_token_account, &self.associated_token_program);
+        let (mint, program, token_account, associated) = match token_accounts {
+            (Some(mint), Some(program), Some(token_account), Some(associated)) => {
+                (mint, program, token_account, associated)
+            }
+            (None, None, None, None) => {
+                let nothing = Pubkey::default();
+                return Ok(Asset {
+                    kind: AssetKind::Sol,
+                    decimals: SOL_DECIMALS,
+                    mint: nothing,
+                    token_program: nothing,
+                    token_account: nothing,
+                    token_balance: 0,
+                });
+            }
+            _ => return err!(SettlementError::AssetAccountsMismatch),
+        };
+        let (kind, decimals) = token::asset_of(mint, program.key)?;
+        require!(associated.key() == token::ASSOCIATED_TOKEN_ID, SettlementError::AssetAccountsMismatch);
+        token::open_associated(
+            self.admin.as_ref(),
+            token_account,
+            self.treasury.as_ref(),
+            mint,
+            self.system_program.as_ref(),
+            program,
+            associated,
+        )?;
+        let opened = token::read(token_account, program.key).ok_or(SettlementError::InvalidTreasuryTokenAccount)?;
+        let is_ours = opened.owner == self.treasury.key().to_bytes() && opened.mint == mint.key().to_bytes();
+        require!(is_ours, SettlementError::InvalidTreasuryTokenAccount);
+        Ok(Asset {
+            kind,
+            decimals,
+            mint: mint.key(),
+            token_program: program.key(),
+            token_account: token_account.key(),
+            token_balance: opened.amount,
+        })
+    }
 }
 
 pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: CreateNetworkArgs) -> Result<()> {
@@ -80,6 +155,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: Cr
     let nobody = Pubkey::default();
     require!(args.settler != nobody && args.guardian != nobody, SettlementError::DefaultAuthority);
 
+    let asset = ctx.accounts.asset()?;
     let now = Clock::get()?.unix_timestamp;
     let admin = ctx.accounts.admin.key();
     let network_address = ctx.accounts.network.key();
@@ -88,11 +164,14 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: Cr
     // Fields not named here stay as `init` left them: zero.
     {
         let mut network = ctx.accounts.network.load_init()?;
-        network.version = VERSION;
+        network.version = Network::VERSION;
         network.bump = ctx.bumps.network;
         network.treasury_bump = ctx.bumps.treasury;
-        network.asset_kind = AssetKind::Sol.into();
-        network.decimals = SOL_DECIMALS;
+        network.asset_kind = asset.kind.into();
+        network.decimals = asset.decimals;
+        network.mint = asset.mint;
+        network.token_program = asset.token_program;
+        network.treasury_token_account = asset.token_account;
         network.id = args.id;
         network.admin = admin;
         network.settler = args.settler;
@@ -103,9 +182,12 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: Cr
     }
     {
         let mut treasury = ctx.accounts.treasury.load_init()?;
-        treasury.version = VERSION;
+        treasury.version = Treasury::VERSION;
         treasury.bump = ctx.bumps.treasury;
-        treasury.asset_kind = AssetKind::Sol.into();
+        treasury.asset_kind = asset.kind.into();
+        treasury.mint = asset.mint;
+        treasury.token_account = asset.token_account;
+        treasury.token_balance = asset.token_balance;
         treasury.network = network_address;
         treasury.settler = args.settler;
         treasury.per_node_cap = args.per_node_cap;
@@ -131,6 +213,15 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: Cr
         window_seconds: args.window_seconds,
         max_pending_age: args.max_pending_age,
     });
+    if asset.kind != AssetKind::Sol {
+        emit_cpi!(NetworkMint {
+            network: network_address,
+            mint: asset.mint,
+            token_program: asset.token_program,
+            treasury_token_account: asset.token_account,
+            decimals: asset.decimals,
+        });
+    }
     Ok(())
 }
 

@@ -1,17 +1,18 @@
-//! `fund`: lamports into the treasury.
+//! `fund`: lamports, or the network's tokens, into the treasury.
 
 use anchor_lang::prelude::*;
 use anchor_lang::system_program::{Transfer, transfer};
 
 use crate::error::SettlementError;
 use crate::events::Funded;
-use crate::state::{Network, Treasury, require_known, require_sol};
+use crate::state::{Network, Treasury, require_known};
+use crate::token::TokenAccounts;
 
 /// Accounts of `fund`.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct Fund<'info> {
-    /// Whose lamports they are.
+    /// Whose funds they are.
     #[account(mut)]
     pub funder: Signer<'info>,
     /// The network to fund.
@@ -22,26 +23,70 @@ pub struct Fund<'info> {
     pub treasury: AccountLoader<'info, Treasury>,
     /// Moves the lamports.
     pub system_program: Program<'info, System>,
+    /// The funder's token account. None for SOL.
+    ///
+    /// CHECK: the token program judges it.
+    #[account(mut)]
+    pub funder_token_account: Option<UncheckedAccount<'info>>,
+    /// The treasury's token account. None for SOL.
+    ///
+    /// CHECK: `TokenAccounts::of`.
+    #[account(mut)]
+    pub treasury_token_account: Option<UncheckedAccount<'info>>,
+    /// The network's mint. None for SOL.
+    ///
+    /// CHECK: `TokenAccounts::of`.
+    pub mint: Option<UncheckedAccount<'info>>,
+    /// The mint's token program. None for SOL.
+    ///
+    /// CHECK: `TokenAccounts::of`.
+    pub token_program: Option<UncheckedAccount<'info>>,
 }
 
 pub(crate) fn handler<'info>(ctx: Context<'info, Fund<'info>>, amount: u64) -> Result<()> {
+    let accounts = &ctx.accounts;
     require!(amount > 0, SettlementError::ZeroAmount);
-    require_known(ctx.accounts.network.load()?.version)?;
+    require_known(accounts.network.load()?.version, Network::VERSION)?;
+    let tokens = {
+        let treasury = accounts.treasury.load()?;
+        require_known(treasury.version, Treasury::VERSION)?;
+        TokenAccounts::of(
+            &treasury,
+            accounts.treasury_token_account.as_ref(),
+            accounts.mint.as_ref(),
+            accounts.token_program.as_ref(),
+        )?
+    };
+    let (received, token_balance) = match tokens {
+        None => {
+            require!(accounts.funder_token_account.is_none(), SettlementError::AssetAccountsMismatch);
+            let context = CpiContext::new(
+                accounts.system_program.key(),
+                Transfer { from: accounts.funder.to_account_info(), to: accounts.treasury.to_account_info() },
+            );
+            transfer(context, amount)?;
+            (amount, 0)
+        }
+        Some(tokens) => {
+            let from = accounts.funder_token_account.as_ref().ok_or(SettlementError::AssetAccountsMismatch)?;
+            let before = tokens.treasury()?.amount;
+            tokens.deposit(from, accounts.funder.as_ref(), amount)?;
+            let after = tokens.treasury()?.amount;
+            // Less than `amount` where the mint takes a fee.
+            (after.checked_sub(before).ok_or(SettlementError::InconsistentTotals)?, after)
+        }
+    };
     let funded_total = {
-        let mut treasury = ctx.accounts.treasury.load_mut()?;
-        require_known(treasury.version)?;
-        require_sol(treasury.asset_kind)?;
-        treasury.funded_total = treasury.funded_total.checked_add(amount).ok_or(SettlementError::Overflow)?;
+        let mut treasury = accounts.treasury.load_mut()?;
+        treasury.funded_total = treasury.funded_total.checked_add(received).ok_or(SettlementError::Overflow)?;
+        treasury.token_balance = token_balance;
         treasury.funded_total
     };
-    transfer(
-        CpiContext::new(
-            ctx.accounts.system_program.key(),
-            Transfer { from: ctx.accounts.funder.to_account_info(), to: ctx.accounts.treasury.to_account_info() },
-        ),
-        amount,
-    )?;
-
-    emit_cpi!(Funded { network: ctx.accounts.network.key(), funder: ctx.accounts.funder.key(), amount, funded_total });
+    emit_cpi!(Funded {
+        network: accounts.network.key(),
+        funder: accounts.funder.key(),
+        amount: received,
+        funded_total
+    });
     Ok(())
 }

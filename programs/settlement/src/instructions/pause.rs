@@ -24,12 +24,12 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Pause<'info>>) -> Result<()> {
     let by = ctx.accounts.authority.key();
     {
         let network = ctx.accounts.network.load()?;
-        require_known(network.version)?;
+        require_known(network.version, Network::VERSION)?;
         require!(by == network.guardian || by == network.admin, SettlementError::Unauthorized);
     }
     {
         let mut treasury = ctx.accounts.treasury.load_mut()?;
-        require_known(treasury.version)?;
+        require_known(treasury.version, Treasury::VERSION)?;
         treasury.paused = 1;
     }
     emit_cpi!(Paused { network: ctx.accounts.network.key(), by });

@@ -4,9 +4,9 @@ use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
 use crate::events::NodeRegistered;
-use crate::reserved::is_reserved_address;
+use crate::reserved::is_payable_address;
 use crate::rules::parameters::node_threshold;
-use crate::state::{NODE_SEED, Network, NodeWallet, VERSION, require_known};
+use crate::state::{NODE_SEED, Network, NodeWallet, require_known};
 
 /// Which node, and whom it pays.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,9 +15,9 @@ pub struct RegisterNodeArgs {
     pub node_id: [u8; 32],
     /// May withdraw.
     pub owner: Pubkey,
-    /// Where payouts go; the owner's own address when left out.
+    /// Where payouts go, for tokens to a token account of its; the owner's own address when left out.
     pub destination: Option<Pubkey>,
-    /// Lamports from which the pending amount is paid out; the network's default when left out,
+    /// Base units from which the pending amount is paid out; the network's default when left out,
     /// never below it.
     pub threshold: Option<u64>,
 }
@@ -57,27 +57,21 @@ pub(crate) fn handler<'info>(ctx: Context<'info, RegisterNode<'info>>, args: Reg
 
     let (treasury_address, threshold) = {
         let network = ctx.accounts.network.load()?;
-        require_known(network.version)?;
+        require_known(network.version, Network::VERSION)?;
         require!(authority == network.settler || authority == network.admin, SettlementError::Unauthorized);
         let threshold =
             node_threshold(args.threshold, network.default_threshold).ok_or(SettlementError::ThresholdBelowDefault)?;
         (network.treasury, threshold)
     };
-    // What is known here to be this program's; a payout refuses the rest of its accounts.
-    let is_payable = |address: Pubkey| {
-        !is_reserved_address(&address)
-            && address != network_address
-            && address != treasury_address
-            && address != wallet_address
-    };
-    require!(is_payable(args.owner), SettlementError::InvalidOwner);
-    require!(is_payable(destination), SettlementError::InvalidDestination);
+    let own = [network_address, treasury_address, wallet_address];
+    require!(is_payable_address(&args.owner, &own), SettlementError::InvalidOwner);
+    require!(is_payable_address(&destination, &own), SettlementError::InvalidDestination);
 
     // Fields not named here stay as `init` left them: zero. Lamports that lay at the address
     // before are not pending: only the totals say what is owed.
     {
         let mut wallet = ctx.accounts.node_wallet.load_init()?;
-        wallet.version = VERSION;
+        wallet.version = NodeWallet::VERSION;
         wallet.bump = ctx.bumps.node_wallet;
         wallet.network = network_address;
         wallet.node_id = args.node_id;

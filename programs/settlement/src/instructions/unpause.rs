@@ -24,10 +24,10 @@ pub struct Unpause<'info> {
 }
 
 pub(crate) fn handler<'info>(ctx: Context<'info, Unpause<'info>>) -> Result<()> {
-    require_known(ctx.accounts.network.load()?.version)?;
+    require_known(ctx.accounts.network.load()?.version, Network::VERSION)?;
     {
         let mut treasury = ctx.accounts.treasury.load_mut()?;
-        require_known(treasury.version)?;
+        require_known(treasury.version, Treasury::VERSION)?;
         treasury.paused = 0;
     }
     emit_cpi!(Unpaused { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key() });

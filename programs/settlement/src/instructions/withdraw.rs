@@ -1,14 +1,15 @@
-//! `withdraw`: a node's owner takes pending lamports out, whatever the threshold.
+//! `withdraw`: a node's owner takes a pending amount out, whatever the threshold.
 
 use anchor_lang::prelude::*;
 
 use super::destination;
 use crate::error::SettlementError;
 use crate::events::Withdrawn;
-use crate::rules::SkipReason;
 use crate::rules::payout::{self, PayingWallet};
+use crate::rules::token_payout;
 use crate::rules::withdrawal::{self, WithdrawalRefused};
-use crate::state::{NodeWallet, Treasury, require_known, require_sol};
+use crate::state::{NodeWallet, Treasury, require_known};
+use crate::token::TokenAccounts;
 
 /// Accounts of `withdraw`.
 #[event_cpi]
@@ -22,41 +23,50 @@ pub struct Withdraw<'info> {
     /// The node's wallet account.
     #[account(mut, has_one = owner @ SettlementError::Unauthorized)]
     pub node_wallet: AccountLoader<'info, NodeWallet>,
-    /// Where the lamports go.
+    /// Where the funds go: the destination named in the wallet account, or a token account of its.
     ///
-    /// CHECK: must be the one named in the wallet account; `destination::facts` and the payout
-    /// rules judge what it is.
+    /// CHECK: the payout rules judge what it is.
     #[account(mut)]
     pub destination: UncheckedAccount<'info>,
+    /// The treasury's token account. None for SOL.
+    ///
+    /// CHECK: `TokenAccounts::of`.
+    #[account(mut)]
+    pub treasury_token_account: Option<UncheckedAccount<'info>>,
+    /// The network's mint. None for SOL.
+    ///
+    /// CHECK: `TokenAccounts::of`.
+    pub mint: Option<UncheckedAccount<'info>>,
+    /// The mint's token program. None for SOL.
+    ///
+    /// CHECK: `TokenAccounts::of`.
+    pub token_program: Option<UncheckedAccount<'info>>,
 }
 
 pub(crate) fn handler<'info>(ctx: Context<'info, Withdraw<'info>>, asked: Option<u64>) -> Result<()> {
-    let wallet_account = ctx.accounts.node_wallet.as_ref();
-    let destination = ctx.accounts.destination.as_ref();
-    let mut treasury = ctx.accounts.treasury.load_mut()?;
-    let mut wallet = ctx.accounts.node_wallet.load_mut()?;
+    let accounts = &ctx.accounts;
+    let wallet_account = accounts.node_wallet.as_ref();
+    let destination = accounts.destination.as_ref();
+    let mut treasury = accounts.treasury.load_mut()?;
+    let mut wallet = accounts.node_wallet.load_mut()?;
 
-    require_known(treasury.version)?;
-    require_known(wallet.version)?;
+    require_known(treasury.version, Treasury::VERSION)?;
+    require_known(wallet.version, NodeWallet::VERSION)?;
     require!(wallet.network == treasury.network, SettlementError::NetworkMismatch);
     require!(!treasury.is_paused(), SettlementError::Paused);
-    require_sol(treasury.asset_kind)?;
+    let tokens = TokenAccounts::of(
+        &treasury,
+        accounts.treasury_token_account.as_ref(),
+        accounts.mint.as_ref(),
+        accounts.token_program.as_ref(),
+    )?;
     let pending = wallet.credited_total.checked_sub(wallet.paid_total).ok_or(SettlementError::InconsistentTotals)?;
     let amount = withdrawal::amount(pending, asked).map_err(SettlementError::from)?;
-
-    let rent = Rent::get()?;
-    let from =
-        PayingWallet { lamports: wallet_account.lamports(), rent_minimum: rent.minimum_balance(NodeWallet::SIZE) };
-    let to = destination::facts(destination, &wallet.destination, |len| rent.minimum_balance(len));
-    payout::check(amount, from, to).map_err(SettlementError::from)?;
 
     let add = |a: u64, b: u64| a.checked_add(b).ok_or(SettlementError::Overflow);
     wallet.paid_total = add(wallet.paid_total, amount)?;
     wallet.oldest_unpaid_at = payout::oldest_unpaid_after_payout(wallet.pending(), wallet.oldest_unpaid_at);
     treasury.paid_total = add(treasury.paid_total, amount)?;
-    wallet_account.sub_lamports(amount)?;
-    destination.add_lamports(amount)?;
-
     let event = Withdrawn {
         network: wallet.network,
         node_wallet: *wallet_account.key,
@@ -66,8 +76,27 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Withdraw<'info>>, asked: Option
         credited_total: wallet.credited_total,
         paid_total: wallet.paid_total,
     };
+    let (network, bump, named) = (treasury.network, treasury.bump, wallet.destination);
     drop((treasury, wallet));
-    // After the move, as in `batch`: the call passes the event authority alone.
+
+    match tokens {
+        None => {
+            let rent = Rent::get()?;
+            let rent_minimum = rent.minimum_balance(NodeWallet::SIZE);
+            let from = PayingWallet { lamports: wallet_account.lamports(), rent_minimum };
+            let to = destination::facts(destination, &named, |len| rent.minimum_balance(len));
+            payout::check(amount, from, to).map_err(SettlementError::from)?;
+            wallet_account.sub_lamports(amount)?;
+            destination.add_lamports(amount)?;
+        }
+        Some(tokens) => {
+            token_payout::check(amount, tokens.treasury()?, tokens.facts(destination, Some(&named)))
+                .map_err(SettlementError::from)?;
+            tokens.pay(accounts.treasury.as_ref(), &network, bump, destination, amount)?;
+            accounts.treasury.load_mut()?.token_balance = tokens.treasury()?.amount;
+        }
+    }
+    // After the move: the call passes the event authority alone, see `hot::host`.
     emit_cpi!(event);
     Ok(())
 }
@@ -78,18 +107,6 @@ impl From<WithdrawalRefused> for SettlementError {
             WithdrawalRefused::NothingPending => Self::NothingPending,
             WithdrawalRefused::ZeroAmount => Self::ZeroAmount,
             WithdrawalRefused::AbovePending => Self::AmountAbovePending,
-        }
-    }
-}
-
-/// What skips an entry of a batch fails an owner's own withdrawal.
-impl From<SkipReason> for SettlementError {
-    fn from(reason: SkipReason) -> Self {
-        match reason {
-            SkipReason::DestinationMismatch => Self::DestinationMismatch,
-            SkipReason::DestinationNotRentExempt => Self::DestinationNotRentExempt,
-            SkipReason::WalletShort => Self::WalletNotRentExempt,
-            _ => Self::DestinationNotPayable,
         }
     }
 }

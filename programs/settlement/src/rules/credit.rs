@@ -2,21 +2,31 @@
 
 use super::SkipReason;
 
-/// What a batch may credit: limits at its start, drawn down entry by entry.
+/// What a batch may credit at its start. Base units, but for the wallet's rent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// What one entry may credit.
+    pub per_node_cap: u64,
+    /// What this batch may credit.
+    pub per_batch_cap: u64,
+    /// What is left in the outflow window.
+    pub window_left: u64,
+    /// What the treasury can give, its rent and what it owes kept back.
+    pub treasury_left: u64,
+    /// What is left until the treasury's credited total would pass 2^64 - 1.
+    pub total_left: u64,
+    /// Lamports a wallet account has to hold after a credit. 0 where a credit moves no lamports.
+    pub wallet_rent_minimum: u64,
+}
+
+/// A batch's limits and what of them is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Base units one entry may credit.
-    pub per_node_cap: u64,
-    /// Base units left for this batch.
-    pub batch_left: u64,
-    /// Base units left in the outflow window.
-    pub window_left: u64,
-    /// Base units the treasury can give, its rent kept back.
-    pub treasury_left: u64,
-    /// Base units until the treasury's credited total would pass 2^64 - 1.
-    pub total_left: u64,
-    /// Lamports a wallet account has to hold after a credit.
-    pub wallet_rent_minimum: u64,
+    limits: Limits,
+    /// The least of the limits that all entries draw on together.
+    shared: u64,
+    /// What is left of it.
+    left: u64,
 }
 
 /// What of a wallet account decides about a credit.
@@ -24,35 +34,71 @@ pub struct Budget {
 pub struct CreditedWallet {
     /// Base units ever credited.
     pub credited_total: u64,
-    /// Lamports the account holds.
+    /// Lamports the account holds, where a credit adds to them; else 0.
+    pub lamports: u64,
+}
+
+/// What a credit does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credit {
+    /// Base units it credits.
+    pub delta: u64,
+    /// Lamports the account holds after it, where a credit adds to them.
     pub lamports: u64,
 }
 
 impl Budget {
-    /// Base units to credit so that the wallet reaches `target`, taken off the budget; or why
+    /// A batch that has credited nothing yet.
+    pub fn new(limits: Limits) -> Self {
+        let Limits { per_batch_cap, window_left, treasury_left, total_left, .. } = limits;
+        let shared = per_batch_cap.min(window_left).min(treasury_left).min(total_left);
+        Self { limits, shared, left: shared }
+    }
+
+    /// Base units credited so far.
+    pub fn credited(&self) -> u64 {
+        self.shared.saturating_sub(self.left)
+    }
+
+    /// What has to be credited so that the wallet reaches `target`, taken off what is left; or why
     /// not, and then the budget stays as it is.
-    pub fn credit(&mut self, wallet: CreditedWallet, target: u64) -> Result<u64, SkipReason> {
-        let delta = match target.checked_sub(wallet.credited_total) {
-            None | Some(0) => return Err(SkipReason::NothingToCredit),
-            Some(delta) => delta,
-        };
-        if delta > self.per_node_cap {
+    #[inline(always)]
+    pub fn credit(&mut self, wallet: CreditedWallet, target: u64) -> Result<Credit, SkipReason> {
+        if target <= wallet.credited_total {
+            return Err(SkipReason::NothingToCredit);
+        }
+        // Just seen to be positive, as `left` is seen to be enough below: these never wrap.
+        let delta = target.wrapping_sub(wallet.credited_total);
+        if delta > self.limits.per_node_cap {
             return Err(SkipReason::PerNodeCap);
         }
-        let left = |have: u64, reason| have.checked_sub(delta).ok_or(reason);
-        let batch_left = left(self.batch_left, SkipReason::PerBatchCap)?;
-        let window_left = left(self.window_left, SkipReason::WindowLimit)?;
-        let treasury_left = left(self.treasury_left, SkipReason::TreasuryShort)?;
-        let total_left = left(self.total_left, SkipReason::Overflow)?;
-        match wallet.lamports.checked_add(delta) {
-            None => return Err(SkipReason::Overflow),
-            Some(lamports) if lamports < self.wallet_rent_minimum => {
-                return Err(SkipReason::WalletNotRentExempt);
-            }
-            Some(_) => {}
+        if delta > self.left {
+            return Err(self.exceeded(delta));
         }
-        *self = Self { batch_left, window_left, treasury_left, total_left, ..*self };
-        Ok(delta)
+        let lamports = wallet.lamports.wrapping_add(delta);
+        if lamports < delta {
+            return Err(SkipReason::Overflow);
+        }
+        if lamports < self.limits.wallet_rent_minimum {
+            return Err(SkipReason::WalletNotRentExempt);
+        }
+        self.left = self.left.wrapping_sub(delta);
+        Ok(Credit { delta, lamports })
+    }
+
+    /// Which of the shared limits `delta` more would exceed, the narrowest measure first.
+    #[cold]
+    fn exceeded(&self, delta: u64) -> SkipReason {
+        let limits = [
+            (self.limits.per_batch_cap, SkipReason::PerBatchCap),
+            (self.limits.window_left, SkipReason::WindowLimit),
+            (self.limits.treasury_left, SkipReason::TreasuryShort),
+        ];
+        let credited = self.credited().checked_add(delta);
+        limits
+            .into_iter()
+            .find(|(limit, _)| credited.is_none_or(|credited| credited > *limit))
+            .map_or(SkipReason::Overflow, |(_, reason)| reason)
     }
 }
 
@@ -61,79 +107,83 @@ mod tests {
     use super::*;
 
     const WALLET: CreditedWallet = CreditedWallet { credited_total: 100, lamports: 1_000 };
-    const BUDGET: Budget = Budget {
+    const LIMITS: Limits = Limits {
         per_node_cap: 50,
-        batch_left: 60,
+        per_batch_cap: 60,
         window_left: 70,
         treasury_left: 80,
         total_left: 90,
         wallet_rent_minimum: 1_000,
     };
+    const WIDE: Limits = Limits {
+        per_node_cap: u64::MAX,
+        per_batch_cap: u64::MAX,
+        window_left: u64::MAX,
+        treasury_left: u64::MAX,
+        total_left: u64::MAX,
+        wallet_rent_minimum: 0,
+    };
 
-    fn refused(budget: Budget, wallet: CreditedWallet, target: u64) -> SkipReason {
-        let mut after = budget;
+    fn credited(budget: &mut Budget, wallet: CreditedWallet, target: u64) -> Result<u64, SkipReason> {
+        let credit = budget.credit(wallet, target)?;
+        assert_eq!(credit.lamports, wallet.lamports + credit.delta);
+        Ok(credit.delta)
+    }
+
+    fn refused(limits: Limits, wallet: CreditedWallet, target: u64) -> SkipReason {
+        let before = Budget::new(limits);
+        let mut after = before;
         let reason = after.credit(wallet, target).expect_err("refused");
-        assert_eq!(after, budget, "a refused entry takes nothing off the budget");
+        assert_eq!(after, before, "a refused entry takes nothing off the budget");
         reason
     }
 
     #[test]
-    fn the_difference_to_the_total_is_credited_and_taken_off_every_limit() {
-        let mut budget = BUDGET;
-        assert_eq!(budget.credit(WALLET, 150), Ok(50));
-        assert_eq!(budget, Budget { batch_left: 10, window_left: 20, treasury_left: 30, total_left: 40, ..BUDGET });
+    fn the_difference_to_the_total_is_credited_and_counts_against_every_later_entry() {
+        let mut budget = Budget::new(LIMITS);
+        assert_eq!(credited(&mut budget, WALLET, 150), Ok(50));
+        assert_eq!(budget.credited(), 50);
+        assert_eq!(credited(&mut budget, WALLET, 111), Err(SkipReason::PerBatchCap));
+        assert_eq!(credited(&mut budget, WALLET, 110), Ok(10));
+        assert_eq!(budget.credited(), 60);
     }
 
     #[test]
     fn a_resent_or_lower_total_credits_nothing() {
         for target in [100, 99, 0] {
-            assert_eq!(refused(BUDGET, WALLET, target), SkipReason::NothingToCredit);
+            assert_eq!(refused(LIMITS, WALLET, target), SkipReason::NothingToCredit);
         }
     }
 
     #[test]
     fn each_limit_refuses_by_its_own_name_and_allows_its_last_unit() {
-        let wide = Budget {
-            per_node_cap: u64::MAX,
-            batch_left: u64::MAX,
-            window_left: u64::MAX,
-            treasury_left: u64::MAX,
-            total_left: u64::MAX,
-            wallet_rent_minimum: 0,
-        };
         let cases = [
-            (Budget { per_node_cap: 50, ..wide }, SkipReason::PerNodeCap),
-            (Budget { batch_left: 50, ..wide }, SkipReason::PerBatchCap),
-            (Budget { window_left: 50, ..wide }, SkipReason::WindowLimit),
-            (Budget { treasury_left: 50, ..wide }, SkipReason::TreasuryShort),
-            (Budget { total_left: 50, ..wide }, SkipReason::Overflow),
+            (Limits { per_node_cap: 50, ..WIDE }, SkipReason::PerNodeCap),
+            (Limits { per_batch_cap: 50, ..WIDE }, SkipReason::PerBatchCap),
+            (Limits { window_left: 50, ..WIDE }, SkipReason::WindowLimit),
+            (Limits { treasury_left: 50, ..WIDE }, SkipReason::TreasuryShort),
+            (Limits { total_left: 50, ..WIDE }, SkipReason::Overflow),
         ];
-        for (budget, reason) in cases {
-            assert_eq!(refused(budget, WALLET, 151), reason);
-            assert_eq!({ budget }.credit(WALLET, 150), Ok(50));
+        for (limits, reason) in cases {
+            assert_eq!(refused(limits, WALLET, 151), reason);
+            assert_eq!(credited(&mut Budget::new(limits), WALLET, 150), Ok(50));
         }
     }
 
     #[test]
     fn a_wallet_below_rent_is_credited_only_when_that_lifts_it_above() {
         let wallet = CreditedWallet { lamports: 960, ..WALLET };
-        assert_eq!(refused(BUDGET, wallet, 139), SkipReason::WalletNotRentExempt);
-        assert_eq!({ BUDGET }.credit(wallet, 140), Ok(40));
+        assert_eq!(refused(LIMITS, wallet, 139), SkipReason::WalletNotRentExempt);
+        assert_eq!(credited(&mut Budget::new(LIMITS), wallet, 140), Ok(40));
     }
 
     #[test]
     fn the_largest_totals_neither_wrap_nor_panic() {
-        let wide = Budget {
-            per_node_cap: u64::MAX,
-            batch_left: u64::MAX,
-            window_left: u64::MAX,
-            treasury_left: u64::MAX,
-            total_left: u64::MAX,
-            wallet_rent_minimum: 0,
-        };
         let new = CreditedWallet { credited_total: 0, lamports: 0 };
-        assert_eq!({ wide }.credit(new, u64::MAX), Ok(u64::MAX));
+        let mut budget = Budget::new(WIDE);
+        assert_eq!(credited(&mut budget, new, u64::MAX), Ok(u64::MAX));
+        assert_eq!(credited(&mut budget, new, 1), Err(SkipReason::PerBatchCap));
         let rich = CreditedWallet { credited_total: 0, lamports: 1 };
-        assert_eq!(refused(wide, rich, u64::MAX), SkipReason::Overflow);
+        assert_eq!(refused(WIDE, rich, u64::MAX), SkipReason::Overflow);
     }
 }

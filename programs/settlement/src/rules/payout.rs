@@ -1,10 +1,12 @@
-//! When a node's pending amount is due, and whether its destination can take it.
+//! When a node's pending amount is due, and whether its destination can take it in lamports.
+//! [`token_payout`](super::token_payout) is its counterpart for tokens.
 
 use super::SkipReason;
 
 /// Whether `pending` is to be paid out: it has reached the threshold, or its oldest part has
 /// waited `max_pending_age` seconds. Times are Unix seconds; a clock that went backwards ages
 /// nothing.
+#[inline(always)]
 pub fn is_due(pending: u64, threshold: u64, oldest_unpaid_at: i64, now: i64, max_pending_age: u64) -> bool {
     if pending == 0 {
         return false;
@@ -19,17 +21,20 @@ pub fn is_due(pending: u64, threshold: u64, oldest_unpaid_at: i64, now: i64, max
 }
 
 /// The wallet's `oldest_unpaid_at` after a credit: the credit's time when nothing was pending.
+#[inline(always)]
 pub fn oldest_unpaid_after_credit(pending_before: u64, oldest_unpaid_at: i64, now: i64) -> i64 {
     if pending_before == 0 { now } else { oldest_unpaid_at }
 }
 
 /// The wallet's `oldest_unpaid_at` after a payout: 0 when nothing is left pending.
+#[inline(always)]
 pub fn oldest_unpaid_after_payout(pending_after: u64, oldest_unpaid_at: i64) -> i64 {
     if pending_after == 0 { 0 } else { oldest_unpaid_at }
 }
 
 /// Whether an account that holds `lamports` holds its `rent_minimum` once `amount` has come in.
 /// The runtime fails the whole transaction otherwise.
+#[inline(always)]
 pub fn destination_rent_exempt(lamports: u64, amount: u64, rent_minimum: u64) -> bool {
     lamports.checked_add(amount).is_some_and(|after| after >= rent_minimum)
 }
@@ -63,6 +68,7 @@ pub struct PayingWallet {
 }
 
 /// Whether `amount` lamports can go from the wallet account to the destination.
+#[inline(always)]
 pub fn check(amount: u64, wallet: PayingWallet, to: Destination) -> Result<(), SkipReason> {
     let refuse = |refused: bool, reason| if refused { Err(reason) } else { Ok(()) };
     refuse(!to.is_named, SkipReason::DestinationMismatch)?;

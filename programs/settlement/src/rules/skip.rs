@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use super::{MAX_CREDIT_ENTRIES, MAX_SETTLE_ENTRIES};
+
 /// Why an entry was not credited (below 16) or a due payout not made (above 16).
 ///
 /// The numbers are part of the program's interface: events carry them and ledgers keep them.
@@ -40,11 +42,29 @@ pub enum SkipReason {
     DestinationIsProgramAccount = 22,
     /// The wallet account would be left below its rent-exempt minimum, as after a rise of rent.
     WalletShort = 23,
+    /// A `payout` named a wallet whose pending amount is not due yet.
+    NotDue = 24,
+    /// The destination's token account is closed, was never opened, or is no token account of the
+    /// network's token program.
+    TokenAccountInvalid = 25,
+    /// The destination's token account holds another mint.
+    TokenAccountWrongMint = 26,
+    /// The token account does not belong to the destination named in the wallet account.
+    TokenAccountWrongOwner = 27,
+    /// The destination's token account is frozen.
+    TokenAccountFrozen = 28,
+    /// The destination's token account takes transfers with a memo only.
+    TokenAccountNeedsMemo = 29,
+    /// The treasury's token account is frozen.
+    TreasuryFrozen = 30,
+    /// The treasury's token account holds less than the amount. The program never lets that come
+    /// to pass; the check stands guard.
+    TreasuryTokensShort = 31,
 }
 
 impl SkipReason {
     /// Every reason, ascending.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 24] = [
         Self::NothingToCredit,
         Self::PerNodeCap,
         Self::PerBatchCap,
@@ -61,6 +81,14 @@ impl SkipReason {
         Self::DestinationNotWritable,
         Self::DestinationIsProgramAccount,
         Self::WalletShort,
+        Self::NotDue,
+        Self::TokenAccountInvalid,
+        Self::TokenAccountWrongMint,
+        Self::TokenAccountWrongOwner,
+        Self::TokenAccountFrozen,
+        Self::TokenAccountNeedsMemo,
+        Self::TreasuryFrozen,
+        Self::TreasuryTokensShort,
     ];
 
     /// A stable code for ledgers, APIs and metrics.
@@ -82,6 +110,14 @@ impl SkipReason {
             Self::DestinationNotWritable => "destination_not_writable",
             Self::DestinationIsProgramAccount => "destination_is_program_account",
             Self::WalletShort => "wallet_short",
+            Self::NotDue => "not_due",
+            Self::TokenAccountInvalid => "token_account_invalid",
+            Self::TokenAccountWrongMint => "token_account_wrong_mint",
+            Self::TokenAccountWrongOwner => "token_account_wrong_owner",
+            Self::TokenAccountFrozen => "token_account_frozen",
+            Self::TokenAccountNeedsMemo => "token_account_needs_memo",
+            Self::TreasuryFrozen => "treasury_frozen",
+            Self::TreasuryTokensShort => "treasury_tokens_short",
         }
     }
 }
@@ -118,52 +154,91 @@ impl TryFrom<u8> for SkipReason {
     }
 }
 
-/// The entries of one batch that were left out. Entries are to be added in ascending order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The entries of one batch that were left out. Entries are to be added in ascending order, each
+/// at most once for its credit and once for its payout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SkipSet {
-    credit: u64,
-    payout: u64,
-    credit_reasons: Vec<u8>,
-    payout_reasons: Vec<u8>,
+    credit: Skips<MAX_CREDIT_ENTRIES>,
+    payout: Skips<MAX_SETTLE_ENTRIES>,
 }
 
-impl SkipSet {
-    /// Notes that entry `i` was not credited. Entries from 64 on can't be noted and no batch has
-    /// them.
-    pub fn skip_credit(&mut self, i: usize, reason: SkipReason) {
-        if let Some(bit) = bit(i) {
-            self.credit |= bit;
-            self.credit_reasons.push(reason.into());
+/// Some entries and a reason for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Skips<const N: usize> {
+    bits: u64,
+    len: usize,
+    reasons: [u8; N],
+}
+
+impl<const N: usize> Skips<N> {
+    const NONE: Self = Self { bits: 0, len: 0, reasons: [0; N] };
+
+    #[cold]
+    fn add(&mut self, entry: Entry, reason: SkipReason) {
+        if let (false, Some(place)) = (entry.0 == 0, self.reasons.get_mut(self.len)) {
+            *place = reason.into();
+            self.len = self.len.saturating_add(1);
+            self.bits |= entry.0;
         }
     }
 
-    /// Notes that a due payout of entry `i` was not made.
-    pub fn skip_payout(&mut self, i: usize, reason: SkipReason) {
-        if let Some(bit) = bit(i) {
-            self.payout |= bit;
-            self.payout_reasons.push(reason.into());
-        }
+    fn reasons(&self) -> &[u8] {
+        self.reasons.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// The place of an entry in its batch, as the bit that stands for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry(u64);
+
+impl Entry {
+    /// The first entry.
+    pub const FIRST: Self = Self(1);
+
+    /// The entry after this one. Behind the 64th comes none, whose skips are not noted: no batch
+    /// has as many.
+    #[inline(always)]
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 << 1)
+    }
+}
+
+impl SkipSet {
+    /// Nothing left out yet.
+    pub const NONE: Self = Self { credit: Skips::NONE, payout: Skips::NONE };
+
+    /// Notes that an entry was not credited. More entries than a batch can have are not noted.
+    #[inline(always)]
+    pub fn skip_credit(&mut self, entry: Entry, reason: SkipReason) {
+        self.credit.add(entry, reason);
+    }
+
+    /// Notes that a due payout of an entry was not made.
+    #[inline(always)]
+    pub fn skip_payout(&mut self, entry: Entry, reason: SkipReason) {
+        self.payout.add(entry, reason);
     }
 
     /// Bit i: entry i was not credited.
     pub fn credit(&self) -> u64 {
-        self.credit
+        self.credit.bits
     }
 
     /// Bit i: a due payout of entry i was not made.
     pub fn payout(&self) -> u64 {
-        self.payout
+        self.payout.bits
     }
 
-    /// One number per set bit: those of `credit` ascending, then those of `payout`.
-    pub fn into_reasons(mut self) -> Vec<u8> {
-        self.credit_reasons.append(&mut self.payout_reasons);
-        self.credit_reasons
+    /// A number per bit set in `credit`, ascending.
+    pub fn credit_reasons(&self) -> &[u8] {
+        self.credit.reasons()
     }
-}
 
-fn bit(i: usize) -> Option<u64> {
-    1u64.checked_shl(u32::try_from(i).ok()?)
+    /// A number per bit set in `payout`, ascending.
+    pub fn payout_reasons(&self) -> &[u8] {
+        self.payout.reasons()
+    }
 }
 
 #[cfg(test)]
@@ -175,7 +250,7 @@ mod tests {
         for reason in SkipReason::ALL {
             assert_eq!(SkipReason::try_from(u8::from(reason)), Ok(reason));
         }
-        for unknown in [0, 10, 16, 24, 255] {
+        for unknown in [0, 10, 16, 32, 255] {
             assert_eq!(SkipReason::try_from(unknown), Err(UnknownSkipReason(unknown)));
         }
     }
@@ -188,21 +263,33 @@ mod tests {
         assert_eq!(codes.len(), SkipReason::ALL.len());
     }
 
-    #[test]
-    fn reasons_are_those_of_credits_then_those_of_payouts() {
-        let mut skips = SkipSet::default();
-        skips.skip_payout(0, SkipReason::DestinationMismatch);
-        skips.skip_credit(1, SkipReason::PerNodeCap);
-        skips.skip_credit(63, SkipReason::InvalidWallet);
-        assert_eq!(skips.credit(), 1 << 63 | 1 << 1);
-        assert_eq!(skips.payout(), 1);
-        assert_eq!(skips.into_reasons(), [2, 5, 17]);
+    fn entry(i: usize) -> Entry {
+        (0..i).fold(Entry::FIRST, |entry, _| entry.next())
     }
 
     #[test]
-    fn an_entry_without_a_bit_leaves_bits_and_reasons_matched() {
-        let mut skips = SkipSet::default();
-        skips.skip_credit(64, SkipReason::PerNodeCap);
-        assert_eq!(skips, SkipSet::default());
+    fn each_bit_has_its_reason_and_credits_and_payouts_are_told_apart() {
+        let mut skips = SkipSet::NONE;
+        skips.skip_payout(entry(0), SkipReason::DestinationMismatch);
+        skips.skip_credit(entry(1), SkipReason::PerNodeCap);
+        skips.skip_credit(entry(63), SkipReason::InvalidWallet);
+        assert_eq!(skips.credit(), 1 << 63 | 1 << 1);
+        assert_eq!(skips.payout(), 1);
+        assert_eq!(skips.credit_reasons(), [2, 5]);
+        assert_eq!(skips.payout_reasons(), [17]);
+    }
+
+    #[test]
+    fn an_entry_without_a_bit_or_a_place_leaves_bits_and_reasons_matched() {
+        let mut skips = SkipSet::NONE;
+        skips.skip_credit(entry(64), SkipReason::PerNodeCap);
+        assert_eq!(skips, SkipSet::NONE);
+        for i in 0..64 {
+            skips.skip_credit(entry(i), SkipReason::PerNodeCap);
+            skips.skip_payout(entry(i), SkipReason::NotDue);
+        }
+        assert_eq!(skips.credit().count_ones() as usize, skips.credit_reasons().len());
+        assert_eq!(skips.payout().count_ones() as usize, skips.payout_reasons().len());
+        assert_eq!((skips.credit_reasons().len(), skips.payout_reasons().len()), (60, 30));
     }
 }

@@ -32,16 +32,9 @@ impl Window {
         if elapsed == 0 {
             return self;
         }
-        let emptied = match u128::from(self.seconds) {
-            // No network has such a window; a window that never empties is the safe reading.
-            0 => 0,
-            // At most (2^64 - 1)^2, which a u128 holds.
-            seconds => u128::from(elapsed) * u128::from(self.limit) / seconds,
-        };
-        let used = u128::from(self.used).saturating_sub(emptied);
+        let emptied = emptied(elapsed, self.limit, self.seconds);
         Self {
-            // `used` only shrank, so it still fits.
-            used: u64::try_from(used).unwrap_or(self.used),
+            used: self.used.saturating_sub(emptied),
             updated_at: if emptied == 0 && self.used > 0 { self.updated_at } else { now },
             ..self
         }
@@ -51,6 +44,25 @@ impl Window {
     pub fn left(&self) -> u64 {
         self.limit.saturating_sub(self.used)
     }
+}
+
+/// `elapsed * limit / seconds`, rounded down; 2^64 - 1 when it is more.
+#[inline(always)]
+fn emptied(elapsed: u64, limit: u64, seconds: u64) -> u64 {
+    // No network has a window of no seconds; one that never empties is the safe reading.
+    match (seconds, elapsed.checked_mul(limit)) {
+        (0, _) => 0,
+        (seconds, Some(product)) => product / seconds,
+        (seconds, None) => emptied_wide(elapsed, limit, seconds),
+    }
+}
+
+/// The same for products beyond 64 bits, whose division costs many times as much on the chain.
+#[cold]
+fn emptied_wide(elapsed: u64, limit: u64, seconds: u64) -> u64 {
+    // At most (2^64 - 1)^2, which a u128 holds.
+    let product = u128::from(elapsed) * u128::from(limit);
+    product.checked_div(u128::from(seconds)).map_or(0, |emptied| u64::try_from(emptied).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

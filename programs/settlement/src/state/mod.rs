@@ -8,27 +8,20 @@ use anchor_lang::prelude::*;
 use crate::error::SettlementError;
 
 mod asset;
+mod closed_node;
 mod network;
 mod node_wallet;
 mod treasury;
 
 pub use asset::AssetKind;
+pub use closed_node::ClosedNode;
 pub use network::Network;
 pub use node_wallet::NodeWallet;
 pub use treasury::Treasury;
 
-/// Layout version that this program writes and reads.
-pub const VERSION: u8 = 1;
-
-/// Refuses an account whose layout this program doesn't know.
-pub(crate) fn require_known(version: u8) -> Result<()> {
-    require!(version == VERSION, SettlementError::UnknownVersion);
-    Ok(())
-}
-
-/// Refuses a network that doesn't pay in native SOL.
-pub(crate) fn require_sol(asset_kind: u8) -> Result<()> {
-    require!(asset_kind == u8::from(AssetKind::Sol), SettlementError::UnsupportedAsset);
+/// Refuses an account whose layout is not the one this program writes.
+pub(crate) fn require_known(found: u8, known: u8) -> Result<()> {
+    require!(found == known, SettlementError::UnknownVersion);
     Ok(())
 }
 

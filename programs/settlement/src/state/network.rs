@@ -9,7 +9,7 @@ use super::DISCRIMINATOR_LEN;
 #[account(zero_copy)]
 #[derive(Debug, PartialEq, Eq)]
 pub struct Network {
-    /// Layout version, [`VERSION`](super::VERSION).
+    /// Layout version, [`VERSION`](Self::VERSION).
     pub version: u8,
     /// Bump of this account's address.
     pub bump: u8,
@@ -48,6 +48,9 @@ pub struct Network {
 }
 
 impl Network {
+    /// Layout version that this program writes and reads.
+    pub const VERSION: u8 = 1;
+
     /// Bytes of the whole account, discriminator included.
     pub const SIZE: usize = DISCRIMINATOR_LEN + size_of::<Self>();
 }

@@ -11,7 +11,7 @@ use super::DISCRIMINATOR_LEN;
 #[account(zero_copy)]
 #[derive(Debug, PartialEq, Eq)]
 pub struct NodeWallet {
-    /// Layout version, [`VERSION`](super::VERSION).
+    /// Layout version, [`VERSION`](Self::VERSION).
     pub version: u8,
     /// Bump of this account's address.
     pub bump: u8,
@@ -44,6 +44,9 @@ pub struct NodeWallet {
 }
 
 impl NodeWallet {
+    /// Layout version that this program writes and reads.
+    pub const VERSION: u8 = 1;
+
     /// Bytes of the whole account, discriminator included.
     pub const SIZE: usize = DISCRIMINATOR_LEN + size_of::<Self>();
 

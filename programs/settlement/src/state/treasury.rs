@@ -4,6 +4,7 @@
 use anchor_lang::prelude::*;
 
 use super::DISCRIMINATOR_LEN;
+use crate::rules::window::Window;
 
 /// `["treasury", network]`
 ///
@@ -12,7 +13,7 @@ use super::DISCRIMINATOR_LEN;
 #[account(zero_copy)]
 #[derive(Debug, PartialEq, Eq)]
 pub struct Treasury {
-    /// Layout version, [`VERSION`](super::VERSION).
+    /// Layout version, [`VERSION`](Self::VERSION).
     pub version: u8,
     /// Bump of this account's address.
     pub bump: u8,
@@ -56,13 +57,47 @@ pub struct Treasury {
     pub withdrawn_total: u64,
     /// Batches applied so far: the number of the last one.
     pub batch_sequence: u64,
+    /// Base units known to lie in the treasury's token account; never more than do. Since layout
+    /// version 2; 0 for SOL, whose lamports speak for themselves.
+    pub token_balance: u64,
     /// Zero, for fields to come.
-    pub reserved: [u8; 136],
+    pub reserved: [u8; 128],
 }
 
 impl Treasury {
+    /// Layout version that this program writes and reads. Version 1 had no `token_balance`, and
+    /// zeros in its place: [`migrate_treasury`](crate::instructions::migrate_treasury) moves on.
+    pub const VERSION: u8 = 2;
+
     /// Bytes of the whole account, discriminator included.
     pub const SIZE: usize = DISCRIMINATOR_LEN + size_of::<Self>();
+
+    /// Brings the fields from an earlier layout to the newest. Whether that is what they are now:
+    /// `false` for a version that this program doesn't know, and nothing is changed.
+    pub fn migrate(&mut self) -> bool {
+        if self.version == 1 {
+            // Networks of version 1 pay in SOL.
+            self.token_balance = 0;
+            self.version = 2;
+        }
+        self.version == Self::VERSION
+    }
+
+    /// Base units that nodes have been credited and not paid yet: 0 for totals that contradict each
+    /// other, which the program never writes.
+    pub fn liabilities(&self) -> u64 {
+        self.credited_total.saturating_sub(self.paid_total)
+    }
+
+    /// The outflow window as of `window_updated_at`.
+    pub fn window(&self) -> Window {
+        Window {
+            limit: self.window_limit,
+            seconds: self.window_seconds,
+            used: self.window_used,
+            updated_at: self.window_updated_at,
+        }
+    }
 
     /// Whether nothing may leave. Any value but 0 counts, to fail safe.
     pub fn is_paused(&self) -> bool {
@@ -94,5 +129,6 @@ const _: () = {
     assert!(offset_of!(Treasury, funded_total) == 216);
     assert!(offset_of!(Treasury, withdrawn_total) == 224);
     assert!(offset_of!(Treasury, batch_sequence) == 232);
-    assert!(offset_of!(Treasury, reserved) == 240);
+    assert!(offset_of!(Treasury, token_balance) == 240);
+    assert!(offset_of!(Treasury, reserved) == 248);
 };

@@ -28,7 +28,7 @@ fn a_network_starts_with_what_it_was_given_and_nothing_else() {
     assert_eq!(
         network,
         Network {
-            version: 1,
+            version: Network::VERSION,
             bump: network.bump,
             treasury_bump: treasury.bump,
             asset_kind: 0,
@@ -46,7 +46,7 @@ fn a_network_starts_with_what_it_was_given_and_nothing_else() {
     assert_eq!(
         treasury,
         Treasury {
-            version: 1,
+            version: Treasury::VERSION,
             bump: treasury.bump,
             network: world.network,
             settler: args.settler,

@@ -347,7 +347,19 @@ fn a_batch_of_the_wrong_shape_is_an_error() {
 
     let mut lying = ix(&world, &[(node.wallet, SOL)]);
     lying.data[48..52].copy_from_slice(&u32::MAX.to_le_bytes());
-    assert_refused(world.send_batch(lying), ErrorCode::InstructionDidNotDeserialize);
+    assert_refused(world.send_batch(lying), SettlementError::TooManyEntries);
+
+    let mut none = ix(&world, &[(node.wallet, SOL)]);
+    none.data[48] = 0;
+    assert_refused(world.send_batch(none), SettlementError::EmptyBatch);
+
+    let mut one_more = ix(&world, &[(node.wallet, SOL)]);
+    one_more.data[48] = 2;
+    assert_refused(world.send_batch(one_more), ErrorCode::InstructionDidNotDeserialize);
+
+    let mut trailing = ix(&world, &[(node.wallet, SOL)]);
+    trailing.data.push(0);
+    assert_refused(world.send_batch(trailing), ErrorCode::InstructionDidNotDeserialize);
     assert_eq!(credited(&world, &node), 0);
 }
 
@@ -417,12 +429,12 @@ fn a_treasury_of_a_layout_or_asset_not_known_yet_is_refused() {
     let mut world = World::new();
     let node = world.node("node");
     let treasury = world.treasury;
-    world.edit(&treasury, |t: &mut Treasury| t.version = 2);
+    world.edit(&treasury, |t: &mut Treasury| t.version = Treasury::VERSION + 1);
     let batch = ix(&world, &[(node.wallet, SOL)]);
     assert_refused(world.send_batch(batch.clone()), SettlementError::UnknownVersion);
     world.edit(&treasury, |t: &mut Treasury| {
-        t.version = 1;
-        t.asset_kind = 1;
+        t.version = Treasury::VERSION;
+        t.asset_kind = 3;
     });
     assert_refused(world.send_batch(batch.clone()), SettlementError::UnsupportedAsset);
     // Any value but 0 is a pause.

@@ -100,32 +100,32 @@ fn accounts_of_a_layout_not_known_yet_are_refused_by_every_instruction() {
     ];
     let (network, treasury) = (world.network, world.treasury);
 
-    world.edit(&treasury, |t: &mut Treasury| t.version = 2);
+    world.edit(&treasury, |t: &mut Treasury| t.version = Treasury::VERSION + 1);
     for ix in &on_treasury {
         let signers = if ix.accounts[0].pubkey == admin.pubkey() { vec![&admin] } else { vec![] };
         assert_refused(world.send(std::slice::from_ref(ix), &signers), SettlementError::UnknownVersion);
     }
     assert_refused(world.send(std::slice::from_ref(&withdraw), &[&node.owner]), SettlementError::UnknownVersion);
-    world.edit(&treasury, |t: &mut Treasury| t.version = 1);
+    world.edit(&treasury, |t: &mut Treasury| t.version = Treasury::VERSION);
 
-    world.edit(&network, |n: &mut Network| n.version = 2);
+    world.edit(&network, |n: &mut Network| n.version = Network::VERSION + 1);
     for ix in &on_treasury {
         let signers = if ix.accounts[0].pubkey == admin.pubkey() { vec![&admin] } else { vec![] };
         assert_refused(world.send(std::slice::from_ref(ix), &signers), SettlementError::UnknownVersion);
     }
     let args = RegisterNodeArgs { node_id: [1; 32], owner: Pubkey::new_unique(), destination: None, threshold: None };
     assert_refused(world.register(&settler, args), SettlementError::UnknownVersion);
-    world.edit(&network, |n: &mut Network| n.version = 1);
+    world.edit(&network, |n: &mut Network| n.version = Network::VERSION);
 
-    world.edit(&node.wallet, |wallet: &mut NodeWallet| wallet.version = 2);
+    world.edit(&node.wallet, |wallet: &mut NodeWallet| wallet.version = Treasury::VERSION + 1);
     assert_refused(world.send(&[withdraw], &[&node.owner]), SettlementError::UnknownVersion);
 }
 
 #[test]
-fn a_network_of_another_asset_moves_no_lamports() {
+fn a_network_of_an_asset_not_known_yet_moves_nothing() {
     let (mut world, node) = pending();
     let treasury = world.treasury;
-    world.edit(&treasury, |t: &mut Treasury| t.asset_kind = 1);
+    world.edit(&treasury, |t: &mut Treasury| t.asset_kind = 3);
     let fund = fund_ix(world.payer.pubkey(), world.network, SOL);
     assert_refused(world.send(&[fund], &[]), SettlementError::UnsupportedAsset);
     let withdraw = withdraw_ix(node.owner.pubkey(), world.network, node.id, node.destination, None);

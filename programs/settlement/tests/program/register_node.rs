@@ -36,7 +36,7 @@ fn a_wallet_starts_with_what_it_was_given_and_nothing_else() {
     assert_eq!(
         wallet,
         NodeWallet {
-            version: 1,
+            version: NodeWallet::VERSION,
             bump: wallet.bump,
             network: world.network,
             node_id: node_id("node"),

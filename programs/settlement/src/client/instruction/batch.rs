@@ -1,0 +1,120 @@
+//! Instructions about many nodes.
+
+use anchor_lang::prelude::{AccountMeta, Pubkey};
+use anchor_lang::solana_program::instruction::Instruction;
+
+use super::{TokenAsset, build};
+use crate::client::{event_authority, treasury_address, treasury_token_address};
+use crate::instructions::BatchHeader;
+use crate::{accounts, instruction};
+
+/// Raises node wallets to their cumulative totals (base units): pairs of a wallet account and its
+/// target, at most [`MAX_CREDIT_ENTRIES`](crate::rules::MAX_CREDIT_ENTRIES).
+pub fn credit_ix(settler: Pubkey, network: Pubkey, batch: BatchHeader, entries: &[(Pubkey, u64)]) -> Instruction {
+    let mut ix = build(
+        accounts::Credit {
+            settler,
+            treasury: treasury_address(&network),
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::Credit { batch, targets: entries.iter().map(|(_, target)| *target).collect() },
+    );
+    ix.accounts.extend(entries.iter().map(|(wallet, _)| AccountMeta::new(*wallet, false)));
+    ix
+}
+
+/// One node of a `settle`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SettleEntry {
+    /// The node's wallet account.
+    pub wallet: Pubkey,
+    /// Where a payout goes: the destination that the wallet account names, or a token account of
+    /// it.
+    pub destination: Pubkey,
+    /// The node's cumulative total in base units.
+    pub target: u64,
+}
+
+/// Credits like [`credit_ix`] and pays out those that are due, in a network that pays in SOL: at
+/// most [`MAX_SETTLE_ENTRIES`](crate::rules::MAX_SETTLE_ENTRIES).
+pub fn settle_ix(settler: Pubkey, network: Pubkey, batch: BatchHeader, entries: &[SettleEntry]) -> Instruction {
+    settle(settler, network, batch, None, entries)
+}
+
+/// The same in a network that pays in tokens: at most
+/// [`MAX_TOKEN_SETTLE_ENTRIES`](crate::rules::MAX_TOKEN_SETTLE_ENTRIES) fit a transaction.
+pub fn settle_tokens_ix(
+    settler: Pubkey,
+    network: Pubkey,
+    asset: &TokenAsset,
+    batch: BatchHeader,
+    entries: &[SettleEntry],
+) -> Instruction {
+    settle(settler, network, batch, Some(asset), entries)
+}
+
+fn settle(
+    settler: Pubkey,
+    network: Pubkey,
+    batch: BatchHeader,
+    asset: Option<&TokenAsset>,
+    entries: &[SettleEntry],
+) -> Instruction {
+    let mut ix = build(
+        accounts::Settle {
+            settler,
+            treasury: treasury_address(&network),
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::Settle { batch, targets: entries.iter().map(|entry| entry.target).collect() },
+    );
+    let pairs = entries.iter().map(|entry| (entry.wallet, entry.destination));
+    append(&mut ix, &network, asset, pairs);
+    ix
+}
+
+/// Pays out nodes whose pending amount is due, in a network that pays in SOL; nobody needs to sign.
+/// Pairs of a wallet account and the destination it names, at most
+/// [`MAX_SETTLE_ENTRIES`](crate::rules::MAX_SETTLE_ENTRIES).
+pub fn payout_ix(network: Pubkey, entries: &[(Pubkey, Pubkey)]) -> Instruction {
+    payout(network, None, entries)
+}
+
+/// The same in a network that pays in tokens: pairs of a wallet account and a token account of the
+/// destination it names.
+pub fn payout_tokens_ix(network: Pubkey, asset: &TokenAsset, entries: &[(Pubkey, Pubkey)]) -> Instruction {
+    payout(network, Some(asset), entries)
+}
+
+fn payout(network: Pubkey, asset: Option<&TokenAsset>, entries: &[(Pubkey, Pubkey)]) -> Instruction {
+    let mut ix = build(
+        accounts::Payout {
+            treasury: treasury_address(&network),
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::Payout {},
+    );
+    append(&mut ix, &network, asset, entries.iter().copied());
+    ix
+}
+
+fn append(
+    ix: &mut Instruction,
+    network: &Pubkey,
+    asset: Option<&TokenAsset>,
+    pairs: impl Iterator<Item = (Pubkey, Pubkey)>,
+) {
+    if let Some(asset) = asset {
+        ix.accounts.extend([
+            AccountMeta::new(treasury_token_address(network, asset), false),
+            AccountMeta::new_readonly(asset.mint, false),
+            AccountMeta::new_readonly(asset.token_program, false),
+        ]);
+    }
+    ix.accounts.extend(
+        pairs.flat_map(|(wallet, destination)| [AccountMeta::new(wallet, false), AccountMeta::new(destination, false)]),
+    );
+}

@@ -1,0 +1,57 @@
+//! The program's instructions, ready to be put into a transaction.
+//!
+//! The builders derive the addresses that follow from their arguments, and check nothing: what
+//! the program refuses it refuses on the chain, where it counts.
+
+use anchor_lang::prelude::Pubkey;
+use anchor_lang::solana_program::instruction::Instruction;
+use anchor_lang::{InstructionData, ToAccountMetas};
+
+use super::treasury_token_address;
+
+mod batch;
+mod funds;
+mod network;
+mod node;
+
+pub use batch::{SettleEntry, credit_ix, payout_ix, payout_tokens_ix, settle_ix, settle_tokens_ix};
+pub use funds::{
+    fund_ix, fund_tokens_ix, withdraw_ix, withdraw_surplus_ix, withdraw_surplus_tokens_ix, withdraw_tokens_ix,
+};
+pub use network::{
+    accept_admin_ix, create_network_ix, create_token_network_ix, migrate_treasury_ix, pause_ix, propose_admin_ix,
+    set_guardian_ix, set_settler_ix, unpause_ix, update_network_ix,
+};
+pub use node::{close_node_ix, register_node_ix, reopen_node_ix, set_destination_ix, set_threshold_ix};
+
+/// A mint that a network pays in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenAsset {
+    /// The mint.
+    pub mint: Pubkey,
+    /// Its token program: [`SPL_TOKEN_ID`](super::SPL_TOKEN_ID) or
+    /// [`TOKEN_2022_ID`](super::TOKEN_2022_ID).
+    pub token_program: Pubkey,
+}
+
+/// The accounts by which an instruction knows the network's asset: all of them or none.
+#[derive(Default)]
+struct AssetAccounts {
+    treasury_token_account: Option<Pubkey>,
+    mint: Option<Pubkey>,
+    token_program: Option<Pubkey>,
+}
+
+impl AssetAccounts {
+    fn of(network: &Pubkey, asset: Option<&TokenAsset>) -> Self {
+        Self {
+            treasury_token_account: asset.map(|asset| treasury_token_address(network, asset)),
+            mint: asset.map(|asset| asset.mint),
+            token_program: asset.map(|asset| asset.token_program),
+        }
+    }
+}
+
+fn build(accounts: impl ToAccountMetas, data: impl InstructionData) -> Instruction {
+    Instruction { program_id: crate::ID, accounts: accounts.to_account_metas(None), data: data.data() }
+}

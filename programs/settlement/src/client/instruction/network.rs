@@ -1,0 +1,134 @@
+//! Instructions about a network as a whole.
+
+use anchor_lang::prelude::Pubkey;
+use anchor_lang::solana_program::instruction::Instruction;
+use anchor_lang::system_program;
+
+use super::{AssetAccounts, TokenAsset, build};
+use crate::client::{ASSOCIATED_TOKEN_ID, NetworkId, event_authority, network_address, treasury_address};
+use crate::instructions::{CreateNetworkArgs, UpdateNetworkArgs};
+use crate::{accounts, instruction};
+
+/// Creates the network `args.id`, which pays in SOL; `admin` signs, pays the rent of two accounts
+/// and becomes the network's admin.
+pub fn create_network_ix(admin: Pubkey, args: CreateNetworkArgs) -> Instruction {
+    create(admin, args, None)
+}
+
+/// Creates the network `args.id`, which pays in a mint's tokens; `admin` signs, pays the rent of
+/// three accounts and becomes the network's admin.
+pub fn create_token_network_ix(admin: Pubkey, args: CreateNetworkArgs, asset: &TokenAsset) -> Instruction {
+    create(admin, args, Some(asset))
+}
+
+fn create(admin: Pubkey, args: CreateNetworkArgs, asset: Option<&TokenAsset>) -> Instruction {
+    let network = network_address(&NetworkId(args.id));
+    let AssetAccounts { treasury_token_account, mint, token_program } = AssetAccounts::of(&network, asset);
+    build(
+        accounts::CreateNetwork {
+            admin,
+            network,
+            treasury: treasury_address(&network),
+            system_program: system_program::ID,
+            mint,
+            token_program,
+            treasury_token_account,
+            associated_token_program: asset.map(|_| ASSOCIATED_TOKEN_ID),
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::CreateNetwork { args },
+    )
+}
+
+/// Changes parameters of a network; `admin` signs.
+pub fn update_network_ix(admin: Pubkey, network: Pubkey, args: UpdateNetworkArgs) -> Instruction {
+    build(
+        accounts::UpdateNetwork {
+            admin,
+            network,
+            treasury: treasury_address(&network),
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::UpdateNetwork { args },
+    )
+}
+
+/// Names the next admin, or with the default key nobody; `admin` signs.
+pub fn propose_admin_ix(admin: Pubkey, network: Pubkey, pending_admin: Pubkey) -> Instruction {
+    build(
+        accounts::ProposeAdmin { admin, network, event_authority: event_authority(), program: crate::ID },
+        instruction::ProposeAdmin { pending_admin },
+    )
+}
+
+/// Takes a network over; `pending_admin`, whom the admin proposed, signs.
+pub fn accept_admin_ix(pending_admin: Pubkey, network: Pubkey) -> Instruction {
+    build(
+        accounts::AcceptAdmin { pending_admin, network, event_authority: event_authority(), program: crate::ID },
+        instruction::AcceptAdmin {},
+    )
+}
+
+/// Has another key credit and settle; `admin` signs.
+pub fn set_settler_ix(admin: Pubkey, network: Pubkey, settler: Pubkey) -> Instruction {
+    build(
+        accounts::SetSettler {
+            admin,
+            network,
+            treasury: treasury_address(&network),
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::SetSettler { settler },
+    )
+}
+
+/// Lets another key pause; `admin` signs.
+pub fn set_guardian_ix(admin: Pubkey, network: Pubkey, guardian: Pubkey) -> Instruction {
+    build(
+        accounts::SetGuardian { admin, network, event_authority: event_authority(), program: crate::ID },
+        instruction::SetGuardian { guardian },
+    )
+}
+
+/// Stops all that moves funds out; `authority` (the guardian or the admin) signs.
+pub fn pause_ix(authority: Pubkey, network: Pubkey) -> Instruction {
+    build(
+        accounts::Pause {
+            authority,
+            network,
+            treasury: treasury_address(&network),
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::Pause {},
+    )
+}
+
+/// Lets funds leave again; `admin` signs.
+pub fn unpause_ix(admin: Pubkey, network: Pubkey) -> Instruction {
+    build(
+        accounts::Unpause {
+            admin,
+            network,
+            treasury: treasury_address(&network),
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::Unpause {},
+    )
+}
+
+/// Brings a network's treasury from an earlier layout to the newest; nobody needs to sign.
+pub fn migrate_treasury_ix(network: Pubkey) -> Instruction {
+    build(
+        accounts::MigrateTreasury {
+            treasury: treasury_address(&network),
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::MigrateTreasury {},
+    )
+}

@@ -1,0 +1,88 @@
+//! Instructions about one node.
+
+use anchor_lang::prelude::Pubkey;
+use anchor_lang::solana_program::instruction::Instruction;
+use anchor_lang::system_program;
+
+use super::build;
+use crate::client::{event_authority, node_wallet_address, treasury_address};
+use crate::instructions::RegisterNodeArgs;
+use crate::{accounts, instruction};
+
+/// Opens a node's wallet account; `authority` (the settler or the admin) and `payer` sign.
+pub fn register_node_ix(authority: Pubkey, payer: Pubkey, network: Pubkey, args: RegisterNodeArgs) -> Instruction {
+    build(
+        accounts::RegisterNode {
+            authority,
+            payer,
+            network,
+            node_wallet: node_wallet_address(&network, &args.node_id),
+            system_program: system_program::ID,
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::RegisterNode { args },
+    )
+}
+
+/// Closes a node's wallet account; `authority` (the owner or the admin) signs, and `rent_payer`,
+/// whom the wallet account names, gets the rent.
+pub fn close_node_ix(authority: Pubkey, network: Pubkey, node_id: [u8; 32], rent_payer: Pubkey) -> Instruction {
+    build(
+        accounts::CloseNode {
+            authority,
+            network,
+            treasury: treasury_address(&network),
+            node_wallet: node_wallet_address(&network, &node_id),
+            rent_payer,
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::CloseNode {},
+    )
+}
+
+/// Opens a closed node's wallet account again; `authority` (the settler or the admin) and `payer`
+/// sign.
+pub fn reopen_node_ix(authority: Pubkey, payer: Pubkey, network: Pubkey, args: RegisterNodeArgs) -> Instruction {
+    build(
+        accounts::ReopenNode {
+            authority,
+            payer,
+            network,
+            node_wallet: node_wallet_address(&network, &args.node_id),
+            system_program: system_program::ID,
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::ReopenNode { args },
+    )
+}
+
+/// Has a node's payouts go to `destination`; `owner` signs.
+pub fn set_destination_ix(owner: Pubkey, network: Pubkey, node_id: [u8; 32], destination: Pubkey) -> Instruction {
+    build(
+        accounts::SetDestination {
+            owner,
+            treasury: treasury_address(&network),
+            node_wallet: node_wallet_address(&network, &node_id),
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::SetDestination { destination },
+    )
+}
+
+/// Has a node's pending amount paid out from `threshold` base units on; `owner` signs.
+pub fn set_threshold_ix(owner: Pubkey, network: Pubkey, node_id: [u8; 32], threshold: u64) -> Instruction {
+    build(
+        accounts::SetThreshold {
+            owner,
+            treasury: treasury_address(&network),
+            node_wallet: node_wallet_address(&network, &node_id),
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::SetThreshold { threshold },
+    )
+}

@@ -1,0 +1,176 @@
+//! Paying pending amounts out: what `settle` does after it credited, and `payout` alone.
+//!
+//! `payout` is anyone's, and works while the relay is down: it pays those that are due, to where
+//! they want it, and the caller decides nothing but when.
+
+use anchor_lang::error::ErrorCode;
+
+use super::Refusal;
+use super::batch::require_accounts;
+use super::event;
+use super::frame::{self, EVENT_AUTHORITY, Frame, PROGRAM, require};
+use super::host::Host;
+use super::input::{Account, Input, Key, key, same};
+use super::tokens::{TokenFrame, Tokens};
+use super::wallet::{wallet, words};
+use crate::error::SettlementError;
+use crate::reserved::ids;
+use crate::rules::payout::{self as rule, Destination, PayingWallet};
+use crate::rules::{Entry, MAX_SETTLE_ENTRIES, SkipReason, SkipSet, rent_minimum};
+use crate::state::{AssetKind, NodeWallet};
+
+/// A way to pay wallets out.
+pub(super) trait Payouts<'a> {
+    /// Pays `amount`, which is what is pending, or says why not and changes nothing.
+    fn pay(
+        &mut self,
+        amount: u64,
+        account: Account<'a>,
+        wallet: &mut NodeWallet,
+        destination: Account<'a>,
+    ) -> Result<(), SkipReason>;
+
+    /// Does what remains to be done for all of them.
+    fn finish<H: Host>(self, host: &H, frame: &mut Frame) -> Result<(), Refusal>;
+}
+
+/// Applies a `payout`: a wallet and its destination per entry.
+#[inline(never)]
+pub(super) fn payout<H: Host>(host: &H, input: &Input) -> Result<(), Refusal> {
+    require(input.data.is_bare(), ErrorCode::InstructionDidNotDeserialize)?;
+    let frame = frame::open(input.accounts())?;
+    match frame.asset {
+        AssetKind::Sol => {
+            let entries = frame.rest;
+            let sol = Sol::open(host)?;
+            payout_by(host, input, frame, entries, sol)
+        }
+        kind => {
+            let (tokens, entries) = TokenFrame::open(&frame, kind)?;
+            payout_by(host, input, frame, entries, Tokens::open(tokens))
+        }
+    }
+}
+
+fn payout_by<'a, H: Host, P: Payouts<'a>>(
+    host: &H,
+    input: &Input,
+    mut frame: Frame<'a>,
+    entries: &'a [Account<'a>],
+    mut payouts: P,
+) -> Result<(), Refusal> {
+    let (pairs, _) = entries.as_chunks::<2>();
+    require(input.count > input.accounts().len() || !entries.is_empty(), SettlementError::EmptyBatch)?;
+    let fits = input.count == input.accounts().len() && pairs.len() <= MAX_SETTLE_ENTRIES;
+    require(fits, SettlementError::TooManyEntries)?;
+    require_accounts(input, entries, pairs.len(), 2)?;
+
+    let now = host.now()?;
+    let network = frame.treasury.network;
+    let max_pending_age = frame.treasury.max_pending_age;
+    let mut skips = SkipSet::NONE;
+    let mut paid = 0u64;
+    let mut entry = Entry::FIRST;
+    for [account, destination] in pairs {
+        let this = entry;
+        entry = entry.next();
+        // SAFETY: the wallet of the entry before is not used any more.
+        let Some(wallet) = (unsafe { wallet(*account, words(&network)) }) else {
+            skips.skip_payout(this, SkipReason::InvalidWallet);
+            continue;
+        };
+        let amount = wallet.credited_total.saturating_sub(wallet.paid_total);
+        let outcome = if rule::is_due(amount, wallet.threshold, wallet.oldest_unpaid_at, now, max_pending_age) {
+            payouts.pay(amount, *account, wallet, *destination)
+        } else {
+            Err(SkipReason::NotDue)
+        };
+        match outcome {
+            // No more than was ever credited, which the treasury's total holds.
+            Ok(()) => paid = paid.saturating_add(amount),
+            Err(reason) => skips.skip_payout(this, reason),
+        }
+    }
+    payouts.finish(host, &mut frame)?;
+    frame.treasury.paid_total = frame.treasury.paid_total.checked_add(paid).ok_or(SettlementError::Overflow)?;
+    let told = event::paid_out(&network, pairs.len(), paid, &skips);
+    event::emit(host, frame.event_authority, told.bytes())
+}
+
+/// Marks a wallet's pending amount as paid.
+#[inline(always)]
+pub(super) fn mark_paid(wallet: &mut NodeWallet) {
+    wallet.paid_total = wallet.credited_total;
+    wallet.oldest_unpaid_at = rule::oldest_unpaid_after_payout(0, wallet.oldest_unpaid_at);
+}
+
+const SYSVAR: Key = key(ids::sysvar::ID.as_array());
+const NATIVE_LOADER: Key = key(ids::native_loader::ID.as_array());
+const INCINERATOR: Key = key(ids::incinerator::ID.as_array());
+
+/// Payouts in lamports, from wallet accounts.
+pub(super) struct Sol {
+    lamports_per_byte: u64,
+    /// Rent-exempt minimum of a wallet account.
+    wallet_minimum: u64,
+    /// Rent-exempt minimum of an account without data, which most destinations are.
+    empty_minimum: u64,
+}
+
+impl Sol {
+    #[inline(always)]
+    pub fn open<H: Host>(host: &H) -> Result<Self, Refusal> {
+        let lamports_per_byte = host.lamports_per_byte()?;
+        let minimum = |len: u64| rent_minimum(lamports_per_byte, len).ok_or(SettlementError::Overflow);
+        Ok(Self { lamports_per_byte, wallet_minimum: minimum(NodeWallet::SIZE as u64)?, empty_minimum: minimum(0)? })
+    }
+
+    /// What the rules want to know of a destination. `instructions::destination` is its twin for
+    /// Anchor's types.
+    #[inline(always)]
+    fn facts(&self, account: Account, wallet: &NodeWallet) -> Destination {
+        let owner = account.owner();
+        let rent_minimum = match account.data_len() {
+            0 => self.empty_minimum,
+            // One that no account could hold keeps the payout away.
+            len => rent_minimum(self.lamports_per_byte, len as u64).unwrap_or(u64::MAX),
+        };
+        Destination {
+            is_named: same(account.key(), words(&wallet.destination)),
+            is_writable: account.is_writable(),
+            is_executable: account.is_executable(),
+            is_program_account: same(owner, &PROGRAM),
+            is_reserved: same(owner, &SYSVAR)
+                || same(owner, &NATIVE_LOADER)
+                || same(account.key(), &INCINERATOR)
+                || same(account.key(), &EVENT_AUTHORITY),
+            lamports: account.lamports(),
+            rent_minimum,
+        }
+    }
+}
+
+impl<'a> Payouts<'a> for Sol {
+    #[inline(always)]
+    fn pay(
+        &mut self,
+        amount: u64,
+        account: Account<'a>,
+        wallet: &mut NodeWallet,
+        destination: Account<'a>,
+    ) -> Result<(), SkipReason> {
+        let lamports = account.lamports();
+        let to = self.facts(destination, wallet);
+        rule::check(amount, PayingWallet { lamports, rent_minimum: self.wallet_minimum }, to)?;
+        mark_paid(wallet);
+        // The rule has seen that both fit, and that the destination is another account.
+        account.set_lamports(lamports.saturating_sub(amount));
+        destination.set_lamports(to.lamports.saturating_add(amount));
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn finish<H: Host>(self, _: &H, _: &mut Frame) -> Result<(), Refusal> {
+        Ok(())
+    }
+}

@@ -1,0 +1,47 @@
+//! An entry's wallet account.
+
+use anchor_lang::Discriminator;
+
+use super::frame::PROGRAM;
+use super::input::{Account, Key, same};
+use super::number;
+use crate::state::{DISCRIMINATOR_LEN, NodeWallet};
+
+const NODE_WALLET: u64 = number(NodeWallet::DISCRIMINATOR);
+
+/// The wallet in an account, if it is a writable one of this network and this layout, whose totals
+/// don't contradict each other.
+///
+/// # Safety
+///
+/// The wallet may be used until the next call with the same account.
+#[inline(always)]
+pub(super) unsafe fn wallet<'a>(account: Account<'a>, network: &Key) -> Option<&'a mut NodeWallet> {
+    if !account.is_writable() || account.data_len() != NodeWallet::SIZE || !same(account.owner(), &PROGRAM) {
+        return None;
+    }
+    // SAFETY: the data has a wallet's length, aligned to 8.
+    if unsafe { account.data_at().cast::<u64>().read() } != NODE_WALLET {
+        return None;
+    }
+    // SAFETY: a wallet's by owner, discriminator and length, of plain bytes, aligned to 8; the
+    // caller doesn't use an earlier one of the same account any more.
+    let wallet = unsafe { &mut *account.data_at().add(DISCRIMINATOR_LEN).cast::<NodeWallet>() };
+    let is_sound = wallet.version == NodeWallet::VERSION
+        && same(words(&wallet.network), network)
+        && wallet.paid_total <= wallet.credited_total;
+    is_sound.then_some(wallet)
+}
+
+/// A key of a wallet or treasury, as words.
+#[inline(always)]
+pub(super) fn words(key: &anchor_lang::prelude::Pubkey) -> &Key {
+    // SAFETY: keys of both accounts lie at multiples of 8, see the assertions.
+    unsafe { &*key.as_array().as_ptr().cast::<Key>() }
+}
+
+const _: () = {
+    assert!(core::mem::offset_of!(NodeWallet, network) % 8 == 0);
+    assert!(core::mem::offset_of!(NodeWallet, destination) % 8 == 0);
+    assert!(align_of::<NodeWallet>() == 8);
+};

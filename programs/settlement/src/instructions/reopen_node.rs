@@ -1,0 +1,112 @@
+//! `reopen_node`: a closed node's wallet account again, with its totals as they were.
+
+use anchor_lang::Discriminator;
+use anchor_lang::prelude::*;
+use anchor_lang::system_program::{Transfer, transfer};
+
+use super::register_node::RegisterNodeArgs;
+use crate::error::SettlementError;
+use crate::events::NodeReopened;
+use crate::reserved::is_payable_address;
+use crate::rules::parameters::node_threshold;
+use crate::state::{ClosedNode, DISCRIMINATOR_LEN, NODE_SEED, Network, NodeWallet, require_known};
+
+/// Accounts of `reopen_node`.
+#[event_cpi]
+#[derive(Accounts)]
+#[instruction(args: RegisterNodeArgs)]
+pub struct ReopenNode<'info> {
+    /// The network's settler or admin, as for `register_node`.
+    pub authority: Signer<'info>,
+    /// Pays the rent and gets it back when the account is closed.
+    #[account(mut)]
+    pub payer: Signer<'info>,
+    /// The network the node works for.
+    pub network: AccountLoader<'info, Network>,
+    /// Where the node's wallet account was.
+    ///
+    /// CHECK: loaded as a closed node by the handler, which leaves another type behind.
+    #[account(
+        mut,
+        seeds = [NODE_SEED, network.key().as_ref(), &args.node_id],
+        bump,
+    )]
+    pub node_wallet: UncheckedAccount<'info>,
+    /// Moves the rent.
+    pub system_program: Program<'info, System>,
+}
+
+pub(crate) fn handler<'info>(ctx: Context<'info, ReopenNode<'info>>, args: RegisterNodeArgs) -> Result<()> {
+    let accounts = &ctx.accounts;
+    let account = accounts.node_wallet.as_ref();
+    let authority = accounts.authority.key();
+    let network_address = accounts.network.key();
+    let rent_payer = accounts.payer.key();
+    let destination = args.destination.unwrap_or(args.owner);
+
+    let (treasury_address, threshold) = {
+        let network = accounts.network.load()?;
+        require_known(network.version, Network::VERSION)?;
+        require!(authority == network.settler || authority == network.admin, SettlementError::Unauthorized);
+        let threshold =
+            node_threshold(args.threshold, network.default_threshold).ok_or(SettlementError::ThresholdBelowDefault)?;
+        (network.treasury, threshold)
+    };
+    let own = [network_address, treasury_address, *account.key];
+    require!(is_payable_address(&args.owner, &own), SettlementError::InvalidOwner);
+    require!(is_payable_address(&destination, &own), SettlementError::InvalidDestination);
+    let total = closed_total(account)?;
+
+    let missing = Rent::get()?.minimum_balance(NodeWallet::SIZE).saturating_sub(account.lamports());
+    transfer(
+        CpiContext::new(
+            accounts.system_program.key(),
+            Transfer { from: accounts.payer.to_account_info(), to: account.clone() },
+        ),
+        missing,
+    )?;
+    account.resize(NodeWallet::SIZE)?;
+    {
+        let mut data = account.try_borrow_mut_data()?;
+        let (discriminator, fields) =
+            data.split_at_mut_checked(DISCRIMINATOR_LEN).ok_or(ProgramError::AccountDataTooSmall)?;
+        discriminator.copy_from_slice(NodeWallet::DISCRIMINATOR);
+        let wallet = NodeWallet {
+            version: NodeWallet::VERSION,
+            bump: ctx.bumps.node_wallet,
+            network: network_address,
+            node_id: args.node_id,
+            owner: args.owner,
+            destination,
+            rent_payer,
+            credited_total: total,
+            paid_total: total,
+            threshold,
+            ..bytemuck::Zeroable::zeroed()
+        };
+        fields.copy_from_slice(bytemuck::bytes_of(&wallet));
+    }
+    emit_cpi!(NodeReopened {
+        network: network_address,
+        node_wallet: *account.key,
+        node_id: args.node_id,
+        owner: args.owner,
+        destination,
+        rent_payer,
+        authority,
+        threshold,
+        total,
+    });
+    Ok(())
+}
+
+/// The total in a closed node's account.
+fn closed_total(account: &AccountInfo) -> Result<u64> {
+    require!(*account.owner == crate::ID, SettlementError::ClosedNodeMismatch);
+    let data = account.try_borrow_data()?;
+    let closed = data
+        .strip_prefix(ClosedNode::DISCRIMINATOR)
+        .and_then(|fields| bytemuck::try_pod_read_unaligned::<ClosedNode>(fields).ok())
+        .ok_or(SettlementError::ClosedNodeMismatch)?;
+    Ok(closed.total)
+}

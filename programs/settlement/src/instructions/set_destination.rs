@@ -1,0 +1,44 @@
+//! `set_destination`: where a node's payouts go.
+
+use anchor_lang::prelude::*;
+
+use crate::error::SettlementError;
+use crate::events::DestinationChanged;
+use crate::reserved::is_payable_address;
+use crate::state::{NodeWallet, Treasury, require_known};
+
+/// Accounts of `set_destination`.
+#[event_cpi]
+#[derive(Accounts)]
+pub struct SetDestination<'info> {
+    /// The node's owner.
+    pub owner: Signer<'info>,
+    /// The treasury of the node's network, which can't be a destination.
+    pub treasury: AccountLoader<'info, Treasury>,
+    /// The node's wallet account.
+    #[account(mut, has_one = owner @ SettlementError::Unauthorized)]
+    pub node_wallet: AccountLoader<'info, NodeWallet>,
+}
+
+pub(crate) fn handler<'info>(ctx: Context<'info, SetDestination<'info>>, destination: Pubkey) -> Result<()> {
+    let event = {
+        let treasury = ctx.accounts.treasury.load()?;
+        let mut wallet = ctx.accounts.node_wallet.load_mut()?;
+        require_known(treasury.version, Treasury::VERSION)?;
+        require_known(wallet.version, NodeWallet::VERSION)?;
+        require!(wallet.network == treasury.network, SettlementError::NetworkMismatch);
+        let own = [wallet.network, ctx.accounts.treasury.key(), ctx.accounts.node_wallet.key()];
+        require!(is_payable_address(&destination, &own), SettlementError::InvalidDestination);
+        let from = wallet.destination;
+        wallet.destination = destination;
+        DestinationChanged {
+            network: wallet.network,
+            node_wallet: ctx.accounts.node_wallet.key(),
+            owner: wallet.owner,
+            from,
+            to: destination,
+        }
+    };
+    emit_cpi!(event);
+    Ok(())
+}

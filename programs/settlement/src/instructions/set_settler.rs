@@ -1,0 +1,41 @@
+//! `set_settler`: the key that credits and settles.
+
+use anchor_lang::prelude::*;
+
+use crate::error::SettlementError;
+use crate::events::SettlerChanged;
+use crate::state::{Network, Treasury, require_known};
+
+/// Accounts of `set_settler`.
+#[event_cpi]
+#[derive(Accounts)]
+pub struct SetSettler<'info> {
+    /// The network's admin.
+    pub admin: Signer<'info>,
+    #[account(
+        mut,
+        has_one = admin @ SettlementError::Unauthorized,
+        has_one = treasury @ SettlementError::NetworkMismatch,
+    )]
+    /// The network.
+    pub network: AccountLoader<'info, Network>,
+    /// The network's treasury, which holds a copy.
+    #[account(mut)]
+    pub treasury: AccountLoader<'info, Treasury>,
+}
+
+pub(crate) fn handler<'info>(ctx: Context<'info, SetSettler<'info>>, settler: Pubkey) -> Result<()> {
+    require!(settler != Pubkey::default(), SettlementError::DefaultAuthority);
+    let from = {
+        let mut network = ctx.accounts.network.load_mut()?;
+        let mut treasury = ctx.accounts.treasury.load_mut()?;
+        require_known(network.version, Network::VERSION)?;
+        require_known(treasury.version, Treasury::VERSION)?;
+        let from = network.settler;
+        network.settler = settler;
+        treasury.settler = settler;
+        from
+    };
+    emit_cpi!(SettlerChanged { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key(), from, to: settler });
+    Ok(())
+}

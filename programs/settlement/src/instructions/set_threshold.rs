@@ -1,0 +1,44 @@
+//! `set_threshold`: from which size on a node's pending amount is paid out.
+
+use anchor_lang::prelude::*;
+
+use crate::error::SettlementError;
+use crate::events::ThresholdChanged;
+use crate::rules::parameters::node_threshold;
+use crate::state::{NodeWallet, Treasury, require_known};
+
+/// Accounts of `set_threshold`.
+#[event_cpi]
+#[derive(Accounts)]
+pub struct SetThreshold<'info> {
+    /// The node's owner.
+    pub owner: Signer<'info>,
+    /// The treasury of the node's network, which says how low a threshold may be.
+    pub treasury: AccountLoader<'info, Treasury>,
+    /// The node's wallet account.
+    #[account(mut, has_one = owner @ SettlementError::Unauthorized)]
+    pub node_wallet: AccountLoader<'info, NodeWallet>,
+}
+
+pub(crate) fn handler<'info>(ctx: Context<'info, SetThreshold<'info>>, threshold: u64) -> Result<()> {
+    let event = {
+        let treasury = ctx.accounts.treasury.load()?;
+        let mut wallet = ctx.accounts.node_wallet.load_mut()?;
+        require_known(treasury.version, Treasury::VERSION)?;
+        require_known(wallet.version, NodeWallet::VERSION)?;
+        require!(wallet.network == treasury.network, SettlementError::NetworkMismatch);
+        let to = node_threshold(Some(threshold), treasury.default_threshold)
+            .ok_or(SettlementError::ThresholdBelowDefault)?;
+        let from = wallet.threshold;
+        wallet.threshold = to;
+        ThresholdChanged {
+            network: wallet.network,
+            node_wallet: ctx.accounts.node_wallet.key(),
+            owner: wallet.owner,
+            from,
+            to,
+        }
+    };
+    emit_cpi!(event);
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! `update_network`: some of a network's parameters.
+
+use anchor_lang::prelude::*;
+
+use crate::error::SettlementError;
+use crate::events::NetworkUpdated;
+use crate::rules::parameters::Parameters;
+use crate::state::{Network, Treasury, require_known};
+
+/// The parameters to change; those left out stay. Amounts in base units of the network's asset.
+#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UpdateNetworkArgs {
+    /// Smallest threshold a node may name from now on, and the one it gets when it names none.
+    /// Nodes registered before keep theirs. Above 0.
+    pub default_threshold: Option<u64>,
+    /// What one entry of a batch may credit. Above 0.
+    pub per_node_cap: Option<u64>,
+    /// What one batch may credit. Above 0.
+    pub per_batch_cap: Option<u64>,
+    /// What the outflow window holds. Above 0. What is in it stays in it.
+    pub window_limit: Option<u64>,
+    /// Seconds in which a full outflow window empties. Above 0.
+    pub window_seconds: Option<u64>,
+    /// Seconds after which a pending amount below its threshold is paid out anyway. Above 0.
+    pub max_pending_age: Option<u64>,
+}
+
+/// Accounts of `update_network`.
+#[event_cpi]
+#[derive(Accounts)]
+pub struct UpdateNetwork<'info> {
+    /// The network's admin.
+    pub admin: Signer<'info>,
+    #[account(
+        mut,
+        has_one = admin @ SettlementError::Unauthorized,
+        has_one = treasury @ SettlementError::NetworkMismatch,
+    )]
+    /// The network to change.
+    pub network: AccountLoader<'info, Network>,
+    /// The network's treasury, which holds what batches need of the parameters.
+    #[account(mut)]
+    pub treasury: AccountLoader<'info, Treasury>,
+}
+
+pub(crate) fn handler<'info>(ctx: Context<'info, UpdateNetwork<'info>>, args: UpdateNetworkArgs) -> Result<()> {
+    require!(args != UpdateNetworkArgs::default(), SettlementError::NothingToUpdate);
+    let now = Clock::get()?.unix_timestamp;
+    let parameters = {
+        let mut network = ctx.accounts.network.load_mut()?;
+        let mut treasury = ctx.accounts.treasury.load_mut()?;
+        require_known(network.version, Network::VERSION)?;
+        require_known(treasury.version, Treasury::VERSION)?;
+        let parameters = Parameters {
+            default_threshold: args.default_threshold.unwrap_or(network.default_threshold),
+            per_node_cap: args.per_node_cap.unwrap_or(treasury.per_node_cap),
+            per_batch_cap: args.per_batch_cap.unwrap_or(treasury.per_batch_cap),
+            window_limit: args.window_limit.unwrap_or(treasury.window_limit),
+            window_seconds: args.window_seconds.unwrap_or(treasury.window_seconds),
+            max_pending_age: args.max_pending_age.unwrap_or(treasury.max_pending_age),
+        };
+        parameters.check().map_err(SettlementError::from)?;
+
+        // Up to now the window empties at its old rate.
+        let window = treasury.window().at(now);
+        treasury.window_used = window.used;
+        treasury.window_updated_at = window.updated_at;
+        network.default_threshold = parameters.default_threshold;
+        treasury.default_threshold = parameters.default_threshold;
+        treasury.per_node_cap = parameters.per_node_cap;
+        treasury.per_batch_cap = parameters.per_batch_cap;
+        treasury.window_limit = parameters.window_limit;
+        treasury.window_seconds = parameters.window_seconds;
+        treasury.max_pending_age = parameters.max_pending_age;
+        parameters
+    };
+    emit_cpi!(NetworkUpdated {
+        network: ctx.accounts.network.key(),
+        by: ctx.accounts.admin.key(),
+        default_threshold: parameters.default_threshold,
+        per_node_cap: parameters.per_node_cap,
+        per_batch_cap: parameters.per_batch_cap,
+        window_limit: parameters.window_limit,
+        window_seconds: parameters.window_seconds,
+        max_pending_age: parameters.max_pending_age,
+    });
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! `withdraw_surplus`: the admin takes out of the treasury what is owed to nobody.
+
+use anchor_lang::prelude::*;
+
+use super::destination;
+use crate::error::SettlementError;
+use crate::events::SurplusWithdrawn;
+use crate::rules::payout::{self, PayingWallet};
+use crate::rules::surplus::{liabilities, surplus};
+use crate::rules::token_payout;
+use crate::state::{Network, Treasury, require_known};
+use crate::token::TokenAccounts;
+
+/// Accounts of `withdraw_surplus`.
+#[event_cpi]
+#[derive(Accounts)]
+pub struct WithdrawSurplus<'info> {
+    /// The network's admin.
+    pub admin: Signer<'info>,
+    #[account(
+        has_one = admin @ SettlementError::Unauthorized,
+        has_one = treasury @ SettlementError::NetworkMismatch,
+    )]
+    /// The network.
+    pub network: AccountLoader<'info, Network>,
+    /// The network's treasury.
+    #[account(mut)]
+    pub treasury: AccountLoader<'info, Treasury>,
+    /// Where the funds go; for tokens, a token account of the network's mint.
+    ///
+    /// CHECK: the payout rules judge what it is.
+    #[account(mut)]
+    pub destination: UncheckedAccount<'info>,
+    /// The treasury's token account. None for SOL.
+    ///
+    /// CHECK: `TokenAccounts::of`.
+    #[account(mut)]
+    pub treasury_token_account: Option<UncheckedAccount<'info>>,
+    /// The network's mint. None for SOL.
+    ///
+    /// CHECK: `TokenAccounts::of`.
+    pub mint: Option<UncheckedAccount<'info>>,
+    /// The mint's token program. None for SOL.
+    ///
+    /// CHECK: `TokenAccounts::of`.
+    pub token_program: Option<UncheckedAccount<'info>>,
+}
+
+pub(crate) fn handler<'info>(ctx: Context<'info, WithdrawSurplus<'info>>, amount: u64) -> Result<()> {
+    let accounts = &ctx.accounts;
+    require!(amount > 0, SettlementError::ZeroAmount);
+    require_known(accounts.network.load()?.version, Network::VERSION)?;
+    let (network, bump, owed, tokens) = {
+        let treasury = accounts.treasury.load()?;
+        require_known(treasury.version, Treasury::VERSION)?;
+        require!(!treasury.is_paused(), SettlementError::Paused);
+        let owed =
+            liabilities(treasury.credited_total, treasury.paid_total).ok_or(SettlementError::InconsistentTotals)?;
+        let tokens = TokenAccounts::of(
+            &treasury,
+            accounts.treasury_token_account.as_ref(),
+            accounts.mint.as_ref(),
+            accounts.token_program.as_ref(),
+        )?;
+        (treasury.network, treasury.bump, owed, tokens)
+    };
+    let destination = accounts.destination.as_ref();
+    let treasury_account = accounts.treasury.as_ref();
+    let token_balance = match tokens {
+        None => {
+            // What nodes are owed lies in their own accounts.
+            let rent = Rent::get()?;
+            let from = PayingWallet {
+                lamports: treasury_account.lamports(),
+                rent_minimum: rent.minimum_balance(Treasury::SIZE),
+            };
+            require!(amount <= surplus(from.lamports, from.rent_minimum), SettlementError::AmountAboveSurplus);
+            let to = destination::facts(destination, destination.key, |len| rent.minimum_balance(len));
+            payout::check(amount, from, to).map_err(SettlementError::from)?;
+            treasury_account.sub_lamports(amount)?;
+            destination.add_lamports(amount)?;
+            0
+        }
+        Some(tokens) => {
+            let from = tokens.treasury()?;
+            require!(amount <= surplus(from.amount, owed), SettlementError::AmountAboveSurplus);
+            token_payout::check(amount, from, tokens.facts(destination, None)).map_err(SettlementError::from)?;
+            tokens.pay(treasury_account, &network, bump, destination, amount)?;
+            tokens.treasury()?.amount
+        }
+    };
+    let withdrawn_total = {
+        let mut treasury = accounts.treasury.load_mut()?;
+        treasury.withdrawn_total = treasury.withdrawn_total.checked_add(amount).ok_or(SettlementError::Overflow)?;
+        treasury.token_balance = token_balance;
+        treasury.withdrawn_total
+    };
+    emit_cpi!(SurplusWithdrawn {
+        network,
+        by: accounts.admin.key(),
+        destination: accounts.destination.key(),
+        amount,
+        withdrawn_total,
+    });
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! What stays of a node's wallet account after it was closed.
+//!
+//! Were nothing left, the node could be registered anew with a total of zero, and a relay that
+//! reports its lifetime total would have it paid a second time.
+
+use anchor_lang::prelude::*;
+
+use super::DISCRIMINATOR_LEN;
+
+/// Lies at `["node", network, node_id]` in the wallet account's place.
+#[account(zero_copy)]
+#[derive(Debug, PartialEq, Eq)]
+pub struct ClosedNode {
+    /// Base units credited, and paid, when the node was closed.
+    pub total: u64,
+}
+
+impl ClosedNode {
+    /// Bytes of the whole account, discriminator included.
+    pub const SIZE: usize = DISCRIMINATOR_LEN + size_of::<Self>();
+}
+
+const _: () = {
+    assert!(ClosedNode::SIZE == 16);
+    assert!(core::mem::offset_of!(ClosedNode, total) == 0);
+};

@@ -1,0 +1,206 @@
+//! The token programs, as the instructions beside the hot path use them.
+//!
+//! A network's asset decides which accounts an instruction takes: for SOL none of a token, for a
+//! mint all three of them.
+
+use anchor_lang::prelude::*;
+use anchor_lang::solana_program::instruction::Instruction;
+use anchor_lang::solana_program::program::invoke_signed;
+
+use crate::error::SettlementError;
+use crate::rules::SkipReason;
+use crate::rules::token_layout::{MintRefused, TokenAccount, check_mint};
+use crate::rules::token_payout::{PayingTreasury, TokenDestination};
+use crate::state::{AssetKind, TREASURY_SEED, Treasury};
+
+/// Address of SPL Token.
+pub const SPL_TOKEN_ID: Pubkey = pubkey!("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA");
+/// Address of Token-2022.
+pub const TOKEN_2022_ID: Pubkey = pubkey!("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb");
+/// Address of the program that opens associated token accounts.
+pub const ASSOCIATED_TOKEN_ID: Pubkey = pubkey!("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL");
+
+/// Number of the token programs' `TransferChecked`: amount and decimals follow.
+pub(crate) const TRANSFER_CHECKED: u8 = 12;
+/// Number of the associated token program's `CreateIdempotent`, which takes no arguments.
+const CREATE_IDEMPOTENT: u8 = 1;
+
+/// The token accounts of a network that pays in tokens, found to be the right ones.
+pub(crate) struct TokenAccounts<'a, 'info> {
+    /// The treasury's token account.
+    pub vault: &'a AccountInfo<'info>,
+    mint: &'a AccountInfo<'info>,
+    program: &'a AccountInfo<'info>,
+}
+
+impl<'a, 'info> TokenAccounts<'a, 'info> {
+    /// `None` for a network that pays in SOL, and then none of the accounts may be there.
+    pub fn of(
+        treasury: &Treasury,
+        vault: Option<&'a UncheckedAccount<'info>>,
+        mint: Option<&'a UncheckedAccount<'info>>,
+        program: Option<&'a UncheckedAccount<'info>>,
+    ) -> Result<Option<Self>> {
+        let program_id = match AssetKind::from_byte(treasury.asset_kind) {
+            None => return err!(SettlementError::UnsupportedAsset),
+            Some(AssetKind::Sol) => {
+                let none = vault.is_none() && mint.is_none() && program.is_none();
+                require!(none, SettlementError::AssetAccountsMismatch);
+                return Ok(None);
+            }
+            Some(AssetKind::SplToken) => SPL_TOKEN_ID,
+            Some(AssetKind::Token2022) => TOKEN_2022_ID,
+        };
+        let (Some(vault), Some(mint), Some(program)) = (vault, mint, program) else {
+            return err!(SettlementError::AssetAccountsMismatch);
+        };
+        require!(vault.key() == treasury.token_account, SettlementError::InvalidTreasuryTokenAccount);
+        require!(mint.key() == treasury.mint, SettlementError::InvalidMint);
+        require!(program.key() == program_id, SettlementError::InvalidTokenProgram);
+        Ok(Some(Self { vault, mint, program }))
+    }
+
+    /// What lies in the treasury's token account.
+    pub fn treasury(&self) -> Result<PayingTreasury> {
+        let vault = read(self.vault, self.program.key).ok_or(SettlementError::InvalidTreasuryTokenAccount)?;
+        Ok(PayingTreasury { is_frozen: vault.is_frozen, amount: vault.amount })
+    }
+
+    /// The facts about `account` as a token account of `named`; of anybody when that is `None`.
+    pub fn facts(&self, account: &AccountInfo, named: Option<&Pubkey>) -> TokenDestination {
+        let found = read(account, self.program.key);
+        TokenDestination {
+            is_treasurys: account.key == self.vault.key,
+            is_writable: account.is_writable,
+            is_token_account: found.is_some(),
+            is_of_mint: found.is_some_and(|found| found.mint == self.mint.key.to_bytes()),
+            is_of_named_destination: found
+                .is_some_and(|found| named.is_none_or(|named| found.owner == named.to_bytes())),
+            is_frozen: found.is_some_and(|found| found.is_frozen),
+            needs_memo: found.is_some_and(|found| found.needs_memo),
+        }
+    }
+
+    /// Moves tokens into the treasury by the signature of `authority`.
+    pub fn deposit(&self, from: &AccountInfo<'info>, authority: &AccountInfo<'info>, amount: u64) -> Result<()> {
+        self.transfer(from, self.vault, authority, amount, &[])
+    }
+
+    /// Moves tokens out of the treasury, whose own signature is `["treasury", network, bump]`.
+    pub fn pay(
+        &self,
+        treasury: &AccountInfo<'info>,
+        network: &Pubkey,
+        bump: u8,
+        to: &AccountInfo<'info>,
+        amount: u64,
+    ) -> Result<()> {
+        self.transfer(self.vault, to, treasury, amount, &[&[TREASURY_SEED, network.as_ref(), &[bump]]])
+    }
+
+    fn transfer(
+        &self,
+        from: &AccountInfo<'info>,
+        to: &AccountInfo<'info>,
+        authority: &AccountInfo<'info>,
+        amount: u64,
+        seeds: &[&[&[u8]]],
+    ) -> Result<()> {
+        let decimals = check_mint(&self.mint.try_borrow_data()?).map_err(SettlementError::from)?;
+        let mut data = vec![TRANSFER_CHECKED];
+        data.extend(amount.to_le_bytes());
+        data.push(decimals);
+        let accounts = vec![
+            AccountMeta::new(*from.key, false),
+            AccountMeta::new_readonly(*self.mint.key, false),
+            AccountMeta::new(*to.key, false),
+            AccountMeta::new_readonly(*authority.key, true),
+        ];
+        let instruction = Instruction { program_id: *self.program.key, accounts, data };
+        let infos = [from.clone(), self.mint.clone(), to.clone(), authority.clone(), self.program.clone()];
+        Ok(invoke_signed(&instruction, &infos, seeds)?)
+    }
+}
+
+/// The kind and decimals of a mint that a network can pay in.
+pub(crate) fn asset_of(mint: &AccountInfo, program: &Pubkey) -> Result<(AssetKind, u8)> {
+    let kind = match *program {
+        SPL_TOKEN_ID => AssetKind::SplToken,
+        TOKEN_2022_ID => AssetKind::Token2022,
+        _ => return err!(SettlementError::InvalidTokenProgram),
+    };
+    require!(mint.owner == program, SettlementError::InvalidMint);
+    let decimals = check_mint(&mint.try_borrow_data()?).map_err(SettlementError::from)?;
+    Ok((kind, decimals))
+}
+
+/// Opens the associated token account of `owner`, unless it is there already.
+pub(crate) fn open_associated<'info>(
+    payer: &AccountInfo<'info>,
+    token_account: &AccountInfo<'info>,
+    owner: &AccountInfo<'info>,
+    mint: &AccountInfo<'info>,
+    system_program: &AccountInfo<'info>,
+    token_program: &AccountInfo<'info>,
+    associated_token_program: &AccountInfo<'info>,
+) -> Result<()> {
+    let instruction = Instruction {
+        program_id: ASSOCIATED_TOKEN_ID,
+        accounts: vec![
+            AccountMeta::new(*payer.key, true),
+            AccountMeta::new(*token_account.key, false),
+            AccountMeta::new_readonly(*owner.key, false),
+            AccountMeta::new_readonly(*mint.key, false),
+            AccountMeta::new_readonly(*system_program.key, false),
+            AccountMeta::new_readonly(*token_program.key, false),
+        ],
+        data: vec![CREATE_IDEMPOTENT],
+    };
+    let infos = [payer, token_account, owner, mint, system_program, token_program, associated_token_program];
+    Ok(invoke_signed(&instruction, &infos.map(Clone::clone), &[])?)
+}
+
+/// The token account that `account` is, if it is one of `program`.
+pub(crate) fn read(account: &AccountInfo, program: &Pubkey) -> Option<TokenAccount> {
+    if account.owner != program {
+        return None;
+    }
+    TokenAccount::read(&account.try_borrow_data().ok()?)
+}
+
+impl From<MintRefused> for SettlementError {
+    fn from(refused: MintRefused) -> Self {
+        match refused {
+            MintRefused::NotAMint => Self::InvalidMint,
+            MintRefused::NonTransferable => Self::MintNonTransferable,
+            MintRefused::TransferHook => Self::MintTransferHook,
+            MintRefused::PermanentDelegate => Self::MintPermanentDelegate,
+            MintRefused::MintCloseAuthority => Self::MintCloseAuthority,
+            MintRefused::DefaultAccountState => Self::MintDefaultAccountState,
+            MintRefused::Pausable => Self::MintPausable,
+            MintRefused::Confidential => Self::MintConfidential,
+            MintRefused::InterestBearing => Self::MintInterestBearing,
+            MintRefused::ScaledUiAmount => Self::MintScaledUiAmount,
+            MintRefused::UnknownExtension => Self::MintUnknownExtension,
+        }
+    }
+}
+
+/// What skips an entry of a batch fails an instruction about a single payment.
+impl From<SkipReason> for SettlementError {
+    fn from(reason: SkipReason) -> Self {
+        match reason {
+            SkipReason::DestinationMismatch => Self::DestinationMismatch,
+            SkipReason::DestinationNotRentExempt => Self::DestinationNotRentExempt,
+            SkipReason::WalletShort => Self::WalletNotRentExempt,
+            SkipReason::TokenAccountInvalid => Self::InvalidTokenAccount,
+            SkipReason::TokenAccountWrongMint => Self::TokenAccountWrongMint,
+            SkipReason::TokenAccountWrongOwner => Self::TokenAccountWrongOwner,
+            SkipReason::TokenAccountFrozen => Self::TokenAccountFrozen,
+            SkipReason::TokenAccountNeedsMemo => Self::TokenAccountNeedsMemo,
+            SkipReason::TreasuryFrozen => Self::TreasuryFrozen,
+            SkipReason::TreasuryTokensShort => Self::TreasuryTokensShort,
+            _ => Self::DestinationNotPayable,
+        }
+    }
+}
