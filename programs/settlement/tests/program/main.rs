@@ -13,5 +13,6 @@ mod pause;
 mod register_node;
 mod settle;
 mod solvency;
+mod tokens;
 mod unpause;
 mod withdraw;

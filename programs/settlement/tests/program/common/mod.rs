@@ -2,9 +2,11 @@
 
 mod expect;
 mod program;
+mod tokens;
 mod world;
 
-pub use expect::{assert_refused, reasons};
+pub use expect::{Refused, assert_refused, reasons};
+pub use tokens::{DECIMALS, Extension, Payee, TOKEN, TokenProgram, TokenWorld};
 pub use world::{Node, SOL, START, World, wire_size};
 
 use settlement::client::NetworkId;

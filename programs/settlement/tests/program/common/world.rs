@@ -340,7 +340,7 @@ impl World {
 }
 
 /// A header whose numbers tell batches apart.
-fn header(batch_id: u64) -> BatchHeader {
+pub fn header(batch_id: u64) -> BatchHeader {
     BatchHeader { batch_id, records_root: [7; 32] }
 }
 

@@ -1,0 +1,391 @@
+//! A token's way from the funder to the node, to the base unit.
+
+use settlement::client::{
+    SettleEntry, payout_tokens_ix, settle_tokens_ix, withdraw_surplus_tokens_ix, withdraw_tokens_ix,
+};
+use settlement::error::SettlementError;
+use settlement::events::{BatchSettled, Funded, PaidOut, SurplusWithdrawn, Withdrawn};
+use settlement::rules::{MAX_CREDIT_ENTRIES, MAX_TOKEN_SETTLE_ENTRIES, SkipReason};
+use settlement::state::{AssetKind, NodeWallet};
+use solana_signer::Signer;
+
+use super::HEADER;
+use crate::common::{DECIMALS, Payee, START, TOKEN, TokenProgram, TokenWorld, assert_refused, reasons};
+
+/// (credited, paid, in its token account) of a payee, whose wallet account holds its rent alone.
+fn totals(world: &TokenWorld, payee: &Payee) -> (u64, u64, u64) {
+    let wallet = world.wallet_state(&payee.node);
+    assert_eq!(world.wallet_lamports(&payee.node), 0);
+    (wallet.credited_total, wallet.paid_total, world.tokens(&payee.account))
+}
+
+/// The books agree with the vault, whose tokens cover what is owed.
+fn assert_sound(world: &TokenWorld) {
+    let treasury = world.treasury_state();
+    assert_eq!(treasury.token_balance, world.vault_tokens());
+    assert!(treasury.token_balance >= world.owed());
+    assert_eq!(world.surplus(), 0, "a token network moves no lamports");
+}
+
+#[test]
+fn a_network_and_its_treasury_name_the_mint_and_open_the_vault() {
+    for program in TokenProgram::ALL {
+        let world = TokenWorld::new(program);
+        let kind = if program == TokenProgram::Token2022 { AssetKind::Token2022 } else { AssetKind::SplToken };
+        let network = world.network_state();
+        assert_eq!(network.asset_kind, u8::from(kind));
+        assert_eq!(network.decimals, DECIMALS);
+        assert_eq!(network.mint, world.asset.mint);
+        assert_eq!(network.token_program, world.asset.token_program);
+        assert_eq!(network.treasury_token_account, world.vault);
+        let treasury = world.treasury_state();
+        assert_eq!(treasury.asset_kind, u8::from(kind));
+        assert_eq!((treasury.mint, treasury.token_account), (world.asset.mint, world.vault));
+        assert_sound(&world);
+    }
+}
+
+#[test]
+fn funds_lie_in_the_vault_and_are_counted() {
+    for program in TokenProgram::ALL {
+        let mut world = TokenWorld::new(program);
+        let (payer, asset) = (world.payer.pubkey(), world.asset);
+        let from = world.associated(&payer, &asset);
+        world.mint_to(&asset, &from, 7 * TOKEN + 3);
+        let ix = settlement::client::fund_tokens_ix(payer, from, world.network, &asset, 7 * TOKEN + 1);
+        let meta = world.send(&[ix], &[]).expect("funded");
+
+        assert_eq!((world.vault_tokens(), world.tokens(&from)), (1_007 * TOKEN + 1, 2));
+        let funded_total = 1_007 * TOKEN + 1;
+        assert_eq!(
+            world.event(&meta, Funded::decode_cpi),
+            Funded { network: world.network, funder: payer, amount: 7 * TOKEN + 1, funded_total }
+        );
+        assert_eq!(world.treasury_state().funded_total, funded_total);
+        assert_sound(&world);
+    }
+}
+
+#[test]
+fn a_credit_is_a_liability_and_moves_nothing() {
+    for program in TokenProgram::ALL {
+        let mut world = TokenWorld::new(program);
+        let payees = world.payees(2);
+        let entries = [(payees[0].node.wallet, 3 * TOKEN), (payees[1].node.wallet, 1)];
+        let batch = world.credit(&entries);
+
+        assert_eq!((batch.event.credited, batch.event.paid), (3 * TOKEN + 1, 0));
+        assert_eq!(totals(&world, &payees[0]), (3 * TOKEN, 0, 0));
+        assert_eq!(totals(&world, &payees[1]), (1, 0, 0));
+        assert_eq!(world.vault_tokens(), 1_000 * TOKEN);
+        assert_eq!(world.owed(), 3 * TOKEN + 1);
+        assert_eq!(world.treasury_state().window_used, 3 * TOKEN + 1);
+        assert_sound(&world);
+
+        let again = world.credit(&entries);
+        assert_eq!((again.event.credited, again.event.credit_skips), (0, 0b11));
+        assert_eq!(world.owed(), 3 * TOKEN + 1);
+    }
+}
+
+#[test]
+fn no_more_is_credited_than_the_vault_covers() {
+    for program in TokenProgram::ALL {
+        let mut world = TokenWorld::new(program);
+        let payees = world.payees(3);
+        let wallets: Vec<_> = payees.iter().map(|payee| payee.node.wallet).collect();
+        let short = Some(SkipReason::TreasuryShort);
+
+        let batch =
+            world.credit(&[(wallets[0], 600 * TOKEN), (wallets[1], 400 * TOKEN + 1), (wallets[2], 400 * TOKEN)]);
+        assert_eq!(reasons(&batch.event), [(1, short, None)]);
+        assert_eq!(world.owed(), world.vault_tokens());
+        // What is owed from an earlier batch counts like this batch's own.
+        let batch = world.credit(&[(wallets[1], 1)]);
+        assert_eq!(reasons(&batch.event), [(0, short, None)]);
+
+        // Paying out takes as much off the vault as off what is owed.
+        world.settle(&[payees[0].entry(0)]);
+        assert_eq!((world.vault_tokens(), world.owed()), (400 * TOKEN, 400 * TOKEN));
+        let batch = world.settle(&[payees[1].entry(1)]);
+        assert_eq!(reasons(&batch.event), [(0, short, None)]);
+        assert_sound(&world);
+    }
+}
+
+#[test]
+fn a_settle_pays_what_is_due_and_holds_what_is_not() {
+    for program in TokenProgram::ALL {
+        let mut world = TokenWorld::new(program);
+        let payees = world.payees(4);
+        let totals_to_reach = [TOKEN - 1, TOKEN, 5 * TOKEN, 2 * TOKEN + 7];
+        let entries: Vec<_> = payees.iter().zip(totals_to_reach).map(|(payee, total)| payee.entry(total)).collect();
+        let ix = settle_tokens_ix(world.settler.pubkey(), world.network, &world.asset, HEADER, &entries);
+        let batch = world.batch(ix);
+
+        assert_eq!(
+            batch.event,
+            BatchSettled {
+                network: world.network,
+                batch_id: HEADER.batch_id,
+                sequence: 1,
+                records_root: HEADER.records_root,
+                n: 4,
+                credited: 9 * TOKEN + 6,
+                paid: 8 * TOKEN + 7,
+                credit_skips: 0,
+                payout_skips: 0,
+                reasons: vec![],
+            }
+        );
+        assert_eq!(totals(&world, &payees[0]), (TOKEN - 1, 0, 0));
+        assert_eq!(totals(&world, &payees[1]), (TOKEN, TOKEN, TOKEN));
+        assert_eq!(totals(&world, &payees[2]), (5 * TOKEN, 5 * TOKEN, 5 * TOKEN));
+        assert_eq!(totals(&world, &payees[3]), (2 * TOKEN + 7, 2 * TOKEN + 7, 2 * TOKEN + 7));
+        assert_eq!(world.vault_tokens(), 992 * TOKEN - 7);
+        assert_sound(&world);
+
+        // The same again, in any order: nothing.
+        let reversed: Vec<SettleEntry> = entries.iter().rev().copied().collect();
+        for entries in [entries, reversed] {
+            let again = world.settle(&entries);
+            assert_eq!((again.event.credited, again.event.paid), (0, 0));
+        }
+        assert_eq!(world.vault_tokens(), 992 * TOKEN - 7);
+        // The held amount goes with the unit that was missing.
+        let batch = world.settle(&[payees[0].entry(TOKEN)]);
+        assert_eq!((batch.event.credited, batch.event.paid), (1, TOKEN));
+        assert_eq!(totals(&world, &payees[0]), (TOKEN, TOKEN, TOKEN));
+        assert_sound(&world);
+    }
+}
+
+#[test]
+fn anyone_pays_out_what_is_due() {
+    for program in TokenProgram::ALL {
+        let mut world = TokenWorld::with(program, &[], |args| args.max_pending_age = 1_000);
+        let payees = world.payees(3);
+        world.credit(&[(payees[0].node.wallet, 4 * TOKEN), (payees[2].node.wallet, 7)]);
+        let pairs: Vec<_> = payees.iter().map(Payee::pair).collect();
+        // In a v0 transaction that the payer signs alone, who has no role in the network.
+        let ix = payout_tokens_ix(world.network, &world.asset, &pairs);
+        let meta = world.send(&[ix], &[]).expect("paid out");
+        let not_due = u8::from(SkipReason::NotDue);
+        assert_eq!(
+            world.event(&meta, PaidOut::decode_cpi),
+            PaidOut { network: world.network, n: 3, paid: 4 * TOKEN, skips: 0b110, reasons: vec![not_due; 2] }
+        );
+        assert_eq!(totals(&world, &payees[0]), (4 * TOKEN, 4 * TOKEN, 4 * TOKEN));
+        assert_eq!(totals(&world, &payees[2]), (7, 0, 0));
+        assert_sound(&world);
+
+        world.set_time(START + 1_000);
+        assert_eq!(world.payout(&pairs).paid, 7);
+        assert_eq!(world.payout(&pairs).paid, 0);
+        assert_eq!(totals(&world, &payees[2]), (7, 7, 7));
+        assert_eq!((world.owed(), world.vault_tokens()), (0, 996 * TOKEN - 7));
+        assert_sound(&world);
+    }
+}
+
+#[test]
+fn an_owner_withdraws_any_part_of_what_is_pending() {
+    for program in TokenProgram::ALL {
+        let mut world = TokenWorld::new(program);
+        let payee = world.payee("node");
+        world.credit(&[(payee.node.wallet, TOKEN - 1)]);
+        let (network, asset, owner) = (world.network, world.asset, payee.node.owner.insecure_clone());
+        let ix = |amount| withdraw_tokens_ix(owner.pubkey(), network, &asset, payee.node.id, payee.account, amount);
+
+        let meta = world.send(&[ix(Some(5))], &[&owner]).expect("withdrawn");
+        assert_eq!(
+            world.event(&meta, Withdrawn::decode_cpi),
+            Withdrawn {
+                network,
+                node_wallet: payee.node.wallet,
+                owner: owner.pubkey(),
+                destination: payee.node.destination,
+                amount: 5,
+                credited_total: TOKEN - 1,
+                paid_total: 5,
+            }
+        );
+        assert_eq!(totals(&world, &payee), (TOKEN - 1, 5, 5));
+        assert_sound(&world);
+
+        assert_refused(world.send(&[ix(Some(TOKEN - 5))], &[&owner]), SettlementError::AmountAbovePending);
+        world.send(&[ix(None)], &[&owner]).expect("withdrawn");
+        assert_eq!(totals(&world, &payee), (TOKEN - 1, TOKEN - 1, TOKEN - 1));
+        assert_eq!(world.vault_tokens(), 999 * TOKEN + 1);
+        assert_refused(world.send(&[ix(None)], &[&owner]), SettlementError::NothingPending);
+        assert_sound(&world);
+    }
+}
+
+#[test]
+fn the_admin_takes_what_is_owed_to_nobody_and_not_a_unit_more() {
+    for program in TokenProgram::ALL {
+        let mut world = TokenWorld::new(program);
+        let payees = world.payees(2);
+        world.settle(&[payees[0].entry(100 * TOKEN), payees[1].entry(TOKEN - 1)]);
+        let (network, asset, admin) = (world.network, world.asset, world.admin.insecure_clone());
+        let to = world.associated(&admin.pubkey(), &asset);
+        let ix = |amount| withdraw_surplus_tokens_ix(admin.pubkey(), network, &asset, to, amount);
+        let surplus = 900 * TOKEN - (TOKEN - 1);
+
+        assert_refused(world.send(&[ix(surplus + 1)], &[&admin]), SettlementError::AmountAboveSurplus);
+        let meta = world.send(&[ix(surplus - 1)], &[&admin]).expect("withdrawn");
+        assert_eq!(
+            world.event(&meta, SurplusWithdrawn::decode_cpi),
+            SurplusWithdrawn {
+                network,
+                by: admin.pubkey(),
+                destination: to,
+                amount: surplus - 1,
+                withdrawn_total: surplus - 1
+            }
+        );
+        assert_eq!(world.tokens(&to), surplus - 1);
+        assert_sound(&world);
+        world.send(&[ix(1)], &[&admin]).expect("withdrawn");
+        assert_refused(world.send(&[ix(1)], &[&admin]), SettlementError::AmountAboveSurplus);
+        assert_eq!((world.vault_tokens(), world.owed()), (TOKEN - 1, TOKEN - 1));
+
+        // What is owed is still there for its owner.
+        let owner = payees[1].node.owner.insecure_clone();
+        let ix = withdraw_tokens_ix(owner.pubkey(), network, &asset, payees[1].node.id, payees[1].account, None);
+        world.send(&[ix], &[&owner]).expect("withdrawn");
+        assert_eq!((world.vault_tokens(), world.owed()), (0, 0));
+        assert_sound(&world);
+    }
+}
+
+#[test]
+fn a_paused_network_moves_no_tokens() {
+    let mut world = TokenWorld::new(TokenProgram::PToken);
+    let payee = world.payee("node");
+    world.credit(&[(payee.node.wallet, 2 * TOKEN)]);
+    let guardian = world.guardian.insecure_clone();
+    let pause = settlement::client::pause_ix(guardian.pubkey(), world.network);
+    world.send(&[pause], &[&guardian]).expect("paused");
+
+    let (network, asset) = (world.network, world.asset);
+    let settle = settle_tokens_ix(world.settler.pubkey(), network, &asset, HEADER, &[payee.entry(3 * TOKEN)]);
+    assert_refused(world.send_batch(settle), SettlementError::Paused);
+    let payout = payout_tokens_ix(network, &asset, &[payee.pair()]);
+    assert_refused(world.send_batch(payout), SettlementError::Paused);
+    let owner = payee.node.owner.insecure_clone();
+    let withdraw = withdraw_tokens_ix(owner.pubkey(), network, &asset, payee.node.id, payee.account, None);
+    assert_refused(world.send(&[withdraw], &[&owner]), SettlementError::Paused);
+    let admin = world.admin.insecure_clone();
+    let to = world.associated(&admin.pubkey(), &asset);
+    let surplus = withdraw_surplus_tokens_ix(admin.pubkey(), network, &asset, to, 1);
+    assert_refused(world.send(&[surplus], &[&admin]), SettlementError::Paused);
+    world.fund(1);
+    assert_eq!(world.vault_tokens(), 1_000 * TOKEN + 1);
+    assert_eq!(totals(&world, &payee), (2 * TOKEN, 0, 0));
+}
+
+#[test]
+fn the_fullest_batches_fit_one_v1_transaction_with_each_token_program() {
+    assert_eq!((MAX_CREDIT_ENTRIES, MAX_TOKEN_SETTLE_ENTRIES), (60, 28));
+    for program in TokenProgram::ALL {
+        let mut world = TokenWorld::new(program);
+        let payees = world.payees(MAX_CREDIT_ENTRIES);
+        let entries: Vec<_> = payees.iter().map(|payee| (payee.node.wallet, TOKEN)).collect();
+        let batch = world.credit(&entries);
+        assert_eq!((batch.event.n, batch.event.credited, batch.event.credit_skips), (60, 60 * TOKEN, 0));
+
+        let (settled, paid_out) = payees.split_at(MAX_TOKEN_SETTLE_ENTRIES);
+        let entries: Vec<_> = settled.iter().map(|payee| payee.entry(2 * TOKEN)).collect();
+        let batch = world.settle(&entries);
+        assert_eq!((batch.event.n, batch.event.credited, batch.event.paid), (28, 28 * TOKEN, 56 * TOKEN));
+        assert_eq!(reasons(&batch.event), []);
+        let pairs: Vec<_> = paid_out[..MAX_TOKEN_SETTLE_ENTRIES].iter().map(Payee::pair).collect();
+        assert_eq!(world.payout(&pairs).paid, 28 * TOKEN);
+
+        for (i, payee) in payees.iter().enumerate() {
+            let paid = [2 * TOKEN, TOKEN, 0][i / 28];
+            assert_eq!(totals(&world, payee), (paid.max(TOKEN), paid, paid));
+        }
+        assert_eq!((world.owed(), world.vault_tokens()), (4 * TOKEN, 916 * TOKEN));
+        assert_sound(&world);
+    }
+}
+
+#[test]
+fn any_token_account_of_the_destination_is_paid() {
+    for program in TokenProgram::ALL {
+        let mut world = TokenWorld::new(program);
+        let payee = world.payee("node");
+        let asset = world.asset;
+        let other = world.token_account(&payee.node.destination, &asset);
+        let entry = SettleEntry { destination: other, ..payee.entry(2 * TOKEN) };
+        assert_eq!(world.settle(&[entry]).event.paid, 2 * TOKEN);
+        assert_eq!((world.tokens(&other), world.tokens(&payee.account)), (2 * TOKEN, 0));
+
+        // Two nodes of one owner share a token account.
+        let second = world.node_with("second", |args| args.owner = payee.node.owner.pubkey());
+        let entry = SettleEntry { wallet: second.wallet, ..payee.entry(3 * TOKEN) };
+        let batch = world.settle(&[entry, payee.entry(3 * TOKEN)]);
+        assert_eq!(batch.event.paid, 4 * TOKEN);
+        assert_eq!(world.tokens(&payee.account), 4 * TOKEN);
+        assert_sound(&world);
+    }
+}
+
+#[test]
+fn the_largest_amounts_are_paid_whole() {
+    for program in TokenProgram::ALL {
+        let mut world = TokenWorld::with(program, &[], |args| {
+            args.per_node_cap = u64::MAX;
+            args.per_batch_cap = u64::MAX;
+            args.window_limit = u64::MAX;
+        });
+        let rest = u64::MAX - world.vault_tokens();
+        world.fund(rest);
+        let payees = world.payees(2);
+        let batch = world.settle(&[payees[0].entry(u64::MAX - 1), payees[1].entry(2), payees[1].entry(1)]);
+        assert_eq!(reasons(&batch.event), [(1, Some(SkipReason::PerBatchCap), None)]);
+        assert_eq!(world.tokens(&payees[0].account), u64::MAX - 1);
+        assert_eq!((world.vault_tokens(), world.owed()), (1, 1));
+        // The treasury's total has reached the integers' end: funds alone do not lift it.
+        world.set_time(START + 86_400);
+        let batch = world.settle(&[payees[0].entry(u64::MAX)]);
+        assert_eq!(reasons(&batch.event), [(0, Some(SkipReason::TreasuryShort), None)]);
+        assert_eq!(world.wallet_state(&payees[1].node).pending(), 1);
+        assert_sound(&world);
+    }
+}
+
+#[test]
+fn a_wallet_named_twice_is_paid_once() {
+    for program in TokenProgram::ALL {
+        let mut world = TokenWorld::new(program);
+        let payee = world.payee("node");
+        world.credit(&[(payee.node.wallet, TOKEN)]);
+        let batch = world.settle(&[payee.entry(2 * TOKEN), payee.entry(3 * TOKEN)]);
+        assert_eq!(reasons(&batch.event), [(1, Some(SkipReason::DuplicateWallet), None)]);
+        assert_eq!(totals(&world, &payee), (2 * TOKEN, 2 * TOKEN, 2 * TOKEN));
+        world.credit(&[(payee.node.wallet, 5 * TOKEN)]);
+        let paid = world.payout(&[payee.pair(), payee.pair()]);
+        assert_eq!((paid.paid, paid.skip_reason(1)), (3 * TOKEN, Some(SkipReason::NotDue)));
+        assert_eq!(totals(&world, &payee), (5 * TOKEN, 5 * TOKEN, 5 * TOKEN));
+        assert_sound(&world);
+    }
+}
+
+#[test]
+fn a_nodes_account_closes_with_nothing_pending_only() {
+    let mut world = TokenWorld::new(TokenProgram::PToken);
+    let payee = world.payee("node");
+    world.credit(&[(payee.node.wallet, 5)]);
+    let owner = payee.node.owner.insecure_clone();
+    let (network, asset) = (world.network, world.asset);
+    let close = settlement::client::close_node_ix(owner.pubkey(), network, payee.node.id, world.payer.pubkey());
+    assert_refused(world.send(std::slice::from_ref(&close), &[&owner]), SettlementError::PendingNotZero);
+    let withdraw = withdraw_tokens_ix(owner.pubkey(), network, &asset, payee.node.id, payee.account, None);
+    world.send(&[withdraw, close], &[&owner]).expect("withdrawn and closed");
+    assert!(world.svm.get_account(&payee.node.wallet).is_some_and(|account| account.data.len() != NodeWallet::SIZE));
+    assert_eq!((world.tokens(&payee.account), world.owed()), (5, 0));
+}
