@@ -7,7 +7,7 @@ mod world;
 
 pub use expect::{Refused, assert_refused, reasons};
 pub use tokens::{DECIMALS, Extension, Payee, TOKEN, TokenProgram, TokenWorld};
-pub use world::{Node, SOL, START, World, wire_size};
+pub use world::{Node, Outcome, SOL, START, World, wire_size};
 
 use settlement::client::NetworkId;
 

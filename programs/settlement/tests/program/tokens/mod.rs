@@ -1,9 +1,12 @@
 //! Networks that pay in tokens, with the real token programs: p-token, the SPL Token before it, and
 //! Token-2022.
 
+mod accounts;
 mod fees;
+mod mints;
 mod path;
 mod skips;
+mod vault;
 
 use settlement::client::BatchHeader;
 

@@ -1,0 +1,315 @@
+//! Which mints a network can pay in, and that it pays right in those.
+
+use anchor_lang::prelude::Pubkey;
+use litesvm::LiteSVM;
+use settlement::client::{TokenAsset, treasury_token_address};
+use settlement::error::SettlementError;
+use settlement::events::NetworkMint;
+use settlement::rules::token_layout::MINT_LEN;
+use solana_account::Account;
+use solana_instruction::Instruction;
+use solana_sdk_ids::system_program;
+use solana_signer::Signer;
+use solana_system_interface::instruction::transfer;
+use spl_token_2022_interface::extension::{
+    ExtensionType, confidential_mint_burn, confidential_transfer, confidential_transfer_fee, default_account_state,
+    group_member_pointer, group_pointer, interest_bearing_mint, metadata_pointer, pausable, permissioned_burn,
+    scaled_ui_amount, transfer_fee, transfer_hook,
+};
+use spl_token_2022_interface::instruction as token;
+use spl_token_2022_interface::state::AccountState;
+
+use crate::common::{DECIMALS, Extension, SOL, TOKEN, TokenProgram, TokenWorld, World, assert_refused};
+
+/// Where Token-2022 says that extended bytes are a mint's, and that value.
+const TYPE: usize = 165;
+const TYPE_MINT: u8 = 1;
+
+/// The mint of wrapped SOL, which the ledger was born with.
+const WRAPPED_SOL: Pubkey = anchor_lang::prelude::pubkey!("So11111111111111111111111111111111111111112");
+
+fn id() -> Pubkey {
+    TokenProgram::Token2022.id()
+}
+
+const FEE: Extension = (ExtensionType::TransferFeeConfig, |mint, issuer| {
+    transfer_fee::instruction::initialize_transfer_fee_config(&id(), mint, Some(issuer), Some(issuer), 0, 0)
+        .expect("built")
+});
+const METADATA_POINTER: Extension = (ExtensionType::MetadataPointer, |mint, issuer| {
+    metadata_pointer::instruction::initialize(&id(), mint, Some(*issuer), Some(*mint)).expect("built")
+});
+const GROUP_POINTER: Extension = (ExtensionType::GroupPointer, |mint, issuer| {
+    group_pointer::instruction::initialize(&id(), mint, Some(*issuer), Some(*mint)).expect("built")
+});
+const GROUP_MEMBER_POINTER: Extension = (ExtensionType::GroupMemberPointer, |mint, issuer| {
+    group_member_pointer::instruction::initialize(&id(), mint, Some(*issuer), Some(*mint)).expect("built")
+});
+const CLOSE_AUTHORITY: Extension = (ExtensionType::MintCloseAuthority, |mint, issuer| {
+    token::initialize_mint_close_authority(&id(), mint, Some(issuer)).expect("built")
+});
+const CONFIDENTIAL: Extension = (ExtensionType::ConfidentialTransferMint, |mint, issuer| {
+    confidential_transfer::instruction::initialize_mint(&id(), mint, Some(*issuer), true, None).expect("built")
+});
+const CONFIDENTIAL_FEE: Extension = (ExtensionType::ConfidentialTransferFeeConfig, |mint, issuer| {
+    confidential_transfer_fee::instruction::initialize_confidential_transfer_fee_config(
+        &id(),
+        mint,
+        Some(*issuer),
+        &Default::default(),
+    )
+    .expect("built")
+});
+const CONFIDENTIAL_MINT_BURN: Extension = (ExtensionType::ConfidentialMintBurn, |mint, _| {
+    confidential_mint_burn::instruction::initialize_mint(&id(), mint, &Default::default(), &Default::default())
+        .expect("built")
+});
+const DEFAULT_STATE: Extension = (ExtensionType::DefaultAccountState, |mint, _| {
+    default_account_state::instruction::initialize_default_account_state(&id(), mint, &AccountState::Frozen)
+        .expect("built")
+});
+const NON_TRANSFERABLE: Extension =
+    (ExtensionType::NonTransferable, |mint, _| token::initialize_non_transferable_mint(&id(), mint).expect("built"));
+const INTEREST: Extension = (ExtensionType::InterestBearingConfig, |mint, issuer| {
+    interest_bearing_mint::instruction::initialize(&id(), mint, Some(*issuer), 100).expect("built")
+});
+const DELEGATE: Extension = (ExtensionType::PermanentDelegate, |mint, issuer| {
+    token::initialize_permanent_delegate(&id(), mint, issuer).expect("built")
+});
+const HOOK: Extension = (ExtensionType::TransferHook, |mint, issuer| {
+    transfer_hook::instruction::initialize(&id(), mint, Some(*issuer), Some(settlement::ID)).expect("built")
+});
+const SCALED: Extension = (ExtensionType::ScaledUiAmount, |mint, issuer| {
+    scaled_ui_amount::instruction::initialize(&id(), mint, Some(*issuer), 2.0).expect("built")
+});
+const PAUSABLE: Extension =
+    (ExtensionType::Pausable, |mint, issuer| pausable::instruction::initialize(&id(), mint, issuer).expect("built"));
+const PERMISSIONED_BURN: Extension = (ExtensionType::PermissionedBurn, |mint, issuer| {
+    permissioned_burn::instruction::initialize(&id(), mint, issuer).expect("built")
+});
+
+fn bare() -> World {
+    World::bare(LiteSVM::new())
+}
+
+/// A network paying in `asset` is refused for this reason, and nothing is left of it.
+#[track_caller]
+fn assert_no_network(world: &mut World, asset: TokenAsset, why: SettlementError) {
+    let args = world.args("test");
+    let outcome = world.create_for(args, &asset);
+    assert_refused(outcome, why);
+    for address in [world.network, world.treasury, treasury_token_address(&world.network, &asset)] {
+        assert!(world.svm.get_account(&address).is_none());
+    }
+}
+
+/// A mint with these extensions' bytes, whatever Token-2022 would say of them.
+fn mint_with_bytes(world: &mut World, extensions: &[(u16, usize)]) -> TokenAsset {
+    let plain = world.mint(TokenProgram::Token2022, DECIMALS, &[]);
+    let mut data = world.svm.get_account(&plain.mint).expect("a mint").data;
+    data.resize(TYPE, 0);
+    data.push(TYPE_MINT);
+    for (kind, len) in extensions {
+        data.extend(kind.to_le_bytes());
+        data.extend(u16::try_from(*len).expect("short").to_le_bytes());
+        data.extend(vec![0; *len]);
+    }
+    let mint = world.place(plain.token_program, data);
+    TokenAsset { mint, ..plain }
+}
+
+/// Funds a new network that pays in `asset`, and pays a node of it.
+#[track_caller]
+fn assert_pays(world: World, asset: TokenAsset) {
+    let mut world = TokenWorld::of(world, asset, |_| {});
+    world.fund(10 * TOKEN);
+    let payee = world.payee("node");
+    let batch = world.settle(&[payee.entry(3 * TOKEN)]);
+    assert_eq!((batch.event.credited, batch.event.paid), (3 * TOKEN, 3 * TOKEN));
+    assert_eq!((world.tokens(&payee.account), world.vault_tokens()), (3 * TOKEN, 7 * TOKEN));
+}
+
+#[test]
+fn extensions_that_could_stop_or_change_a_payment_are_refused_by_name() {
+    let cases: [(&[Extension], SettlementError); 12] = [
+        (&[NON_TRANSFERABLE], SettlementError::MintNonTransferable),
+        (&[HOOK], SettlementError::MintTransferHook),
+        (&[DELEGATE], SettlementError::MintPermanentDelegate),
+        (&[CLOSE_AUTHORITY], SettlementError::MintCloseAuthority),
+        (&[DEFAULT_STATE], SettlementError::MintDefaultAccountState),
+        (&[PAUSABLE], SettlementError::MintPausable),
+        (&[CONFIDENTIAL], SettlementError::MintConfidential),
+        (&[FEE, CONFIDENTIAL_FEE, CONFIDENTIAL], SettlementError::MintConfidential),
+        (&[CONFIDENTIAL_MINT_BURN, CONFIDENTIAL], SettlementError::MintConfidential),
+        (&[INTEREST], SettlementError::MintInterestBearing),
+        (&[SCALED], SettlementError::MintScaledUiAmount),
+        (&[PERMISSIONED_BURN], SettlementError::MintUnknownExtension),
+    ];
+    let mut world = bare();
+    for (extensions, why) in cases {
+        let asset = world.mint(TokenProgram::Token2022, DECIMALS, extensions);
+        assert_no_network(&mut world, asset, why);
+        // Also behind some that are taken.
+        let behind = [&[METADATA_POINTER, GROUP_POINTER], extensions].concat();
+        let asset = world.mint(TokenProgram::Token2022, DECIMALS, &behind);
+        assert_no_network(&mut world, asset, why);
+    }
+}
+
+#[test]
+fn extensions_that_come_with_others_or_are_yet_to_come_are_refused_too() {
+    let mut world = bare();
+    for (kind, why) in [
+        (ExtensionType::ConfidentialTransferFeeConfig as u16, SettlementError::MintConfidential),
+        (ExtensionType::ConfidentialMintBurn as u16, SettlementError::MintConfidential),
+        (ExtensionType::TransferFeeAmount as u16, SettlementError::MintUnknownExtension),
+        (ExtensionType::PermissionedBurn as u16 + 1, SettlementError::MintUnknownExtension),
+        (u16::MAX, SettlementError::MintUnknownExtension),
+    ] {
+        let asset = mint_with_bytes(&mut world, &[(kind, 8)]);
+        assert_no_network(&mut world, asset, why);
+    }
+}
+
+#[test]
+fn extensions_that_leave_transfers_alone_are_taken() {
+    let each = [FEE, METADATA_POINTER, GROUP_POINTER, GROUP_MEMBER_POINTER];
+    for extensions in each.iter().map(std::slice::from_ref).chain([each.as_slice()]) {
+        let mut world = bare();
+        let asset = world.mint(TokenProgram::Token2022, DECIMALS, extensions);
+        assert_pays(world, asset);
+    }
+    for kind in [ExtensionType::TokenMetadata, ExtensionType::TokenGroup, ExtensionType::TokenGroupMember] {
+        let mut world = bare();
+        let asset = mint_with_bytes(&mut world, &[(kind as u16, 80)]);
+        assert_pays(world, asset);
+    }
+}
+
+#[test]
+fn what_is_no_initialized_mint_of_its_token_program_is_refused() {
+    for program in TokenProgram::ALL {
+        let mut world = World::bare(program.runtime());
+        let (id, owner) = (program.id(), Pubkey::new_unique());
+        let good = world.mint(program, DECIMALS, &[]);
+        let data = world.svm.get_account(&good.mint).expect("a mint").data;
+        let other = if id == TokenProgram::Token2022.id() { TokenProgram::PToken } else { TokenProgram::Token2022 };
+        let not_mints = [
+            Pubkey::new_unique(),
+            world.associated(&owner, &good),
+            world.place(id, vec![0; MINT_LEN]),
+            world.place(id, data[..MINT_LEN - 1].to_vec()),
+            world.place(id, data.iter().copied().chain([0; 83]).collect()),
+            world.place(id, data.iter().copied().chain([0; 355 - MINT_LEN]).collect()),
+            world.place(Pubkey::new_unique(), data.clone()),
+            world.place(system_program::ID, data),
+            world.mint(other, DECIMALS, &[]).mint,
+            world.admin.pubkey(),
+            id,
+        ];
+        for mint in not_mints {
+            assert_no_network(&mut world, TokenAsset { mint, ..good }, SettlementError::InvalidMint);
+        }
+        for token_program in [system_program::ID, Pubkey::new_unique()] {
+            let asset = TokenAsset { token_program, ..good };
+            assert_no_network(&mut world, asset, SettlementError::InvalidTokenProgram);
+        }
+        // The mint itself was fine.
+        let args = world.args("test");
+        world.create_for(args, &good).expect("created");
+    }
+}
+
+#[test]
+fn a_network_tells_the_world_its_mint() {
+    let mut world = bare();
+    let asset = world.mint(TokenProgram::Token2022, 9, &[]);
+    let args = world.args("test");
+    let meta = world.create_for(args, &asset).expect("created");
+    assert_eq!(
+        world.event(&meta, NetworkMint::decode_cpi),
+        NetworkMint {
+            network: world.network,
+            mint: asset.mint,
+            token_program: asset.token_program,
+            treasury_token_account: treasury_token_address(&world.network, &asset),
+            decimals: 9,
+        }
+    );
+}
+
+#[test]
+fn a_mint_of_any_decimals_is_paid_in_base_units() {
+    for program in TokenProgram::ALL {
+        for decimals in [0, 255] {
+            let mut world = World::bare(program.runtime());
+            let asset = world.mint(program, decimals, &[]);
+            let mut world = TokenWorld::of(world, asset, |args| args.default_threshold = 1);
+            assert_eq!(world.network_state().decimals, decimals);
+            world.fund(10);
+            let payees = world.payees(2);
+            let batch = world.settle(&[payees[0].entry(3), payees[1].entry(1)]);
+            assert_eq!((batch.event.credited, batch.event.paid), (4, 4));
+            world.credit(&[(payees[0].node.wallet, 5)]);
+            assert_eq!(world.payout(&[payees[0].pair()]).paid, 2);
+            let paid: Vec<_> = payees.iter().map(|payee| world.tokens(&payee.account)).collect();
+            assert_eq!((paid, world.vault_tokens()), (vec![5, 1], 4));
+        }
+    }
+}
+
+/// The mint of wrapped SOL, as mainnet has it.
+fn wrapped_sol(world: &mut World, program: TokenProgram) -> TokenAsset {
+    let token_program = program.id();
+    if program == TokenProgram::Token2022 {
+        let ix = token::create_native_mint(&token_program, &world.payer.pubkey()).expect("built");
+        world.send(&[ix], &[]).expect("created");
+        return TokenAsset { mint: spl_token_2022_interface::native_mint::ID, token_program };
+    }
+    let mut data = vec![0; MINT_LEN];
+    data[44..46].copy_from_slice(&[9, 1]);
+    world.put(&WRAPPED_SOL, Account { lamports: SOL, data, owner: token_program, ..Account::default() });
+    TokenAsset { mint: WRAPPED_SOL, token_program }
+}
+
+/// Turns lamports of the payer's into wrapped SOL on a token account.
+fn wrap(world: &World, asset: &TokenAsset, account: &Pubkey, lamports: u64) -> [Instruction; 2] {
+    let sync = token::sync_native(&asset.token_program, account).expect("built");
+    [transfer(&world.payer.pubkey(), account, lamports), sync]
+}
+
+#[test]
+fn wrapped_sol_is_a_mint_like_any_other() {
+    for program in TokenProgram::ALL {
+        let mut world = World::bare(program.runtime());
+        let asset = wrapped_sol(&mut world, program);
+        let mut world = TokenWorld::of(world, asset, |args| args.default_threshold = SOL);
+        let rent = world.lamports(&{ world.vault });
+        let payer = world.payer.pubkey();
+        let from = world.associated(&payer, &asset);
+        let fund = settlement::client::fund_tokens_ix(payer, from, world.network, &asset, 10 * SOL);
+        let wrap_then_fund = [wrap(&world, &asset, &from, 11 * SOL).as_slice(), &[fund]].concat();
+        world.send(&wrap_then_fund, &[]).expect("funded");
+        assert_eq!((world.vault_tokens(), world.lamports(&world.vault)), (10 * SOL, 10 * SOL + rent));
+
+        let payees = world.payees(2);
+        let batch = world.settle(&[payees[0].entry(3 * SOL), payees[1].entry(2 * SOL)]);
+        assert_eq!(batch.event.paid, 5 * SOL);
+        for (payee, paid) in payees.iter().zip([3 * SOL, 2 * SOL]) {
+            assert_eq!((world.tokens(&payee.account), world.lamports(&payee.account)), (paid, paid + rent));
+        }
+        assert_eq!((world.vault_tokens(), world.lamports(&world.vault)), (5 * SOL, 5 * SOL + rent));
+
+        // Lamports alone are no tokens until somebody says so.
+        let vault = world.vault;
+        let [send, sync] = wrap(&world, &asset, &vault, SOL);
+        world.send(&[send], &[]).expect("sent");
+        let entries: Vec<_> = payees.iter().zip([3, 8]).map(|(payee, sol)| payee.entry(sol * SOL)).collect();
+        world.settle(&entries);
+        assert_eq!((world.vault_tokens(), world.owed()), (5 * SOL, 0));
+        world.send(&[sync], &[]).expect("counted by the token program");
+        world.settle(&entries);
+        world.settle(&entries);
+        assert_eq!((world.vault_tokens(), world.tokens(&payees[1].account)), (0, 8 * SOL));
+    }
+}
