@@ -20,6 +20,7 @@ pub mod error;
 pub mod events;
 pub mod hot;
 pub mod instructions;
+mod rare;
 pub mod reserved;
 pub mod rules;
 pub mod state;

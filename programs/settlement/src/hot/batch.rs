@@ -5,114 +5,144 @@
 //! program wrote, is an error. Lamports move at once, so that each entry sees what the ones before
 //! it left; tokens move in the end, when it is known who gets how many.
 
+use core::slice;
+
 use super::Refusal;
-use super::data::{self, Batch};
+use super::data::{self, Batch, Target};
 use super::event;
 use super::frame::{self, Frame};
 use super::host::Host;
-use super::input::{Account, Input};
-use super::payout::{Payouts, Sol};
+use super::input::{Account, Count, Entries, Input, Listed, Pairs, Wallets};
+use super::payout::{Payouts, Sol, Terms, mark_paid};
 use super::tokens::{TokenFrame, Tokens};
 use super::wallet::{wallet, words};
 use crate::error::SettlementError;
+use crate::rare::rare;
 use crate::rules::credit::{Budget, CreditedWallet, Limits};
 use crate::rules::surplus::{liabilities, surplus};
-use crate::rules::{Entry, MAX_CREDIT_ENTRIES, MAX_SETTLE_ENTRIES, SkipReason, SkipSet, payout, rent_minimum};
+use crate::rules::{MAX_CREDIT_ENTRIES, MAX_SETTLE_ENTRIES, SkipReason, SkipSet, payout, rent_minimum};
 use crate::state::{AssetKind, NodeWallet, Treasury};
 
 /// Applies a `credit`: one wallet per entry.
 #[inline(never)]
-pub(super) fn credit<H: Host>(host: &H, input: &Input) -> Result<(), Refusal> {
+pub(super) fn credit<H: Host>(host: &H, input: &Input<Count>) -> Result<(), Refusal> {
     let batch = input.data.batch(MAX_CREDIT_ENTRIES)?;
-    let frame = frame::by_settler(input.accounts())?;
+    let frame = frame::by_settler(input.accounts)?;
     require_accounts(input, frame.rest, batch.targets.len(), 1)?;
-    if frame.asset == AssetKind::Sol {
-        credit_by::<H, true>(host, frame, &batch)
-    } else {
-        credit_by::<H, false>(host, frame, &batch)
+    let entries = Listed::of(frame.rest);
+    match frame.asset {
+        AssetKind::Sol => credit_by::<H, _, true>(host, frame, &batch, entries),
+        _ => credit_by::<H, _, false>(host, frame, &batch, entries),
+    }
+}
+
+/// The same for a regular batch.
+#[inline(never)]
+pub(super) fn credit_regular<H: Host>(host: &H, input: Input<Wallets>, count: Count) -> Result<(), Refusal> {
+    let batch = input.data.batch(MAX_CREDIT_ENTRIES)?;
+    let frame = frame::by_settler(input.accounts)?;
+    let entries = count.0.wrapping_sub(input.accounts.len());
+    frame::require(entries == batch.targets.len(), SettlementError::AccountCountMismatch)?;
+    match frame.asset {
+        AssetKind::Sol => credit_by::<H, _, true>(host, frame, &batch, input.entries),
+        _ => credit_by::<H, _, false>(host, frame, &batch, input.entries),
     }
 }
 
 #[inline(always)]
-fn credit_by<H: Host, const MOVES_LAMPORTS: bool>(host: &H, frame: Frame, batch: &Batch) -> Result<(), Refusal> {
-    let mut run = Run::open(host, &frame)?;
+fn credit_by<'a, H: Host, E: Entries<'a, Accounts = Account<'a>>, const MOVES_LAMPORTS: bool>(
+    host: &H,
+    frame: Frame<'a>,
+    batch: &Batch,
+    mut entries: E,
+) -> Result<(), Refusal> {
+    let lamports_per_byte = if MOVES_LAMPORTS { host.lamports_per_byte()? } else { 0 };
+    let mut run = Run::open(host, &frame, lamports_per_byte)?;
     let mut skips = SkipSet::NONE;
-    let mut entry = Entry::FIRST;
-    for (account, target) in frame.rest.iter().zip(batch.targets) {
-        // SAFETY: the wallet of the entry before is not used any more.
-        match unsafe { wallet(*account, words(&run.network)) } {
-            Some(wallet) => {
-                let target = data::target(target);
-                if let Err(reason) = run.credit::<MOVES_LAMPORTS>(target, *account, wallet) {
-                    skips.skip_credit(entry, reason);
-                }
-            }
-            None => skips.skip_credit(entry, SkipReason::InvalidWallet),
+    let mut targets = batch.targets.iter();
+    loop {
+        run.plain_credits::<E, MOVES_LAMPORTS>(&mut entries, &mut targets);
+        // What stopped it is looked at in full.
+        let Some(target) = targets.next() else { break };
+        // SAFETY: there are as many entries as targets.
+        let account = unsafe { entries.at_hand() };
+        entries.pass();
+        if let Err(reason) = run.credit::<MOVES_LAMPORTS>(data::target(target), account) {
+            skips.skip_credit(batch.entry(target), reason);
         }
-        entry = entry.next();
     }
     run.close(host, frame, batch, 0, &skips)
 }
 
 /// Applies a `settle`: a wallet and its destination per entry.
 #[inline(never)]
-pub(super) fn settle<H: Host>(host: &H, input: &Input) -> Result<(), Refusal> {
+pub(super) fn settle<H: Host>(host: &H, input: &Input<Count>) -> Result<(), Refusal> {
     let batch = input.data.batch(MAX_SETTLE_ENTRIES)?;
-    let frame = frame::by_settler(input.accounts())?;
+    let frame = frame::by_settler(input.accounts)?;
     match frame.asset {
         AssetKind::Sol => {
-            let entries = frame.rest;
-            require_accounts(input, entries, batch.targets.len(), 2)?;
-            let sol = Sol::open(host)?;
-            settle_by::<H, Sol, true>(host, frame, entries, &batch, sol)
+            let (entries, _) = frame.rest.as_chunks::<2>();
+            require_accounts(input, frame.rest, batch.targets.len(), 2)?;
+            settle_by::<H, _, Sol, true>(host, frame, &batch, Listed::of(entries), Sol::of)
         }
         kind => {
-            let (tokens, entries) = TokenFrame::open(&frame, kind)?;
-            require_accounts(input, entries, batch.targets.len(), 2)?;
-            settle_by::<H, Tokens, false>(host, frame, entries, &batch, Tokens::open(tokens))
+            let (tokens, accounts) = TokenFrame::open(&frame, kind)?;
+            let (entries, _) = accounts.as_chunks::<2>();
+            require_accounts(input, accounts, batch.targets.len(), 2)?;
+            settle_by::<H, _, Tokens, false>(host, frame, &batch, Listed::of(entries), |_| Ok(Tokens::open(tokens)))
         }
     }
 }
 
+/// The same for a regular batch, which only a network that pays in SOL can have.
+#[inline(never)]
+pub(super) fn settle_regular<H: Host>(host: &H, input: Input<Pairs>, count: Count) -> Result<(), Refusal> {
+    let batch = input.data.batch(MAX_SETTLE_ENTRIES)?;
+    let frame = frame::by_settler(input.accounts)?;
+    frame::require(frame.asset == AssetKind::Sol, SettlementError::AssetAccountsMismatch)?;
+    let accounts = count.0.wrapping_sub(input.accounts.len());
+    frame::require(accounts == batch.targets.len().wrapping_mul(2), SettlementError::AccountCountMismatch)?;
+    settle_by::<H, _, Sol, true>(host, frame, &batch, input.entries, Sol::of)
+}
+
 #[inline(always)]
-fn settle_by<'a, H: Host, P: Payouts<'a>, const MOVES_LAMPORTS: bool>(
+fn settle_by<'a, H: Host, E: Entries<'a, Accounts = [Account<'a>; 2]>, P: Payouts<'a>, const MOVES_LAMPORTS: bool>(
     host: &H,
     mut frame: Frame<'a>,
-    entries: &'a [Account<'a>],
     batch: &Batch,
-    mut payouts: P,
+    mut entries: E,
+    open: impl FnOnce(u64) -> Result<P, Refusal>,
 ) -> Result<(), Refusal> {
-    let mut run = Run::open(host, &frame)?;
+    let lamports_per_byte = if MOVES_LAMPORTS { host.lamports_per_byte()? } else { 0 };
+    let mut payouts = open(lamports_per_byte)?;
+    let mut run = Run::open(host, &frame, lamports_per_byte)?;
     let mut skips = SkipSet::NONE;
+    let mut targets = batch.targets.iter();
     let mut paid = 0u64;
-    let (pairs, _) = entries.as_chunks::<2>();
-    let mut entry = Entry::FIRST;
-    for ([account, destination], target) in pairs.iter().zip(batch.targets) {
-        let this = entry;
-        entry = entry.next();
-        // SAFETY: the wallet of the entry before is not used any more.
-        let Some(wallet) = (unsafe { wallet(*account, words(&run.network)) }) else {
-            skips.skip_credit(this, SkipReason::InvalidWallet);
-            continue;
-        };
-        match run.credit::<MOVES_LAMPORTS>(data::target(target), *account, wallet) {
+    loop {
+        if let Some(sol) = payouts.sol() {
+            paid = paid.wrapping_add(run.plain_settles(&mut entries, &mut targets, sol));
+        }
+        // What stopped it is looked at in full.
+        let Some(target) = targets.next() else { break };
+        // SAFETY: there are as many entries as targets.
+        let [account, destination] = unsafe { entries.at_hand() };
+        entries.pass();
+        match run.credit::<MOVES_LAMPORTS>(data::target(target), account) {
             Ok(()) => {}
             Err(reason) => {
-                skips.skip_credit(this, reason);
-                if reason == SkipReason::DuplicateWallet {
-                    // The entry that credited the wallet has judged its payout as well.
+                skips.skip_credit(batch.entry(target), reason);
+                // The entry that credited the wallet has judged its payout as well.
+                if matches!(reason, SkipReason::InvalidWallet | SkipReason::DuplicateWallet) {
                     continue;
                 }
             }
         }
-        let amount = wallet.credited_total.saturating_sub(wallet.paid_total);
-        if !payout::is_due(amount, wallet.threshold, wallet.oldest_unpaid_at, run.now, run.max_pending_age) {
-            continue;
-        }
-        match payouts.pay(amount, *account, wallet, *destination) {
+        match run.terms.pay_if_due(&mut payouts, account, destination) {
             // No more than was ever credited, which the treasury's total holds.
-            Ok(()) => paid = paid.saturating_add(amount),
-            Err(reason) => skips.skip_payout(this, reason),
+            Ok(amount) => paid = paid.wrapping_add(amount),
+            Err(SkipReason::NotDue) => {}
+            Err(reason) => skips.skip_payout(batch.entry(target), reason),
         }
     }
     payouts.finish(host, &mut frame)?;
@@ -122,22 +152,19 @@ fn settle_by<'a, H: Host, P: Payouts<'a>, const MOVES_LAMPORTS: bool>(
 /// Refuses any other number of accounts than so many per entry.
 #[inline(always)]
 pub(super) fn require_accounts(
-    input: &Input,
+    input: &Input<Count>,
     rest: &[Account],
     entries: usize,
     per_entry: usize,
 ) -> Result<(), Refusal> {
-    let all_seen = input.count == input.accounts().len();
+    let all_seen = input.entries.0 == input.accounts.len();
     frame::require(all_seen && rest.len() == entries * per_entry, SettlementError::AccountCountMismatch)
 }
 
 /// A batch under way.
 struct Run {
-    network: anchor_lang::prelude::Pubkey,
+    terms: Terms,
     sequence: u64,
-    /// Unix seconds.
-    now: i64,
-    max_pending_age: u64,
     /// Base units in the outflow window before this batch.
     window_used: u64,
     window_updated_at: i64,
@@ -146,25 +173,21 @@ struct Run {
 
 impl Run {
     #[inline(always)]
-    fn open<H: Host>(host: &H, frame: &Frame) -> Result<Self, Refusal> {
+    fn open<H: Host>(host: &H, frame: &Frame, lamports_per_byte: u64) -> Result<Self, Refusal> {
         let treasury = &*frame.treasury;
-        let now = host.now()?;
-        let window = treasury.window().at(now);
+        let terms = Terms::of(host, treasury)?;
+        let window = treasury.window().at(terms.now);
         let (treasury_left, wallet_rent_minimum) = if frame.asset == AssetKind::Sol {
-            let minimum = |len: usize, rate: u64| rent_minimum(rate, len as u64).ok_or(SettlementError::Overflow);
-            let rate = host.lamports_per_byte()?;
-            let left = surplus(frame.account.lamports(), minimum(Treasury::SIZE, rate)?);
-            (left, minimum(NodeWallet::SIZE, rate)?)
+            let minimum = |len: usize| rent_minimum(lamports_per_byte, len as u64).ok_or(SettlementError::Overflow);
+            (surplus(frame.account.lamports(), minimum(Treasury::SIZE)?), minimum(NodeWallet::SIZE)?)
         } else {
-            let owed =
-                liabilities(treasury.credited_total, treasury.paid_total).ok_or(SettlementError::InconsistentTotals)?;
+            let owed = liabilities(treasury.credited_total, treasury.paid_total)
+                .ok_or(SettlementError::InconsistentTotals)?;
             (surplus(treasury.token_balance, owed), 0)
         };
         Ok(Self {
-            network: treasury.network,
+            terms,
             sequence: treasury.batch_sequence.checked_add(1).ok_or(SettlementError::Overflow)?,
-            now,
-            max_pending_age: treasury.max_pending_age,
             window_used: window.used,
             window_updated_at: window.updated_at,
             budget: Budget::new(Limits {
@@ -178,24 +201,101 @@ impl Run {
         })
     }
 
-    /// Credits one wallet, or says why not.
-    #[inline(always)]
-    fn credit<const MOVES_LAMPORTS: bool>(
+    /// Credits entries as long as there is nothing to look at in full. Nothing is called in here:
+    /// calls would keep the loop's values out of the registers.
+    #[inline(never)]
+    fn plain_credits<'a, E: Entries<'a, Accounts = Account<'a>>, const MOVES_LAMPORTS: bool>(
         &mut self,
-        target: u64,
-        account: Account,
-        wallet: &mut NodeWallet,
-    ) -> Result<(), SkipReason> {
+        entries: &mut E,
+        targets: &mut slice::Iter<Target>,
+    ) {
+        let mut budget = self.budget;
+        while let Some(target) = targets.as_slice().first() {
+            // SAFETY: there are as many entries as targets.
+            let account = unsafe { entries.at_hand() };
+            // SAFETY: the wallet of the entry before is not used any more.
+            let Some(wallet) = (unsafe { wallet(account, words(&self.terms.network), E::ARE_REGULAR) }) else { break };
+            if !E::ARE_REGULAR && rare(wallet.last_sequence == self.sequence) {
+                break;
+            }
+            let target = data::target(target);
+            let lamports = if MOVES_LAMPORTS { account.lamports() } else { 0 };
+            let before = CreditedWallet { credited_total: wallet.credited_total, lamports };
+            let Some(credit) = budget.plain(before, target) else { break };
+            budget.take(credit);
+            self.note(wallet, target);
+            if MOVES_LAMPORTS {
+                account.set_lamports(credit.lamports);
+            }
+            targets.next();
+            entries.pass();
+        }
+        self.budget = budget;
+    }
+
+    /// Credits entries and pays them out as long as all are past their threshold and there is nothing
+    /// to look at in full. Base units paid.
+    #[inline(never)]
+    fn plain_settles<'a, E: Entries<'a, Accounts = [Account<'a>; 2]>>(
+        &mut self,
+        entries: &mut E,
+        targets: &mut slice::Iter<Target>,
+        sol: &Sol,
+    ) -> u64 {
+        let mut paid = 0u64;
+        if !E::ARE_REGULAR {
+            return paid;
+        }
+        let mut budget = self.budget;
+        while let Some(target) = targets.as_slice().first() {
+            // SAFETY: there are as many entries as targets.
+            let [account, destination] = unsafe { entries.at_hand() };
+            // SAFETY: the wallet of the entry before is not used any more.
+            let Some(wallet) = (unsafe { wallet(account, words(&self.terms.network), true) }) else { break };
+            let target = data::target(target);
+            let before = CreditedWallet { credited_total: wallet.credited_total, lamports: account.lamports() };
+            let Some(credit) = budget.plain(before, target) else { break };
+            let amount = target.wrapping_sub(wallet.paid_total);
+            if rare(amount < wallet.threshold) {
+                break;
+            }
+            let Some(left) = sol.pay_plainly(amount, credit.lamports, wallet, destination) else { break };
+            budget.take(credit);
+            self.note(wallet, target);
+            mark_paid(wallet);
+            account.set_lamports(left);
+            paid = paid.wrapping_add(amount);
+            targets.next();
+            entries.pass();
+        }
+        self.budget = budget;
+        paid
+    }
+
+    /// Notes in the wallet that its node has earned `target` in all.
+    #[inline(always)]
+    fn note(&self, wallet: &mut NodeWallet, target: u64) {
+        if payout::waits_from_now(wallet.credited_total, wallet.paid_total) {
+            wallet.oldest_unpaid_at = self.terms.now;
+        }
+        wallet.credited_total = target;
+        wallet.last_sequence = self.sequence;
+    }
+
+    /// Credits one entry, or says why not.
+    #[cold]
+    #[inline(never)]
+    fn credit<const MOVES_LAMPORTS: bool>(&mut self, target: u64, account: Account) -> Result<(), SkipReason> {
+        // SAFETY: the wallet of the entry before is not used any more.
+        let wallet = unsafe { wallet(account, words(&self.terms.network), false) };
+        let wallet = wallet.ok_or(SkipReason::InvalidWallet)?;
         if wallet.last_sequence == self.sequence {
             return Err(SkipReason::DuplicateWallet);
         }
         let lamports = if MOVES_LAMPORTS { account.lamports() } else { 0 };
         let before = CreditedWallet { credited_total: wallet.credited_total, lamports };
         let credit = self.budget.credit(before, target)?;
-        let pending = before.credited_total.wrapping_sub(wallet.paid_total);
-        wallet.oldest_unpaid_at = payout::oldest_unpaid_after_credit(pending, wallet.oldest_unpaid_at, self.now);
-        wallet.credited_total = target;
-        wallet.last_sequence = self.sequence;
+        self.note(wallet, target);
         if MOVES_LAMPORTS {
             // The treasury gives the sum once, in `close`.
             account.set_lamports(credit.lamports);
@@ -205,7 +305,14 @@ impl Run {
 
     /// Takes what was credited out of the treasury, keeps the books and tells the world.
     #[inline(always)]
-    fn close<H: Host>(self, host: &H, frame: Frame, batch: &Batch, paid: u64, skips: &SkipSet) -> Result<(), Refusal> {
+    fn close<H: Host>(
+        self,
+        host: &H,
+        frame: Frame,
+        batch: &Batch,
+        paid: u64,
+        skips: &SkipSet,
+    ) -> Result<(), Refusal> {
         let add = |a: u64, b: u64| a.checked_add(b).ok_or(SettlementError::Overflow);
         let credited = self.budget.credited();
         if frame.asset == AssetKind::Sol {
@@ -218,7 +325,7 @@ impl Run {
         treasury.credited_total = add(treasury.credited_total, credited)?;
         treasury.paid_total = add(treasury.paid_total, paid)?;
         treasury.batch_sequence = self.sequence;
-        let told = event::batch_settled(&self.network, self.sequence, batch, credited, paid, skips);
+        let told = event::batch_settled(&self.terms.network, self.sequence, batch, credited, paid, skips);
         event::emit(host, frame.event_authority, told.bytes())
     }
 }

@@ -4,6 +4,7 @@ use anchor_lang::error::ErrorCode;
 
 use super::Refusal;
 use crate::error::SettlementError;
+use crate::rules::Entry;
 
 /// Bytes of a batch's data before its targets: discriminator, batch id, records root, number of
 /// targets.
@@ -12,6 +13,9 @@ const BATCH_ID_AT: usize = 8;
 const RECORDS_ROOT_AT: usize = 16;
 const COUNT_AT: usize = 48;
 const TARGET_LEN: usize = 8;
+
+/// A cumulative total, little-endian.
+pub(super) type Target = [u8; TARGET_LEN];
 
 /// An instruction's data.
 #[derive(Clone, Copy)]
@@ -24,7 +28,16 @@ pub(super) struct Batch<'a> {
     /// Merkle root over the batch's reward records.
     pub records_root: &'a [u8; 32],
     /// A cumulative total per entry.
-    pub targets: &'a [[u8; TARGET_LEN]],
+    pub targets: &'a [Target],
+}
+
+impl Batch<'_> {
+    /// The place of a target, which is one of `targets`.
+    #[cold]
+    pub fn entry(&self, target: &Target) -> Entry {
+        let from = self.targets.as_ptr().addr();
+        Entry::at((&raw const *target).addr().wrapping_sub(from) / TARGET_LEN)
+    }
 }
 
 impl<'a> Data<'a> {
@@ -77,7 +90,7 @@ impl<'a> Data<'a> {
 
 /// A target's number.
 #[inline(always)]
-pub(super) fn target(bytes: &[u8; TARGET_LEN]) -> u64 {
+pub(super) fn target(bytes: &Target) -> u64 {
     let at = bytes.as_ptr().cast::<u32>();
     // SAFETY: 8 bytes, of which the first lies 52 bytes behind an 8-byte boundary and the others 8
     // bytes apart: aligned to 4.

@@ -11,7 +11,7 @@ use super::Refusal;
 use super::data::Batch;
 use super::frame::{EVENT_AUTHORITY, PROGRAM};
 use super::host::{Call, Host, Meta, Seed};
-use super::input::{Account, Input, same};
+use super::input::{Account, Count, Input, same};
 use crate::events::{BatchSettled, PaidOut};
 use crate::rules::{MAX_CREDIT_ENTRIES, MAX_SETTLE_ENTRIES, SkipSet};
 
@@ -115,6 +115,6 @@ pub(super) fn emit<H: Host>(host: &H, authority: Account, data: &[u8]) -> Result
 }
 
 /// Whether this is the program's own call that carries an event.
-pub(super) fn is_ours(input: &Input) -> bool {
-    matches!(input.accounts(), [authority] if authority.is_signer() && same(authority.key(), &EVENT_AUTHORITY))
+pub(super) fn is_ours(input: &Input<Count>) -> bool {
+    matches!(input.accounts, [authority] if authority.is_signer() && same(authority.key(), &EVENT_AUTHORITY))
 }

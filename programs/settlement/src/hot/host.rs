@@ -73,12 +73,14 @@ pub use on_chain::Runtime;
 mod on_chain {
     use core::mem::MaybeUninit;
 
-    use anchor_lang::prelude::{Clock, Rent, SolanaSysvar};
-    use solana_define_syscall::definitions::sol_invoke_signed_c;
+    use anchor_lang::prelude::{Pubkey, Rent, SolanaSysvar};
+    use bytemuck::AnyBitPattern;
+    use solana_define_syscall::definitions::{sol_get_sysvar, sol_invoke_signed_c};
 
     use super::super::Refusal;
     use super::super::input::Account;
     use super::{Call, Host, Seed};
+    use crate::reserved::ids;
     use crate::rules::rent::ACCOUNT_OVERHEAD_BYTES;
 
     /// The runtime.
@@ -133,27 +135,47 @@ mod on_chain {
         }
     }
 
+    /// Where the clock sysvar has its Unix time. Source: `solana_clock::Clock`.
+    const CLOCK_TIMESTAMP_AT: u64 = 32;
+
+    /// Some plain bytes of a sysvar.
+    #[inline(always)]
+    fn sysvar<T: AnyBitPattern>(id: &Pubkey, at: u64) -> Result<T, Refusal> {
+        let mut value = MaybeUninit::<T>::uninit();
+        // SAFETY: the runtime writes so many bytes or fails.
+        let code = unsafe {
+            sol_get_sysvar(id.as_array().as_ptr(), value.as_mut_ptr().cast(), at, size_of::<T>() as u64)
+        };
+        // SAFETY: written, and any bytes are a value.
+        if code == 0 { Ok(unsafe { value.assume_init() }) } else { Err(Refusal::Runtime(code)) }
+    }
+
+    /// What an account without data holds is the rate times its overhead.
+    #[cold]
+    fn lamports_per_byte_slowly() -> Result<u64, Refusal> {
+        let rent = Rent::get().map_err(|error| Refusal::Runtime(error.into()))?;
+        Ok(rent.minimum_balance(0) / ACCOUNT_OVERHEAD_BYTES)
+    }
+
     impl Host for Runtime {
         #[inline(always)]
         fn now(&self) -> Result<i64, Refusal> {
-            Clock::get().map(|clock| clock.unix_timestamp).map_err(|error| Refusal::Runtime(error.into()))
+            let timestamp: [u8; 8] = sysvar(&ids::sysvar::clock::ID, CLOCK_TIMESTAMP_AT)?;
+            Ok(i64::from_le_bytes(timestamp))
         }
 
         #[inline(always)]
         fn lamports_per_byte(&self) -> Result<u64, Refusal> {
-            let rent = Rent::get().map_err(|error| Refusal::Runtime(error.into()))?;
             // The sysvar's rate is per byte and year, and its number of years is a float: 2 from the
             // beginning, 1 since the rate is for good (SIMD-0194). Told by its bits, because
             // arithmetic in floats costs more here than the whole batch.
-            #[allow(deprecated, reason = "the fields are what clusters hold, under either name")]
-            let (rate, years) = (rent.lamports_per_byte_year, rent.exemption_threshold.to_bits());
+            let [rate, years]: [u64; 2] = sysvar(&ids::sysvar::rent::ID, 0)?;
             if years == 1f64.to_bits() {
                 Ok(rate)
             } else if years == 2f64.to_bits() {
                 Ok(rate.saturating_mul(2))
             } else {
-                // What an account without data holds is the rate times its overhead.
-                Ok(rent.minimum_balance(0) / ACCOUNT_OVERHEAD_BYTES)
+                lamports_per_byte_slowly()
             }
         }
 

@@ -12,6 +12,8 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
 use super::data::Data;
+use crate::rare::rare;
+use crate::state::NodeWallet;
 
 /// An address, as the four words that the machine compares.
 pub type Key = [u64; 4];
@@ -20,6 +22,12 @@ pub type Key = [u64; 4];
 #[inline(always)]
 pub fn same(a: &Key, b: &Key) -> bool {
     a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3]
+}
+
+/// Whether two addresses that are nearly always the same differ.
+#[inline(always)]
+pub fn differ(a: &Key, b: &Key) -> bool {
+    rare(a[0] != b[0]) || rare(a[1] != b[1]) || rare(a[2] != b[2]) || rare(a[3] != b[3])
 }
 
 /// An address's words.
@@ -147,10 +155,11 @@ impl<'a> Account<'a> {
 }
 
 /// An instruction's accounts and data.
-pub struct Input<'a> {
-    accounts: &'a [Account<'a>],
-    /// Accounts of the instruction, also those beyond [`MAX_ACCOUNTS`].
-    pub count: usize,
+pub struct Input<'a, Entries> {
+    /// The accounts that the instruction names, and all others unless they are `entries`.
+    pub accounts: &'a [Account<'a>],
+    /// The accounts behind those.
+    pub entries: Entries,
     /// The instruction's data.
     pub data: Data<'a>,
 }
@@ -172,8 +181,12 @@ impl Default for Room<'_> {
     }
 }
 
-impl<'a> Input<'a> {
-    /// Finds the accounts and the data.
+/// Number of accounts of an instruction, also those beyond [`MAX_ACCOUNTS`].
+#[derive(Clone, Copy)]
+pub struct Count(pub usize);
+
+impl<'a> Input<'a, Count> {
+    /// Finds the accounts, whatever they are, and the data.
     ///
     /// # Safety
     ///
@@ -183,54 +196,264 @@ impl<'a> Input<'a> {
         // SAFETY of the walk: each step is the layout's own length, so that `at` stays inside.
         // Offsets wrap rather than check: what the runtime laid out lies in memory.
         let count = unsafe { input.cast::<u64>().read() } as usize;
-        let mut at = input.wrapping_add(8);
         let seen = count.min(MAX_ACCOUNTS);
-        let first = room.0.as_mut_ptr();
-        let mut place = first;
-        let end = place.wrapping_add(seen);
-        while place != end {
-            let (account, next) = unsafe { Self::step(at) };
-            let account = match account {
-                Ok(account) => account,
-                // SAFETY: the runtime marks an account with the index of an earlier one.
-                Err(index) => unsafe { first.wrapping_add(index).read().assume_init() },
-            };
-            // SAFETY: before the end of the room.
-            unsafe { place.write(MaybeUninit::new(account)) };
-            place = place.wrapping_add(1);
-            at = next;
-        }
+        let mut at = unsafe { walk(input.wrapping_add(8), seen, room) };
         for _ in seen..count {
-            (_, at) = unsafe { Self::step(at) };
+            (_, at) = unsafe { step(at) };
         }
-        let len = unsafe { at.cast::<u64>().read() } as usize;
-        // SAFETY: the data follows its length, and nothing writes it; that many accounts are written.
-        unsafe {
-            let data = Data::new(core::slice::from_raw_parts(at.add(8), len));
-            Self { accounts: core::slice::from_raw_parts(first.cast(), seen), count, data }
-        }
+        // SAFETY: the data follows the accounts, and so many are written.
+        unsafe { Self { accounts: room.first(seen), entries: Count(count), data: data_at(at) } }
     }
+}
 
-    /// The account at `at`, or the index of the earlier one that it is, and where the next begins.
+/// Entries of one account each, of which every one is writable, was not there before, neither signs
+/// nor is a program, and has as many bytes as a wallet.
+pub struct Wallets<'a> {
+    at: *mut u8,
+    input: PhantomData<&'a u8>,
+}
+
+/// Entries of two accounts each: the first as in [`Wallets`], the second writable, no program, not
+/// there before and without data.
+pub struct Pairs<'a> {
+    at: *mut u8,
+    input: PhantomData<&'a u8>,
+}
+
+/// What nearly every batch looks like, found without noting down where its accounts are.
+pub enum Regular<'a> {
+    /// As of a `credit`.
+    Wallets(Input<'a, Wallets<'a>>, Count),
+    /// As of a `settle` in lamports.
+    Pairs(Input<'a, Pairs<'a>>, Count),
+}
+
+/// Accounts that `credit` and `settle` name.
+const NAMED: usize = 4;
+const WALLET_STRIDE: usize = DATA_AT + NodeWallet::SIZE + ROOM_TO_GROW + RENT_EPOCH_LEN;
+const EMPTY_STRIDE: usize = DATA_AT + ROOM_TO_GROW + RENT_EPOCH_LEN;
+const _: () = assert!(NodeWallet::SIZE % 8 == 0);
+
+/// The first four bytes of an account that was not there before, doesn't sign, is writable and is no
+/// program.
+const PLAIN: u32 = 0x0001_00ff;
+/// Whether it signs, among them.
+const SIGNER: u32 = 0x0000_ff00;
+
+impl<'a> Regular<'a> {
+    /// The input as that of a regular batch, if it is one.
     ///
     /// # Safety
     ///
-    /// There is an account at `at`.
+    /// As for [`process`](super::process).
     #[inline(always)]
-    unsafe fn step(at: *mut u8) -> (Result<Account<'a>, usize>, *mut u8) {
-        // SAFETY: as promised by the caller.
-        let marker = unsafe { at.read() };
-        if marker != NOT_DUPLICATE {
-            return (Err(usize::from(marker)), at.wrapping_add(8));
+    pub unsafe fn read(input: *mut u8, room: &'a mut Room<'a>) -> Option<Self> {
+        // SAFETY of all below: as in `Input::read`; a step is the stride of what was seen there.
+        let count = unsafe { input.cast::<u64>().read() } as usize;
+        if count <= NAMED || count > MAX_ACCOUNTS {
+            return None;
         }
-        let account = Account { at, input: PhantomData };
-        let padded = account.data_len().wrapping_add(7) & !7;
-        (Ok(account), at.wrapping_add(DATA_AT + ROOM_TO_GROW + RENT_EPOCH_LEN).wrapping_add(padded))
+        let entries = unsafe { walk(input.wrapping_add(8), NAMED, room) };
+        let accounts = unsafe { room.first(NAMED) };
+        let mut at = entries;
+        let mut left = count.wrapping_sub(NAMED);
+        if !unsafe { is_wallet(at) } {
+            return None;
+        }
+        at = at.wrapping_add(WALLET_STRIDE);
+        left = left.wrapping_sub(1);
+        let input = PhantomData;
+        if left > 0 && unsafe { is_empty(at) } {
+            at = at.wrapping_add(EMPTY_STRIDE);
+            left = left.wrapping_sub(1);
+            while left > 1 {
+                if rare(!unsafe { is_wallet(at) }) || rare(!unsafe { is_empty(at.wrapping_add(WALLET_STRIDE)) }) {
+                    return None;
+                }
+                at = at.wrapping_add(WALLET_STRIDE + EMPTY_STRIDE);
+                left = left.wrapping_sub(2);
+            }
+            if left > 0 {
+                return None;
+            }
+            let data = unsafe { data_at(at) };
+            let entries = Pairs { at: entries, input };
+            return Some(Self::Pairs(Input { accounts, entries, data }, Count(count)));
+        }
+        while left > 0 {
+            if rare(!unsafe { is_wallet(at) }) {
+                return None;
+            }
+            at = at.wrapping_add(WALLET_STRIDE);
+            left = left.wrapping_sub(1);
+        }
+        let data = unsafe { data_at(at) };
+        let entries = Wallets { at: entries, input };
+        Some(Self::Wallets(Input { accounts, entries, data }, Count(count)))
+    }
+}
+
+impl<'a> Room<'a> {
+    /// The first accounts in it.
+    ///
+    /// # Safety
+    ///
+    /// So many are written.
+    #[inline(always)]
+    unsafe fn first(&self, count: usize) -> &'a [Account<'a>] {
+        // SAFETY: as promised by the caller; the room outlives `'a`, as `walk` borrowed it for that.
+        unsafe { core::slice::from_raw_parts(self.0.as_ptr().cast(), count) }
+    }
+}
+
+/// Notes down where the next `count` accounts are, and returns where they end.
+///
+/// # Safety
+///
+/// There are so many accounts at `at`, no more than there is room for.
+#[inline(always)]
+unsafe fn walk<'a>(mut at: *mut u8, count: usize, room: &mut Room<'a>) -> *mut u8 {
+    let first = room.0.as_mut_ptr();
+    let mut place = first;
+    let end = place.wrapping_add(count);
+    while place != end {
+        // SAFETY: as promised by the caller.
+        let (account, next) = unsafe { step(at) };
+        let account = match account {
+            Ok(account) => account,
+            // SAFETY: the runtime marks an account with the index of an earlier one.
+            Err(index) => unsafe { first.wrapping_add(index).read().assume_init() },
+        };
+        // SAFETY: before the end of the room.
+        unsafe { place.write(MaybeUninit::new(account)) };
+        place = place.wrapping_add(1);
+        at = next;
+    }
+    at
+}
+
+/// The account at `at`, or the index of the earlier one that it is, and where the next begins.
+///
+/// # Safety
+///
+/// There is an account at `at`.
+#[inline(always)]
+unsafe fn step<'a>(at: *mut u8) -> (Result<Account<'a>, usize>, *mut u8) {
+    // SAFETY: as promised by the caller.
+    let marker = unsafe { at.read() };
+    if marker != NOT_DUPLICATE {
+        return (Err(usize::from(marker)), at.wrapping_add(8));
+    }
+    let account = Account { at, input: PhantomData };
+    let padded = account.data_len().wrapping_add(7) & !7;
+    (Ok(account), at.wrapping_add(DATA_AT + ROOM_TO_GROW + RENT_EPOCH_LEN).wrapping_add(padded))
+}
+
+/// # Safety
+///
+/// There is an account at `at`.
+#[inline(always)]
+unsafe fn is_wallet(at: *mut u8) -> bool {
+    // SAFETY: as promised by the caller; past its first bytes only one that was not there before is
+    // read, which has all of them.
+    unsafe {
+        at.cast::<u32>().read() == PLAIN
+            && at.wrapping_add(DATA_LEN_AT).cast::<u64>().read() == NodeWallet::SIZE as u64
+    }
+}
+
+/// # Safety
+///
+/// There is an account at `at`.
+#[inline(always)]
+unsafe fn is_empty(at: *mut u8) -> bool {
+    // SAFETY: as in `is_wallet`.
+    unsafe {
+        at.cast::<u32>().read() & !SIGNER == PLAIN
+            && at.wrapping_add(DATA_LEN_AT).cast::<u64>().read() == 0
+    }
+}
+
+/// # Safety
+///
+/// The instruction's data is at `at`.
+#[inline(always)]
+unsafe fn data_at<'a>(at: *mut u8) -> Data<'a> {
+    // SAFETY: the data follows its length, and nothing writes it.
+    unsafe { Data::new(core::slice::from_raw_parts(at.wrapping_add(8), at.cast::<u64>().read() as usize)) }
+}
+
+/// The accounts of a batch's entries, one entry after the other.
+pub trait Entries<'a> {
+    /// An entry's accounts.
+    type Accounts: Copy;
+
+    /// Whether a wallet is known to be writable, new in this batch and of the right length.
+    const ARE_REGULAR: bool;
+
+    /// The accounts of the entry at hand.
+    ///
+    /// # Safety
+    ///
+    /// There are more entries than were passed.
+    unsafe fn at_hand(&self) -> Self::Accounts;
+
+    /// Passes the entry at hand.
+    fn pass(&mut self);
+}
+
+impl<'a> Entries<'a> for Wallets<'a> {
+    type Accounts = Account<'a>;
+    const ARE_REGULAR: bool = true;
+
+    #[inline(always)]
+    unsafe fn at_hand(&self) -> Account<'a> {
+        Account { at: self.at, input: PhantomData }
     }
 
-    /// The accounts, as long as there are no more than [`MAX_ACCOUNTS`]; else the first of them.
     #[inline(always)]
-    pub fn accounts(&self) -> &'a [Account<'a>] {
-        self.accounts
+    fn pass(&mut self) {
+        self.at = self.at.wrapping_add(WALLET_STRIDE);
+    }
+}
+
+impl<'a> Entries<'a> for Pairs<'a> {
+    type Accounts = [Account<'a>; 2];
+    const ARE_REGULAR: bool = true;
+
+    #[inline(always)]
+    unsafe fn at_hand(&self) -> [Account<'a>; 2] {
+        [self.at, self.at.wrapping_add(WALLET_STRIDE)].map(|at| Account { at, input: PhantomData })
+    }
+
+    #[inline(always)]
+    fn pass(&mut self) {
+        self.at = self.at.wrapping_add(WALLET_STRIDE + EMPTY_STRIDE);
+    }
+}
+
+/// Entries whose accounts were noted down: [`Account`] or `[Account; 2]` each.
+pub struct Listed<T>(*const T);
+
+impl<T> Listed<T> {
+    /// These entries.
+    pub fn of(entries: &[T]) -> Self {
+        Self(entries.as_ptr())
+    }
+}
+
+impl<'a, T: Copy> Entries<'a> for Listed<T> {
+    type Accounts = T;
+    const ARE_REGULAR: bool = false;
+
+    #[inline(always)]
+    unsafe fn at_hand(&self) -> T {
+        // SAFETY: as promised by the caller.
+        unsafe { self.0.read() }
+    }
+
+    #[inline(always)]
+    fn pass(&mut self) {
+        self.0 = self.0.wrapping_add(1);
     }
 }

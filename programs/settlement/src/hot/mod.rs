@@ -33,7 +33,7 @@ use anchor_lang::Discriminator;
 use anchor_lang::event::EVENT_IX_TAG;
 
 pub use host::Host;
-use input::{Input, Room};
+use input::{Input, Regular, Room};
 pub use refusal::Refusal;
 
 use crate::instruction;
@@ -61,9 +61,19 @@ const PAYOUT: u64 = number(instruction::Payout::DISCRIMINATOR);
 /// meanwhile.
 #[inline(always)]
 pub unsafe fn process<H: Host>(host: &H, input: *mut u8) -> Option<Result<(), Refusal>> {
-    let mut room = Room::new();
+    let (mut room, mut other) = (Room::new(), Room::new());
     // SAFETY: as promised by the caller.
-    let input = unsafe { Input::read(input, &mut room) };
+    match unsafe { Regular::read(input, &mut room) } {
+        Some(Regular::Wallets(input, count)) if input.data.first_u64() == Some(CREDIT) => {
+            return Some(batch::credit_regular(host, input, count));
+        }
+        Some(Regular::Pairs(input, count)) if input.data.first_u64() == Some(SETTLE) => {
+            return Some(batch::settle_regular(host, input, count));
+        }
+        _ => {}
+    }
+    // SAFETY: the same; what was read before is not used any more.
+    let input = unsafe { Input::read(input, &mut other) };
     match input.data.first_u64()? {
         CREDIT => Some(batch::credit(host, &input)),
         SETTLE => Some(batch::settle(host, &input)),

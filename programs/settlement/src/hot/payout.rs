@@ -4,20 +4,22 @@
 //! they want it, and the caller decides nothing but when.
 
 use anchor_lang::error::ErrorCode;
+use anchor_lang::prelude::Pubkey;
 
 use super::Refusal;
 use super::batch::require_accounts;
 use super::event;
 use super::frame::{self, EVENT_AUTHORITY, Frame, PROGRAM, require};
 use super::host::Host;
-use super::input::{Account, Input, Key, key, same};
+use super::input::{Account, Count, Input, Key, differ, key, same};
 use super::tokens::{TokenFrame, Tokens};
 use super::wallet::{wallet, words};
 use crate::error::SettlementError;
+use crate::rare::rare;
 use crate::reserved::ids;
 use crate::rules::payout::{self as rule, Destination, PayingWallet};
 use crate::rules::{Entry, MAX_SETTLE_ENTRIES, SkipReason, SkipSet, rent_minimum};
-use crate::state::{AssetKind, NodeWallet};
+use crate::state::{AssetKind, NodeWallet, Treasury};
 
 /// A way to pay wallets out.
 pub(super) trait Payouts<'a> {
@@ -30,19 +32,55 @@ pub(super) trait Payouts<'a> {
         destination: Account<'a>,
     ) -> Result<(), SkipReason>;
 
+    /// This way, if it pays in lamports.
+    fn sol(&self) -> Option<&Sol>;
+
     /// Does what remains to be done for all of them.
     fn finish<H: Host>(self, host: &H, frame: &mut Frame) -> Result<(), Refusal>;
 }
 
+/// When the wallets of a network are paid out.
+pub(super) struct Terms {
+    pub network: Pubkey,
+    /// Unix seconds.
+    pub now: i64,
+    max_pending_age: u64,
+}
+
+impl Terms {
+    #[inline(always)]
+    pub fn of<H: Host>(host: &H, treasury: &Treasury) -> Result<Self, Refusal> {
+        Ok(Self { network: treasury.network, now: host.now()?, max_pending_age: treasury.max_pending_age })
+    }
+
+    /// Pays a wallet what is pending, and returns how much that was; or why not.
+    #[inline(never)]
+    pub fn pay_if_due<'a, P: Payouts<'a>>(
+        &self,
+        payouts: &mut P,
+        account: Account<'a>,
+        destination: Account<'a>,
+    ) -> Result<u64, SkipReason> {
+        // SAFETY: the wallet of the entry before is not used any more.
+        let wallet = unsafe { wallet(account, words(&self.network), false) }.ok_or(SkipReason::InvalidWallet)?;
+        let amount = wallet.credited_total.saturating_sub(wallet.paid_total);
+        if !rule::is_due(amount, wallet.threshold, wallet.oldest_unpaid_at, self.now, self.max_pending_age) {
+            return Err(SkipReason::NotDue);
+        }
+        payouts.pay(amount, account, wallet, destination)?;
+        Ok(amount)
+    }
+}
+
 /// Applies a `payout`: a wallet and its destination per entry.
 #[inline(never)]
-pub(super) fn payout<H: Host>(host: &H, input: &Input) -> Result<(), Refusal> {
+pub(super) fn payout<H: Host>(host: &H, input: &Input<Count>) -> Result<(), Refusal> {
     require(input.data.is_bare(), ErrorCode::InstructionDidNotDeserialize)?;
-    let frame = frame::open(input.accounts())?;
+    let frame = frame::open(input.accounts)?;
     match frame.asset {
         AssetKind::Sol => {
             let entries = frame.rest;
-            let sol = Sol::open(host)?;
+            let sol = Sol::of(host.lamports_per_byte()?)?;
             payout_by(host, input, frame, entries, sol)
         }
         kind => {
@@ -54,46 +92,30 @@ pub(super) fn payout<H: Host>(host: &H, input: &Input) -> Result<(), Refusal> {
 
 fn payout_by<'a, H: Host, P: Payouts<'a>>(
     host: &H,
-    input: &Input,
+    input: &Input<Count>,
     mut frame: Frame<'a>,
     entries: &'a [Account<'a>],
     mut payouts: P,
 ) -> Result<(), Refusal> {
     let (pairs, _) = entries.as_chunks::<2>();
-    require(input.count > input.accounts().len() || !entries.is_empty(), SettlementError::EmptyBatch)?;
-    let fits = input.count == input.accounts().len() && pairs.len() <= MAX_SETTLE_ENTRIES;
+    require(input.entries.0 > input.accounts.len() || !entries.is_empty(), SettlementError::EmptyBatch)?;
+    let fits = input.entries.0 == input.accounts.len() && pairs.len() <= MAX_SETTLE_ENTRIES;
     require(fits, SettlementError::TooManyEntries)?;
     require_accounts(input, entries, pairs.len(), 2)?;
 
-    let now = host.now()?;
-    let network = frame.treasury.network;
-    let max_pending_age = frame.treasury.max_pending_age;
+    let terms = Terms::of(host, frame.treasury)?;
     let mut skips = SkipSet::NONE;
     let mut paid = 0u64;
-    let mut entry = Entry::FIRST;
-    for [account, destination] in pairs {
-        let this = entry;
-        entry = entry.next();
-        // SAFETY: the wallet of the entry before is not used any more.
-        let Some(wallet) = (unsafe { wallet(*account, words(&network)) }) else {
-            skips.skip_payout(this, SkipReason::InvalidWallet);
-            continue;
-        };
-        let amount = wallet.credited_total.saturating_sub(wallet.paid_total);
-        let outcome = if rule::is_due(amount, wallet.threshold, wallet.oldest_unpaid_at, now, max_pending_age) {
-            payouts.pay(amount, *account, wallet, *destination)
-        } else {
-            Err(SkipReason::NotDue)
-        };
-        match outcome {
+    for (i, [account, destination]) in pairs.iter().enumerate() {
+        match terms.pay_if_due(&mut payouts, *account, *destination) {
             // No more than was ever credited, which the treasury's total holds.
-            Ok(()) => paid = paid.saturating_add(amount),
-            Err(reason) => skips.skip_payout(this, reason),
+            Ok(amount) => paid = paid.saturating_add(amount),
+            Err(reason) => skips.skip_payout(Entry::at(i), reason),
         }
     }
     payouts.finish(host, &mut frame)?;
     frame.treasury.paid_total = frame.treasury.paid_total.checked_add(paid).ok_or(SettlementError::Overflow)?;
-    let told = event::paid_out(&network, pairs.len(), paid, &skips);
+    let told = event::paid_out(&terms.network, pairs.len(), paid, &skips);
     event::emit(host, frame.event_authority, told.bytes())
 }
 
@@ -104,6 +126,7 @@ pub(super) fn mark_paid(wallet: &mut NodeWallet) {
     wallet.oldest_unpaid_at = rule::oldest_unpaid_after_payout(0, wallet.oldest_unpaid_at);
 }
 
+const SYSTEM: Key = key(ids::system_program::ID.as_array());
 const SYSVAR: Key = key(ids::sysvar::ID.as_array());
 const NATIVE_LOADER: Key = key(ids::native_loader::ID.as_array());
 const INCINERATOR: Key = key(ids::incinerator::ID.as_array());
@@ -119,15 +142,40 @@ pub(super) struct Sol {
 
 impl Sol {
     #[inline(always)]
-    pub fn open<H: Host>(host: &H) -> Result<Self, Refusal> {
-        let lamports_per_byte = host.lamports_per_byte()?;
+    pub fn of(lamports_per_byte: u64) -> Result<Self, Refusal> {
         let minimum = |len: u64| rent_minimum(lamports_per_byte, len).ok_or(SettlementError::Overflow);
         Ok(Self { lamports_per_byte, wallet_minimum: minimum(NodeWallet::SIZE as u64)?, empty_minimum: minimum(0)? })
     }
 
+    /// Pays `amount` to the destination, if it is a plain account and there is nothing to look at in
+    /// full; what is then left of the wallet account's `lamports`. The destination is known to be
+    /// writable, no program and without data.
+    #[inline(always)]
+    pub fn pay_plainly(
+        &self,
+        amount: u64,
+        lamports: u64,
+        wallet: &NodeWallet,
+        destination: Account,
+    ) -> Option<u64> {
+        // An owner that is the system's is none of the others; the two reserved addresses that it
+        // has are told by their first words.
+        if differ(destination.key(), words(&wallet.destination))
+            || differ(destination.owner(), &SYSTEM)
+            || rare(destination.key()[0] == INCINERATOR[0])
+            || rare(destination.key()[0] == EVENT_AUTHORITY[0])
+        {
+            return None;
+        }
+        let from = PayingWallet { lamports, rent_minimum: self.wallet_minimum };
+        let to = PayingWallet { lamports: destination.lamports(), rent_minimum: self.empty_minimum };
+        let (left, arrived) = rule::plain(amount, from, to)?;
+        destination.set_lamports(arrived);
+        Some(left)
+    }
+
     /// What the rules want to know of a destination. `instructions::destination` is its twin for
     /// Anchor's types.
-    #[inline(always)]
     fn facts(&self, account: Account, wallet: &NodeWallet) -> Destination {
         let owner = account.owner();
         let rent_minimum = match account.data_len() {
@@ -151,7 +199,6 @@ impl Sol {
 }
 
 impl<'a> Payouts<'a> for Sol {
-    #[inline(always)]
     fn pay(
         &mut self,
         amount: u64,
@@ -167,6 +214,11 @@ impl<'a> Payouts<'a> for Sol {
         account.set_lamports(lamports.saturating_sub(amount));
         destination.set_lamports(to.lamports.saturating_add(amount));
         Ok(())
+    }
+
+    #[inline(always)]
+    fn sol(&self) -> Option<&Sol> {
+        Some(self)
     }
 
     #[inline(always)]

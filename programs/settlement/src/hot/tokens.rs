@@ -9,7 +9,7 @@ use super::Refusal;
 use super::frame::{Frame, require};
 use super::host::{Call, Host, Meta, Seed};
 use super::input::{Account, Key, key, same};
-use super::payout::{Payouts, mark_paid};
+use super::payout::{Payouts, Sol, mark_paid};
 use super::wallet::words;
 use crate::error::SettlementError;
 use crate::reserved::ids;
@@ -195,6 +195,11 @@ impl<'a> Payouts<'a> for Tokens<'a> {
         self.frame.treasury.amount = self.frame.treasury.amount.saturating_sub(amount);
         mark_paid(wallet);
         Ok(())
+    }
+
+    #[inline(always)]
+    fn sol(&self) -> Option<&Sol> {
+        None
     }
 
     fn finish<H: Host>(self, host: &H, frame: &mut Frame) -> Result<(), Refusal> {

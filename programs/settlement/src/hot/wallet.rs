@@ -3,8 +3,9 @@
 use anchor_lang::Discriminator;
 
 use super::frame::PROGRAM;
-use super::input::{Account, Key, same};
+use super::input::{Account, Key, differ};
 use super::number;
+use crate::rare::rare;
 use crate::state::{DISCRIMINATOR_LEN, NodeWallet};
 
 const NODE_WALLET: u64 = number(NodeWallet::DISCRIMINATOR);
@@ -12,25 +13,28 @@ const NODE_WALLET: u64 = number(NodeWallet::DISCRIMINATOR);
 /// The wallet in an account, if it is a writable one of this network and this layout, whose totals
 /// don't contradict each other.
 ///
+/// A regular one is known to be writable and of a wallet's length.
+///
 /// # Safety
 ///
 /// The wallet may be used until the next call with the same account.
 #[inline(always)]
-pub(super) unsafe fn wallet<'a>(account: Account<'a>, network: &Key) -> Option<&'a mut NodeWallet> {
-    if !account.is_writable() || account.data_len() != NodeWallet::SIZE || !same(account.owner(), &PROGRAM) {
+pub(super) unsafe fn wallet<'a>(account: Account<'a>, network: &Key, is_regular: bool) -> Option<&'a mut NodeWallet> {
+    let fits = is_regular || account.is_writable() && account.data_len() == NodeWallet::SIZE;
+    if rare(!fits) || differ(account.owner(), &PROGRAM) {
         return None;
     }
     // SAFETY: the data has a wallet's length, aligned to 8.
-    if unsafe { account.data_at().cast::<u64>().read() } != NODE_WALLET {
+    if rare(unsafe { account.data_at().cast::<u64>().read() } != NODE_WALLET) {
         return None;
     }
     // SAFETY: a wallet's by owner, discriminator and length, of plain bytes, aligned to 8; the
     // caller doesn't use an earlier one of the same account any more.
     let wallet = unsafe { &mut *account.data_at().add(DISCRIMINATOR_LEN).cast::<NodeWallet>() };
-    let is_sound = wallet.version == NodeWallet::VERSION
-        && same(words(&wallet.network), network)
-        && wallet.paid_total <= wallet.credited_total;
-    is_sound.then_some(wallet)
+    let is_unsound = rare(wallet.version != NodeWallet::VERSION)
+        || differ(words(&wallet.network), network)
+        || rare(wallet.paid_total > wallet.credited_total);
+    if is_unsound { None } else { Some(wallet) }
 }
 
 /// A key of a wallet or treasury, as words.

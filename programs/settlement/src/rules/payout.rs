@@ -2,6 +2,7 @@
 //! [`token_payout`](super::token_payout) is its counterpart for tokens.
 
 use super::SkipReason;
+use crate::rare::rare;
 
 /// Whether `pending` is to be paid out: it has reached the threshold, or its oldest part has
 /// waited `max_pending_age` seconds. Times are Unix seconds; a clock that went backwards ages
@@ -20,10 +21,11 @@ pub fn is_due(pending: u64, threshold: u64, oldest_unpaid_at: i64, now: i64, max
     pending >= threshold || age >= max_pending_age
 }
 
-/// The wallet's `oldest_unpaid_at` after a credit: the credit's time when nothing was pending.
+/// Whether a credit begins the wait of a wallet's pending amount: nothing was pending before it.
+/// Its `oldest_unpaid_at` is then the credit's time.
 #[inline(always)]
-pub fn oldest_unpaid_after_credit(pending_before: u64, oldest_unpaid_at: i64, now: i64) -> i64 {
-    if pending_before == 0 { now } else { oldest_unpaid_at }
+pub fn waits_from_now(credited_before: u64, paid: u64) -> bool {
+    credited_before == paid
 }
 
 /// The wallet's `oldest_unpaid_at` after a payout: 0 when nothing is left pending.
@@ -81,6 +83,20 @@ pub fn check(amount: u64, wallet: PayingWallet, to: Destination) -> Result<(), S
     refuse(left.is_none_or(|left| left < wallet.rent_minimum), SkipReason::WalletShort)
 }
 
+/// The lamports of the wallet account and of the destination after a payout between two accounts
+/// that [`check`] has nothing against but perhaps their lamports; `None` where those have to be
+/// looked at more closely. Cheaper than that on the chain: no sum in it can pass 2^64 - 1.
+#[inline(always)]
+pub fn plain(amount: u64, wallet: PayingWallet, destination: PayingWallet) -> Option<(u64, u64)> {
+    let left = wallet.lamports.wrapping_sub(amount);
+    let arrived = destination.lamports.wrapping_add(amount);
+    let refused = rare((destination.lamports | amount) >> 63 != 0)
+        || rare(wallet.lamports < amount)
+        || rare(left < wallet.rent_minimum)
+        || rare(arrived < destination.rent_minimum);
+    if refused { None } else { Some((left, arrived)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,8 +131,8 @@ mod tests {
 
     #[test]
     fn the_wait_starts_with_the_first_unpaid_credit_and_ends_with_the_last_payout() {
-        assert_eq!(oldest_unpaid_after_credit(0, 0, 50), 50);
-        assert_eq!(oldest_unpaid_after_credit(7, 50, 60), 50);
+        assert!(waits_from_now(7, 7));
+        assert!(!waits_from_now(8, 7));
         assert_eq!(oldest_unpaid_after_payout(1, 50), 50);
         assert_eq!(oldest_unpaid_after_payout(0, 50), 0);
     }
@@ -148,6 +164,16 @@ mod tests {
     fn a_wallet_gives_no_lamport_of_its_rent() {
         assert_eq!(check(101, WALLET, DESTINATION), Err(SkipReason::WalletShort));
         assert_eq!(check(u64::MAX - 800, WALLET, DESTINATION), Err(SkipReason::WalletShort));
+    }
+
+    #[test]
+    fn a_plain_payout_is_one_that_the_full_check_allows() {
+        for amount in [0, 1, 89, 90, 100, 101, 1_100, u64::MAX / 2, u64::MAX / 2 + 1, u64::MAX] {
+            let to = PayingWallet { lamports: DESTINATION.lamports, rent_minimum: DESTINATION.rent_minimum };
+            let allowed = check(amount, WALLET, DESTINATION).is_ok();
+            let after = plain(amount, WALLET, to);
+            assert_eq!(after, allowed.then(|| (WALLET.lamports - amount, to.lamports + amount)), "{amount}");
+        }
     }
 
     #[test]

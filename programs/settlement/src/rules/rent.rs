@@ -8,7 +8,18 @@ pub const ACCOUNT_OVERHEAD_BYTES: u64 = 128;
 ///
 /// `None` when the product passes 2^64 - 1. The formula is the runtime's
 /// `Rent::minimum_balance`; the program itself asks the sysvar.
+#[inline(always)]
 pub const fn rent_minimum(lamports_per_byte: u64, data_len: u64) -> Option<u64> {
+    // Factors that can't reach 64 bits together: a check of the product costs as much as a batch's
+    // entry on the chain.
+    if lamports_per_byte < 1 << 36 && data_len < 1 << 27 {
+        return Some(ACCOUNT_OVERHEAD_BYTES.wrapping_add(data_len).wrapping_mul(lamports_per_byte));
+    }
+    rent_minimum_wide(lamports_per_byte, data_len)
+}
+
+#[cold]
+const fn rent_minimum_wide(lamports_per_byte: u64, data_len: u64) -> Option<u64> {
     match ACCOUNT_OVERHEAD_BYTES.checked_add(data_len) {
         Some(bytes) => bytes.checked_mul(lamports_per_byte),
         None => None,

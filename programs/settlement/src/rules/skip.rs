@@ -192,15 +192,11 @@ impl<const N: usize> Skips<N> {
 pub struct Entry(u64);
 
 impl Entry {
-    /// The first entry.
-    pub const FIRST: Self = Self(1);
-
-    /// The entry after this one. Behind the 64th comes none, whose skips are not noted: no batch
-    /// has as many.
-    #[inline(always)]
+    /// The `i`th entry, from 0. From 64 on there is no bit, and skips are not noted: no batch has as
+    /// many.
     #[must_use]
-    pub const fn next(self) -> Self {
-        Self(self.0 << 1)
+    pub fn at(i: usize) -> Self {
+        Self(u32::try_from(i).ok().and_then(|i| 1u64.checked_shl(i)).unwrap_or(0))
     }
 }
 
@@ -263,16 +259,12 @@ mod tests {
         assert_eq!(codes.len(), SkipReason::ALL.len());
     }
 
-    fn entry(i: usize) -> Entry {
-        (0..i).fold(Entry::FIRST, |entry, _| entry.next())
-    }
-
     #[test]
     fn each_bit_has_its_reason_and_credits_and_payouts_are_told_apart() {
         let mut skips = SkipSet::NONE;
-        skips.skip_payout(entry(0), SkipReason::DestinationMismatch);
-        skips.skip_credit(entry(1), SkipReason::PerNodeCap);
-        skips.skip_credit(entry(63), SkipReason::InvalidWallet);
+        skips.skip_payout(Entry::at(0), SkipReason::DestinationMismatch);
+        skips.skip_credit(Entry::at(1), SkipReason::PerNodeCap);
+        skips.skip_credit(Entry::at(63), SkipReason::InvalidWallet);
         assert_eq!(skips.credit(), 1 << 63 | 1 << 1);
         assert_eq!(skips.payout(), 1);
         assert_eq!(skips.credit_reasons(), [2, 5]);
@@ -282,11 +274,11 @@ mod tests {
     #[test]
     fn an_entry_without_a_bit_or_a_place_leaves_bits_and_reasons_matched() {
         let mut skips = SkipSet::NONE;
-        skips.skip_credit(entry(64), SkipReason::PerNodeCap);
+        skips.skip_credit(Entry::at(64), SkipReason::PerNodeCap);
         assert_eq!(skips, SkipSet::NONE);
         for i in 0..64 {
-            skips.skip_credit(entry(i), SkipReason::PerNodeCap);
-            skips.skip_payout(entry(i), SkipReason::NotDue);
+            skips.skip_credit(Entry::at(i), SkipReason::PerNodeCap);
+            skips.skip_payout(Entry::at(i), SkipReason::NotDue);
         }
         assert_eq!(skips.credit().count_ones() as usize, skips.credit_reasons().len());
         assert_eq!(skips.payout().count_ones() as usize, skips.payout_reasons().len());

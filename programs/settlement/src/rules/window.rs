@@ -49,12 +49,15 @@ impl Window {
 /// `elapsed * limit / seconds`, rounded down; 2^64 - 1 when it is more.
 #[inline(always)]
 fn emptied(elapsed: u64, limit: u64, seconds: u64) -> u64 {
-    // No network has a window of no seconds; one that never empties is the safe reading.
-    match (seconds, elapsed.checked_mul(limit)) {
-        (0, _) => 0,
-        (seconds, Some(product)) => product / seconds,
-        (seconds, None) => emptied_wide(elapsed, limit, seconds),
+    if seconds == 0 {
+        // No network has such a window; one that never empties is the safe reading.
+        return 0;
     }
+    // The product fits where the elapsed time and the limit's upper half times it stay below 2^31.
+    if elapsed >> 31 == 0 && (limit >> 32).wrapping_mul(elapsed) >> 31 == 0 {
+        return elapsed.wrapping_mul(limit) / seconds;
+    }
+    emptied_wide(elapsed, limit, seconds)
 }
 
 /// The same for products beyond 64 bits, whose division costs many times as much on the chain.
