@@ -4,12 +4,13 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup program worker relay ports run test bench lint fmt clean
+.PHONY: help setup program worker relay ports run deploy test bench lint fmt clean
 
 RPC_PORT ?= 8899
 WS_PORT  ?= 8900
 API_PORT ?= 8787
 ONCE     ?=
+ARGS     ?=
 export WILLIW_RPC_PORT := $(RPC_PORT)
 export WILLIW_WS_PORT  := $(WS_PORT)
 export WILLIW_API_PORT := $(API_PORT)
@@ -21,7 +22,7 @@ USE := . toolchain/env.sh;
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "Variables: RPC_PORT=$(RPC_PORT) WS_PORT=$(WS_PORT) API_PORT=$(API_PORT) ONCE=$(ONCE); from the environment: CARGO_TARGET_DIR, WILLIW_CACHE"
+	@echo "Variables: RPC_PORT=$(RPC_PORT) WS_PORT=$(WS_PORT) API_PORT=$(API_PORT) ONCE=$(ONCE) ARGS=$(ARGS); from the environment: CARGO_TARGET_DIR, WILLIW_CACHE"
 
 setup: ## bring what this machine lacks into the cache
 	@toolchain/setup.sh
@@ -38,6 +39,9 @@ relay: setup ## build the relay: target/debug/williw-relay
 
 run: ports program worker relay ## the whole product on this machine; ONCE=1 ends after the table
 	@$(USE) exec cargo run -q $(LOCKED) -p williw-tests --no-default-features --bin williw-demo -- $(if $(filter-out 0,$(ONCE)),--once)
+
+deploy: program ## program, IDL, network and authorities on a cluster; ARGS="--dry-run", ARGS="--config FILE"
+	@$(USE) exec cargo run -q $(LOCKED) -p williw-deploy -- $(ARGS)
 
 ports:
 	@toolchain/check-ports.sh RPC_PORT=$(RPC_PORT) WS_PORT=$(WS_PORT) API_PORT=$(API_PORT)

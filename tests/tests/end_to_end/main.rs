@@ -7,6 +7,7 @@ mod api;
 mod bad_input;
 mod bad_surroundings;
 mod d1_conforms;
+mod deploy;
 mod killed_relay;
 mod killed_worker;
 mod lost_answers;

@@ -1,0 +1,352 @@
+//! The deploy step on local clusters of its own, which begin without the program.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use settlement::client::{NetworkId, network_address, treasury_address};
+use settlement::state::{Network, Treasury};
+use solana_commitment_config::CommitmentConfig;
+use solana_keypair::Keypair;
+use solana_pubkey::Pubkey;
+use solana_rpc_client::rpc_client::RpcClient;
+use solana_rpc_client_api::request::RpcRequest;
+use solana_signer::Signer;
+use williw_tests::chain::Witness;
+use williw_tests::faults::{Fault, FaultyRpc};
+use williw_tests::files;
+use williw_tests::localnet::{Localnet, LocalnetOptions};
+use williw_tests::operator::finish;
+use williw_tests::process::Process;
+use williw_tests::wait::{self, Seen};
+
+use crate::fixture::{OrFail, SLOT_MS, artifacts, directory};
+
+/// The owner of programs.
+const LOADER: &str = "BPFLoaderUpgradeab1e11111111111111111111111";
+
+/// Bytes in front of a program's bytecode.
+const PROGRAM_DATA_HEADER: usize = 45;
+
+/// Bytes in front of the public key in a keypair file's array.
+const SECRET_BYTES: usize = 32;
+
+/// A deployment takes about 25 s here, most of it finality; a loaded machine takes several times that.
+const DEADLINE: Duration = Duration::from_secs(240);
+
+const NETWORK: &str = "deployed";
+
+/// A local cluster without the program, and a configuration for it.
+struct Site {
+    localnet: Localnet,
+    rpc: RpcClient,
+    folder: PathBuf,
+    authority: Keypair,
+    admin: Keypair,
+}
+
+/// How a run ended.
+struct Ended {
+    exit_code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Site {
+    fn new(name: &str) -> Self {
+        let folder = directory(name);
+        let options = LocalnetOptions { rpc_port: 0, ws_port: 0, slot_ms: SLOT_MS, deploy: false };
+        let localnet = Localnet::start(artifacts(), options, &folder).or_fail();
+        let rpc = RpcClient::new_with_commitment(localnet.url().to_owned(), CommitmentConfig::finalized());
+        let (authority, admin) = (Keypair::new(), Keypair::new());
+        files::write_keypair(&folder, "authority", &authority).or_fail();
+        files::write_keypair(&folder, "admin", &admin).or_fail();
+        let site = Self { localnet, rpc, folder, authority, admin };
+        site.configure(&artifacts().program, 1_000_000, "");
+        site
+    }
+
+    /// Writes the configuration.
+    fn configure(&self, program: &Path, threshold: u64, authorities: &str) {
+        let key = artifacts().checkout.join("programs/settlement/localnet-keypair.json");
+        let text = format!(
+            "[cluster]\nurl = \"{url}\"\n\
+             [program]\nfile = \"{program}\"\nkeypair = \"{key}\"\n\
+             [keys]\nupgrade_authority = \"authority.json\"\nadmin = \"admin.json\"\n\
+             [network]\nname = \"{NETWORK}\"\nasset = \"sol\"\ndefault_threshold = {threshold}\n\
+             per_node_cap = 2_000_000\nper_batch_cap = 3_000_000\nwindow_limit = 4_000_000\nwindow_seconds = 60\n\
+             max_pending_age = \"never\"\n\
+             [authorities]\n{authorities}",
+            url = self.localnet.url(),
+            program = program.display(),
+            key = key.display(),
+        );
+        std::fs::write(self.folder.join("deploy.toml"), text).or_fail();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(artifacts().relay.with_file_name("williw-deploy"));
+        command.env_clear().arg("--config").arg(self.folder.join("deploy.toml")).args(arguments);
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ended {
+        let (_, output) = finish(self.command(arguments)).or_fail();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).or_fail();
+        Ended { exit_code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    fn account(&self, address: &Pubkey) -> Option<Vec<u8>> {
+        let account = self.rpc.get_account_with_commitment(address, CommitmentConfig::finalized()).or_fail().value;
+        account.map(|account| account.data)
+    }
+
+    /// The deployed bytecode, and whose word upgrades it.
+    fn program(&self) -> Option<(Vec<u8>, Option<Pubkey>)> {
+        let loader = Pubkey::from_str(LOADER).or_fail();
+        let data = self.account(&Pubkey::find_program_address(&[settlement::ID.as_ref()], &loader).0)?;
+        // State 4, slot 8, then an optional authority.
+        let authority = (data[12] == 1).then(|| Pubkey::try_from(&data[13..45]).or_fail());
+        Some((data[PROGRAM_DATA_HEADER..].to_vec(), authority))
+    }
+
+    fn network(&self) -> Option<(Network, Treasury)> {
+        let network = network_address(&NetworkId::from_name(NETWORK).or_fail());
+        let treasury = self.account(&treasury_address(&network))?;
+        Some((Network::decode(&self.account(&network)?).or_fail(), Treasury::decode(&treasury).or_fail()))
+    }
+
+    /// The address of the buffer that a run keeps the key of.
+    fn kept_buffer(&self) -> Option<Pubkey> {
+        let cluster = std::fs::read_dir(self.folder.join(".williw-deploy")).ok()?.flatten().next()?;
+        let text = std::fs::read_to_string(cluster.path().join("program-buffer.json")).ok()?;
+        let bytes: Vec<u8> = serde_json::from_str(&text).or_fail();
+        Some(Pubkey::try_from(&bytes[SECRET_BYTES..]).or_fail())
+    }
+
+    /// An RPC node in front of the cluster that counts what is sent, and lets through what `through` says of the count.
+    fn counting(&self, through: impl Fn(usize) -> bool + Send + Sync + 'static) -> (FaultyRpc, Arc<AtomicUsize>) {
+        let sent = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&sent);
+        let faulty = FaultyRpc::start(self.localnet.url(), move |method, _| match method {
+            "sendTransaction" | "requestAirdrop" => {
+                if through(counter.fetch_add(1, Ordering::SeqCst)) {
+                    Fault::None
+                } else {
+                    Fault::Refused
+                }
+            }
+            _ => Fault::None,
+        });
+        (faulty.or_fail(), sent)
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- the localnet's log ends with\n{}", self.localnet.log_tail());
+        }
+    }
+}
+
+impl Ended {
+    #[track_caller]
+    fn succeeded(self) -> Self {
+        assert_eq!(self.exit_code, Some(0), "{}{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Refused before anything was sent, with `reason` in the message.
+    #[track_caller]
+    fn refused(self, reason: &str) {
+        assert_eq!(self.exit_code, Some(6), "{}{}", self.stdout, self.stderr);
+        assert!(self.stderr.contains("nothing was sent") && self.stderr.contains(reason), "{}", self.stderr);
+    }
+}
+
+fn starts_with_file(bytes: &[u8], file: &Path) -> bool {
+    let elf = std::fs::read(file).or_fail();
+    bytes.starts_with(&elf) && bytes[elf.len()..].iter().all(|byte| *byte == 0)
+}
+
+#[test]
+fn an_empty_cluster_gets_everything_once() {
+    let site = Site::new("deploy-once");
+    let (counting, sent) = site.counting(|_| true);
+    let url = counting.url();
+
+    let dry = site.run(&["--url", &url, "--dry-run"]).succeeded();
+    for part in ["is not there", "+ upload", "+ deploy", "+ create network 'deployed'", "nothing was sent"] {
+        assert!(dry.stdout.contains(part), "{part} in {}", dry.stdout);
+    }
+    assert_eq!(sent.load(Ordering::SeqCst), 0, "a dry run sent something");
+    assert!(!site.folder.join(".williw-deploy").exists(), "a dry run kept something");
+    assert!(site.program().is_none());
+
+    let done = site.run(&["--url", &url]).succeeded();
+    assert!(done.stdout.contains("SHA-256 on the chain") && done.stdout.contains("signature"), "{}", done.stdout);
+    let (code, authority) = site.program().expect("deployed");
+    assert!(starts_with_file(&code, &artifacts().program));
+    assert_eq!(authority, Some(site.authority.pubkey()));
+    let (network, treasury) = site.network().expect("created");
+    assert_eq!((network.admin, network.settler), (site.admin.pubkey(), site.admin.pubkey()));
+    assert_eq!((network.default_threshold, treasury.per_node_cap, treasury.window_seconds), (1_000_000, 2_000_000, 60));
+    assert_eq!(treasury.max_pending_age, u64::MAX);
+    assert_eq!(site.kept_buffer(), None, "the buffer's key is of no use any more");
+
+    let before = sent.load(Ordering::SeqCst);
+    let again = site.run(&["--url", &url]).succeeded();
+    assert!(again.stdout.contains("nothing to do: nothing was sent"), "{}", again.stdout);
+    assert_eq!(sent.load(Ordering::SeqCst), before, "the second run sent something");
+
+    // Another threshold is another network.
+    site.configure(&artifacts().program, 7, "");
+    site.run(&[]).refused("default_threshold 1000000 where the configuration has 7");
+}
+
+#[test]
+fn an_interrupted_upload_goes_on_with_what_is_missing() {
+    /// Airdrops for payer and admin, and the buffer's creation, come first.
+    const LET_THROUGH: usize = 40;
+
+    let site = Site::new("deploy-interrupted");
+    let dry = site.run(&["--dry-run"]).succeeded();
+    let (_, rest) = dry.stdout.split_once("bytes: ").expect("the upload");
+    let chunks: usize = rest.split_whitespace().next().expect("a number").parse().or_fail();
+    assert!(chunks > 2 * LET_THROUGH, "{chunks} chunks are too few to interrupt");
+
+    let (faulty, sent) = site.counting(|count| count < LET_THROUGH);
+    let log = site.folder.join("deploy.log");
+    let mut first = Process::spawn("the deployment", site.command(&["--url", &faulty.url()]), &log).or_fail();
+    wait::until("the upload to be stopped", DEADLINE, || {
+        first.check_running()?;
+        let sent = sent.load(Ordering::SeqCst);
+        Ok(if sent > LET_THROUGH { Seen::Done(()) } else { Seen::NotYet(format!("{sent} sent")) })
+    })
+    .or_fail();
+    first.kill();
+    let buffer = site.kept_buffer().expect("the key of the buffer is kept");
+
+    let done = site.run(&[]).succeeded();
+    assert!(done.stdout.contains("+ go on uploading"), "{}", done.stdout);
+    let (code, _) = site.program().expect("deployed");
+    assert!(starts_with_file(&code, &artifacts().program));
+    // Its creation, each chunk once, and the deployment.
+    let named = Witness::new(site.localnet.url()).transactions_of(&buffer).or_fail();
+    assert_eq!(named.len(), chunks + 2);
+}
+
+#[test]
+fn an_upgrade_extends_the_program_and_hands_it_on() {
+    let site = Site::new("deploy-upgrade");
+    site.run(&[]).succeeded();
+
+    // Bytes behind an ELF file's end change nothing but the file.
+    let next = site.folder.join("next.so");
+    let mut elf = std::fs::read(&artifacts().program).or_fail();
+    elf.extend_from_slice(b"the next version");
+    std::fs::write(&next, &elf).or_fail();
+    let (owner, admin) = (Keypair::new().pubkey(), Keypair::new().pubkey());
+    site.configure(&next, 1_000_000, &format!("upgrade = \"{owner}\"\nadmin = \"{admin}\"\n"));
+    let dry = site.run(&["--dry-run"]).succeeded();
+    for part in ["with other bytes", "+ extend", "+ upgrade", "+ propose", "+ hand the upgrade authority to"] {
+        assert!(dry.stdout.contains(part), "{part} in {}", dry.stdout);
+    }
+    site.run(&[]).succeeded();
+    let (code, authority) = site.program().expect("deployed");
+    assert!(starts_with_file(&code, &next));
+    assert_eq!(authority, Some(owner));
+    let (network, _) = site.network().expect("still there");
+    assert_eq!((network.admin, network.pending_admin), (site.admin.pubkey(), admin));
+    let again = site.run(&[]).succeeded();
+    assert!(again.stdout.contains("nothing to do: nothing was sent"), "{}", again.stdout);
+
+    // From here on it is the new owner's to upgrade.
+    site.configure(&artifacts().program, 1_000_000, "");
+    site.run(&[]).refused(&owner.to_string());
+}
+
+#[test]
+fn what_must_not_be_done_is_refused_before_anything_is_sent() {
+    let site = Site::new("deploy-refused");
+    let (counting, sent) = site.counting(|_| true);
+    let claims_mainnet = FaultyRpc::start(&counting.url(), |method, _| match method {
+        "getGenesisHash" => {
+            Fault::Answer(r#"{"jsonrpc":"2.0","id":0,"result":"5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d"}"#)
+        }
+        _ => Fault::None,
+    })
+    .or_fail();
+    files::write_keypair(&site.folder, "payer", &Keypair::new()).or_fail();
+    let text = std::fs::read_to_string(site.folder.join("deploy.toml")).or_fail();
+    let with_payer = text.replace("[keys]\n", "[keys]\npayer = \"payer.json\"\n");
+    std::fs::write(site.folder.join("deploy.toml"), &with_payer).or_fail();
+
+    let mainnet = site.run(&["--url", &claims_mainnet.url()]);
+    for reason in ["--yes", "whose key is in the repository", "keys.payer", "send it"] {
+        assert!(mainnet.stderr.contains(reason), "{reason} in {}", mainnet.stderr);
+    }
+    mainnet.refused("mainnet-beta");
+
+    let key = artifacts().checkout.join("programs/settlement/localnet-keypair.json");
+    let other_key = with_payer.replace(&key.display().to_string(), "admin.json");
+    std::fs::write(site.folder.join("deploy.toml"), other_key).or_fail();
+    site.run(&["--url", &counting.url()]).refused("program.keypair is the key of");
+
+    std::fs::write(site.folder.join("deploy.toml"), format!("{with_payer}upgrade = \"none\"\n")).or_fail();
+    site.run(&["--url", &counting.url()]).refused("--immutable");
+
+    let other = site.folder.join("other.so");
+    let mut elf = std::fs::read(&artifacts().program).or_fail();
+    let id = settlement::ID.to_bytes();
+    while let Some(at) = elf.windows(id.len()).position(|window| window == id) {
+        elf[at] ^= 1;
+    }
+    std::fs::write(&other, elf).or_fail();
+    site.configure(&other, 1_000_000, "");
+    site.run(&["--url", &counting.url()]).refused("declare_id!");
+    assert_eq!(sent.load(Ordering::SeqCst), 0, "something was sent");
+}
+
+/// Lifts the Program Metadata program, which no package brings, into the cluster.
+#[test]
+#[ignore = "set WILLIW_PROGRAM_METADATA to the Program Metadata program's bytecode (migrations/README.md)"]
+fn an_idl_is_published_replaced_by_a_longer_and_by_a_shorter_one() {
+    const PROGRAM_METADATA: &str = "ProgM6JCCvbYkfKqJYHePx4xxSUSqJp7rh8Lyv7nk7S";
+    const HEADER: usize = 96;
+
+    let file = std::env::var("WILLIW_PROGRAM_METADATA").expect("WILLIW_PROGRAM_METADATA");
+    let elf: String = std::fs::read(file).or_fail().iter().map(|byte| format!("{byte:02x}")).collect();
+    let site = Site::new("deploy-idl");
+    let method = RpcRequest::Custom { method: "surfnet_writeProgram" };
+    site.rpc.send::<Value>(method, json!([PROGRAM_METADATA, elf, 0, null])).or_fail();
+
+    let metadata_program = Pubkey::from_str(PROGRAM_METADATA).or_fail();
+    let mut seed = [0; 16];
+    seed[..3].copy_from_slice(b"idl");
+    let idl = Pubkey::find_program_address(&[settlement::ID.as_ref(), &seed], &metadata_program).0;
+    let text = std::fs::read_to_string(site.folder.join("deploy.toml")).or_fail();
+    let with_idl = text.replace("[keys]\n", "idl = \"idl.json\"\n[keys]\n");
+    std::fs::write(site.folder.join("deploy.toml"), with_idl).or_fail();
+    let mut lengths = Vec::new();
+    // Names that do not compress: the second takes more than an instruction may grow an account by.
+    for (count, step) in [(10, "publish"), (1_500, "replace"), (100, "replace")] {
+        let names: Vec<String> = (0..count).map(|_| Keypair::new().pubkey().to_string()).collect();
+        let content = json!({"address": settlement::ID.to_string(), "instructions": names}).to_string();
+        std::fs::write(site.folder.join("idl.json"), content).or_fail();
+        let dry = site.run(&["--dry-run"]).succeeded();
+        assert!(dry.stdout.contains(&format!("+ {step} the")), "{}", dry.stdout);
+        site.run(&[]).succeeded();
+        let data = site.account(&idl).expect("published");
+        assert_eq!((data[0], data[65], data[66]), (2, 1, 1), "a metadata account, mutable and canonical");
+        lengths.push(data.len() - HEADER);
+        let again = site.run(&[]).succeeded();
+        assert!(again.stdout.contains("nothing to do: nothing was sent"), "{}", again.stdout);
+    }
+    assert!(lengths[1] > 20_480 && lengths[2] < lengths[1] && lengths[0] < lengths[2], "{lengths:?}");
+}
