@@ -1,7 +1,7 @@
 //! `fund`.
 
 use anchor_lang::error::ErrorCode;
-use settlement::client::{fund_ix, network_address, pause_ix, treasury_address};
+use settlement::client::{fund_ix, network_address, treasury_address};
 use settlement::error::SettlementError;
 use settlement::events::Funded;
 use settlement::state::Treasury;
@@ -30,9 +30,7 @@ fn anybody_can_fund_and_the_treasury_counts_it() {
 #[test]
 fn a_paused_network_can_be_funded() {
     let mut world = World::new();
-    let guardian = world.guardian.insecure_clone();
-    let ix = pause_ix(guardian.pubkey(), world.network);
-    world.send(&[ix], &[&guardian]).expect("paused");
+    world.pause();
     world.fund(SOL);
     assert_eq!(world.surplus(), 101 * SOL);
 }

@@ -1,18 +1,30 @@
 //! The program as it runs on a chain: the built `.so` in LiteSVM, called through the crate's own
-//! client. One module per instruction, and three that look across them.
+//! client. One module per instruction, and some that look across them.
 
 mod common;
 
+mod accept_admin;
+mod close_node;
 mod create_network;
 mod credit;
 mod events;
 mod fund;
 mod interface;
 mod limits;
+mod migrate_treasury;
 mod pause;
+mod payout;
+mod propose_admin;
 mod register_node;
+mod reopen_node;
+mod set_destination;
+mod set_guardian;
+mod set_settler;
+mod set_threshold;
 mod settle;
 mod solvency;
 mod tokens;
 mod unpause;
+mod update_network;
 mod withdraw;
+mod withdraw_surplus;

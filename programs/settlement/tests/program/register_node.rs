@@ -2,7 +2,7 @@
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;
-use settlement::client::{RegisterNodeArgs, event_authority, node_id, node_wallet_address, pause_ix, register_node_ix};
+use settlement::client::{RegisterNodeArgs, event_authority, node_id, node_wallet_address, register_node_ix};
 use settlement::error::SettlementError;
 use settlement::events::NodeRegistered;
 use settlement::state::NodeWallet;
@@ -188,8 +188,6 @@ fn lamports_sent_to_its_address_before_do_not_prevent_a_wallet_and_are_not_pendi
 #[test]
 fn nodes_can_be_registered_while_paused() {
     let mut world = World::new();
-    let guardian = world.guardian.insecure_clone();
-    let ix = pause_ix(guardian.pubkey(), world.network);
-    world.send(&[ix], &[&guardian]).expect("paused");
+    world.pause();
     world.node("node");
 }

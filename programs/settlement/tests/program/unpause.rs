@@ -1,6 +1,6 @@
 //! `unpause`.
 
-use settlement::client::{network_address, pause_ix, treasury_address, unpause_ix};
+use settlement::client::{network_address, treasury_address, unpause_ix};
 use settlement::error::SettlementError;
 use settlement::events::Unpaused;
 use solana_signer::Signer;
@@ -9,9 +9,7 @@ use crate::common::{SOL, World, assert_refused, id};
 
 fn paused() -> World {
     let mut world = World::new();
-    let guardian = world.guardian.insecure_clone();
-    let ix = pause_ix(guardian.pubkey(), world.network);
-    world.send(&[ix], &[&guardian]).expect("paused");
+    world.pause();
     world
 }
 

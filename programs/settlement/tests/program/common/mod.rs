@@ -2,12 +2,14 @@
 
 mod expect;
 mod program;
+mod roles;
 mod tokens;
 mod world;
 
 pub use expect::{Refused, assert_refused, reasons};
+pub use roles::{Role, assert_only};
 pub use tokens::{DECIMALS, Extension, Payee, TOKEN, TokenProgram, TokenWorld};
-pub use world::{Node, Outcome, SOL, START, World, wire_size};
+pub use world::{Node, Outcome, SOL, START, World, header, wire_size};
 
 use settlement::client::NetworkId;
 

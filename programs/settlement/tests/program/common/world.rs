@@ -4,7 +4,7 @@ use litesvm::LiteSVM;
 use litesvm::types::{FailedTransactionMetadata, TransactionMetadata};
 use settlement::client::{
     BatchHeader, CreateNetworkArgs, RegisterNodeArgs, SettleEntry, create_network_ix, credit_ix, fund_ix,
-    network_address, node_wallet_address, register_node_ix, settle_ix, treasury_address,
+    network_address, node_wallet_address, pause_ix, register_node_ix, settle_ix, treasury_address,
 };
 use settlement::events::BatchSettled;
 use settlement::state::{Network, NodeWallet, Treasury};
@@ -254,6 +254,13 @@ impl World {
         // So that the same batch can be sent again.
         self.svm.expire_blockhash();
         outcome
+    }
+
+    /// Pauses the network.
+    pub fn pause(&mut self) {
+        let guardian = self.guardian.insecure_clone();
+        let ix = pause_ix(guardian.pubkey(), self.network);
+        self.send(&[ix], &[&guardian]).expect("paused");
     }
 
     /// Sets the chain's clock, in Unix seconds.
