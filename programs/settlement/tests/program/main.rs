@@ -5,6 +5,7 @@ mod common;
 
 mod accept_admin;
 mod close_node;
+mod costs;
 mod create_network;
 mod credit;
 mod events;

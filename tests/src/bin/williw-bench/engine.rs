@@ -21,7 +21,7 @@ const LAMPORTS_PER_NODE: u64 = 10_000_000;
 const REPORTS_PER_NODE: u64 = 2;
 
 /// What was measured.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Rate {
     nodes: u32,
     phases: Vec<Phase>,

@@ -63,10 +63,12 @@ fn run(arguments: &Arguments) -> Result<(), BenchError> {
     eprintln!("[3/3] sizes");
     let sizes = size::measure(&artifacts)?;
 
-    let text = report::markdown(&versions::read(&artifacts)?, &measured, &rate, &sizes);
+    let path = artifacts.checkout.join("docs/BENCHMARKS.md");
+    let page = std::fs::read_to_string(&path).map_err(HarnessError::io(format!("reading {}", path.display())))?;
+    let costs = report::costs_section(&page);
+    let text = report::markdown(&versions::read(&artifacts)?, &measured, costs, &rate, &sizes);
     println!("{text}");
     if !arguments.print_only {
-        let path = artifacts.checkout.join("docs/BENCHMARKS.md");
         std::fs::write(&path, text).map_err(HarnessError::io(format!("writing {}", path.display())))?;
         eprintln!("written to docs/BENCHMARKS.md");
     }

@@ -10,24 +10,38 @@ use crate::on_chain::Measurement;
 use crate::size::Size;
 use crate::versions::Version;
 
-/// The whole of `docs/BENCHMARKS.md`.
-pub fn markdown(versions: &[Version], measured: &[Measurement], rate: &Rate, sizes: &[Size]) -> String {
+/// Marks of the section that the program's own tests write and check (`programs/settlement/tests/program/costs`).
+const COSTS_BEGIN: &str = "<!-- costs:begin -->\n";
+const COSTS_END: &str = "<!-- costs:end -->\n";
+
+/// The section of a page that the program's own tests keep, marks included; empty when the page has none.
+pub fn costs_section(page: &str) -> &str {
+    let begin = page.find(COSTS_BEGIN);
+    let end = page.find(COSTS_END).map(|at| at.saturating_add(COSTS_END.len()));
+    begin.zip(end).and_then(|(begin, end)| page.get(begin..end)).unwrap_or_default()
+}
+
+/// The whole of `docs/BENCHMARKS.md`, with the section of [`costs_section`] as it was.
+pub fn markdown(versions: &[Version], measured: &[Measurement], costs: &str, rate: &Rate, sizes: &[Size]) -> String {
     let mut text =
         String::from("# Benchmarks\n\nWritten by `make bench`: run it again rather than edit this page.\n\n");
-    let mut section = |title: &str, words: &str, table: &Table| {
+    let section = |text: &mut String, title: &str, words: &str, table: &Table| {
         let _ = writeln!(text, "## {title}\n\n{words}\n\n{table}\n");
     };
     section(
+        &mut text,
         "Versions",
         "What was measured, and with what.",
         &table(&["part", "version"], versions.iter().map(|(name, version)| vec![name.clone(), version.clone()])),
     );
     section(
+        &mut text,
         "Recipients per transaction",
         "The most that one transaction of the relay's holds, each recipient with accounts of its own.",
         &capacities(),
     );
     section(
+        &mut text,
         "Cost on the chain",
         "One v1 transaction with one signature (5,000 lamports) and no priority fee. Every recipient of `settle` and \
          of the transfers is an address that had no account before.",
@@ -45,12 +59,17 @@ pub fn markdown(versions: &[Version], measured: &[Measurement], rate: &Rate, siz
             }),
         ),
     );
+    if !costs.is_empty() {
+        let _ = writeln!(text, "{costs}");
+    }
     section(
+        &mut text,
         "Through the engine",
         &rate.conditions(),
         &table(&["phase", "rewards", "seconds", "rewards per second"], rate.rows()),
     );
     section(
+        &mut text,
         "Sizes",
         "As built for release; gzip at its best.",
         &table(
@@ -89,4 +108,17 @@ fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Table 
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_section_of_the_programs_tests_outlives_the_page() {
+        let costs = format!("{COSTS_BEGIN}## Costs\n{COSTS_END}");
+        let page = markdown(&[], &[], &costs, &Rate::default(), &[]);
+        assert_eq!(costs_section(&page), costs);
+        assert_eq!(costs_section(&markdown(&[], &[], "", &Rate::default(), &[])), "");
+    }
 }

@@ -7,6 +7,7 @@ mod tokens;
 mod world;
 
 pub use expect::{Refused, assert_refused, reasons};
+pub use program::bytes as program_bytes;
 pub use roles::{Role, assert_only};
 pub use tokens::{DECIMALS, Extension, Payee, TOKEN, TokenProgram, TokenWorld};
 pub use world::{Node, Outcome, SOL, START, World, header, wire_size};
