@@ -58,8 +58,13 @@ struct Ended {
 
 impl Site {
     fn new(name: &str) -> Self {
+        Self::start(name, false)
+    }
+
+    /// With or without the program, as `make run` starts its cluster or as a cluster begins.
+    fn start(name: &str, deploy: bool) -> Self {
         let folder = directory(name);
-        let options = LocalnetOptions { rpc_port: 0, ws_port: 0, slot_ms: SLOT_MS, deploy: false };
+        let options = LocalnetOptions { rpc_port: 0, ws_port: 0, slot_ms: SLOT_MS, deploy };
         let localnet = Localnet::start(artifacts(), options, &folder).or_fail();
         let rpc = RpcClient::new_with_commitment(localnet.url().to_owned(), CommitmentConfig::finalized());
         let (authority, admin) = (Keypair::new(), Keypair::new());
@@ -311,6 +316,43 @@ fn what_must_not_be_done_is_refused_before_anything_is_sent() {
     site.configure(&other, 1_000_000, "");
     site.run(&["--url", &counting.url()]).refused("declare_id!");
     assert_eq!(sent.load(Ordering::SeqCst), 0, "something was sent");
+}
+
+#[test]
+fn a_network_pays_in_a_mint_that_the_program_takes() {
+    const SPL_TOKEN: &str = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA";
+    const DECIMALS: u8 = 6;
+
+    let site = Site::start("deploy-mint", true);
+    let text = std::fs::read_to_string(site.folder.join("deploy.toml")).or_fail();
+    let mint = Keypair::new().pubkey();
+    let with_mint = text.replace("asset = \"sol\"", &format!("asset = \"{mint}\""));
+    std::fs::write(site.folder.join("deploy.toml"), with_mint).or_fail();
+    site.run(&[]).refused("there is no mint");
+
+    // No mint authority, a supply of 0, decimals, initialized, no freeze authority (spl_token's `Mint`).
+    let mut data = vec![0_u8; 82];
+    (data[44], data[45]) = (DECIMALS, 1);
+    let set_mint = |owner: &str, data: &[u8]| {
+        let hex: String = data.iter().map(|byte| format!("{byte:02x}")).collect();
+        let account = json!({"lamports": 1_461_600, "data": hex, "owner": owner});
+        let method = RpcRequest::Custom { method: "surfnet_setAccount" };
+        site.rpc.send::<Value>(method, json!([mint.to_string(), account])).or_fail();
+    };
+    set_mint(LOADER, &data);
+    site.run(&[]).refused("is no mint");
+    set_mint(SPL_TOKEN, &[0; 82]);
+    site.run(&[]).refused("network.asset");
+    set_mint(SPL_TOKEN, &data);
+
+    let done = site.run(&[]).succeeded();
+    assert!(done.stdout.contains("with the file's bytes") && !done.stdout.contains("+ upload"), "{}", done.stdout);
+    let (network, treasury) = site.network().expect("created");
+    assert_eq!((network.mint, network.token_program.to_string(), network.decimals), (mint, SPL_TOKEN.into(), DECIMALS));
+    let vault = site.account(&treasury.token_account).expect("the treasury's token account");
+    assert_eq!(vault[..32], mint.to_bytes());
+    let again = site.run(&[]).succeeded();
+    assert!(again.stdout.contains("nothing to do: nothing was sent"), "{}", again.stdout);
 }
 
 /// Lifts the Program Metadata program, which no package brings, into the cluster.
