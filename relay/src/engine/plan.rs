@@ -177,12 +177,10 @@ impl NodeDue<'_> {
 
     /// Whether a payout is due once the node's total is `target`.
     fn is_due(&self, target: u64, limits: &Limits) -> bool {
-        let pending_before = self.wallet.credited.saturating_sub(self.wallet.paid);
-        let oldest = payout::oldest_unpaid_after_credit(
-            pending_before,
-            self.wallet.oldest_unpaid_at_ms.map_or(limits.now_s, |ms| ms.div_euclid(1_000)),
-            limits.now_s,
-        );
+        let oldest = match self.wallet.oldest_unpaid_at_ms {
+            Some(ms) if !payout::waits_from_now(self.wallet.credited, self.wallet.paid) => ms.div_euclid(1_000),
+            _ => limits.now_s,
+        };
         payout::is_due(
             target.saturating_sub(self.wallet.paid),
             self.wallet.threshold,
