@@ -8,6 +8,17 @@ use anchor_lang::prelude::*;
 
 use crate::rules::SkipReason;
 
+/// `emit_cpi!`, with the check that it leaves to the runtime: that the account passed as this program is
+/// this program. The runtime finds it among all accounts of the instruction, wherever it stands.
+macro_rules! tell {
+    ($ctx:ident, $event:expr) => {{
+        let ctx = &$ctx;
+        require!(*ctx.accounts.program.key == crate::ID, anchor_lang::error::ErrorCode::InvalidProgramId);
+        emit_cpi!($event);
+    }};
+}
+pub(crate) use tell;
+
 /// A network and its treasury came into being.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]

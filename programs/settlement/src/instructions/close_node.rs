@@ -6,7 +6,7 @@ use anchor_lang::prelude::*;
 
 use super::destination;
 use crate::error::SettlementError;
-use crate::events::NodeClosed;
+use crate::events::{NodeClosed, tell};
 use crate::rules::payout::{self, PayingWallet};
 use crate::state::{ClosedNode, DISCRIMINATOR_LEN, Network, NodeWallet, Treasury, require_known};
 
@@ -70,15 +70,18 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CloseNode<'info>>) -> Result<()
     account.sub_lamports(lamports)?;
     rent_payer.add_lamports(lamports)?;
 
-    emit_cpi!(NodeClosed {
-        network: wallet.network,
-        node_wallet: *account.key,
-        node_id: wallet.node_id,
-        by,
-        total: wallet.credited_total,
-        rent_payer: wallet.rent_payer,
-        lamports,
-    });
+    tell!(
+        ctx,
+        NodeClosed {
+            network: wallet.network,
+            node_wallet: *account.key,
+            node_id: wallet.node_id,
+            by,
+            total: wallet.credited_total,
+            rent_payer: wallet.rent_payer,
+            lamports,
+        }
+    );
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{NetworkCreated, NetworkMint};
+use crate::events::{NetworkCreated, NetworkMint, tell};
 use crate::rules::name::name_of;
 use crate::rules::parameters::{Parameters, ParametersRefused};
 use crate::state::{AssetKind, NETWORK_SEED, Network, TREASURY_SEED, Treasury};
@@ -199,28 +199,34 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: Cr
         treasury.default_threshold = args.default_threshold;
     }
 
-    emit_cpi!(NetworkCreated {
-        network: network_address,
-        treasury: treasury_address,
-        id: args.id,
-        admin,
-        settler: args.settler,
-        guardian: args.guardian,
-        default_threshold: args.default_threshold,
-        per_node_cap: args.per_node_cap,
-        per_batch_cap: args.per_batch_cap,
-        window_limit: args.window_limit,
-        window_seconds: args.window_seconds,
-        max_pending_age: args.max_pending_age,
-    });
-    if asset.kind != AssetKind::Sol {
-        emit_cpi!(NetworkMint {
+    tell!(
+        ctx,
+        NetworkCreated {
             network: network_address,
-            mint: asset.mint,
-            token_program: asset.token_program,
-            treasury_token_account: asset.token_account,
-            decimals: asset.decimals,
-        });
+            treasury: treasury_address,
+            id: args.id,
+            admin,
+            settler: args.settler,
+            guardian: args.guardian,
+            default_threshold: args.default_threshold,
+            per_node_cap: args.per_node_cap,
+            per_batch_cap: args.per_batch_cap,
+            window_limit: args.window_limit,
+            window_seconds: args.window_seconds,
+            max_pending_age: args.max_pending_age,
+        }
+    );
+    if asset.kind != AssetKind::Sol {
+        tell!(
+            ctx,
+            NetworkMint {
+                network: network_address,
+                mint: asset.mint,
+                token_program: asset.token_program,
+                treasury_token_account: asset.token_account,
+                decimals: asset.decimals,
+            }
+        );
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use anchor_lang::prelude::*;
 use anchor_lang::system_program::{Transfer, transfer};
 
 use crate::error::SettlementError;
-use crate::events::Funded;
+use crate::events::{Funded, tell};
 use crate::state::{Network, Treasury, require_known};
 use crate::token::TokenAccounts;
 
@@ -82,11 +82,9 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Fund<'info>>, amount: u64) -> R
         treasury.token_balance = token_balance;
         treasury.funded_total
     };
-    emit_cpi!(Funded {
-        network: accounts.network.key(),
-        funder: accounts.funder.key(),
-        amount: received,
-        funded_total
-    });
+    tell!(
+        ctx,
+        Funded { network: accounts.network.key(), funder: accounts.funder.key(), amount: received, funded_total }
+    );
     Ok(())
 }

@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::NodeRegistered;
+use crate::events::{NodeRegistered, tell};
 use crate::reserved::is_payable_address;
 use crate::rules::parameters::node_threshold;
 use crate::state::{NODE_SEED, Network, NodeWallet, require_known};
@@ -81,15 +81,18 @@ pub(crate) fn handler<'info>(ctx: Context<'info, RegisterNode<'info>>, args: Reg
         wallet.threshold = threshold;
     }
 
-    emit_cpi!(NodeRegistered {
-        network: network_address,
-        node_wallet: wallet_address,
-        node_id: args.node_id,
-        owner: args.owner,
-        destination,
-        rent_payer,
-        authority,
-        threshold,
-    });
+    tell!(
+        ctx,
+        NodeRegistered {
+            network: network_address,
+            node_wallet: wallet_address,
+            node_id: args.node_id,
+            owner: args.owner,
+            destination,
+            rent_payer,
+            authority,
+            threshold,
+        }
+    );
     Ok(())
 }

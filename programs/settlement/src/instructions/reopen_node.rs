@@ -6,7 +6,7 @@ use anchor_lang::system_program::{Transfer, transfer};
 
 use super::register_node::RegisterNodeArgs;
 use crate::error::SettlementError;
-use crate::events::NodeReopened;
+use crate::events::{NodeReopened, tell};
 use crate::reserved::is_payable_address;
 use crate::rules::parameters::node_threshold;
 use crate::state::{ClosedNode, DISCRIMINATOR_LEN, NODE_SEED, Network, NodeWallet, require_known};
@@ -86,17 +86,20 @@ pub(crate) fn handler<'info>(ctx: Context<'info, ReopenNode<'info>>, args: Regis
         };
         fields.copy_from_slice(bytemuck::bytes_of(&wallet));
     }
-    emit_cpi!(NodeReopened {
-        network: network_address,
-        node_wallet: *account.key,
-        node_id: args.node_id,
-        owner: args.owner,
-        destination,
-        rent_payer,
-        authority,
-        threshold,
-        total,
-    });
+    tell!(
+        ctx,
+        NodeReopened {
+            network: network_address,
+            node_wallet: *account.key,
+            node_id: args.node_id,
+            owner: args.owner,
+            destination,
+            rent_payer,
+            authority,
+            threshold,
+            total,
+        }
+    );
     Ok(())
 }
 

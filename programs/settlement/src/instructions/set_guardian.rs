@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::GuardianChanged;
+use crate::events::{GuardianChanged, tell};
 use crate::state::{Network, require_known};
 
 /// Accounts of `set_guardian`.
@@ -26,11 +26,9 @@ pub(crate) fn handler<'info>(ctx: Context<'info, SetGuardian<'info>>, guardian: 
         network.guardian = guardian;
         from
     };
-    emit_cpi!(GuardianChanged {
-        network: ctx.accounts.network.key(),
-        by: ctx.accounts.admin.key(),
-        from,
-        to: guardian,
-    });
+    tell!(
+        ctx,
+        GuardianChanged { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key(), from, to: guardian }
+    );
     Ok(())
 }

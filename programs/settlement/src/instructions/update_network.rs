@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::NetworkUpdated;
+use crate::events::{NetworkUpdated, tell};
 use crate::rules::parameters::Parameters;
 use crate::state::{Network, Treasury, require_known};
 
@@ -74,15 +74,18 @@ pub(crate) fn handler<'info>(ctx: Context<'info, UpdateNetwork<'info>>, args: Up
         treasury.max_pending_age = parameters.max_pending_age;
         parameters
     };
-    emit_cpi!(NetworkUpdated {
-        network: ctx.accounts.network.key(),
-        by: ctx.accounts.admin.key(),
-        default_threshold: parameters.default_threshold,
-        per_node_cap: parameters.per_node_cap,
-        per_batch_cap: parameters.per_batch_cap,
-        window_limit: parameters.window_limit,
-        window_seconds: parameters.window_seconds,
-        max_pending_age: parameters.max_pending_age,
-    });
+    tell!(
+        ctx,
+        NetworkUpdated {
+            network: ctx.accounts.network.key(),
+            by: ctx.accounts.admin.key(),
+            default_threshold: parameters.default_threshold,
+            per_node_cap: parameters.per_node_cap,
+            per_batch_cap: parameters.per_batch_cap,
+            window_limit: parameters.window_limit,
+            window_seconds: parameters.window_seconds,
+            max_pending_age: parameters.max_pending_age,
+        }
+    );
     Ok(())
 }

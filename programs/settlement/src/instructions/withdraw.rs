@@ -4,7 +4,7 @@ use anchor_lang::prelude::*;
 
 use super::destination;
 use crate::error::SettlementError;
-use crate::events::Withdrawn;
+use crate::events::{Withdrawn, tell};
 use crate::rules::payout::{self, PayingWallet};
 use crate::rules::token_payout;
 use crate::rules::withdrawal::{self, WithdrawalRefused};
@@ -97,7 +97,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Withdraw<'info>>, asked: Option
         }
     }
     // After the move: the call passes the event authority alone, see `hot::host`.
-    emit_cpi!(event);
+    tell!(ctx, event);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use anchor_lang::prelude::*;
 
 use super::destination;
 use crate::error::SettlementError;
-use crate::events::SurplusWithdrawn;
+use crate::events::{SurplusWithdrawn, tell};
 use crate::rules::payout::{self, PayingWallet};
 use crate::rules::surplus::{liabilities, surplus};
 use crate::rules::token_payout;
@@ -95,12 +95,15 @@ pub(crate) fn handler<'info>(ctx: Context<'info, WithdrawSurplus<'info>>, amount
         treasury.token_balance = token_balance;
         treasury.withdrawn_total
     };
-    emit_cpi!(SurplusWithdrawn {
-        network,
-        by: accounts.admin.key(),
-        destination: accounts.destination.key(),
-        amount,
-        withdrawn_total,
-    });
+    tell!(
+        ctx,
+        SurplusWithdrawn {
+            network,
+            by: accounts.admin.key(),
+            destination: accounts.destination.key(),
+            amount,
+            withdrawn_total,
+        }
+    );
     Ok(())
 }
