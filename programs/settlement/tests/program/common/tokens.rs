@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use agave_feature_set::replace_spl_token_with_p_token;
+use agave_feature_set::{FeatureSet, replace_spl_token_with_p_token};
 use anchor_lang::prelude::{AccountMeta, Pubkey};
 use litesvm::LiteSVM;
 use settlement::client::{
@@ -55,7 +55,11 @@ impl TokenProgram {
 
     /// A runtime with mainnet's features that has this program at its address.
     pub fn runtime(self) -> LiteSVM {
-        let mut features = LiteSVM::mainnet_feature_set();
+        self.runtime_with(LiteSVM::mainnet_feature_set())
+    }
+
+    /// The same, with other features.
+    pub fn runtime_with(self, mut features: FeatureSet) -> LiteSVM {
         if self == Self::SplToken {
             features.deactivate(&replace_spl_token_with_p_token::ID);
         } else {

@@ -1,5 +1,6 @@
 //! A token's way from the funder to the node, to the base unit.
 
+use agave_feature_set::FeatureSet;
 use settlement::client::{
     SettleEntry, payout_tokens_ix, settle_tokens_ix, withdraw_surplus_tokens_ix, withdraw_tokens_ix,
 };
@@ -8,6 +9,8 @@ use settlement::events::{BatchSettled, Funded, PaidOut, SurplusWithdrawn, Withdr
 use settlement::rules::{MAX_CREDIT_ENTRIES, MAX_TOKEN_SETTLE_ENTRIES, SkipReason};
 use settlement::state::{AssetKind, NodeWallet};
 use solana_signer::Signer;
+use spl_token_2022_interface::extension::{ExtensionType, cpi_guard, memo_transfer};
+use spl_token_2022_interface::instruction::reallocate;
 
 use super::HEADER;
 use crate::common::{DECIMALS, Payee, START, TOKEN, TokenProgram, TokenWorld, assert_refused, reasons};
@@ -388,4 +391,83 @@ fn a_nodes_account_closes_with_nothing_pending_only() {
     world.send(&[withdraw, close], &[&owner]).expect("withdrawn and closed");
     assert!(world.svm.get_account(&payee.node.wallet).is_some_and(|account| account.data.len() != NodeWallet::SIZE));
     assert_eq!((world.tokens(&payee.account), world.owed()), (5, 0));
+}
+
+/// How often a transaction that pays these entries calls the token program.
+fn calls(world: &mut TokenWorld, entries: &[SettleEntry]) -> usize {
+    let ix = settle_tokens_ix(world.settler.pubkey(), world.network, &world.asset, HEADER, entries);
+    let meta = world.send_batch(ix).expect("settled");
+    let inner: Vec<_> = meta.inner_instructions.iter().flatten().collect();
+    // One call of the program's own carries the event.
+    let is_event = |data: &[u8]| BatchSettled::decode_cpi(data).is_some();
+    assert_eq!(inner.iter().filter(|inner| is_event(&inner.instruction.data)).count(), 1);
+    inner.len() - 1
+}
+
+#[test]
+fn p_token_is_called_once_for_all_and_the_others_once_for_each() {
+    for (program, calls_of_three) in
+        [(TokenProgram::PToken, 1), (TokenProgram::SplToken, 3), (TokenProgram::Token2022, 3)]
+    {
+        let mut world = TokenWorld::new(program);
+        let payees = world.payees(3);
+        let entries = |total| -> Vec<_> { payees.iter().map(|payee| payee.entry(total)).collect() };
+        assert_eq!(calls(&mut world, &entries(TOKEN - 1)), 0, "nothing is due");
+        assert_eq!(calls(&mut world, &entries(TOKEN)), calls_of_three);
+        assert_eq!(calls(&mut world, &entries(2 * TOKEN)[..1]), 1);
+        assert_eq!(world.vault_tokens(), 996 * TOKEN);
+        assert_sound(&world);
+    }
+}
+
+/// The books are read from the vault after the token program wrote it: this must hold on any
+/// runtime.
+#[test]
+fn tokens_are_paid_with_every_feature_of_the_runtime_on() {
+    for program in TokenProgram::ALL {
+        let runtime = program.runtime_with(FeatureSet::all_enabled());
+        let mut world = TokenWorld::on(runtime, program, &[], |_| {});
+        let payees = world.payees(MAX_TOKEN_SETTLE_ENTRIES);
+        let entries: Vec<_> = payees.iter().map(|payee| payee.entry(TOKEN)).collect();
+        assert_eq!(world.settle(&entries).event.paid, 28 * TOKEN);
+        let credits: Vec<_> = payees.iter().map(|payee| (payee.node.wallet, 2 * TOKEN)).collect();
+        assert_eq!(world.credit(&credits).event.credited, 28 * TOKEN);
+        let pairs: Vec<_> = payees.iter().map(Payee::pair).collect();
+        assert_eq!(world.payout(&pairs[1..]).paid, 27 * TOKEN);
+        let owner = payees[0].node.owner.insecure_clone();
+        let (network, asset, to) = (world.network, world.asset, payees[0].account);
+        let ix = withdraw_tokens_ix(owner.pubkey(), network, &asset, payees[0].node.id, to, None);
+        world.send(&[ix], &[&owner]).expect("withdrawn");
+        for payee in &payees {
+            assert_eq!(totals(&world, payee), (2 * TOKEN, 2 * TOKEN, 2 * TOKEN));
+        }
+        let admin = world.admin.insecure_clone();
+        let to = world.associated(&admin.pubkey(), &asset);
+        let ix = withdraw_surplus_tokens_ix(admin.pubkey(), network, &asset, to, 944 * TOKEN);
+        world.send(&[ix], &[&admin]).expect("withdrawn");
+        assert_eq!((world.vault_tokens(), world.owed()), (0, 0));
+        assert_sound(&world);
+    }
+}
+
+#[test]
+fn extensions_of_a_token_account_that_let_transfers_in_do_not_hinder_a_payout() {
+    let mut world = TokenWorld::new(TokenProgram::Token2022);
+    let payee = world.payee("node");
+    let (payer, program) = (world.payer.pubkey(), world.asset.token_program);
+    let owner = payee.node.owner.insecure_clone();
+    // Guarded against calls, with memos asked for and no longer.
+    let kinds = [ExtensionType::CpiGuard, ExtensionType::MemoTransfer];
+    let (account, key) = (payee.account, owner.pubkey());
+    let set_up = [
+        reallocate(&program, &account, &payer, &key, &[], &kinds),
+        cpi_guard::instruction::enable_cpi_guard(&program, &account, &key, &[]),
+        memo_transfer::instruction::enable_required_transfer_memos(&program, &account, &key, &[]),
+        memo_transfer::instruction::disable_required_transfer_memos(&program, &account, &key, &[]),
+    ]
+    .map(|ix| ix.expect("built"));
+    world.send(&set_up, &[&owner]).expect("set up");
+    assert_eq!(world.settle(&[payee.entry(TOKEN)]).event.paid, TOKEN);
+    assert_eq!(totals(&world, &payee), (TOKEN, TOKEN, TOKEN));
+    assert_sound(&world);
 }
