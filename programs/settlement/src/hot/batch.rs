@@ -181,8 +181,8 @@ impl Run {
             let minimum = |len: usize| rent_minimum(lamports_per_byte, len as u64).ok_or(SettlementError::Overflow);
             (surplus(frame.account.lamports(), minimum(Treasury::SIZE)?), minimum(NodeWallet::SIZE)?)
         } else {
-            let owed = liabilities(treasury.credited_total, treasury.paid_total)
-                .ok_or(SettlementError::InconsistentTotals)?;
+            let owed =
+                liabilities(treasury.credited_total, treasury.paid_total).ok_or(SettlementError::InconsistentTotals)?;
             (surplus(treasury.token_balance, owed), 0)
         };
         Ok(Self {
@@ -305,14 +305,7 @@ impl Run {
 
     /// Takes what was credited out of the treasury, keeps the books and tells the world.
     #[inline(always)]
-    fn close<H: Host>(
-        self,
-        host: &H,
-        frame: Frame,
-        batch: &Batch,
-        paid: u64,
-        skips: &SkipSet,
-    ) -> Result<(), Refusal> {
+    fn close<H: Host>(self, host: &H, frame: Frame, batch: &Batch, paid: u64, skips: &SkipSet) -> Result<(), Refusal> {
         let add = |a: u64, b: u64| a.checked_add(b).ok_or(SettlementError::Overflow);
         let credited = self.budget.credited();
         if frame.asset == AssetKind::Sol {

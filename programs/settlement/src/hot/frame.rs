@@ -68,7 +68,7 @@ fn by_anyone<'a>(accounts: &'a [Account<'a>]) -> Result<Frame<'a>, Refusal> {
     require(discriminator == TREASURY, ErrorCode::AccountDiscriminatorMismatch)?;
     require(account.data_len() == Treasury::SIZE, ErrorCode::AccountDidNotDeserialize)?;
     require(account.is_writable(), ErrorCode::ConstraintMut)?;
-    require(same(event_authority.key(), &EVENT_AUTHORITY), ErrorCode::ConstraintSeeds)?;
+    require(same(event_authority.key(), &EVENT_AUTHORITY), ErrorCode::ConstraintAddress)?;
     require(same(program.key(), &PROGRAM), ErrorCode::InvalidProgramId)?;
     // SAFETY: the account's data is a treasury's by owner, discriminator and length, of plain
     // bytes, aligned to 8. Entries never get at it: what they write is a wallet's by its

@@ -143,9 +143,8 @@ mod on_chain {
     fn sysvar<T: AnyBitPattern>(id: &Pubkey, at: u64) -> Result<T, Refusal> {
         let mut value = MaybeUninit::<T>::uninit();
         // SAFETY: the runtime writes so many bytes or fails.
-        let code = unsafe {
-            sol_get_sysvar(id.as_array().as_ptr(), value.as_mut_ptr().cast(), at, size_of::<T>() as u64)
-        };
+        let code =
+            unsafe { sol_get_sysvar(id.as_array().as_ptr(), value.as_mut_ptr().cast(), at, size_of::<T>() as u64) };
         // SAFETY: written, and any bytes are a value.
         if code == 0 { Ok(unsafe { value.assume_init() }) } else { Err(Refusal::Runtime(code)) }
     }

@@ -357,8 +357,7 @@ unsafe fn is_wallet(at: *mut u8) -> bool {
     // SAFETY: as promised by the caller; past its first bytes only one that was not there before is
     // read, which has all of them.
     unsafe {
-        at.cast::<u32>().read() == PLAIN
-            && at.wrapping_add(DATA_LEN_AT).cast::<u64>().read() == NodeWallet::SIZE as u64
+        at.cast::<u32>().read() == PLAIN && at.wrapping_add(DATA_LEN_AT).cast::<u64>().read() == NodeWallet::SIZE as u64
     }
 }
 
@@ -368,10 +367,7 @@ unsafe fn is_wallet(at: *mut u8) -> bool {
 #[inline(always)]
 unsafe fn is_empty(at: *mut u8) -> bool {
     // SAFETY: as in `is_wallet`.
-    unsafe {
-        at.cast::<u32>().read() & !SIGNER == PLAIN
-            && at.wrapping_add(DATA_LEN_AT).cast::<u64>().read() == 0
-    }
+    unsafe { at.cast::<u32>().read() & !SIGNER == PLAIN && at.wrapping_add(DATA_LEN_AT).cast::<u64>().read() == 0 }
 }
 
 /// # Safety

@@ -11,7 +11,7 @@
 //! | `AccountOwnedByWrongProgram`, `AccountDiscriminatorNotFound`, `AccountDiscriminatorMismatch`, `AccountDidNotDeserialize` | [`frame`]: the treasury; [`wallet`]: an entry's wallet, as the skip `InvalidWallet` |
 //! | `ConstraintMut` | [`frame`]: the treasury; [`wallet`] likewise |
 //! | `has_one = settler` | [`frame`]: the settler is the treasury's |
-//! | `ConstraintSeeds` of the event authority | [`frame`]: compared with its address |
+//! | `ConstraintAddress` of the event authority | [`frame`]: compared with its address |
 //! | duplicate mutable accounts | [`wallet`]: a wallet credited by this batch before is skipped; a treasury is no wallet; a destination that is an account of this program is skipped |
 //! | the wallet's network | [`wallet`]: compared with the treasury's |
 //!

@@ -151,13 +151,7 @@ impl Sol {
     /// full; what is then left of the wallet account's `lamports`. The destination is known to be
     /// writable, no program and without data.
     #[inline(always)]
-    pub fn pay_plainly(
-        &self,
-        amount: u64,
-        lamports: u64,
-        wallet: &NodeWallet,
-        destination: Account,
-    ) -> Option<u64> {
+    pub fn pay_plainly(&self, amount: u64, lamports: u64, wallet: &NodeWallet, destination: Account) -> Option<u64> {
         // An owner that is the system's is none of the others; the two reserved addresses that it
         // has are told by their first words.
         if differ(destination.key(), words(&wallet.destination))
