@@ -64,7 +64,8 @@ pub(crate) fn handler<'info>(ctx: Context<'info, UpdateNetwork<'info>>, args: Up
         // Up to now the window empties at its old rate.
         let window = treasury.window().at(now);
         treasury.window_used = window.used;
-        treasury.window_updated_at = window.updated_at;
+        // What is left of the time until now is not to count at the new rate.
+        treasury.window_updated_at = window.updated_at.max(now);
         network.default_threshold = parameters.default_threshold;
         treasury.default_threshold = parameters.default_threshold;
         treasury.per_node_cap = parameters.per_node_cap;

@@ -23,7 +23,6 @@ mod set_guardian;
 mod set_settler;
 mod set_threshold;
 mod settle;
-mod solvency;
 mod tokens;
 mod unpause;
 mod update_network;

@@ -1,0 +1,135 @@
+//! Reads the whole chain and holds it against the model, account by account and byte by byte.
+
+use bytemuck::Zeroable;
+use settlement::state::{AssetKind, ClosedNode, Network, NodeWallet, Treasury};
+use solana_account::Account;
+
+use anchor_lang::Discriminator;
+use anchor_lang::prelude::Pubkey;
+
+use super::chain::{Chain, DECIMALS, tokens_in};
+use super::model::{self, Model, Node};
+use super::place::{NODES, Net, Place, id_of};
+
+/// Every account is as the model says, and holds what it says.
+pub fn assert_same(chain: &Chain, model: &Model) {
+    for place in Place::purses() {
+        let account = chain.account(place);
+        let lamports = account.as_ref().map_or(0, |account| account.lamports);
+        assert_eq!(lamports, model.lamports(place), "lamports of {place:?}");
+        let bytes = account.as_ref().map_or(0, |account| account.data.len());
+        assert_eq!(bytes as u64, model.bytes(place), "bytes of {place:?}");
+        if let Some(expected) = model.tokens.get(&place) {
+            assert_eq!(tokens_in(&account.expect("a token account").data), *expected, "tokens of {place:?}");
+        }
+    }
+    for net in Net::ALL {
+        if let Some(network) = model.networks.get(&net) {
+            assert_eq!(read::<Network>(chain, Place::Network(net)), network_of(net, network), "network {net:?}");
+            assert_eq!(read::<Treasury>(chain, Place::Treasury(net)), treasury_of(net, network), "treasury {net:?}");
+        }
+        for node in 0..NODES {
+            let place = Place::Wallet(net, node);
+            match model.nodes.get(&(net, node)) {
+                None => {}
+                Some(Node::Open(wallet)) => {
+                    assert_eq!(read::<NodeWallet>(chain, place), wallet_of(net, node, wallet), "{place:?}");
+                }
+                Some(Node::Closed { total }) => {
+                    assert_eq!(read::<ClosedNode>(chain, place), ClosedNode { total: *total }, "{place:?}");
+                }
+            }
+        }
+    }
+}
+
+/// The fields of an account of the program, as they are.
+pub fn read<T: bytemuck::Pod + Discriminator>(chain: &Chain, place: Place) -> T {
+    let Account { data, owner, .. } = chain.account(place).expect("an account");
+    assert_eq!(owner, settlement::ID, "owner of {place:?}");
+    let fields = data.strip_prefix(T::DISCRIMINATOR).expect("an account of this type");
+    bytemuck::pod_read_unaligned(fields)
+}
+
+fn key(person: u8) -> Pubkey {
+    Place::Person(person).address()
+}
+
+fn kind(net: Net) -> u8 {
+    let kind = match net {
+        Net::Sol | Net::OtherSol => AssetKind::Sol,
+        Net::Spl => AssetKind::SplToken,
+        Net::Fee => AssetKind::Token2022,
+    };
+    kind.into()
+}
+
+fn network_of(net: Net, network: &model::Network) -> Network {
+    let asset = net.asset();
+    Network {
+        version: 1,
+        bump: Place::Network(net).bump(),
+        treasury_bump: Place::Treasury(net).bump(),
+        asset_kind: kind(net),
+        decimals: if net.pays_in_sol() { 9 } else { DECIMALS },
+        id: net.id(),
+        admin: key(network.admin),
+        pending_admin: network.pending_admin.map(key).unwrap_or_default(),
+        settler: key(network.settler),
+        guardian: key(network.guardian),
+        mint: asset.map(|asset| asset.mint).unwrap_or_default(),
+        token_program: asset.map(|asset| asset.token_program).unwrap_or_default(),
+        treasury: Place::Treasury(net).address(),
+        treasury_token_account: asset.map(|_| Place::Vault(net).address()).unwrap_or_default(),
+        default_threshold: network.parameters.default_threshold,
+        created_at: network.created_at,
+        ..Zeroable::zeroed()
+    }
+}
+
+fn treasury_of(net: Net, network: &model::Network) -> Treasury {
+    let asset = net.asset();
+    Treasury {
+        version: network.treasury_version,
+        bump: Place::Treasury(net).bump(),
+        paused: network.is_paused.into(),
+        asset_kind: kind(net),
+        network: Place::Network(net).address(),
+        settler: key(network.settler),
+        mint: asset.map(|asset| asset.mint).unwrap_or_default(),
+        token_account: asset.map(|_| Place::Vault(net).address()).unwrap_or_default(),
+        per_node_cap: network.parameters.per_node_cap,
+        per_batch_cap: network.parameters.per_batch_cap,
+        window_limit: network.parameters.window_limit,
+        window_seconds: network.parameters.window_seconds,
+        window_used: network.window_used,
+        window_updated_at: network.window_updated_at,
+        max_pending_age: network.parameters.max_pending_age,
+        default_threshold: network.parameters.default_threshold,
+        credited_total: network.credited,
+        paid_total: network.paid,
+        funded_total: network.funded,
+        withdrawn_total: network.withdrawn,
+        batch_sequence: network.batches,
+        token_balance: network.known_tokens,
+        ..Zeroable::zeroed()
+    }
+}
+
+fn wallet_of(net: Net, node: u8, wallet: &model::Wallet) -> NodeWallet {
+    NodeWallet {
+        version: 1,
+        bump: Place::Wallet(net, node).bump(),
+        network: Place::Network(net).address(),
+        node_id: id_of(node),
+        owner: wallet.owner.address(),
+        destination: wallet.destination.address(),
+        rent_payer: key(wallet.rent_payer),
+        credited_total: wallet.credited,
+        paid_total: wallet.paid,
+        threshold: wallet.threshold,
+        oldest_unpaid_at: wallet.oldest_unpaid_at,
+        last_sequence: wallet.last_batch,
+        ..Zeroable::zeroed()
+    }
+}

@@ -1,0 +1,194 @@
+//! Networks and who may do what in them.
+
+use settlement::events::{
+    AdminChanged, AdminProposed, GuardianChanged, Migrated, NetworkCreated, NetworkMint, NetworkUpdated, Paused,
+    SettlerChanged, Unpaused,
+};
+
+use anchor_lang::prelude::Pubkey;
+
+use super::super::chain::told;
+use super::super::place::{Net, Place};
+use super::super::step::{Parameters, Update};
+use super::{Model, NETWORK_BYTES, Network, Outcome, Refused, TREASURY_BYTES, Tokens, require, vault_bytes};
+
+/// Who a new network's settler and guardian are.
+pub const SETTLER: u8 = 1;
+pub const GUARDIAN: u8 = 2;
+
+fn key(person: u8) -> Pubkey {
+    Place::Person(person).address()
+}
+
+impl Parameters {
+    fn check(&self) -> Result<(), Refused> {
+        let Self { default_threshold, per_node_cap, per_batch_cap, window_limit, window_seconds, max_pending_age } =
+            *self;
+        let all = [default_threshold, per_node_cap, per_batch_cap, window_limit, window_seconds, max_pending_age];
+        require(!all.contains(&0))
+    }
+}
+
+impl Model {
+    pub(super) fn create(&mut self, net: Net, actor: u8, parameters: Parameters) -> Outcome {
+        require(!self.networks.contains_key(&net))?;
+        parameters.check()?;
+        self.pay_rent(Place::Person(actor), Place::Network(net), NETWORK_BYTES)?;
+        self.pay_rent(Place::Person(actor), Place::Treasury(net), TREASURY_BYTES)?;
+        if !net.pays_in_sol() {
+            self.pay_rent(Place::Person(actor), Place::Vault(net), vault_bytes(net))?;
+            self.tokens.insert(Place::Vault(net), Tokens::default());
+        }
+        let network = Network {
+            admin: actor,
+            pending_admin: None,
+            settler: SETTLER,
+            guardian: GUARDIAN,
+            created_at: self.now,
+            parameters,
+            treasury_version: 2,
+            is_paused: false,
+            window_used: 0,
+            window_updated_at: self.now,
+            credited: 0,
+            paid: 0,
+            funded: 0,
+            withdrawn: 0,
+            batches: 0,
+            known_tokens: 0,
+        };
+        self.networks.insert(net, network);
+
+        let address = Place::Network(net).address();
+        let mut events = vec![told(NetworkCreated {
+            network: address,
+            treasury: Place::Treasury(net).address(),
+            id: net.id(),
+            admin: key(actor),
+            settler: key(SETTLER),
+            guardian: key(GUARDIAN),
+            default_threshold: parameters.default_threshold,
+            per_node_cap: parameters.per_node_cap,
+            per_batch_cap: parameters.per_batch_cap,
+            window_limit: parameters.window_limit,
+            window_seconds: parameters.window_seconds,
+            max_pending_age: parameters.max_pending_age,
+        })];
+        if let Some(asset) = net.asset() {
+            events.push(told(NetworkMint {
+                network: address,
+                mint: asset.mint,
+                token_program: asset.token_program,
+                treasury_token_account: Place::Vault(net).address(),
+                decimals: super::super::chain::DECIMALS,
+            }));
+        }
+        Ok(events)
+    }
+
+    pub(super) fn update(&mut self, net: Net, actor: u8, update: &Update) -> Outcome {
+        let now = self.now;
+        let network = self.current(net)?;
+        require(network.admin == actor && *update != [None; 6])?;
+        let [threshold, node_cap, batch_cap, limit, seconds, age] = *update;
+        let old = network.parameters;
+        let parameters = Parameters {
+            default_threshold: threshold.unwrap_or(old.default_threshold),
+            per_node_cap: node_cap.unwrap_or(old.per_node_cap),
+            per_batch_cap: batch_cap.unwrap_or(old.per_batch_cap),
+            window_limit: limit.unwrap_or(old.window_limit),
+            window_seconds: seconds.unwrap_or(old.window_seconds),
+            max_pending_age: age.unwrap_or(old.max_pending_age),
+        };
+        parameters.check()?;
+        // Up to now the window empties at its old rate, and from now on at the new one.
+        network.empty_window(now);
+        network.window_updated_at = network.window_updated_at.max(now);
+        network.parameters = parameters;
+        Ok(vec![told(NetworkUpdated {
+            network: Place::Network(net).address(),
+            by: key(actor),
+            default_threshold: parameters.default_threshold,
+            per_node_cap: parameters.per_node_cap,
+            per_batch_cap: parameters.per_batch_cap,
+            window_limit: parameters.window_limit,
+            window_seconds: parameters.window_seconds,
+            max_pending_age: parameters.max_pending_age,
+        })])
+    }
+
+    pub(super) fn propose(&mut self, net: Net, actor: u8, person: Option<u8>) -> Outcome {
+        let network = self.network(net)?;
+        require(network.admin == actor)?;
+        network.pending_admin = person;
+        let pending_admin = person.map(key).unwrap_or_default();
+        Ok(vec![told(AdminProposed { network: Place::Network(net).address(), by: key(actor), pending_admin })])
+    }
+
+    pub(super) fn accept(&mut self, net: Net, actor: u8) -> Outcome {
+        let network = self.network(net)?;
+        require(network.pending_admin == Some(actor))?;
+        let from = network.admin;
+        network.admin = actor;
+        network.pending_admin = None;
+        Ok(vec![told(AdminChanged { network: Place::Network(net).address(), from: key(from), to: key(actor) })])
+    }
+
+    pub(super) fn set_settler(&mut self, net: Net, actor: u8, person: Option<u8>) -> Outcome {
+        let network = self.current(net)?;
+        require(network.admin == actor)?;
+        let from = network.settler;
+        network.settler = person.ok_or(Refused)?;
+        let (from, to) = (key(from), key(network.settler));
+        Ok(vec![told(SettlerChanged { network: Place::Network(net).address(), by: key(actor), from, to })])
+    }
+
+    pub(super) fn set_guardian(&mut self, net: Net, actor: u8, person: Option<u8>) -> Outcome {
+        let network = self.network(net)?;
+        require(network.admin == actor)?;
+        let from = network.guardian;
+        network.guardian = person.ok_or(Refused)?;
+        let (from, to) = (key(from), key(network.guardian));
+        Ok(vec![told(GuardianChanged { network: Place::Network(net).address(), by: key(actor), from, to })])
+    }
+
+    pub(super) fn pause(&mut self, net: Net, actor: u8) -> Outcome {
+        let network = self.current(net)?;
+        require(network.guardian == actor || network.admin == actor)?;
+        network.is_paused = true;
+        Ok(vec![told(Paused { network: Place::Network(net).address(), by: key(actor) })])
+    }
+
+    pub(super) fn unpause(&mut self, net: Net, actor: u8) -> Outcome {
+        let network = self.current(net)?;
+        require(network.admin == actor)?;
+        network.is_paused = false;
+        Ok(vec![told(Unpaused { network: Place::Network(net).address(), by: key(actor) })])
+    }
+
+    pub(super) fn migrate(&mut self, net: Net) -> Outcome {
+        let network = self.network(net)?;
+        require(network.treasury_version == 1)?;
+        network.treasury_version = 2;
+        Ok(vec![told(Migrated { account: Place::Treasury(net).address(), from: 1, to: 2 })])
+    }
+}
+
+impl Network {
+    /// Time empties the window at `limit / seconds`. Time that is too short for a whole unit
+    /// counts later, unless there is nothing to empty.
+    pub(super) fn empty_window(&mut self, now: i64) {
+        let elapsed = i128::from(now) - i128::from(self.window_updated_at);
+        if elapsed <= 0 {
+            return;
+        }
+        let Parameters { window_limit, window_seconds, .. } = self.parameters;
+        // At most 2^128 / 1: what doesn't fit is as good as everything.
+        let emptied = (elapsed as u128).saturating_mul(window_limit.into()) / u128::from(window_seconds);
+        if emptied == 0 && self.window_used > 0 {
+            return;
+        }
+        self.window_used = u128::from(self.window_used).saturating_sub(emptied) as u64;
+        self.window_updated_at = now;
+    }
+}
