@@ -1,6 +1,6 @@
 //! One run: read, plan, print, and unless it is a dry run or refused, carry out and read back.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use solana_loader_v3_interface::get_program_data_address;
 use solana_pubkey::Pubkey;
@@ -100,7 +100,6 @@ fn wanted(
     idl: &Idl,
     [program_chunk, idl_chunk]: [usize; 2],
 ) -> Result<Wanted, Failure> {
-    let shown = |path: &Path| path.display().to_string();
     let network = configuration.network.as_ref().map(|entries| entries.terms(keys.admin())).transpose()?;
     let authorities = &configuration.authorities;
     Ok(Wanted {
@@ -112,9 +111,9 @@ fn wanted(
         program_chunks: chunk_count(elf, program_chunk),
         idl: match idl {
             Idl::Unwanted => IdlWanted::Unpublished,
-            Idl::Missing { path, reason } => IdlWanted::Missing { path: shown(path), reason: reason.clone() },
+            Idl::Missing { path, reason } => IdlWanted::Missing { path: tidy(path), reason: reason.clone() },
             Idl::File { path, packed, .. } => {
-                IdlWanted::File { path: shown(path), packed_len: packed.len(), chunks: chunk_count(packed, idl_chunk) }
+                IdlWanted::File { path: tidy(path), packed_len: packed.len(), chunks: chunk_count(packed, idl_chunk) }
             }
         },
         payer: keys.payer(),
@@ -130,6 +129,18 @@ fn wanted(
         compute_unit_price: configuration.cluster.compute_unit_price,
         permitted: Permitted { mainnet: arguments.yes, immutable: arguments.immutable, dry_run: arguments.dry_run },
     })
+}
+
+/// A path for people: `a/../b` is `b`.
+fn tidy(path: &Path) -> String {
+    let mut tidied = PathBuf::new();
+    for component in path.components() {
+        let goes_back = component == Component::ParentDir;
+        if !(goes_back && matches!(tidied.components().next_back(), Some(Component::Normal(_))) && tidied.pop()) {
+            tidied.push(component);
+        }
+    }
+    tidied.display().to_string()
 }
 
 /// Reads the chain.
@@ -233,4 +244,20 @@ fn rows(wanted: &Wanted, found: &Facts, elf: &[u8]) -> Vec<(&'static str, String
         ]);
     }
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_shown_without_detours() {
+        for (path, shown) in [
+            ("migrations/deploy/../../programs/idl.json", "programs/idl.json"),
+            ("../../a/./b", "../../a/b"),
+            ("/a/../../b", "/../b"),
+        ] {
+            assert_eq!(tidy(Path::new(path)), shown);
+        }
+    }
 }

@@ -94,7 +94,9 @@ impl Site {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(artifacts().relay.with_file_name("williw-deploy"));
+        let binary = artifacts().relay.with_file_name("williw-deploy");
+        assert!(binary.is_file(), "{} is missing: run 'cargo build -p williw-deploy'", binary.display());
+        let mut command = Command::new(binary);
         command.env_clear().arg("--config").arg(self.folder.join("deploy.toml")).args(arguments);
         command
     }
@@ -220,6 +222,8 @@ fn an_interrupted_upload_goes_on_with_what_is_missing() {
     const LET_THROUGH: usize = 40;
 
     let site = Site::new("deploy-interrupted");
+    // Lamports that anybody can send to the program's address are in nobody's way.
+    Witness::new(site.localnet.url()).airdrop(&settlement::ID, 900_000).or_fail();
     let dry = site.run(&["--dry-run"]).succeeded();
     let (_, rest) = dry.stdout.split_once("bytes: ").expect("the upload");
     let chunks: usize = rest.split_whitespace().next().expect("a number").parse().or_fail();
