@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup program worker relay ports run deploy test bench lint fmt clean
+.PHONY: help setup program idl worker relay ports run deploy test bench lint fmt clean
 
 RPC_PORT ?= 8899
 WS_PORT  ?= 8900
@@ -32,6 +32,9 @@ program: setup ## build the on-chain program: target/deploy/settlement.so
 
 worker: setup ## build the Worker: worker/build
 	@$(USE) toolchain/build-worker.sh $(LOCKED)
+
+idl: setup ## the program's interface: programs/settlement/idl/settlement.json
+	@$(USE) toolchain/idl.sh $(LOCKED)
 
 relay: setup ## build the relay: target/debug/williw-relay
 	@echo "relay: cargo build"

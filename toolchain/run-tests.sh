@@ -1,5 +1,5 @@
 #!/bin/bash
-# run-tests.sh [CARGO ARG...]: lint and every test of the project, then one line "N passed, N failed, N skipped".
+# run-tests.sh [CARGO ARG...]: lint, the IDL and every test of the project, then one line "N passed, N failed, N skipped".
 # After env.sh. Fails when lint or a test fails, when a file in some tests/ ran no test, or when a test binary ended
 # without a result. Whatever fails, the rest is run as well.
 set -euo pipefail
@@ -10,10 +10,12 @@ log=$(mktemp); trap 'rm -f "$log"' EXIT
 set +e
 {
   toolchain/lint.sh "$@"; lint=$?
+  toolchain/idl.sh --check "$@"; idl=$?
   toolchain/tests/run.sh; scripts=$?
   cargo test --workspace --no-fail-fast "$@"; crates=$?
   [ $lint = 0 ] || echo "error: lint failed, see above"
-  exit $((crates ? crates : scripts ? scripts : lint))
+  [ $idl = 0 ] || echo "error: the IDL differs, see above"
+  exit $((crates ? crates : scripts ? scripts : lint ? lint : idl))
 } 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 set -e

@@ -35,6 +35,7 @@ fn refused(refusal: hot::Refusal) -> u64 {
 /// As for [`entrypoint`].
 #[inline(never)]
 unsafe fn by_anchor(input: *mut u8) -> u64 {
+    crate::security::keep();
     // SAFETY: as promised by the caller.
     let (program_id, accounts, data) = unsafe { deserialize(input) };
     match crate::entry(program_id, &accounts, data) {

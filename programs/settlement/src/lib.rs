@@ -23,6 +23,8 @@ pub mod instructions;
 mod rare;
 pub mod reserved;
 pub mod rules;
+#[cfg(all(feature = "entrypoint", target_os = "solana"))]
+mod security;
 pub mod state;
 mod token;
 

@@ -9,6 +9,7 @@ mod costs;
 mod create_network;
 mod credit;
 mod events;
+mod explorers;
 mod fund;
 mod interface;
 mod limits;
