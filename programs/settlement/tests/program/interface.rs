@@ -11,7 +11,7 @@ use settlement::state::{Network, NodeWallet, Treasury};
 use settlement::{events, instruction, state};
 use solana_signer::Signer;
 
-use crate::common::{SOL, World, assert_refused};
+use crate::common::{SOL, World, assert_refused, every};
 
 #[test]
 fn discriminators_are_the_ones_that_were_published() {
@@ -78,6 +78,18 @@ fn errors_keep_their_numbers() {
     for (error, number) in numbers {
         assert_eq!(u32::from(error), number, "{error:?}");
     }
+}
+
+#[test]
+fn what_tests_do_with_every_instruction_they_do_with_all_of_them() {
+    let program = include_str!("../../src/lib.rs");
+    let (_, instructions) = program.split_once("#[program]").expect("a program");
+    let mut all: Vec<_> =
+        instructions.split("pub fn ").skip(1).map(|rest| rest.split(['<', '(']).next().expect("a name")).collect();
+    let mut tried: Vec<_> = every().iter().map(|subject| subject.name).collect();
+    all.sort_unstable();
+    tried.sort_unstable();
+    assert_eq!(tried, all);
 }
 
 /// A world with a node that has 1 SOL less one lamport pending.

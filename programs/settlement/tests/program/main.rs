@@ -29,3 +29,4 @@ mod unpause;
 mod update_network;
 mod withdraw;
 mod withdraw_surplus;
+mod wrong_accounts;

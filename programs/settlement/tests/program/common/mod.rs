@@ -1,14 +1,16 @@
 //! A network in a LiteSVM, and what tests ask of it.
 
+mod every;
 mod expect;
 mod program;
 mod roles;
 mod tokens;
 mod world;
 
+pub use every::{BYSTANDER, Part, Subject, every};
 pub use expect::{Refused, assert_refused, reasons};
 pub use program::bytes as program_bytes;
-pub use roles::{Role, assert_only};
+pub use roles::{Role, assert_only, program_accounts};
 pub use tokens::{DECIMALS, Extension, Payee, TOKEN, TokenProgram, TokenWorld};
 pub use world::{Node, Outcome, SOL, START, World, header, wire_size};
 
