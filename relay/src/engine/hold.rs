@@ -15,6 +15,9 @@ pub enum HoldReason {
     OwnerMismatch,
     /// The wallet account on the chain cannot be read by this version.
     WalletUnreadable,
+    /// The node's wallet account was closed. What it was paid stays on the chain; the settler or the admin opens it
+    /// again with `reopen_node` once it is clear why it was closed.
+    NodeClosed,
     /// The wallet account could not be opened.
     RegistrationFailed,
     /// The chain's total is none that the ledger knows: it is not for the relay to decide which is right.
@@ -34,6 +37,7 @@ impl fmt::Display for HoldReason {
             Self::NodeSuspended => f.write_str("node_suspended"),
             Self::OwnerMismatch => f.write_str("owner_mismatch"),
             Self::WalletUnreadable => f.write_str("wallet_unreadable"),
+            Self::NodeClosed => f.write_str("node_closed"),
             Self::RegistrationFailed => f.write_str("registration_failed"),
             Self::TotalMismatch => f.write_str("total_mismatch"),
             Self::EarlierBatchOpen => f.write_str("earlier_batch_open"),

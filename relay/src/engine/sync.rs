@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use settlement::client::node_wallet_address;
-use settlement::state::NodeWallet;
+use settlement::state::{ClosedNode, NodeWallet};
 use solana_pubkey::Pubkey;
 
 use crate::chain::{AccountData, Chain, Commitment, MAX_ACCOUNTS_PER_READ};
@@ -31,6 +31,8 @@ use super::{Engine, EngineError, Progress, Step};
 enum Found {
     Wallet(Box<WalletReading>),
     Nothing,
+    /// What a closed wallet left: its totals, owned by nobody.
+    Closed(Box<WalletReading>),
     Unreadable,
 }
 
@@ -55,6 +57,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             let hold = match (&found, candidate.address) {
                 _ if candidate.suspended => Some(HoldReason::NodeSuspended),
                 (Found::Unreadable, _) => Some(HoldReason::WalletUnreadable),
+                (Found::Closed(_), _) => Some(HoldReason::NodeClosed),
                 (_, None) => Some(HoldReason::NoAddress),
                 (Found::Wallet(reading), Some(address)) if reading.wallet.owner != address => {
                     Some(HoldReason::OwnerMismatch)
@@ -66,7 +69,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 }
                 (Found::Wallet(_), Some(_)) => None,
             };
-            if let Found::Wallet(reading) = found {
+            if let Found::Wallet(reading) | Found::Closed(reading) = found {
                 readings.push(*reading);
             }
             if let Some(hold) = hold {
@@ -109,17 +112,18 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 chunk.iter().map(|node| node_wallet_address(&self.network, &node.node_id.on_chain())).collect();
             let read = self.chain.accounts(&addresses, AccountData::Whole, Commitment::Finalized).await?;
             for ((candidate, address), account) in chunk.into_iter().zip(addresses).zip(read.accounts) {
+                let reading = |wallet: NodeWallet, lamports: u64| {
+                    let node_id = candidate.node_id.clone();
+                    Box::new(WalletReading { node_id, address, lamports, slot: read.slot, wallet })
+                };
                 let found = match account {
-                    Some(account) if account.owner == settlement::ID => match NodeWallet::decode(&account.data) {
-                        Ok(wallet) => Found::Wallet(Box::new(WalletReading {
-                            node_id: candidate.node_id.clone(),
-                            address,
-                            lamports: account.lamports,
-                            slot: read.slot,
-                            wallet,
-                        })),
-                        Err(_) => Found::Unreadable,
-                    },
+                    Some(account) if account.owner == settlement::ID => {
+                        match (NodeWallet::decode(&account.data), ClosedNode::decode(&account.data)) {
+                            (Ok(wallet), _) => Found::Wallet(reading(wallet, account.lamports)),
+                            (_, Ok(closed)) => Found::Closed(reading(closed.into(), account.lamports)),
+                            _ => Found::Unreadable,
+                        }
+                    }
                     // Lamports that a stranger sent there do not make it a wallet, nor keep it from becoming one.
                     _ => Found::Nothing,
                 };

@@ -1,5 +1,8 @@
 //! What a settlement does when all goes well.
 
+use settlement::client::{RegisterNodeArgs, close_node_ix, reopen_node_ix};
+use solana_signer::Signer;
+
 use crate::support::{NodeSpec, Scenario};
 
 #[test]
@@ -113,6 +116,34 @@ fn a_node_without_an_address_waits_and_is_paid_when_it_names_one() {
     scenario.pass(williw_relay::engine::HOLD_RETRY_MS as u64);
     assert_eq!(scenario.settle(), [None]);
     assert_eq!(scenario.wallet("late").unwrap().paid_total, 3_000_000);
+}
+
+#[test]
+fn a_closed_node_waits_and_one_that_is_opened_again_is_paid_the_difference_alone() {
+    let node = NodeSpec::payable("a");
+    let address = node.address.unwrap();
+    let scenario = Scenario::new(std::slice::from_ref(&node));
+    scenario.reward("a", 3_000_000);
+    scenario.settle();
+    let wallet = scenario.wallet("a").unwrap();
+    scenario.by_admin(close_node_ix(scenario.admin.pubkey(), scenario.network, wallet.node_id, wallet.rent_payer));
+
+    scenario.chain.produce_block();
+    scenario.pass(williw_relay::engine::HOLD_RETRY_MS as u64);
+    scenario.reward("a", 2_000_000);
+    scenario.settle();
+    let reason = "SELECT hold_reason AS value FROM rewards WHERE status = 'pending'";
+    assert_eq!(scenario.column(reason), [Some("node_closed".to_owned())]);
+    assert_eq!(scenario.balance_of(&address), node.funds + 3_000_000);
+
+    let args = RegisterNodeArgs { node_id: wallet.node_id, owner: address, destination: None, threshold: None };
+    let admin = scenario.admin.pubkey();
+    scenario.by_admin(reopen_node_ix(admin, admin, scenario.network, args));
+    scenario.pass(williw_relay::engine::HOLD_RETRY_MS as u64);
+    assert_eq!(scenario.settle(), [None]);
+    let wallet = scenario.wallet("a").unwrap();
+    assert_eq!((wallet.credited_total, wallet.paid_total), (5_000_000, 5_000_000));
+    assert_eq!(scenario.balance_of(&address), node.funds + 5_000_000);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::DISCRIMINATOR_LEN;
+use super::{DISCRIMINATOR_LEN, NodeWallet};
 
 /// Lies at `["node", network, node_id]` in the wallet account's place.
 #[account(zero_copy)]
@@ -18,6 +18,18 @@ pub struct ClosedNode {
 impl ClosedNode {
     /// Bytes of the whole account, discriminator included.
     pub const SIZE: usize = DISCRIMINATOR_LEN + size_of::<Self>();
+}
+
+/// What is left of the wallet: its totals, owned by nobody.
+impl From<ClosedNode> for NodeWallet {
+    fn from(closed: ClosedNode) -> Self {
+        Self {
+            version: Self::VERSION,
+            credited_total: closed.total,
+            paid_total: closed.total,
+            ..bytemuck::Zeroable::zeroed()
+        }
+    }
 }
 
 const _: () = {
