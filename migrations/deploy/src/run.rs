@@ -208,8 +208,11 @@ async fn verify<C: Chain, T: Transport>(
     if let Some(open) = open {
         return Err(Failure::NotVerified(open));
     }
-    for kept in [Kept::ProgramBuffer, Kept::IdlBuffer] {
-        deployment.state.forget(kept)?;
+    // A run that was killed right after its buffer was used could not forget the key.
+    for (kept, buffer) in [(Kept::ProgramBuffer, &found.program_buffer), (Kept::IdlBuffer, &found.idl_buffer)] {
+        if buffer.is_none() {
+            deployment.state.forget(kept)?;
+        }
     }
     report::print(&report::facts(&rows(wanted, &found, deployment.elf)))
 }

@@ -336,7 +336,9 @@ impl Draft<'_> {
                 let what = "publishing the IDL";
                 self.refusals.push(Refusal::NotUpgradeAuthority { what, authority, ours });
             }
-            None => self.refusals.push(Refusal::IdlImmutable),
+            None if self.is_deployed() => self.refusals.push(Refusal::IdlOfImmutableProgram),
+            // That there can be no program has been said.
+            None => {}
         }
         let upload = Upload {
             close: Step::CloseIdlBuffer,
@@ -439,12 +441,19 @@ impl Draft<'_> {
                 }
                 Some(_) if to.is_none() && !permitted.immutable => self.refusals.push(Refusal::ImmutableWithoutFlag),
                 Some(_) => {}
-                None => self.refusals.push(Refusal::ProgramImmutable),
+                None => {
+                    let wanted = to.filter(|_| self.is_deployed());
+                    self.refusals.extend(wanted.map(|wanted| Refusal::AlreadyImmutable { wanted }));
+                }
             }
             let cost = Cost { fees: self.fees(1, &[ours]), ..Cost::default() };
             steps.push((Step::SetUpgradeAuthority { to }, cost));
         }
         self.section("authorities", found.join("; "), steps);
+    }
+
+    fn is_deployed(&self) -> bool {
+        matches!(self.facts.program, ProgramFacts::Deployed { .. })
     }
 
     fn proposal(&self, to: Pubkey) -> (Step, Cost) {

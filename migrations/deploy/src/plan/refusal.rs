@@ -101,6 +101,9 @@ pub enum Refusal {
     /// The published IDL is final.
     #[error("the published IDL is another one and immutable: leave program.idl out")]
     IdlImmutable,
+    /// Nobody can publish an IDL any more.
+    #[error("the program is immutable, so that nobody can publish its IDL any more: leave program.idl out")]
+    IdlOfImmutableProgram,
     /// Somebody began to publish an IDL with another tool.
     #[error(
         "somebody has begun to publish an IDL with another tool: finish it, or close it with 'program-metadata close idl', \
@@ -162,6 +165,12 @@ pub enum Refusal {
         "authorities.upgrade = \"none\" means that nobody can ever change the program: if so, run with --immutable"
     )]
     ImmutableWithoutFlag,
+    /// There is nothing to hand on.
+    #[error("authorities.upgrade is {wanted}, but the program is immutable, for good: leave it out, or write \"none\"")]
+    AlreadyImmutable {
+        /// Who was to get the upgrade authority.
+        wanted: Pubkey,
+    },
     /// An account cannot pay.
     #[error("{role} {address} has {has} lamports and needs {needs}: send it {} more", needs.saturating_sub(*has))]
     ShortOfLamports {

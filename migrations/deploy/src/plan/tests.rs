@@ -67,14 +67,13 @@ fn nothing() -> Facts {
 }
 
 fn deployed(matches: bool) -> ProgramFacts {
-    ProgramFacts::Deployed {
-        authority: Some(AUTHORITY),
-        capacity: ELF_LEN,
-        data_lamports: RENT.minimum(UpgradeableLoaderState::size_of_programdata(ELF_LEN)),
-        matches,
-        sha256: [0; 32],
-        slot: 9,
-    }
+    of(Some(AUTHORITY), matches)
+}
+
+/// A program that `authority` may upgrade.
+fn of(authority: Option<Pubkey>, matches: bool) -> ProgramFacts {
+    let data_lamports = RENT.minimum(UpgradeableLoaderState::size_of_programdata(ELF_LEN));
+    ProgramFacts::Deployed { authority, capacity: ELF_LEN, data_lamports, matches, sha256: [0; 32], slot: 9 }
 }
 
 fn network() -> NetworkState {
@@ -133,16 +132,19 @@ fn what_is_there_already_is_left_alone() {
     assert_eq!(steps(&wanted(), &everything()), []);
     // Without lamports too: nothing is to be paid.
     assert_eq!(steps(&wanted(), &Facts { payer_lamports: 0, admin_lamports: 0, ..everything() }), []);
-    // Others may be in charge by now, as long as nothing is left for them to do.
-    let handed_on = ProgramFacts::Deployed {
-        authority: None,
-        capacity: ELF_LEN,
-        data_lamports: 0,
-        matches: true,
-        sha256: [0; 32],
-        slot: 9,
-    };
-    assert_eq!(steps(&wanted(), &Facts { program: handed_on, ..everything() }), []);
+    // Nobody may be in charge any more, as long as nothing is left to do.
+    assert_eq!(steps(&wanted(), &Facts { program: of(None, true), ..everything() }), []);
+}
+
+#[test]
+fn an_immutable_program_takes_neither_an_idl_nor_an_authority() {
+    let immutable = Facts { program: of(None, true), ..everything() };
+    let unpublished = Facts { idl: IdlFacts::Absent { lamports: 0 }, ..immutable.clone() };
+    assert_eq!(refusals(&wanted(), &unpublished), [Refusal::IdlOfImmutableProgram]);
+    let handed = |to| Wanted { final_upgrade: Some(to), ..wanted() };
+    let refusal = Refusal::AlreadyImmutable { wanted: STRANGER };
+    assert_eq!(refusals(&handed(FinalAuthority::Address(STRANGER)), &immutable), [refusal]);
+    assert_eq!(steps(&handed(FinalAuthority::Nobody), &immutable), []);
 }
 
 #[test]
@@ -198,23 +200,19 @@ fn only_the_program_s_own_key_deploys_it_first() {
 
 #[test]
 fn an_address_that_cannot_be_used_is_refused() {
-    let at = |program| refusals(&wanted(), &Facts { program, ..nothing() });
-    assert!(at(ProgramFacts::Closed).contains(&Refusal::ProgramClosed { program: PROGRAM }));
+    let final_upgrade = Some(FinalAuthority::Address(STRANGER));
+    let wanted = Wanted { final_upgrade, ..wanted() };
+    let at = |program| refusals(&wanted, &Facts { program, ..nothing() });
+    assert_eq!(at(ProgramFacts::Closed), [Refusal::ProgramClosed { program: PROGRAM }]);
     let taken = Refusal::AddressTaken { program: PROGRAM, owner: STRANGER };
-    assert!(at(ProgramFacts::Taken { owner: STRANGER }).contains(&taken));
+    assert_eq!(at(ProgramFacts::Taken { owner: STRANGER }), [taken]);
     // Lamports that anybody sent there are in nobody's way.
     assert_eq!(at(ProgramFacts::Absent { lamports: 5 }), []);
 }
 
 #[test]
 fn only_the_upgrade_authority_upgrades() {
-    let with = |authority| {
-        let ProgramFacts::Deployed { capacity, data_lamports, sha256, slot, .. } = deployed(false) else {
-            unreachable!("deployed")
-        };
-        let program = ProgramFacts::Deployed { authority, capacity, data_lamports, matches: false, sha256, slot };
-        refusals(&wanted(), &Facts { program, ..everything() })
-    };
+    let with = |authority| refusals(&wanted(), &Facts { program: of(authority, false), ..everything() });
     let what = "an upgrade";
     assert_eq!(with(Some(STRANGER)), [Refusal::NotUpgradeAuthority { what, authority: STRANGER, ours: AUTHORITY }]);
     assert_eq!(with(None), [Refusal::ProgramImmutable]);
