@@ -6,8 +6,9 @@ use settlement::client::{
 };
 use settlement::error::SettlementError;
 use settlement::events::{BatchSettled, Funded, PaidOut, SurplusWithdrawn, Withdrawn};
-use settlement::rules::{MAX_CREDIT_ENTRIES, MAX_TOKEN_SETTLE_ENTRIES, SkipReason};
+use settlement::rules::{MAX_CREDIT_ENTRIES, MAX_SETTLE_ENTRIES, MAX_TOKEN_SETTLE_ENTRIES, SkipReason};
 use settlement::state::{AssetKind, NodeWallet};
+use solana_keypair::Keypair;
 use solana_signer::Signer;
 use spl_token_2022_interface::extension::{ExtensionType, cpi_guard, memo_transfer};
 use spl_token_2022_interface::instruction::reallocate;
@@ -391,6 +392,33 @@ fn a_nodes_account_closes_with_nothing_pending_only() {
     world.send(&[withdraw, close], &[&owner]).expect("withdrawn and closed");
     assert!(world.svm.get_account(&payee.node.wallet).is_some_and(|account| account.data.len() != NodeWallet::SIZE));
     assert_eq!((world.tokens(&payee.account), world.owed()), (5, 0));
+}
+
+/// A shared token account takes one address of the transaction: more entries fit than of any other
+/// kind, as many as the program takes.
+#[test]
+fn thirty_nodes_of_one_owner_are_paid_into_one_token_account() {
+    for program in TokenProgram::ALL {
+        let mut world = TokenWorld::new(program);
+        let asset = world.asset;
+        let owner = Keypair::new();
+        let account = world.associated(&owner.pubkey(), &asset);
+        let entries: Vec<_> = (0..MAX_SETTLE_ENTRIES)
+            .map(|i| {
+                let node = world.node_with(&format!("node-{i}"), |args| args.owner = owner.pubkey());
+                SettleEntry { wallet: node.wallet, destination: account, target: TOKEN + i as u64 }
+            })
+            .collect();
+        let sum = 30 * TOKEN + 435;
+        assert_eq!(world.settle(&entries).event.paid, sum);
+        assert_eq!(world.tokens(&account), sum);
+        let credits: Vec<_> = entries.iter().map(|entry| (entry.wallet, 2 * entry.target)).collect();
+        world.credit(&credits);
+        let pairs: Vec<_> = entries.iter().map(|entry| (entry.wallet, entry.destination)).collect();
+        assert_eq!(world.payout(&pairs).paid, sum);
+        assert_eq!((world.tokens(&account), world.vault_tokens()), (2 * sum, 1_000 * TOKEN - 2 * sum));
+        assert_sound(&world);
+    }
 }
 
 /// How often a transaction that pays these entries calls the token program.
