@@ -13,7 +13,7 @@ use super::event;
 use super::frame::{self, Frame};
 use super::host::Host;
 use super::input::{Account, Count, Entries, Input, Listed, Pairs, Wallets};
-use super::payout::{Payouts, Sol, Terms, mark_paid};
+use super::payout::{Payouts, PlainEntry, Sol, Terms, mark_paid};
 use super::tokens::{TokenFrame, Tokens};
 use super::wallet::{wallet, words};
 use crate::error::SettlementError;
@@ -120,9 +120,8 @@ fn settle_by<'a, H: Host, E: Entries<'a, Accounts = [Account<'a>; 2]>, P: Payout
     let mut targets = batch.targets.iter();
     let mut paid = 0u64;
     loop {
-        if let Some(sol) = payouts.sol() {
-            paid = paid.wrapping_add(run.plain_settles(&mut entries, &mut targets, sol));
-        }
+        let plainly = run.plain_settles::<E, P, MOVES_LAMPORTS>(&mut entries, &mut targets, &mut payouts);
+        paid = paid.wrapping_add(plainly);
         // What stopped it is looked at in full.
         let Some(target) = targets.next() else { break };
         // SAFETY: there are as many entries as targets.
@@ -236,34 +235,41 @@ impl Run {
     /// Credits entries and pays them out as long as all are past their threshold and there is nothing
     /// to look at in full. Base units paid.
     #[inline(never)]
-    fn plain_settles<'a, E: Entries<'a, Accounts = [Account<'a>; 2]>>(
+    fn plain_settles<'a, E, P, const MOVES_LAMPORTS: bool>(
         &mut self,
         entries: &mut E,
         targets: &mut slice::Iter<Target>,
-        sol: &Sol,
-    ) -> u64 {
+        payouts: &mut P,
+    ) -> u64
+    where
+        E: Entries<'a, Accounts = [Account<'a>; 2]>,
+        P: Payouts<'a>,
+    {
         let mut paid = 0u64;
-        if !E::ARE_REGULAR {
-            return paid;
-        }
         let mut budget = self.budget;
         while let Some(target) = targets.as_slice().first() {
             // SAFETY: there are as many entries as targets.
             let [account, destination] = unsafe { entries.at_hand() };
             // SAFETY: the wallet of the entry before is not used any more.
-            let Some(wallet) = (unsafe { wallet(account, words(&self.terms.network), true) }) else { break };
+            let Some(wallet) = (unsafe { wallet(account, words(&self.terms.network), E::ARE_REGULAR) }) else { break };
+            if !E::ARE_REGULAR && rare(wallet.last_sequence == self.sequence) {
+                break;
+            }
             let target = data::target(target);
-            let before = CreditedWallet { credited_total: wallet.credited_total, lamports: account.lamports() };
+            let lamports = if MOVES_LAMPORTS { account.lamports() } else { 0 };
+            let before = CreditedWallet { credited_total: wallet.credited_total, lamports };
             let Some(credit) = budget.plain(before, target) else { break };
             let amount = target.wrapping_sub(wallet.paid_total);
             if rare(amount < wallet.threshold) {
                 break;
             }
-            let Some(left) = sol.pay_plainly(amount, credit.lamports, wallet, destination) else { break };
+            let entry = PlainEntry { amount, lamports: credit.lamports, account, destination };
+            if rare(!payouts.pay_plainly(entry, wallet, E::ARE_REGULAR)) {
+                break;
+            }
             budget.take(credit);
             self.note(wallet, target);
             mark_paid(wallet);
-            account.set_lamports(left);
             paid = paid.wrapping_add(amount);
             targets.next();
             entries.pass();

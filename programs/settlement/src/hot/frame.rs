@@ -87,9 +87,9 @@ fn in_service(mut frame: Frame<'_>) -> Result<Frame<'_>, Refusal> {
 
 const _: () = {
     // Keys are compared as words, in place.
-    assert!(core::mem::offset_of!(Treasury, settler) % 8 == 0);
-    assert!(core::mem::offset_of!(Treasury, network) % 8 == 0);
-    assert!(core::mem::offset_of!(Treasury, token_account) % 8 == 0);
-    assert!(core::mem::offset_of!(Treasury, mint) % 8 == 0);
+    assert!(core::mem::offset_of!(Treasury, settler).is_multiple_of(8));
+    assert!(core::mem::offset_of!(Treasury, network).is_multiple_of(8));
+    assert!(core::mem::offset_of!(Treasury, token_account).is_multiple_of(8));
+    assert!(core::mem::offset_of!(Treasury, mint).is_multiple_of(8));
     assert!(align_of::<Treasury>() == 8);
 };

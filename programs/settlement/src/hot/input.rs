@@ -232,7 +232,7 @@ pub enum Regular<'a> {
 const NAMED: usize = 4;
 const WALLET_STRIDE: usize = DATA_AT + NodeWallet::SIZE + ROOM_TO_GROW + RENT_EPOCH_LEN;
 const EMPTY_STRIDE: usize = DATA_AT + ROOM_TO_GROW + RENT_EPOCH_LEN;
-const _: () = assert!(NodeWallet::SIZE % 8 == 0);
+const _: () = assert!(NodeWallet::SIZE.is_multiple_of(8));
 
 /// The first four bytes of an account that was not there before, doesn't sign, is writable and is no
 /// program.

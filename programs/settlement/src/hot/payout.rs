@@ -32,11 +32,24 @@ pub(super) trait Payouts<'a> {
         destination: Account<'a>,
     ) -> Result<(), SkipReason>;
 
-    /// This way, if it pays in lamports.
-    fn sol(&self) -> Option<&Sol>;
+    /// Pays an entry and returns `true`, but for marking its wallet; or returns `false` and has
+    /// changed nothing, because there is something to look at in full. A regular entry's destination
+    /// is known to be writable, no program and without data.
+    fn pay_plainly(&mut self, entry: PlainEntry<'a>, wallet: &NodeWallet, is_regular: bool) -> bool;
 
     /// Does what remains to be done for all of them.
     fn finish<H: Host>(self, host: &H, frame: &mut Frame) -> Result<(), Refusal>;
+}
+
+/// An entry that earned a payout just now.
+#[derive(Clone, Copy)]
+pub(super) struct PlainEntry<'a> {
+    /// Base units pending.
+    pub amount: u64,
+    /// Lamports of the wallet account with what was credited, where pending amounts lie in it.
+    pub lamports: u64,
+    pub account: Account<'a>,
+    pub destination: Account<'a>,
 }
 
 /// When the wallets of a network are paid out.
@@ -147,27 +160,6 @@ impl Sol {
         Ok(Self { lamports_per_byte, wallet_minimum: minimum(NodeWallet::SIZE as u64)?, empty_minimum: minimum(0)? })
     }
 
-    /// Pays `amount` to the destination, if it is a plain account and there is nothing to look at in
-    /// full; what is then left of the wallet account's `lamports`. The destination is known to be
-    /// writable, no program and without data.
-    #[inline(always)]
-    pub fn pay_plainly(&self, amount: u64, lamports: u64, wallet: &NodeWallet, destination: Account) -> Option<u64> {
-        // An owner that is the system's is none of the others; the two reserved addresses that it
-        // has are told by their first words.
-        if differ(destination.key(), words(&wallet.destination))
-            || differ(destination.owner(), &SYSTEM)
-            || rare(destination.key()[0] == INCINERATOR[0])
-            || rare(destination.key()[0] == EVENT_AUTHORITY[0])
-        {
-            return None;
-        }
-        let from = PayingWallet { lamports, rent_minimum: self.wallet_minimum };
-        let to = PayingWallet { lamports: destination.lamports(), rent_minimum: self.empty_minimum };
-        let (left, arrived) = rule::plain(amount, from, to)?;
-        destination.set_lamports(arrived);
-        Some(left)
-    }
-
     /// What the rules want to know of a destination. `instructions::destination` is its twin for
     /// Anchor's types.
     fn facts(&self, account: Account, wallet: &NodeWallet) -> Destination {
@@ -211,8 +203,30 @@ impl<'a> Payouts<'a> for Sol {
     }
 
     #[inline(always)]
-    fn sol(&self) -> Option<&Sol> {
-        Some(self)
+    fn pay_plainly(&mut self, entry: PlainEntry<'a>, wallet: &NodeWallet, is_regular: bool) -> bool {
+        let PlainEntry { amount, lamports, account, destination } = entry;
+        if !is_regular
+            && (rare(!destination.is_writable())
+                || rare(destination.is_executable())
+                || rare(destination.data_len() != 0))
+        {
+            return false;
+        }
+        // An owner that is the system's is none of the others; the two reserved addresses that it
+        // has are told by their first words.
+        if differ(destination.key(), words(&wallet.destination))
+            || differ(destination.owner(), &SYSTEM)
+            || rare(destination.key()[0] == INCINERATOR[0])
+            || rare(destination.key()[0] == EVENT_AUTHORITY[0])
+        {
+            return false;
+        }
+        let from = PayingWallet { lamports, rent_minimum: self.wallet_minimum };
+        let to = PayingWallet { lamports: destination.lamports(), rent_minimum: self.empty_minimum };
+        let Some((left, arrived)) = rule::plain(amount, from, to) else { return false };
+        account.set_lamports(left);
+        destination.set_lamports(arrived);
+        true
     }
 
     #[inline(always)]

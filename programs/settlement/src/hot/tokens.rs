@@ -8,12 +8,16 @@ use core::mem::MaybeUninit;
 use super::Refusal;
 use super::frame::{Frame, require};
 use super::host::{Call, Host, Meta, Seed};
-use super::input::{Account, Key, key, same};
-use super::payout::{Payouts, Sol, mark_paid};
+use super::input::{Account, Key, differ, key, same};
+use super::payout::{Payouts, PlainEntry, mark_paid};
 use super::wallet::words;
 use crate::error::SettlementError;
+use crate::rare::rare;
 use crate::reserved::ids;
-use crate::rules::token_layout::{TokenAccount, check_mint};
+use crate::rules::token_layout::{
+    TOKEN_ACCOUNT_INITIALIZED, TOKEN_ACCOUNT_LEN, TOKEN_ACCOUNT_MINT, TOKEN_ACCOUNT_OWNER, TOKEN_ACCOUNT_STATE,
+    TokenAccount, check_mint,
+};
 use crate::rules::token_payout::{self, PayingTreasury, TokenDestination};
 use crate::rules::{MAX_SETTLE_ENTRIES, SkipReason};
 use crate::state::{AssetKind, NodeWallet, TREASURY_SEED};
@@ -76,6 +80,32 @@ impl<'a> TokenFrame<'a> {
         Ok((frame, entries))
     }
 
+    /// Whether the rules have nothing against a destination, seen without a closer look: a token
+    /// account without extensions. What [`facts`](Self::facts) has to say of any other.
+    #[inline(always)]
+    fn is_plain(&self, account: Account, wallet: &NodeWallet) -> bool {
+        if rare(account.data_len() != TOKEN_ACCOUNT_LEN)
+            || rare(!account.is_writable())
+            || differ(account.owner(), self.program.key())
+            || rare(same(account.key(), self.vault.key()))
+        {
+            return false;
+        }
+        let at = account.data_at();
+        // SAFETY: the data has a token account's length, aligned to 8, and nothing writes it before
+        // the transfers.
+        let (mint, owner, state) = unsafe {
+            (
+                &*at.add(TOKEN_ACCOUNT_MINT).cast::<Key>(),
+                &*at.add(TOKEN_ACCOUNT_OWNER).cast::<Key>(),
+                at.add(TOKEN_ACCOUNT_STATE).read(),
+            )
+        };
+        !rare(state != TOKEN_ACCOUNT_INITIALIZED)
+            && !differ(mint, self.mint.key())
+            && !differ(owner, words(&wallet.destination))
+    }
+
     /// What the rules want to know of a destination.
     fn facts(&self, account: Account, wallet: &NodeWallet) -> TokenDestination {
         // SAFETY: nothing writes the account before the transfers.
@@ -103,6 +133,16 @@ pub(super) struct Tokens<'a> {
 impl<'a> Tokens<'a> {
     pub fn open(frame: TokenFrame<'a>) -> Self {
         Self { frame, due: [const { MaybeUninit::uninit() }; MAX_SETTLE_ENTRIES], len: 0 }
+    }
+
+    /// Notes a payout that is to be made. `false` when there is no place for it, which no batch needs.
+    #[inline(always)]
+    fn note(&mut self, destination: Account<'a>, amount: u64) -> bool {
+        let Some(place) = self.due.get_mut(self.len) else { return false };
+        place.write((destination, amount));
+        self.len = self.len.wrapping_add(1);
+        self.frame.treasury.amount = self.frame.treasury.amount.saturating_sub(amount);
+        true
     }
 
     fn due(&self) -> impl Iterator<Item = (Account<'a>, u64)> + '_ {
@@ -188,18 +228,21 @@ impl<'a> Payouts<'a> for Tokens<'a> {
         destination: Account<'a>,
     ) -> Result<(), SkipReason> {
         token_payout::check(amount, self.frame.treasury, self.frame.facts(destination, wallet))?;
-        // No batch has more entries than there are places.
-        let place = self.due.get_mut(self.len).ok_or(SkipReason::TreasuryTokensShort)?;
-        place.write((destination, amount));
-        self.len += 1;
-        self.frame.treasury.amount = self.frame.treasury.amount.saturating_sub(amount);
+        if !self.note(destination, amount) {
+            return Err(SkipReason::TreasuryTokensShort);
+        }
         mark_paid(wallet);
         Ok(())
     }
 
     #[inline(always)]
-    fn sol(&self) -> Option<&Sol> {
-        None
+    fn pay_plainly(&mut self, entry: PlainEntry<'a>, wallet: &NodeWallet, _: bool) -> bool {
+        let PlainEntry { amount, destination, .. } = entry;
+        let TokenFrame { treasury, .. } = self.frame;
+        if rare(treasury.is_frozen) || rare(amount > treasury.amount) || !self.frame.is_plain(destination, wallet) {
+            return false;
+        }
+        self.note(destination, amount)
     }
 
     fn finish<H: Host>(self, host: &H, frame: &mut Frame) -> Result<(), Refusal> {

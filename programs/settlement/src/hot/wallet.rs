@@ -45,7 +45,7 @@ pub(super) fn words(key: &anchor_lang::prelude::Pubkey) -> &Key {
 }
 
 const _: () = {
-    assert!(core::mem::offset_of!(NodeWallet, network) % 8 == 0);
-    assert!(core::mem::offset_of!(NodeWallet, destination) % 8 == 0);
+    assert!(core::mem::offset_of!(NodeWallet, network).is_multiple_of(8));
+    assert!(core::mem::offset_of!(NodeWallet, destination).is_multiple_of(8));
     assert!(align_of::<NodeWallet>() == 8);
 };

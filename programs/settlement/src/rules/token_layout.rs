@@ -13,10 +13,13 @@ const MULTISIG_LEN: usize = 355;
 
 const MINT_DECIMALS: usize = 44;
 const MINT_INITIALIZED: usize = 45;
-const ACCOUNT_MINT: usize = 0;
-const ACCOUNT_OWNER: usize = 32;
+/// Where a token account has its mint's address.
+pub const TOKEN_ACCOUNT_MINT: usize = 0;
+/// Where it has its owner's.
+pub const TOKEN_ACCOUNT_OWNER: usize = 32;
 const ACCOUNT_AMOUNT: usize = 64;
-const ACCOUNT_STATE: usize = 108;
+/// Where it has its state.
+pub const TOKEN_ACCOUNT_STATE: usize = 108;
 
 /// Where Token-2022 says whether extended bytes are a mint or a token account.
 const TYPE: usize = 165;
@@ -25,6 +28,8 @@ const TYPE_ACCOUNT: u8 = 2;
 /// Where the extensions begin: a type and a length of 2 bytes each, then so many bytes.
 const EXTENSIONS: usize = 166;
 
+/// The state of a token account that is open and not frozen.
+pub const TOKEN_ACCOUNT_INITIALIZED: u8 = 1;
 const STATE_FROZEN: u8 = 2;
 
 /// Numbers of the extensions that matter here.
@@ -137,8 +142,8 @@ impl TokenAccount {
             len if len > TYPE && data.get(TYPE) == Some(&TYPE_ACCOUNT) => {}
             _ => return None,
         }
-        let is_frozen = match data.get(ACCOUNT_STATE) {
-            Some(1) => false,
+        let is_frozen = match data.get(TOKEN_ACCOUNT_STATE) {
+            Some(&TOKEN_ACCOUNT_INITIALIZED) => false,
             Some(&STATE_FROZEN) => true,
             _ => return None,
         };
@@ -150,8 +155,8 @@ impl TokenAccount {
             return None;
         }
         Some(Self {
-            mint: bytes(data, ACCOUNT_MINT)?,
-            owner: bytes(data, ACCOUNT_OWNER)?,
+            mint: bytes(data, TOKEN_ACCOUNT_MINT)?,
+            owner: bytes(data, TOKEN_ACCOUNT_OWNER)?,
             amount: u64::from_le_bytes(bytes(data, ACCOUNT_AMOUNT)?),
             is_frozen,
             needs_memo,
@@ -226,7 +231,7 @@ mod tests {
         let mut data = [[1; 32], [2; 32]].concat();
         data.extend(7u64.to_le_bytes());
         data.resize(TOKEN_ACCOUNT_LEN, 0);
-        data[ACCOUNT_STATE] = 1;
+        data[TOKEN_ACCOUNT_STATE] = 1;
         data
     }
 
@@ -290,7 +295,7 @@ mod tests {
     fn a_token_account_reads_back() {
         assert_eq!(TokenAccount::read(&account()), Some(ACCOUNT));
         let mut frozen = account();
-        frozen[ACCOUNT_STATE] = STATE_FROZEN;
+        frozen[TOKEN_ACCOUNT_STATE] = STATE_FROZEN;
         assert_eq!(TokenAccount::read(&frozen), Some(TokenAccount { is_frozen: true, ..ACCOUNT }));
     }
 
@@ -305,9 +310,9 @@ mod tests {
     #[test]
     fn bytes_that_are_no_initialized_token_account_are_none() {
         let mut uninitialized = account();
-        uninitialized[ACCOUNT_STATE] = 0;
+        uninitialized[TOKEN_ACCOUNT_STATE] = 0;
         let mut unknown = account();
-        unknown[ACCOUNT_STATE] = 3;
+        unknown[TOKEN_ACCOUNT_STATE] = 3;
         let mut multisig = extended(account(), TYPE_ACCOUNT, &[]);
         multisig.resize(MULTISIG_LEN, 0);
         let cut = extended(account(), TYPE_ACCOUNT, &[(2, &[0; 8])]);
