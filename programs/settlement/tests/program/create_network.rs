@@ -2,7 +2,6 @@
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;
-use litesvm::LiteSVM;
 use settlement::client::{CreateNetworkArgs, create_network_ix};
 use settlement::error::SettlementError;
 use settlement::events::NetworkCreated;
@@ -11,10 +10,10 @@ use solana_instruction::error::InstructionError;
 use solana_signer::Signer;
 use solana_transaction::TransactionError;
 
-use crate::common::{START, World, assert_refused};
+use crate::common::{START, World, assert_refused, chain};
 
 fn bare() -> World {
-    World::bare(LiteSVM::new())
+    World::bare(chain())
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod common;
 
 mod accept_admin;
+mod breaker;
 mod close_node;
 mod costs;
 mod create_network;
@@ -24,6 +25,7 @@ mod set_guardian;
 mod set_settler;
 mod set_threshold;
 mod settle;
+mod skips;
 mod tokens;
 mod unpause;
 mod update_network;

@@ -5,7 +5,6 @@
 //! 32 ones; 100 SOL were funded, and one `settle` at [`START`] + 60 credited two nodes with 3 and
 //! 0.25 SOL, of which 3 were paid.
 
-use litesvm::LiteSVM;
 use settlement::client::{credit_ix, fund_ix, migrate_treasury_ix, pause_ix, unpause_ix};
 use settlement::error::SettlementError;
 use settlement::events::Migrated;
@@ -14,7 +13,7 @@ use solana_account::Account;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
-use crate::common::{SOL, START, World, assert_refused, header};
+use crate::common::{SOL, START, World, assert_refused, chain, header};
 
 const V1: &[u8] = include_bytes!("fixtures/treasury-v1.bin");
 /// Where a treasury's version byte is.
@@ -22,7 +21,7 @@ const VERSION_AT: usize = 8;
 
 /// The world that the fixture comes from, under today's program.
 fn old_world() -> World {
-    let mut world = World::bare(LiteSVM::new());
+    let mut world = World::bare(chain());
     world.settler = Keypair::new_from_array([1; 32]);
     let args = world.args("test");
     world.create(args).expect("created");

@@ -12,7 +12,7 @@ pub use expect::{Refused, assert_refused, reasons};
 pub use program::bytes as program_bytes;
 pub use roles::{Role, assert_only, program_accounts};
 pub use tokens::{DECIMALS, Extension, Payee, TOKEN, TokenProgram, TokenWorld};
-pub use world::{Node, Outcome, SOL, START, World, header, wire_size};
+pub use world::{Node, Outcome, SOL, START, World, chain, header, wire_size};
 
 use settlement::client::NetworkId;
 

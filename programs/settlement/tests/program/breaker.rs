@@ -1,0 +1,206 @@
+//! The outflow breaker: what whoever stole the settler's key can move, at most.
+//!
+//! However batches are made and timed, within t seconds no more than `limit * (1 + t / seconds)`
+//! leaves the treasury: a full window, and what it empties by meanwhile.
+
+use settlement::client::{SettleEntry, set_settler_ix, settle_ix, unpause_ix};
+use settlement::error::SettlementError;
+use settlement::rules::{MAX_SETTLE_ENTRIES, SkipReason};
+use solana_keypair::Keypair;
+use solana_signer::Signer;
+
+use crate::common::{Node, SOL, START, World, assert_refused, header, reasons};
+
+const LIMIT: u64 = 100 * SOL;
+const WINDOW_SECONDS: u64 = 6 * 3_600;
+const PER_NODE: u64 = 7 * SOL;
+const PER_BATCH: u64 = 30 * SOL;
+const DAY: u64 = 24 * 3_600;
+/// The thief's nodes.
+const NODES: usize = MAX_SETTLE_ENTRIES;
+
+/// A number below `sides`, from a small generator (xorshift64*), so that a failure repeats.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % sides
+    }
+}
+
+/// A rich network whose settler's key was stolen, and what the thief got out of it.
+struct Theft {
+    world: World,
+    /// The thief's own, who owns them and gets what they are paid.
+    nodes: Vec<Node>,
+    /// The cumulative totals reached, as the thief knows them.
+    totals: Vec<u64>,
+    taken: u64,
+}
+
+impl Theft {
+    fn new() -> Self {
+        let mut world = World::with(|args| {
+            args.window_limit = LIMIT;
+            args.window_seconds = WINDOW_SECONDS;
+            args.per_node_cap = PER_NODE;
+            args.per_batch_cap = PER_BATCH;
+        });
+        world.set_surplus(1_000_000 * SOL);
+        // The key registers nodes too.
+        let nodes = world.nodes(NODES);
+        Self { world, totals: vec![0; NODES], nodes, taken: 0 }
+    }
+
+    /// Sends a batch that is to take `deltas`, and checks the caps.
+    fn take(&mut self, deltas: &[u64], pays_out: bool) -> u64 {
+        let entries: Vec<SettleEntry> = deltas
+            .iter()
+            .zip(&self.nodes)
+            .zip(&self.totals)
+            .map(|((delta, node), total)| node.entry(total.saturating_add(*delta)))
+            .collect();
+        let before = self.world.surplus();
+        let event = if pays_out {
+            self.world.settle(&entries).event
+        } else {
+            let credits: Vec<_> = entries.iter().map(|entry| (entry.wallet, entry.target)).collect();
+            self.world.credit(&credits).event
+        };
+        assert!(event.credited <= PER_BATCH);
+        for (node, total) in self.nodes.iter().zip(&mut self.totals) {
+            let reached = self.world.wallet_state(node).credited_total;
+            assert!(reached - *total <= PER_NODE);
+            *total = reached;
+        }
+        assert_eq!(before - self.world.surplus(), event.credited);
+        self.taken += event.credited;
+        event.credited
+    }
+
+    /// Takes all that can be taken at this moment: by halves, so that no limit is left a lamport.
+    fn take_all(&mut self) {
+        let halves: Vec<u64> = (0..NODES).map(|i| PER_NODE >> (i / 2)).collect();
+        let singles = [1; NODES];
+        while self.take(&halves, true) > 0 {}
+        for small in [1_000_000, 1_000, 1] {
+            let deltas = singles.map(|one| one * small);
+            while self.take(&deltas, false) > 0 && small > 1_000 {}
+        }
+    }
+
+    /// The bound, `seconds` after the first batch.
+    #[track_caller]
+    fn assert_bound(&self, seconds: u64) {
+        let (taken, limit, window) = (u128::from(self.taken), u128::from(LIMIT), u128::from(WINDOW_SECONDS));
+        assert!(taken * window <= limit * (window + u128::from(seconds)), "{taken} lamports in {seconds} s");
+    }
+}
+
+#[test]
+fn a_greedy_thief_gets_a_window_at_once_and_no_more_than_it_empties_by_in_a_day() {
+    let mut theft = Theft::new();
+    for seconds in (0..=DAY).step_by(600) {
+        theft.world.set_time(START + seconds as i64);
+        theft.take_all();
+        theft.assert_bound(seconds);
+        if seconds == 0 {
+            assert!(theft.taken > LIMIT - SOL / 100, "{} at once", theft.taken);
+        }
+    }
+    // The bound is what the thief gets, not far above it: 4 windows empty in a day.
+    assert!(theft.taken > 5 * LIMIT - SOL / 100, "{}", theft.taken);
+    let paid: u64 = theft.nodes.iter().map(|node| theft.world.lamports(&node.destination)).sum();
+    assert!(paid <= theft.taken);
+    assert_eq!(theft.world.surplus(), 1_000_000 * SOL - theft.taken);
+}
+
+#[test]
+fn no_timing_and_no_mix_of_batches_gets_around_it() {
+    for seed in 1..=5 {
+        let mut dice = Dice(seed);
+        let mut theft = Theft::new();
+        let mut seconds = 0;
+        while seconds <= DAY {
+            // Bursts, and waits of up to an hour.
+            for _ in 0..1 + dice.roll(6) {
+                let count = 1 + dice.roll(NODES as u64) as usize;
+                let size = [1, SOL / 10, SOL, PER_NODE, 2 * PER_NODE, u64::MAX][dice.roll(6) as usize];
+                let deltas: Vec<_> = (0..count).map(|_| dice.roll(size).max(1)).collect();
+                theft.take(&deltas, dice.roll(2) == 0);
+                theft.assert_bound(seconds);
+            }
+            seconds += dice.roll(3_600);
+            theft.world.set_time(START + seconds as i64);
+        }
+        assert!(theft.taken > 2 * LIMIT, "seed {seed} took {}: the test is empty", theft.taken);
+    }
+}
+
+#[test]
+fn a_clock_that_stands_still_gives_one_window() {
+    let mut theft = Theft::new();
+    for _ in 0..5 {
+        theft.take_all();
+    }
+    theft.assert_bound(0);
+}
+
+#[test]
+fn a_clock_that_goes_back_and_forth_gives_its_furthest_reach_once() {
+    let mut theft = Theft::new();
+    let mut furthest = 0;
+    for seconds in [0, 60, -86_400, 60, 30, 120, i64::MIN / 2, 0, 119, 121, -1, 600, 3, 600] {
+        theft.world.set_time(START + seconds);
+        theft.take_all();
+        furthest = furthest.max(seconds);
+        theft.assert_bound(furthest as u64);
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_gives_a_window_and_no_more_however_far() {
+    for jump in [WINDOW_SECONDS as i64, 365 * 86_400, i64::MAX - START] {
+        let mut theft = Theft::new();
+        theft.take_all();
+        theft.world.set_time(START + jump);
+        theft.take_all();
+        assert!(theft.taken <= 2 * LIMIT);
+        theft.take_all();
+        assert!(theft.taken <= 2 * LIMIT);
+    }
+}
+
+#[test]
+fn a_thief_who_also_registers_nodes_of_its_own_gets_no_more() {
+    let mut theft = Theft::new();
+    theft.take_all();
+    let more: Vec<_> = (0..5).map(|i| theft.world.node(&format!("more-{i}"))).collect();
+    let entries: Vec<_> = more.iter().map(|node| node.entry(SOL)).collect();
+    let batch = theft.world.settle(&entries);
+    assert_eq!(batch.event.credited, 0);
+    let window = Some(SkipReason::WindowLimit);
+    assert_eq!(reasons(&batch.event), [0, 1, 2, 3, 4].map(|entry| (entry, window, None)));
+}
+
+#[test]
+fn once_the_guardian_pauses_the_thief_gets_nothing_and_a_new_settler_goes_on() {
+    let mut theft = Theft::new();
+    theft.take(&[PER_NODE; 3], true);
+    theft.world.pause();
+    let settler = theft.world.settler.pubkey();
+    let stolen = settle_ix(settler, theft.world.network, header(2), &[theft.nodes[0].entry(100 * SOL)]);
+    assert_refused(theft.world.send_batch(stolen.clone()), SettlementError::Paused);
+
+    let (admin, new) = (theft.world.admin.insecure_clone(), Keypair::new());
+    let network = theft.world.network;
+    let recover = [set_settler_ix(admin.pubkey(), network, new.pubkey()), unpause_ix(admin.pubkey(), network)];
+    theft.world.send(&recover, &[&admin]).expect("recovered");
+    assert_refused(theft.world.send_batch(stolen), SettlementError::Unauthorized);
+    theft.world.settler = new;
+    let honest = &theft.nodes[9];
+    assert_eq!(theft.world.settle(&[honest.entry(SOL)]).event.paid, SOL);
+}
