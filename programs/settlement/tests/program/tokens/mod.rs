@@ -3,6 +3,7 @@
 
 mod accounts;
 mod fees;
+mod formats;
 mod mints;
 mod path;
 mod skips;
