@@ -3,7 +3,7 @@
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;
-use settlement::client::{TokenAsset, payout_tokens_ix, settle_tokens_ix, withdraw_tokens_ix};
+use settlement::client::{SettleEntry, TokenAsset, payout_tokens_ix, settle_tokens_ix, withdraw_tokens_ix};
 use settlement::error::SettlementError;
 use settlement::rules::SkipReason;
 use settlement::state::NodeWallet;
@@ -186,6 +186,28 @@ fn a_withdrawal_to_a_bad_token_account_is_refused_by_name() {
             assert_eq!(world.wallet_state(&payee.node).pending(), TOKEN, "{}", bad.what);
         }
         assert_eq!(world.vault_tokens(), 1_000 * TOKEN);
+    }
+}
+
+/// The vault belongs to such a node's destination, and a transfer from it to itself would go through.
+/// No instruction lets a node name the treasury: the check stands guard.
+#[test]
+fn a_node_that_names_the_treasury_is_not_paid_into_the_vault() {
+    for program in TokenProgram::ALL {
+        let mut world = TokenWorld::new(program);
+        let (network, asset, vault, treasury) = (world.network, world.asset, world.vault, world.treasury);
+        let good = world.payee("good");
+        let node = world.node("node");
+        world.edit(&node.wallet, |wallet: &mut NodeWallet| wallet.destination = treasury);
+        let entry = SettleEntry { wallet: node.wallet, destination: vault, target: TOKEN };
+        let why = Some(SkipReason::DestinationIsProgramAccount);
+        let event = world.settle(&[entry, good.entry(TOKEN)]).event;
+        assert_eq!(reasons(&event), [(0, None, why)]);
+        let event = world.payout(&[(node.wallet, vault)]);
+        assert_eq!((event.paid, event.skip_reason(0)), (0, why));
+        let ix = withdraw_tokens_ix(node.owner.pubkey(), network, &asset, node.id, vault, None);
+        assert_refused(world.send(&[ix], &[&node.owner]), SettlementError::DestinationNotPayable);
+        assert_eq!((world.vault_tokens(), world.owed()), (999 * TOKEN, TOKEN));
     }
 }
 
