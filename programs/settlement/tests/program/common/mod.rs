@@ -4,6 +4,7 @@ mod every;
 mod expect;
 mod program;
 mod roles;
+mod table;
 mod tokens;
 mod world;
 

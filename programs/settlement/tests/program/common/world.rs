@@ -250,7 +250,8 @@ impl World {
         self.send_message(message, &[payer], V1_MAX_BYTES)
     }
 
-    fn send_message(&mut self, message: VersionedMessage, signers: &[&Keypair], max_bytes: usize) -> Outcome {
+    /// Sends a transaction of so many bytes at most.
+    pub fn send_message(&mut self, message: VersionedMessage, signers: &[&Keypair], max_bytes: usize) -> Outcome {
         let transaction = VersionedTransaction::try_new(message, signers).expect("all signers are there");
         let bytes = wire_size(&transaction);
         assert!(bytes <= max_bytes, "{bytes} bytes don't go over the wire");

@@ -1,0 +1,201 @@
+//! The fullest batch of every transaction format, sent for real.
+//!
+//! A transaction takes 64 account locks; v1 has 4,096 bytes, v0 1,232. v1 carries its compute
+//! budget in its header, v0 in instructions whose program takes a lock.
+
+use anchor_lang::prelude::Pubkey;
+use settlement::client::{credit_ix, payout_ix, settle_ix};
+use settlement::events::{BatchSettled, PaidOut};
+use settlement::rules::{MAX_CREDIT_ENTRIES, MAX_SETTLE_ENTRIES};
+use solana_compute_budget_interface::ComputeBudgetInstruction;
+use solana_hash::Hash;
+use solana_instruction::Instruction;
+use solana_message::v1::{MAX_TRANSACTION_SIZE, TransactionConfig};
+use solana_message::{AddressLookupTableAccount, VersionedMessage, v0, v1};
+use solana_signer::Signer;
+use solana_transaction::versioned::VersionedTransaction;
+
+use crate::common::{Node, SOL, World, header, wire_size};
+
+/// Account locks that one transaction may take.
+const MAX_LOCKS: usize = 64;
+/// Bytes of a v0 transaction on the wire.
+const MAX_V0_BYTES: usize = 1_232;
+/// Compute units that a batch is allowed here: it takes far less.
+const COMPUTE_UNITS: u32 = 200_000;
+/// Bytes of accounts that a batch is allowed to load here, the program's own included.
+const LOADED_ACCOUNTS_BYTES: u32 = 4 << 20;
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Credit,
+    Settle,
+    Payout,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Format<'a> {
+    V1,
+    V0,
+    /// With a table of all addresses that needn't be in the transaction.
+    V0WithTable(&'a AddressLookupTableAccount),
+    /// The same without a budget of its own, which leaves a lock for an entry more.
+    V0WithTableAndNoBudget(&'a AddressLookupTableAccount),
+}
+
+impl Format<'_> {
+    /// A batch in a transaction that the settler pays for, with every part of the budget set.
+    fn message(self, ix: Instruction, payer: &Pubkey, blockhash: Hash) -> VersionedMessage {
+        let budget = [
+            ComputeBudgetInstruction::set_compute_unit_limit(COMPUTE_UNITS),
+            ComputeBudgetInstruction::set_compute_unit_price(1),
+            ComputeBudgetInstruction::set_loaded_accounts_data_size_limit(LOADED_ACCOUNTS_BYTES),
+        ];
+        let v0 = |instructions: &[Instruction], tables: &[AddressLookupTableAccount]| {
+            let message = v0::Message::try_compile(payer, instructions, tables, blockhash);
+            VersionedMessage::V0(message.expect("the message compiles"))
+        };
+        let budgeted = [&budget[..], std::slice::from_ref(&ix)].concat();
+        match self {
+            Self::V1 => {
+                let config = TransactionConfig::empty()
+                    .with_priority_fee(1)
+                    .with_compute_unit_limit(COMPUTE_UNITS)
+                    .with_loaded_accounts_data_size_limit(LOADED_ACCOUNTS_BYTES);
+                let message = v1::Message::try_compile_with_config(payer, &[ix], blockhash, config);
+                VersionedMessage::V1(message.expect("the message compiles"))
+            }
+            Self::V0 => v0(&budgeted, &[]),
+            Self::V0WithTable(table) => v0(&budgeted, std::slice::from_ref(table)),
+            Self::V0WithTableAndNoBudget(table) => v0(&[ix], std::slice::from_ref(table)),
+        }
+    }
+
+    fn max_bytes(self) -> usize {
+        match self {
+            Self::V1 => MAX_TRANSACTION_SIZE,
+            _ => MAX_V0_BYTES,
+        }
+    }
+}
+
+/// Account locks of a message.
+fn locks(message: &VersionedMessage) -> usize {
+    let looked_up =
+        |lookup: &v0::MessageAddressTableLookup| lookup.writable_indexes.len() + lookup.readonly_indexes.len();
+    let tables = message.address_table_lookups().unwrap_or_default();
+    message.static_account_keys().len() + tables.iter().map(looked_up).sum::<usize>()
+}
+
+fn ix(world: &World, kind: Kind, nodes: &[Node]) -> Instruction {
+    let settler = world.settler.pubkey();
+    match kind {
+        Kind::Credit => {
+            let entries: Vec<_> = nodes.iter().map(|node| (node.wallet, SOL)).collect();
+            credit_ix(settler, world.network, header(2), &entries)
+        }
+        Kind::Settle => {
+            let entries: Vec<_> = nodes.iter().map(|node| node.entry(SOL)).collect();
+            settle_ix(settler, world.network, header(2), &entries)
+        }
+        Kind::Payout => {
+            let entries: Vec<_> = nodes.iter().map(|node| (node.wallet, node.destination)).collect();
+            payout_ix(world.network, &entries)
+        }
+    }
+}
+
+/// A world with more nodes than any batch holds, who have earned 1 SOL each when it is for payouts.
+fn world(kind: Kind) -> (World, Vec<Node>) {
+    let mut world = World::new();
+    let nodes = world.nodes(MAX_CREDIT_ENTRIES + 1);
+    if let Kind::Payout = kind {
+        for chunk in nodes.chunks(MAX_SETTLE_ENTRIES) {
+            let entries: Vec<_> = chunk.iter().map(|node| (node.wallet, SOL)).collect();
+            world.credit(&entries);
+        }
+    }
+    world.give(&world.settler.pubkey(), SOL);
+    (world, nodes)
+}
+
+/// Sends a batch of `most` entries, checks that it did what it is for, and that the format has no
+/// room for one more.
+fn try_fullest(world: &mut World, nodes: &[Node], kind: Kind, format: Format, most: usize) {
+    let settler = world.settler.insecure_clone();
+    let blockhash = world.svm.latest_blockhash();
+    let of = |world: &World, n: usize| format.message(ix(world, kind, &nodes[..n]), &settler.pubkey(), blockhash);
+    let size = |message: &VersionedMessage| {
+        let signed = VersionedTransaction::try_new(message.clone(), &[&settler]).expect("the settler signs");
+        (wire_size(&signed), locks(message))
+    };
+    let (bytes, locks) = size(&of(world, most));
+    let (bytes_above, locks_above) = size(&of(world, most + 1));
+    println!("{kind:?} {most}: {bytes} bytes, {locks} locks; one more: {bytes_above} bytes, {locks_above} locks");
+    assert!(bytes <= format.max_bytes() && locks <= MAX_LOCKS, "{bytes} bytes, {locks} locks");
+    assert!(bytes_above > format.max_bytes() || locks_above > MAX_LOCKS, "room for more");
+
+    let message = of(world, most);
+    let meta = world
+        .send_message(message, &[&settler], format.max_bytes())
+        .unwrap_or_else(|failed| panic!("{:?}\n{}", failed.err, failed.meta.pretty_logs()));
+
+    let sum = most as u64 * SOL;
+    let paid = if let Kind::Payout = kind {
+        let event = world.event(&meta, PaidOut::decode_cpi);
+        assert_eq!((event.n as usize, event.paid, event.skips), (most, sum, 0));
+        SOL
+    } else {
+        let event = world.event(&meta, BatchSettled::decode_cpi);
+        let paid = if let Kind::Settle = kind { SOL } else { 0 };
+        assert_eq!((event.n as usize, event.credited, event.paid), (most, sum, paid * most as u64));
+        assert_eq!((event.credit_skips, event.payout_skips), (0, 0));
+        paid
+    };
+    for node in &nodes[..most] {
+        let wallet = world.wallet_state(node);
+        assert_eq!((wallet.credited_total, wallet.paid_total), (SOL, paid));
+        assert_eq!(world.lamports(&node.destination), paid);
+        assert_eq!(world.wallet_lamports(node), SOL - paid);
+    }
+}
+
+#[test]
+fn v1_holds_sixty_credits_or_thirty_settles_or_payouts() {
+    let fullest =
+        [(Kind::Credit, MAX_CREDIT_ENTRIES), (Kind::Settle, MAX_SETTLE_ENTRIES), (Kind::Payout, MAX_SETTLE_ENTRIES)];
+    for (kind, most) in fullest {
+        let (mut world, nodes) = world(kind);
+        try_fullest(&mut world, &nodes, kind, Format::V1, most);
+    }
+}
+
+#[test]
+fn v0_holds_as_many_as_the_wire_allows() {
+    for (kind, most) in [(Kind::Credit, 21), (Kind::Settle, 11), (Kind::Payout, 14)] {
+        let (mut world, nodes) = world(kind);
+        try_fullest(&mut world, &nodes, kind, Format::V0, most);
+    }
+}
+
+#[test]
+fn v0_with_a_lookup_table_holds_as_many_as_v1_less_one_for_its_budget() {
+    for (kind, most) in [(Kind::Credit, 59), (Kind::Settle, 29), (Kind::Payout, 29)] {
+        let (mut world, nodes) = world(kind);
+        let table = world.table(&addresses(&world, kind, &nodes));
+        try_fullest(&mut world, &nodes, kind, Format::V0WithTable(&table), most);
+    }
+    for (kind, most) in [(Kind::Credit, 60), (Kind::Settle, 30), (Kind::Payout, 30)] {
+        let (mut world, nodes) = world(kind);
+        let table = world.table(&addresses(&world, kind, &nodes));
+        try_fullest(&mut world, &nodes, kind, Format::V0WithTableAndNoBudget(&table), most);
+    }
+}
+
+/// What a batch of more entries than any transaction holds names, but for what must not be looked
+/// up: signers and programs that are called.
+fn addresses(world: &World, kind: Kind, nodes: &[Node]) -> Vec<Pubkey> {
+    let fixed = [world.settler.pubkey(), settlement::ID];
+    let keys = ix(world, kind, nodes).accounts.into_iter().map(|meta| meta.pubkey);
+    keys.filter(|key| !fixed.contains(key)).collect()
+}
