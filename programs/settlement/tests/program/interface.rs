@@ -3,38 +3,61 @@
 
 use anchor_lang::Discriminator;
 use anchor_lang::prelude::Pubkey;
-use settlement::client::{
-    BatchHeader, RegisterNodeArgs, SettleEntry, credit_ix, fund_ix, pause_ix, settle_ix, unpause_ix, withdraw_ix,
-};
+use settlement::client::{BatchHeader, SettleEntry, credit_ix, settle_ix};
 use settlement::error::SettlementError;
 use settlement::state::{Network, NodeWallet, Treasury};
 use settlement::{events, instruction, state};
-use solana_signer::Signer;
 
-use crate::common::{SOL, World, assert_refused, every};
+use crate::common::{Part, assert_refused, every, program_accounts};
 
 #[test]
 fn discriminators_are_the_ones_that_were_published() {
     // The first 8 bytes of SHA-256 of "global:", "account:" or "event:" and the name.
     let published = [
         (instruction::CreateNetwork::DISCRIMINATOR, "9647b0c9f4902ead"),
-        (instruction::RegisterNode::DISCRIMINATOR, "66557572c2bcd3a8"),
-        (instruction::Fund::DISCRIMINATOR, "dabc6fdd9871ae07"),
-        (instruction::Credit::DISCRIMINATOR, "8e4db912f120fffc"),
-        (instruction::Settle::DISCRIMINATOR, "af2ab957908366d4"),
-        (instruction::Withdraw::DISCRIMINATOR, "b712469c946da122"),
+        (instruction::UpdateNetwork::DISCRIMINATOR, "2773bc4da2e8d8a1"),
+        (instruction::ProposeAdmin::DISCRIMINATOR, "79d6c7d4572775ea"),
+        (instruction::AcceptAdmin::DISCRIMINATOR, "702a2d5a74b50daa"),
+        (instruction::SetSettler::DISCRIMINATOR, "128a1754e2cc5e56"),
+        (instruction::SetGuardian::DISCRIMINATOR, "93f332799aa4321e"),
         (instruction::Pause::DISCRIMINATOR, "d316ddfb4a79c12f"),
         (instruction::Unpause::DISCRIMINATOR, "a99004260a8dbcff"),
+        (instruction::Fund::DISCRIMINATOR, "dabc6fdd9871ae07"),
+        (instruction::WithdrawSurplus::DISCRIMINATOR, "96b7f31fd5154f1a"),
+        (instruction::RegisterNode::DISCRIMINATOR, "66557572c2bcd3a8"),
+        (instruction::CloseNode::DISCRIMINATOR, "133de845f787ff6b"),
+        (instruction::ReopenNode::DISCRIMINATOR, "57443b2f1f6b9445"),
+        (instruction::SetDestination::DISCRIMINATOR, "9976115fac3ece5d"),
+        (instruction::SetThreshold::DISCRIMINATOR, "9b35f56874a9efa7"),
+        (instruction::Credit::DISCRIMINATOR, "8e4db912f120fffc"),
+        (instruction::Settle::DISCRIMINATOR, "af2ab957908366d4"),
+        (instruction::Payout::DISCRIMINATOR, "958cc2ecaebd06ef"),
+        (instruction::Withdraw::DISCRIMINATOR, "b712469c946da122"),
+        (instruction::MigrateTreasury::DISCRIMINATOR, "0d052866e67c6976"),
         (state::Network::DISCRIMINATOR, "3305d1b73c639cfb"),
         (state::Treasury::DISCRIMINATOR, "eeef7bee5901a8fd"),
         (state::NodeWallet::DISCRIMINATOR, "3075d6737d175ef6"),
-        (events::BatchSettled::DISCRIMINATOR, "ee0ebbc07f5f6809"),
+        (state::ClosedNode::DISCRIMINATOR, "16c78a2af7dbe65e"),
         (events::NetworkCreated::DISCRIMINATOR, "a4d4811b1c3abe76"),
-        (events::NodeRegistered::DISCRIMINATOR, "0f39b73b5d379dc3"),
-        (events::Funded::DISCRIMINATOR, "43543858c00cc9b1"),
-        (events::Withdrawn::DISCRIMINATOR, "1459dfc6c27cdb0d"),
+        (events::NetworkMint::DISCRIMINATOR, "8d071e98b8687855"),
+        (events::NetworkUpdated::DISCRIMINATOR, "559e1672c2dbecdb"),
+        (events::AdminProposed::DISCRIMINATOR, "81f9e2e3c7526ef3"),
+        (events::AdminChanged::DISCRIMINATOR, "e8221fe23e121372"),
+        (events::SettlerChanged::DISCRIMINATOR, "21360115d89daa3d"),
+        (events::GuardianChanged::DISCRIMINATOR, "98efd918a2bdec8f"),
         (events::Paused::DISCRIMINATOR, "acf805fd31ffffe8"),
         (events::Unpaused::DISCRIMINATOR, "9c962fae78d85d75"),
+        (events::Funded::DISCRIMINATOR, "43543858c00cc9b1"),
+        (events::SurplusWithdrawn::DISCRIMINATOR, "1d063d5e4f3cacf5"),
+        (events::NodeRegistered::DISCRIMINATOR, "0f39b73b5d379dc3"),
+        (events::NodeClosed::DISCRIMINATOR, "bf558ebc0fbd4c6d"),
+        (events::NodeReopened::DISCRIMINATOR, "d6e5749c6f7e81fe"),
+        (events::DestinationChanged::DISCRIMINATOR, "152e3a3cd83f5eb2"),
+        (events::ThresholdChanged::DISCRIMINATOR, "d4d006495c4161e5"),
+        (events::BatchSettled::DISCRIMINATOR, "ee0ebbc07f5f6809"),
+        (events::PaidOut::DISCRIMINATOR, "0689d1e1fc35f9fc"),
+        (events::Withdrawn::DISCRIMINATOR, "1459dfc6c27cdb0d"),
+        (events::Migrated::DISCRIMINATOR, "0242a4359e7a80ec"),
     ];
     for (found, expected) in published {
         assert_eq!(hex(found), expected);
@@ -74,6 +97,10 @@ fn errors_keep_their_numbers() {
         (SettlementError::Paused, 6_009),
         (SettlementError::EmptyBatch, 6_016),
         (SettlementError::InconsistentTotals, 6_024),
+        (SettlementError::NothingToUpdate, 6_025),
+        (SettlementError::AssetAccountsMismatch, 6_029),
+        (SettlementError::MintUnknownExtension, 6_041),
+        (SettlementError::ClosedNodeMismatch, 6_050),
     ];
     for (error, number) in numbers {
         assert_eq!(u32::from(error), number, "{error:?}");
@@ -92,54 +119,49 @@ fn what_tests_do_with_every_instruction_they_do_with_all_of_them() {
     assert_eq!(tried, all);
 }
 
-/// A world with a node that has 1 SOL less one lamport pending.
-fn pending() -> (World, crate::common::Node) {
-    let mut world = World::new();
-    let node = world.node("node");
-    world.credit(&[(node.wallet, SOL - 1)]);
-    (world, node)
-}
-
 #[test]
 fn accounts_of_a_layout_not_known_yet_are_refused_by_every_instruction() {
-    let (mut world, node) = pending();
-    let (admin, settler) = (world.admin.insecure_clone(), world.settler.insecure_clone());
-    let withdraw = withdraw_ix(node.owner.pubkey(), world.network, node.id, node.destination, None);
-    let on_treasury = [
-        fund_ix(world.payer.pubkey(), world.network, SOL),
-        pause_ix(admin.pubkey(), world.network),
-        unpause_ix(admin.pubkey(), world.network),
-    ];
-    let (network, treasury) = (world.network, world.treasury);
-
-    world.edit(&treasury, |t: &mut Treasury| t.version = Treasury::VERSION + 1);
-    for ix in &on_treasury {
-        let signers = if ix.accounts[0].pubkey == admin.pubkey() { vec![&admin] } else { vec![] };
-        assert_refused(world.send(std::slice::from_ref(ix), &signers), SettlementError::UnknownVersion);
+    let mut tried = 0;
+    for mut subject in every() {
+        for (at, part) in subject.parts.clone().into_iter().enumerate() {
+            let known = match part {
+                Part::Network => Network::VERSION,
+                Part::Treasury => Treasury::VERSION,
+                Part::Wallet | Part::EntryWallet => NodeWallet::VERSION,
+                _ => continue,
+            };
+            let (address, ix) = (subject.ix.accounts[at].pubkey, subject.ix.clone());
+            let genuine = subject.world.svm.get_account(&address).expect("an account");
+            for version in [0, known + 1, u8::MAX] {
+                let mut unknown = genuine.clone();
+                unknown.data[8] = version;
+                subject.world.put(&address, unknown);
+                let before = program_accounts(&subject.world);
+                let outcome = subject.send(ix.clone());
+                if part == Part::EntryWallet {
+                    outcome.expect("a batch of skips");
+                    assert_eq!(program_accounts(&subject.world)[&address], before[&address], "{}", subject.name);
+                } else {
+                    assert_refused(outcome, SettlementError::UnknownVersion);
+                    assert!(program_accounts(&subject.world) == before, "{}", subject.name);
+                }
+                tried += 1;
+            }
+            subject.world.put(&address, genuine);
+        }
     }
-    assert_refused(world.send(std::slice::from_ref(&withdraw), &[&node.owner]), SettlementError::UnknownVersion);
-    world.edit(&treasury, |t: &mut Treasury| t.version = Treasury::VERSION);
-
-    world.edit(&network, |n: &mut Network| n.version = Network::VERSION + 1);
-    for ix in &on_treasury {
-        let signers = if ix.accounts[0].pubkey == admin.pubkey() { vec![&admin] } else { vec![] };
-        assert_refused(world.send(std::slice::from_ref(ix), &signers), SettlementError::UnknownVersion);
-    }
-    let args = RegisterNodeArgs { node_id: [1; 32], owner: Pubkey::new_unique(), destination: None, threshold: None };
-    assert_refused(world.register(&settler, args), SettlementError::UnknownVersion);
-    world.edit(&network, |n: &mut Network| n.version = Network::VERSION);
-
-    world.edit(&node.wallet, |wallet: &mut NodeWallet| wallet.version = Treasury::VERSION + 1);
-    assert_refused(world.send(&[withdraw], &[&node.owner]), SettlementError::UnknownVersion);
+    assert!(tried > 90, "{tried}");
 }
 
 #[test]
 fn a_network_of_an_asset_not_known_yet_moves_nothing() {
-    let (mut world, node) = pending();
-    let treasury = world.treasury;
-    world.edit(&treasury, |t: &mut Treasury| t.asset_kind = 3);
-    let fund = fund_ix(world.payer.pubkey(), world.network, SOL);
-    assert_refused(world.send(&[fund], &[]), SettlementError::UnsupportedAsset);
-    let withdraw = withdraw_ix(node.owner.pubkey(), world.network, node.id, node.destination, None);
-    assert_refused(world.send(&[withdraw], &[&node.owner]), SettlementError::UnsupportedAsset);
+    for name in ["fund", "withdraw_surplus", "credit", "settle", "payout", "withdraw"] {
+        let mut subject = every().into_iter().find(|subject| subject.name == name).expect("one of them");
+        let treasury = subject.world.treasury;
+        subject.world.edit(&treasury, |treasury: &mut Treasury| treasury.asset_kind = 3);
+        let before = program_accounts(&subject.world);
+        let ix = subject.ix.clone();
+        assert_refused(subject.send(ix), SettlementError::UnsupportedAsset);
+        assert!(program_accounts(&subject.world) == before, "{name}");
+    }
 }

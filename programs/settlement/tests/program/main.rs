@@ -4,6 +4,7 @@
 mod common;
 
 mod accept_admin;
+mod bad_input;
 mod breaker;
 mod close_node;
 mod costs;
