@@ -11,6 +11,7 @@ mod costs;
 mod create_network;
 mod credit;
 mod events;
+mod every_error;
 mod explorers;
 mod formats;
 mod fund;
