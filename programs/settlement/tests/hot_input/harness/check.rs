@@ -1,0 +1,210 @@
+//! What must hold for every input.
+
+use std::collections::BTreeMap;
+
+use anchor_lang::prelude::Pubkey;
+use anchor_lang::{Discriminator, InstructionData};
+use settlement::events::{BatchSettled, PaidOut};
+use settlement::state::{AssetKind, NodeWallet, Treasury};
+
+use super::Outcome;
+use super::case::Case;
+use super::host::Called;
+use super::layout::Account;
+
+/// Whatever the outcome: nothing is written that the runtime would not let the program write, and
+/// no lamport of somebody else's account is taken.
+pub fn anywhere(case: &Case, after: &[Account], calls: &[Called]) {
+    let transferred = !calls.iter().all(|call| matches!(call, Called::Told(_)));
+    for (before, after) in case.accounts.iter().zip(after) {
+        let is_ours = before.owner == settlement::ID;
+        let is_tokens = transferred && before.owner == case.accounts[Case::TOKEN_PROGRAM].key;
+        assert!(before.is_writable || before == after, "a read-only account was written");
+        assert!(is_ours || is_tokens || before.data == after.data, "another program's account was written");
+        assert!(is_ours || after.lamports >= before.lamports, "lamports were taken from another program's account");
+    }
+}
+
+/// What an instruction moved.
+#[derive(Default)]
+struct Moved {
+    credited: u128,
+    paid: u128,
+    /// By destination.
+    owed: BTreeMap<Pubkey, u128>,
+}
+
+/// After an instruction that was done.
+pub fn applied(case: &Case, after: &[Account], calls: &[Called]) -> Outcome {
+    if calls.is_empty() {
+        // The program's own call to itself, which carries an event.
+        assert_eq!(after, case.accounts, "telling an event changed something");
+        return Outcome::NothingMoved;
+    }
+    let is_payout = case.data == settlement::instruction::Payout {}.data();
+    let treasury_at = if is_payout { case.list[0] } else { case.list[1] };
+    let (old, new) = (treasury(&case.accounts[treasury_at]), treasury(&after[treasury_at]));
+    let asset = AssetKind::from_byte(old.asset_kind).expect("a known asset");
+
+    assert_eq!((old.version, old.paused), (Treasury::VERSION, 0), "not in service");
+    if !is_payout {
+        let settler = &case.accounts[case.list[0]];
+        assert!(settler.is_signer && settler.key == old.settler, "the settler didn't sign");
+    }
+    let moved = wallets(case, after, &old, treasury_at);
+    check_treasury(case, &old, &new, &moved, is_payout);
+    match asset {
+        AssetKind::Sol => check_lamports(case, after, &old, treasury_at, &moved),
+        _ => check_tokens(case, after, &new, calls, &moved, is_payout || is_settle(&case.data)),
+    }
+    check_event(calls, &old, &moved, is_payout);
+    if moved.credited + moved.paid == 0 { Outcome::NothingMoved } else { Outcome::Moved }
+}
+
+fn is_settle(data: &[u8]) -> bool {
+    data.starts_with(settlement::instruction::Settle::DISCRIMINATOR)
+}
+
+fn treasury(account: &Account) -> Treasury {
+    assert_eq!(account.owner, settlement::ID, "a treasury of another program's");
+    let fields = account.data.strip_prefix(Treasury::DISCRIMINATOR).expect("a treasury");
+    bytemuck::pod_read_unaligned(fields)
+}
+
+/// Holds the wallets of before against those of after; any other account of the program is as it was.
+fn wallets(case: &Case, after: &[Account], treasury: &Treasury, treasury_at: usize) -> Moved {
+    let mut moved = Moved::default();
+    for (index, (account, now)) in case.accounts.iter().zip(after).enumerate() {
+        if index == treasury_at || account.data == now.data || account.owner != settlement::ID {
+            continue;
+        }
+        let read = |account: &Account| -> NodeWallet {
+            let fields = account.data.strip_prefix(NodeWallet::DISCRIMINATOR).expect("only wallets are written");
+            bytemuck::pod_read_unaligned(fields)
+        };
+        let (old, new) = (read(account), read(now));
+        assert_eq!((old.version, old.network), (NodeWallet::VERSION, treasury.network), "another network's wallet");
+        let rest = NodeWallet {
+            credited_total: old.credited_total,
+            paid_total: old.paid_total,
+            oldest_unpaid_at: old.oldest_unpaid_at,
+            last_sequence: old.last_sequence,
+            ..new
+        };
+        assert_eq!(rest, old, "more was written than a batch may");
+        assert!(new.credited_total >= old.credited_total && new.paid_total >= old.paid_total, "a total fell");
+        assert!(new.paid_total <= new.credited_total, "paid above credited");
+        let (credited, paid) = (new.credited_total - old.credited_total, new.paid_total - old.paid_total);
+        assert!(credited <= treasury.per_node_cap, "more than a node's cap");
+        moved.credited += u128::from(credited);
+        moved.paid += u128::from(paid);
+        if paid > 0 {
+            // All that was pending before the batch, or after it.
+            assert!([old.credited_total, new.credited_total].contains(&new.paid_total), "a part was paid");
+            *moved.owed.entry(new.destination).or_default() += u128::from(paid);
+        }
+    }
+    moved
+}
+
+fn check_treasury(case: &Case, old: &Treasury, new: &Treasury, moved: &Moved, is_payout: bool) {
+    let rest = Treasury {
+        window_used: old.window_used,
+        window_updated_at: old.window_updated_at,
+        credited_total: old.credited_total,
+        paid_total: old.paid_total,
+        batch_sequence: old.batch_sequence,
+        token_balance: old.token_balance,
+        ..*new
+    };
+    assert_eq!(rest, *old, "more was written than a batch may");
+    assert_eq!(u128::from(new.credited_total), u128::from(old.credited_total) + moved.credited);
+    assert_eq!(u128::from(new.paid_total), u128::from(old.paid_total) + moved.paid);
+    if is_payout {
+        assert_eq!(moved.credited, 0, "a payout credited something");
+        assert_eq!((new.batch_sequence, new.window_used), (old.batch_sequence, old.window_used));
+        return;
+    }
+    assert_eq!(new.batch_sequence, old.batch_sequence + 1);
+    assert!(moved.credited <= old.per_batch_cap.into(), "more than a batch's cap");
+    // What has leaked out of the window by now, and room for what was credited.
+    let elapsed = (i128::from(case.now) - i128::from(old.window_updated_at)).max(0) as u128;
+    let leaked = elapsed.saturating_mul(old.window_limit.into()).checked_div(old.window_seconds.into()).unwrap_or(0);
+    let used = u128::from(old.window_used).saturating_sub(leaked) + moved.credited;
+    assert_eq!(u128::from(new.window_used), used, "the window");
+    assert!(moved.credited == 0 || used <= old.window_limit.into(), "more than the window holds");
+}
+
+fn check_lamports(case: &Case, after: &[Account], old: &Treasury, treasury_at: usize, moved: &Moved) {
+    let sum = |accounts: &[Account]| accounts.iter().map(|account| u128::from(account.lamports)).sum::<u128>();
+    assert_eq!(sum(after), sum(&case.accounts), "lamports came or went");
+    let minimum = |bytes: usize| u128::from(case.lamports_per_byte) * (128 + bytes as u128);
+    for (index, (account, now)) in case.accounts.iter().zip(after).enumerate() {
+        let (had, has) = (u128::from(account.lamports), u128::from(now.lamports));
+        if index == treasury_at {
+            assert_eq!(had - has, moved.credited, "the treasury gave another sum");
+            assert!(moved.credited == 0 || has >= minimum(Treasury::SIZE), "the treasury's rent was given away");
+        } else if account.owner == settlement::ID && account.data != now.data {
+            let total = |account: &Account, field: usize| {
+                u128::from(u64::from_le_bytes(account.data[8 + field..][..8].try_into().expect("8 bytes")))
+            };
+            let change = |field| total(now, field) - total(account, field);
+            let credited = change(core::mem::offset_of!(NodeWallet, credited_total));
+            let paid = change(core::mem::offset_of!(NodeWallet, paid_total));
+            assert_eq!(has + paid, had + credited, "a wallet's lamports and totals");
+            assert!(had == has || has >= minimum(NodeWallet::SIZE), "a wallet's rent was given away");
+        } else {
+            let owed = moved.owed.get(&account.key).copied().unwrap_or(0);
+            assert_eq!(has - had, owed, "somebody else was paid");
+            assert!(owed == 0 || has >= minimum(account.data.len()), "a destination was left below its rent");
+            assert!(owed == 0 || !account.is_executable, "a program was paid");
+        }
+    }
+    assert_eq!(old.token_balance, treasury(&after[treasury_at]).token_balance.max(old.token_balance));
+}
+
+fn check_tokens(case: &Case, after: &[Account], new: &Treasury, calls: &[Called], moved: &Moved, looks: bool) {
+    let lamports = |accounts: &[Account]| accounts.iter().map(|account| account.lamports).collect::<Vec<_>>();
+    assert_eq!(lamports(after), lamports(&case.accounts), "a batch in tokens moved lamports");
+    let mut got: BTreeMap<Pubkey, u128> = BTreeMap::new();
+    for call in calls {
+        if let Called::Transferred { to, amount } = call {
+            let account = case.accounts.iter().find(|account| account.key == *to).expect("an account of the input");
+            let owner = Pubkey::new_from_array(account.data[32..64].try_into().expect("32 bytes"));
+            *got.entry(owner).or_default() += u128::from(*amount);
+        }
+    }
+    assert_eq!(got, moved.owed, "tokens went elsewhere than where they were owed");
+    let held = |accounts: &[Account]| {
+        let amount = accounts[Case::VAULT].data.get(64..).and_then(<[u8]>::first_chunk);
+        amount.map_or(0, |bytes| u64::from_le_bytes(*bytes))
+    };
+    assert_eq!(u128::from(held(&case.accounts)) - u128::from(held(after)), moved.paid, "the treasury's tokens");
+    if looks {
+        assert_eq!(new.token_balance, held(after), "the treasury doesn't know what it holds");
+    }
+}
+
+fn check_event(calls: &[Called], old: &Treasury, moved: &Moved, is_payout: bool) {
+    let [before @ .., Called::Told(event)] = calls else { panic!("the event is told last") };
+    assert!(before.iter().all(|call| matches!(call, Called::Transferred { .. })), "one event");
+    let well_formed = |n: u8, skips: u64| n >= 64 || skips >> n == 0;
+    if is_payout {
+        let told = PaidOut::decode_cpi(event).expect("a `PaidOut`");
+        assert_eq!((told.network, u128::from(told.paid)), (old.network, moved.paid));
+        assert!(well_formed(told.n, told.skips));
+        assert_eq!(told.reasons.len(), told.skips.count_ones() as usize);
+        assert!((0..told.n.into()).all(|i| (told.skips >> i & 1 == 1) == told.skip_reason(i).is_some()));
+    } else {
+        let told = BatchSettled::decode_cpi(event).expect("a `BatchSettled`");
+        assert_eq!((told.network, told.sequence), (old.network, old.batch_sequence + 1));
+        assert_eq!((u128::from(told.credited), u128::from(told.paid)), (moved.credited, moved.paid));
+        assert!(well_formed(told.n, told.credit_skips | told.payout_skips));
+        let (credits, payouts) = (told.credit_skips.count_ones(), told.payout_skips.count_ones());
+        assert_eq!(told.reasons.len(), (credits + payouts) as usize);
+        for i in 0..usize::from(told.n) {
+            assert_eq!(told.credit_skips >> i & 1 == 1, told.credit_skip_reason(i).is_some());
+            assert_eq!(told.payout_skips >> i & 1 == 1, told.payout_skip_reason(i).is_some());
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Stands in for the runtime: the clock, the rate of rent, and the programs that are called.
+
+use std::cell::RefCell;
+
+use settlement::client::{SPL_TOKEN_ID, TOKEN_2022_ID};
+use settlement::hot::Refusal;
+use settlement::hot::host::{Call, Host};
+use settlement::hot::input::{Account, Key, key};
+
+use anchor_lang::prelude::Pubkey;
+
+use super::case::Case;
+
+/// What was asked of another program, or of this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Called {
+    /// An event was told.
+    Told(Vec<u8>),
+    /// Tokens went from the treasury's token account to another.
+    Transferred { to: Pubkey, amount: u64 },
+}
+
+/// The runtime of one instruction.
+pub struct FakeHost {
+    now: i64,
+    lamports_per_byte: u64,
+    treasury: Pubkey,
+    vault: Pubkey,
+    mint: Pubkey,
+    calls: RefCell<Vec<Called>>,
+}
+
+impl FakeHost {
+    pub fn new(case: &Case) -> Self {
+        let key = |index: usize| case.accounts[index].key;
+        Self {
+            now: case.now,
+            lamports_per_byte: case.lamports_per_byte,
+            treasury: key(Case::TREASURY),
+            vault: key(Case::VAULT),
+            mint: key(Case::MINT),
+            calls: RefCell::default(),
+        }
+    }
+
+    pub fn into_calls(self) -> Vec<Called> {
+        self.calls.into_inner()
+    }
+
+    /// A transfer as the token programs make it. What they would refuse is a finding: it fails the
+    /// whole batch.
+    fn transfer(&self, from: Account, to: Account, amount: u64) -> Result<(), Refusal> {
+        assert_eq!(address(from.key()), self.vault, "tokens of somebody else");
+        assert_ne!(address(to.key()), self.vault, "tokens from the treasury to itself");
+        let (from_data, to_data) = (bytes(from), bytes(to));
+        assert!(from_data.len() >= 165 && to_data.len() >= 165 && to.owner() == from.owner(), "no token accounts");
+        assert!(to_data[..32] == *self.mint.as_array(), "tokens of another mint");
+        assert!(from_data[108] == 1 && to_data[108] == 1, "frozen, or never opened");
+        let (held, holds) = (amount_in(from_data), amount_in(to_data));
+        let left = held.checked_sub(amount).expect("more tokens than there are");
+        // No mint has so many; these made-up accounts may.
+        let sum = holds.checked_add(amount).ok_or(Refusal::Runtime(1))?;
+        from_data[64..72].copy_from_slice(&left.to_le_bytes());
+        to_data[64..72].copy_from_slice(&sum.to_le_bytes());
+        self.calls.borrow_mut().push(Called::Transferred { to: address(to.key()), amount });
+        Ok(())
+    }
+}
+
+impl Host for FakeHost {
+    fn now(&self) -> Result<i64, Refusal> {
+        Ok(self.now)
+    }
+
+    fn lamports_per_byte(&self) -> Result<u64, Refusal> {
+        Ok(self.lamports_per_byte)
+    }
+
+    fn call<const N: usize>(&self, call: &Call<N>) -> Result<(), Refusal> {
+        let accounts = &call.accounts[..call.count];
+        let find = |wanted: &Key| {
+            *accounts.iter().find(|account| account.key() == wanted).expect("a called account is handed over")
+        };
+        let mut handed = vec![];
+        for meta in call.metas {
+            let account = find(meta.key);
+            assert!(!meta.is_writable || account.is_writable(), "a call may write what the instruction may not");
+            let key = address(meta.key);
+            let signs = key == self.treasury || key == settlement::client::event_authority();
+            assert!(!meta.is_signer || signs, "the program signs for somebody else");
+            handed.push(account);
+        }
+        let program = address(call.program);
+        if program == settlement::ID {
+            assert_eq!(call.metas.len(), 1, "an event takes its authority alone");
+            assert_eq!(handed[0].key(), &key(settlement::client::event_authority().as_array()));
+            self.calls.borrow_mut().push(Called::Told(call.data.to_vec()));
+            return Ok(());
+        }
+        assert!(program == SPL_TOKEN_ID || program == TOKEN_2022_ID, "a call to {program}");
+        match (call.data, handed.as_slice()) {
+            // Batch: for each transfer the number of its accounts, the length of its data, the data.
+            ([255, transfers @ ..], accounts) => {
+                let (transfers, rest) = transfers.as_chunks::<11>();
+                let (triples, others) = accounts.as_chunks::<3>();
+                assert!(rest.is_empty() && others.is_empty() && transfers.len() == triples.len());
+                for ([number_of_accounts, len, number, amount @ ..], [from, to, authority]) in
+                    transfers.iter().zip(triples)
+                {
+                    assert_eq!((*number_of_accounts, *len, *number), (3, 9, 3), "a batch of transfers");
+                    assert_eq!(address(authority.key()), self.treasury);
+                    self.transfer(*from, *to, u64::from_le_bytes(*amount))?;
+                }
+                Ok(())
+            }
+            ([12, amount @ .., decimals], [from, mint, to, authority]) => {
+                assert_eq!((address(mint.key()), address(authority.key())), (self.mint, self.treasury));
+                assert_eq!(*decimals, bytes(*mint)[44], "the mint's decimals");
+                let amount = amount.try_into().expect("8 bytes of an amount");
+                self.transfer(*from, *to, u64::from_le_bytes(amount))
+            }
+            other => panic!("an unknown call: {:?}", other.0),
+        }
+    }
+}
+
+fn address(key: &Key) -> Pubkey {
+    let mut bytes = [0; 32];
+    for (place, word) in bytes.chunks_exact_mut(8).zip(key) {
+        place.copy_from_slice(&word.to_le_bytes());
+    }
+    Pubkey::new_from_array(bytes)
+}
+
+#[allow(clippy::mut_from_ref, reason = "the callee writes what the caller only hands over")]
+fn bytes<'a>(account: Account<'a>) -> &'a mut [u8] {
+    // SAFETY: the account's data, which the program doesn't hold on to during a call; the two
+    // accounts of a transfer are told apart before both are written.
+    unsafe { core::slice::from_raw_parts_mut(account.data_at(), account.data_len()) }
+}
+
+fn amount_in(data: &[u8]) -> u64 {
+    u64::from_le_bytes(data[64..72].try_into().expect("8 bytes"))
+}
