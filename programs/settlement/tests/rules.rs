@@ -1,0 +1,549 @@
+//! The pure rules against naive formulas in wider integers: every combination of small numbers and
+//! of those at the edges of the integers.
+//!
+//! This stands in for proofs by Kani: its compiler is not on crates.io but fetched from elsewhere
+//! when `kani-verifier` sets itself up. What is checked here is checked completely within the
+//! domains that each test names.
+
+use settlement::events::BatchSettled;
+use settlement::rules::credit::{Budget, Credit, CreditedWallet, Limits};
+use settlement::rules::name::name_of;
+use settlement::rules::parameters::{Parameters, ParametersRefused, node_threshold};
+use settlement::rules::payout::{self, Destination, PayingWallet};
+use settlement::rules::surplus::{liabilities, surplus};
+use settlement::rules::token_layout::{MintRefused, TokenAccount, check_mint};
+use settlement::rules::token_payout::{self, PayingTreasury, TokenDestination};
+use settlement::rules::window::Window;
+use settlement::rules::withdrawal::{self, WithdrawalRefused};
+use settlement::rules::{Entry, SkipReason, SkipSet, destination_rent_exempt, rent_minimum};
+
+const MAX: u64 = u64::MAX;
+
+/// The edges of the integers, and of what the rules take shortcuts for.
+const EDGES: [u64; 16] = [
+    0,
+    1,
+    2,
+    3,
+    (1 << 27) - 1,
+    1 << 27,
+    (1 << 31) - 1,
+    1 << 31,
+    1 << 32,
+    (1 << 36) - 1,
+    1 << 36,
+    (1 << 63) - 1,
+    1 << 63,
+    (1 << 63) + 1,
+    MAX - 1,
+    MAX,
+];
+/// Fewer of them, where there are many numbers to combine.
+const FEW: [u64; 6] = [0, 1, 2, (1 << 63) - 1, 1 << 63, MAX];
+const BOOLS: [bool; 2] = [false, true];
+
+fn wide(number: u64) -> u128 {
+    number.into()
+}
+
+/// One entry after `credited` base units of its batch, as the interface puts it.
+fn expected_credit(limits: Limits, credited: u128, wallet: CreditedWallet, target: u64) -> Result<Credit, SkipReason> {
+    let delta = wide(target).saturating_sub(wallet.credited_total.into());
+    let (sum, lamports) = (credited + delta, wide(wallet.lamports) + delta);
+    let refusals = [
+        (delta == 0, SkipReason::NothingToCredit),
+        (delta > limits.per_node_cap.into(), SkipReason::PerNodeCap),
+        (sum > limits.per_batch_cap.into(), SkipReason::PerBatchCap),
+        (sum > limits.window_left.into(), SkipReason::WindowLimit),
+        (sum > limits.treasury_left.into(), SkipReason::TreasuryShort),
+        (sum > limits.total_left.into(), SkipReason::Overflow),
+        (lamports > MAX.into(), SkipReason::Overflow),
+        (lamports < limits.wallet_rent_minimum.into(), SkipReason::WalletNotRentExempt),
+    ];
+    match refusals.into_iter().find(|(refused, _)| *refused) {
+        Some((_, reason)) => Err(reason),
+        None => Ok(Credit { delta: delta as u64, lamports: lamports as u64 }),
+    }
+}
+
+/// Two entries of a batch, one after the other.
+fn check_credits(limits: Limits, entries: [(CreditedWallet, u64); 2]) {
+    let mut budget = Budget::new(limits);
+    let mut credited = 0u128;
+    for (wallet, target) in entries {
+        let expected = expected_credit(limits, credited, wallet, target);
+        let plain = budget.plain(wallet, target);
+        let before = budget;
+        assert_eq!(budget.credit(wallet, target), expected, "{limits:?} {entries:?}");
+        match expected {
+            Ok(credit) => {
+                credited += wide(credit.delta);
+                let is_small = wallet.lamports >> 63 == 0 && credit.delta >> 63 == 0;
+                assert_eq!(plain, is_small.then_some(credit), "{limits:?} {entries:?}");
+                let mut taken = before;
+                taken.take(credit);
+                assert_eq!(taken, budget);
+            }
+            Err(_) => assert_eq!((plain, budget), (None, before), "{limits:?} {entries:?}"),
+        }
+        assert_eq!(wide(budget.credited()), credited);
+    }
+}
+
+#[test]
+fn credits_are_the_difference_within_every_limit_for_all_small_numbers() {
+    for [node, batch, window, treasury, total] in all::<5, _>(&[0, 1, 2, 3]) {
+        for [rent, lamports, credited, target] in all::<4, _>(&[0, 1, 3]) {
+            let limits = Limits {
+                per_node_cap: node,
+                per_batch_cap: batch,
+                window_left: window,
+                treasury_left: treasury,
+                total_left: total,
+                wallet_rent_minimum: rent,
+            };
+            let wallet = CreditedWallet { credited_total: credited, lamports };
+            check_credits(limits, [(wallet, target), (CreditedWallet { credited_total: 1, lamports: 2 }, 3)]);
+        }
+    }
+}
+
+#[test]
+fn credits_are_the_difference_within_every_limit_at_the_edges_of_the_integers() {
+    for [batch, window, treasury, total] in all::<4, _>(&[1, 1 << 63, MAX]) {
+        for [node, rent, lamports, credited, target] in all::<5, _>(&FEW) {
+            let limits = Limits {
+                per_node_cap: node,
+                per_batch_cap: batch,
+                window_left: window,
+                treasury_left: treasury,
+                total_left: total,
+                wallet_rent_minimum: rent,
+            };
+            let wallet = CreditedWallet { credited_total: credited, lamports };
+            check_credits(limits, [(wallet, target), (CreditedWallet { credited_total: 0, lamports: 0 }, MAX)]);
+        }
+    }
+}
+
+#[test]
+fn a_window_empties_at_its_rate_and_never_twice_for_the_same_time() {
+    let times = [i64::MIN, i64::MIN + 1, -1, 0, 1, 2, 59, 1 << 31, i64::MAX - 1, i64::MAX];
+    for [limit, seconds, used] in all::<3, _>(&EDGES) {
+        for updated_at in times {
+            for now in times {
+                let window = Window { limit, seconds, used, updated_at };
+                let after = window.at(now);
+                let elapsed = (i128::from(now) - i128::from(updated_at)).max(0) as u128;
+                let emptied = (elapsed * wide(limit)).checked_div(seconds.into()).unwrap_or(0);
+                let left = wide(used).saturating_sub(emptied);
+                assert_eq!((after.limit, after.seconds), (limit, seconds));
+                assert_eq!(wide(after.left()), wide(limit).saturating_sub(after.used.into()));
+                if elapsed > i64::MAX as u128 {
+                    // An eternity, which may count as a longer one.
+                    assert!(wide(after.used) <= left, "{window:?} at {now}");
+                    continue;
+                }
+                let waits = elapsed == 0 || emptied == 0 && used > 0;
+                assert_eq!(wide(after.used), left, "{window:?} at {now}");
+                assert_eq!(after.updated_at, if waits { updated_at } else { now }, "{window:?} at {now}");
+                assert_eq!(after.at(now), after, "the same time twice: {window:?} at {now}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_sequence_of_batches_credits_more_than_the_window_allows_for_its_time() {
+    // (seconds that pass, what is asked for: nothing, one unit, or all that is left)
+    let moves: Vec<(i64, u8)> = (-1..=2).flat_map(|passed| (0..3).map(move |asked| (passed, asked))).collect();
+    for [limit, seconds] in all::<2, _>(&[1, 2, 3, 4]) {
+        for sequence in sequences(&moves, 4) {
+            let mut window = Window { limit, seconds, used: 0, updated_at: 0 };
+            let (mut now, mut latest) = (0, 0);
+            let mut credits: Vec<(i64, u64)> = vec![];
+            for (passed, asked) in sequence {
+                now += passed;
+                // A clock that goes back gives no time away a second time.
+                latest = now.max(latest);
+                window = window.at(now);
+                let credited = [0, 1, window.left()][usize::from(asked)].min(window.left());
+                window.used += credited;
+                credits.push((latest, credited));
+            }
+            for (i, (first, _)) in credits.iter().enumerate() {
+                let mut sum = 0;
+                for (last, credited) in &credits[i..] {
+                    sum += credited;
+                    let bound = limit * seconds + limit * (last - first) as u64;
+                    assert!(sum * seconds <= bound, "limit {limit} in {seconds} s: {credits:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_payout_is_due_by_size_or_by_age_and_never_for_nothing() {
+    let times = [i64::MIN / 2, -1, 0, 1, 2, 86_400, i64::MAX / 2];
+    for [pending, threshold, most] in all::<3, _>(&EDGES) {
+        for oldest in times {
+            for now in times {
+                let age = (i128::from(now) - i128::from(oldest)).max(0) as u128;
+                let expected = pending > 0 && (pending >= threshold || age >= most.into());
+                assert_eq!(payout::is_due(pending, threshold, oldest, now, most), expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_wait_begins_when_nothing_was_pending_and_ends_when_nothing_is() {
+    for [credited, paid] in all::<2, _>(&EDGES) {
+        assert_eq!(payout::waits_from_now(credited, paid), credited == paid);
+        assert_eq!(payout::oldest_unpaid_after_payout(credited, 7), if credited == 0 { 0 } else { 7 });
+    }
+}
+
+#[test]
+fn lamports_go_only_where_they_may_and_no_rent_goes_with_them() {
+    for [amount, has, wallet_rent, holds, rent] in all::<5, _>(&FEW) {
+        let wallet = PayingWallet { lamports: has, rent_minimum: wallet_rent };
+        let arrived = wide(holds) + wide(amount);
+        let is_exempt = arrived <= MAX.into() && arrived >= rent.into();
+        assert_eq!(destination_rent_exempt(holds, amount, rent), is_exempt);
+        let is_short = has < amount || has - amount < wallet_rent;
+
+        let is_plain = is_exempt && !is_short && holds >> 63 == 0 && amount >> 63 == 0;
+        let plain = payout::plain(amount, wallet, PayingWallet { lamports: holds, rent_minimum: rent });
+        assert_eq!(plain, is_plain.then(|| (has - amount, holds + amount)));
+
+        for [is_named, is_writable, is_executable, is_program_account, is_reserved] in all::<5, _>(&BOOLS) {
+            let to = Destination {
+                is_named,
+                is_writable,
+                is_executable,
+                is_program_account,
+                is_reserved,
+                lamports: holds,
+                rent_minimum: rent,
+            };
+            let refusals = [
+                (!is_named, SkipReason::DestinationMismatch),
+                (is_program_account, SkipReason::DestinationIsProgramAccount),
+                (is_reserved, SkipReason::DestinationReserved),
+                (is_executable, SkipReason::DestinationExecutable),
+                (!is_writable, SkipReason::DestinationNotWritable),
+                (!is_exempt, SkipReason::DestinationNotRentExempt),
+                (is_short, SkipReason::WalletShort),
+            ];
+            assert_eq!(payout::check(amount, wallet, to), first_of(refusals));
+        }
+    }
+}
+
+#[test]
+fn tokens_go_only_where_the_token_program_lets_them() {
+    for [amount, held] in all::<2, _>(&EDGES) {
+        for facts in all::<8, _>(&BOOLS) {
+            let [is_treasurys, is_writable, is_token_account, is_of_mint, is_named, is_frozen, needs_memo, held_frozen] =
+                facts;
+            let to = TokenDestination {
+                is_treasurys,
+                is_writable,
+                is_token_account,
+                is_of_mint,
+                is_of_named_destination: is_named,
+                is_frozen,
+                needs_memo,
+            };
+            let refusals = [
+                (!is_token_account, SkipReason::TokenAccountInvalid),
+                (!is_of_mint, SkipReason::TokenAccountWrongMint),
+                (is_treasurys, SkipReason::DestinationIsProgramAccount),
+                (!is_named, SkipReason::TokenAccountWrongOwner),
+                (is_frozen, SkipReason::TokenAccountFrozen),
+                (needs_memo, SkipReason::TokenAccountNeedsMemo),
+                (!is_writable, SkipReason::DestinationNotWritable),
+                (held_frozen, SkipReason::TreasuryFrozen),
+                (held < amount, SkipReason::TreasuryTokensShort),
+            ];
+            let from = PayingTreasury { is_frozen: held_frozen, amount: held };
+            assert_eq!(token_payout::check(amount, from, to), first_of(refusals));
+        }
+    }
+}
+
+fn first_of<const N: usize>(refusals: [(bool, SkipReason); N]) -> Result<(), SkipReason> {
+    refusals.into_iter().find(|(refused, _)| *refused).map_or(Ok(()), |(_, reason)| Err(reason))
+}
+
+#[test]
+fn every_set_of_skips_reads_back_entry_by_entry() {
+    // What became of an entry: bit 0, not credited; bit 1, not paid.
+    for fates in sequences(&[0u8, 1, 2, 3], 8) {
+        // At the beginning of the batch, and at the end of the longest.
+        for first in [0, 22] {
+            let reason = |i: usize| SkipReason::ALL[i % SkipReason::ALL.len()];
+            let mut skips = SkipSet::NONE;
+            for (i, fate) in fates.iter().enumerate() {
+                if fate & 1 != 0 {
+                    skips.skip_credit(Entry::at(first + i), reason(i));
+                }
+                if fate & 2 != 0 {
+                    skips.skip_payout(Entry::at(first + i), reason(i + 9));
+                }
+            }
+            let event = event_of(&skips);
+            for i in 0..64usize {
+                let fate = i.checked_sub(first).and_then(|i| fates.get(i).copied()).unwrap_or(0);
+                let reason = |shift| reason(i - first + shift);
+                assert_eq!(event.credit_skip_reason(i), (fate & 1 != 0).then(|| reason(0)));
+                assert_eq!(event.payout_skip_reason(i), (fate & 2 != 0).then(|| reason(9)));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_set_of_skips_holds_as_many_as_a_batch_and_never_a_bit_without_a_reason() {
+    for count in 0..=70 {
+        let mut skips = SkipSet::NONE;
+        for i in 0..count {
+            skips.skip_credit(Entry::at(i), SkipReason::InvalidWallet);
+            skips.skip_payout(Entry::at(i), SkipReason::NotDue);
+        }
+        let ones = |n: usize| (1u64 << n) - 1;
+        assert_eq!((skips.credit(), skips.payout()), (ones(count.min(60)), ones(count.min(30))));
+        assert_eq!(skips.credit_reasons(), vec![u8::from(SkipReason::InvalidWallet); count.min(60)]);
+        assert_eq!(skips.payout_reasons(), vec![u8::from(SkipReason::NotDue); count.min(30)]);
+    }
+}
+
+fn event_of(skips: &SkipSet) -> BatchSettled {
+    BatchSettled {
+        network: Default::default(),
+        batch_id: 0,
+        sequence: 0,
+        records_root: [0; 32],
+        n: 0,
+        credited: 0,
+        paid: 0,
+        credit_skips: skips.credit(),
+        payout_skips: skips.payout(),
+        reasons: [skips.credit_reasons(), skips.payout_reasons()].concat(),
+    }
+}
+
+#[test]
+fn surplus_withdrawals_thresholds_and_rent_are_plain_arithmetic() {
+    for [a, b] in all::<2, _>(&EDGES) {
+        assert_eq!(surplus(a, b), a - a.min(b));
+        assert_eq!(liabilities(a, b), (b <= a).then(|| a - b));
+        let rent = wide(a).saturating_mul(wide(b) + 128);
+        assert_eq!(rent_minimum(a, b).map(wide), (wide(b) + 128 <= MAX.into() && rent <= MAX.into()).then_some(rent));
+        assert_eq!(node_threshold(Some(a), b), (a >= b).then_some(a));
+        assert_eq!(node_threshold(None, b), Some(b));
+        let asked = match (a, b) {
+            (_, 0) => Err(WithdrawalRefused::ZeroAmount),
+            (0, _) => Err(WithdrawalRefused::NothingPending),
+            (pending, asked) if asked > pending => Err(WithdrawalRefused::AbovePending),
+            (_, asked) => Ok(asked),
+        };
+        assert_eq!(withdrawal::amount(a, Some(b)), asked);
+        assert_eq!(withdrawal::amount(a, None), if a == 0 { Err(WithdrawalRefused::NothingPending) } else { Ok(a) });
+    }
+}
+
+#[test]
+fn parameters_are_refused_for_a_zero_and_for_nothing_else() {
+    for numbers in all::<6, _>(&[0, 1, 7, MAX]) {
+        let [default_threshold, per_node_cap, per_batch_cap, window_limit, window_seconds, max_pending_age] = numbers;
+        let parameters = Parameters {
+            default_threshold,
+            per_node_cap,
+            per_batch_cap,
+            window_limit,
+            window_seconds,
+            max_pending_age,
+        };
+        let limits = [per_node_cap, per_batch_cap, window_limit, window_seconds];
+        let refusals = [
+            (limits.contains(&0), ParametersRefused::ZeroLimit),
+            (default_threshold == 0, ParametersRefused::ZeroThreshold),
+            (max_pending_age == 0, ParametersRefused::ZeroPendingAge),
+        ];
+        let expected = refusals.into_iter().find(|(refused, _)| *refused).map_or(Ok(()), |(_, refused)| Err(refused));
+        assert_eq!(parameters.check(), expected);
+    }
+}
+
+#[test]
+fn names_are_their_characters_and_then_zeros_alone() {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    for first in 0..=255 {
+        for second in 0..=255 {
+            for last in [0, b'a', b'A'] {
+                let mut id = [0; 32];
+                (id[0], id[1], id[31]) = (first, second, last);
+                let expected = match (plain(first), second) {
+                    (true, 0) if last == 0 => Some(&id[..1]),
+                    (true, second) if plain(second) && last == 0 => Some(&id[..2]),
+                    _ => None,
+                };
+                assert_eq!(name_of(&id), expected);
+            }
+            // Without any padding.
+            let mut id = [b'x'; 32];
+            (id[0], id[31]) = (first, second);
+            let expected = match second {
+                0 if plain(first) => Some(&id[..31]),
+                _ if plain(first) && plain(second) => Some(&id[..]),
+                _ => None,
+            };
+            assert_eq!(name_of(&id), expected);
+        }
+    }
+}
+
+/// The extensions of a mint or token account as their layout is written down, up to one that
+/// doesn't fit; whether there is one.
+fn extensions(mut bytes: &[u8]) -> (Vec<(u16, &[u8])>, bool) {
+    let mut found = vec![];
+    loop {
+        match bytes {
+            [] | [_] | [0, 0, ..] => return (found, false),
+            [_, _] | [_, _, _] => return (found, true),
+            [kind_low, kind_high, len_low, len_high, rest @ ..] => {
+                let len = usize::from(*len_low) + 256 * usize::from(*len_high);
+                if rest.len() < len {
+                    return (found, true);
+                }
+                found.push((u16::from(*kind_low) + 256 * u16::from(*kind_high), &rest[..len]));
+                bytes = &rest[len..];
+            }
+        }
+    }
+}
+
+/// Why a network can't pay in a mint with an extension, if it can't.
+fn refusal(kind: u16) -> Option<MintRefused> {
+    match kind {
+        1 | 18..=23 => None,
+        3 => Some(MintRefused::MintCloseAuthority),
+        4 | 16 | 24 => Some(MintRefused::Confidential),
+        6 => Some(MintRefused::DefaultAccountState),
+        9 => Some(MintRefused::NonTransferable),
+        10 => Some(MintRefused::InterestBearing),
+        12 => Some(MintRefused::PermanentDelegate),
+        14 => Some(MintRefused::TransferHook),
+        25 => Some(MintRefused::ScaledUiAmount),
+        26 => Some(MintRefused::Pausable),
+        _ => Some(MintRefused::UnknownExtension),
+    }
+}
+
+fn check_extended(kind: u8, tail: &[u8]) {
+    let mut mint = vec![0; 165];
+    (mint[44], mint[45]) = (9, 1);
+    mint.push(kind);
+    mint.extend(tail);
+    let (found, is_broken) = extensions(tail);
+    let expected = match found.iter().find_map(|(kind, _)| refusal(*kind)) {
+        _ if kind != 1 => Err(MintRefused::NotAMint),
+        Some(refused) => Err(refused),
+        None if is_broken => Err(MintRefused::NotAMint),
+        None => Ok(9),
+    };
+    assert_eq!(check_mint(&mint), expected, "type {kind}, {tail:?}");
+
+    let mut account = [[3; 32], [4; 32]].concat();
+    account.extend(5u64.to_le_bytes());
+    account.resize(165, 0);
+    account[108] = 1;
+    account.push(kind);
+    account.extend(tail);
+    // One that does not say whether it needs a memo is taken to need one.
+    let needs_memo = found.iter().any(|(kind, value)| *kind == 8 && value.first() != Some(&0));
+    let expected = (kind == 2 && (needs_memo || !is_broken)).then_some(TokenAccount {
+        mint: [3; 32],
+        owner: [4; 32],
+        amount: 5,
+        is_frozen: false,
+        needs_memo,
+    });
+    assert_eq!(TokenAccount::read(&account), expected, "type {kind}, {tail:?}");
+}
+
+#[test]
+fn every_short_list_of_extensions_is_read_as_it_is_laid_out() {
+    for kind in [1, 2] {
+        for len in 0..=6 {
+            for tail in sequences(&[0u8, 1, 2, 3, 8, 9, 18, 255], len) {
+                check_extended(kind, &tail);
+            }
+        }
+    }
+    for kind in 0..=255 {
+        check_extended(kind, &[]);
+    }
+}
+
+#[test]
+fn every_extension_is_told_by_its_number_wherever_it_stands() {
+    for number in 0..=u16::MAX {
+        let [low, high] = number.to_le_bytes();
+        check_extended(1, &[low, high, 0, 0]);
+        check_extended(1, &[18, 0, 2, 0, 7, 7, low, high, 1, 0, 0]);
+        check_extended(2, &[low, high, 1, 0, 1]);
+        check_extended(2, &[7, 0, 0, 0, low, high, 1, 0, 0, 2, 0, 0]);
+    }
+}
+
+#[test]
+fn only_bytes_of_a_mints_or_an_accounts_length_are_one() {
+    for len in 0..=700 {
+        for fill in [0, 1, 2] {
+            let data = vec![fill; len];
+            let extended = len > 165 && len != 355;
+            let is_mint = fill == 1 && (len == 82 || extended);
+            // Behind byte 165 every fill is its own list of extensions.
+            let (found, is_broken) = extensions(data.get(166..).unwrap_or_default());
+            let expected = match found.first().and_then(|(kind, _)| refusal(*kind)) {
+                _ if !is_mint => Err(MintRefused::NotAMint),
+                Some(refused) => Err(refused),
+                None if is_broken => Err(MintRefused::NotAMint),
+                None => Ok(fill),
+            };
+            assert_eq!(check_mint(&data), expected, "{len} times {fill}");
+            let is_account = len == 165 && fill != 0 || extended && fill == 2 && !is_broken;
+            let account = TokenAccount::read(&data);
+            assert_eq!(account.is_some(), is_account, "{len} times {fill}");
+            assert!(account.is_none_or(|account| account.is_frozen == (fill == 2)));
+        }
+    }
+}
+
+/// Every way to choose `N` of the values.
+fn all<const N: usize, T: Copy>(values: &[T]) -> impl Iterator<Item = [T; N]> + use<'_, N, T> {
+    let count = values.len().pow(N as u32);
+    (0..count).map(move |mut number| {
+        core::array::from_fn(|_| {
+            let value = values[number % values.len()];
+            number /= values.len();
+            value
+        })
+    })
+}
+
+/// Every sequence of so many of the values.
+fn sequences<T: Copy>(values: &[T], len: usize) -> impl Iterator<Item = Vec<T>> + use<'_, T> {
+    (0..values.len().pow(len as u32)).map(move |mut number| {
+        let next = |_| {
+            let value = values[number % values.len()];
+            number /= values.len();
+            value
+        };
+        (0..len).map(next).collect()
+    })
+}
