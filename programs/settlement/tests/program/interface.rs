@@ -8,7 +8,7 @@ use settlement::error::SettlementError;
 use settlement::state::{Network, NodeWallet, Treasury};
 use settlement::{events, instruction, state};
 
-use crate::common::{Part, assert_refused, every, program_accounts};
+use crate::common::{Part, assert_refused, every, every_with_tokens, program_accounts};
 
 #[test]
 fn discriminators_are_the_ones_that_were_published() {
@@ -122,7 +122,7 @@ fn what_tests_do_with_every_instruction_they_do_with_all_of_them() {
 #[test]
 fn accounts_of_a_layout_not_known_yet_are_refused_by_every_instruction() {
     let mut tried = 0;
-    for mut subject in every() {
+    for mut subject in every().into_iter().chain(every_with_tokens()) {
         for (at, part) in subject.parts.clone().into_iter().enumerate() {
             let known = match part {
                 Part::Network => Network::VERSION,
@@ -150,7 +150,7 @@ fn accounts_of_a_layout_not_known_yet_are_refused_by_every_instruction() {
             subject.world.put(&address, genuine);
         }
     }
-    assert!(tried > 90, "{tried}");
+    assert!(tried > 120, "{tried}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use settlement::state::Treasury;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
-use crate::common::{World, assert_refused, every, id, program_accounts};
+use crate::common::{World, assert_refused, every, every_with_tokens, id, program_accounts};
 
 #[test]
 fn the_guardian_and_the_admin_can_pause_and_twice_is_no_error() {
@@ -55,7 +55,7 @@ fn the_guardian_of_one_network_can_not_pause_another() {
 #[test]
 fn nothing_leaves_while_paused_and_everything_else_goes_on() {
     let moves = ["withdraw_surplus", "close_node", "credit", "settle", "payout", "withdraw"];
-    for mut subject in every() {
+    for mut subject in every().into_iter().chain(every_with_tokens()) {
         let treasury = subject.world.treasury;
         subject.world.edit(&treasury, |treasury: &mut Treasury| treasury.paused = 1);
         let before = program_accounts(&subject.world);

@@ -8,7 +8,7 @@ mod table;
 mod tokens;
 mod world;
 
-pub use every::{BYSTANDER, Part, Subject, every};
+pub use every::{BYSTANDER, Part, Subject, every, every_with_tokens};
 pub use expect::{Refused, assert_refused, reasons};
 pub use program::bytes as program_bytes;
 pub use roles::{Role, assert_only, program_accounts};

@@ -225,6 +225,11 @@ impl TokenWorld {
         Self { world, asset, vault }
     }
 
+    /// The world alone.
+    pub fn into_world(self) -> World {
+        self.world
+    }
+
     /// Mints so much to the payer, who funds the treasury with it.
     pub fn fund(&mut self, amount: u64) {
         let asset = self.asset;

@@ -14,6 +14,8 @@ pub enum Expected {
     Refused(u32),
     /// The runtime refuses a call that needs what the transaction doesn't grant.
     NoPrivilege,
+    /// Refused by a program that was called.
+    ByCallee,
     /// A batch was applied, whose only entry was skipped for these reasons.
     Skipped(Vec<u8>),
 }
@@ -56,7 +58,7 @@ pub fn expected(subject: &Subject, swap: &Swap) -> Option<Expected> {
         (Part::Authority | Part::Payer, _) => signer(subject, swap),
         (_, Wrong::ReadOnly) => Some(read_only(subject, part)),
         (Part::Network, _) => network(subject.name, is(subject, swap)),
-        (Part::Treasury, _) => Some(treasury(subject.name, is(subject, swap))),
+        (Part::Treasury, _) => Some(treasury(subject, is(subject, swap))),
         (Part::Wallet, _) => Some(wallet(subject, swap)),
         (Part::New | Part::ClosedWallet, _) => by_anchor(ErrorCode::ConstraintSeeds),
         (Part::NamedDestination | Part::FreeDestination, _) if !is_writable(swap) => {
@@ -72,9 +74,43 @@ pub fn expected(subject: &Subject, swap: &Swap) -> Option<Expected> {
         (Part::NoTokens | Part::NoTokensToWrite, _) => settled(SettlementError::AssetAccountsMismatch),
         (Part::SystemProgram | Part::Program, _) => by_anchor(ErrorCode::InvalidProgramId),
         (Part::EventAuthority, _) => by_anchor(ErrorCode::ConstraintAddress),
-        (Part::EntryWallet, _) => entry_wallet(subject.name, is(subject, swap)),
+        (Part::EntryWallet, _) => entry_wallet(subject, is(subject, swap)),
         (Part::EntryDestination, _) => Some(payout_skip(subject.name, SkipReason::DestinationMismatch)),
+        _ => tokens(subject, swap),
     }
+}
+
+/// The same for the accounts of a network that pays in tokens.
+fn tokens(subject: &Subject, swap: &Swap) -> Option<Expected> {
+    let part = subject.parts[swap.at];
+    let is_option = !matches!(part, Part::NamedTokens | Part::FreeTokens | Part::EntryTokens);
+    if !is_batch(subject.name) && is_option && swap.ix.accounts[swap.at].pubkey == settlement::ID {
+        // Which is how an account is left out.
+        return Some(SettlementError::AssetAccountsMismatch.into());
+    }
+    let is_to_be_written = !matches!(part, Part::Mint | Part::TokenProgram | Part::AssociatedProgram);
+    if !is_batch(subject.name) && is_to_be_written && !is_writable(swap) {
+        return Some(ErrorCode::ConstraintMut.into());
+    }
+    let is_vault = is_part(subject, swap, Part::Vault);
+    let is_others = swap.wrong == Wrong::Tokens;
+    Some(match part {
+        Part::Vault => SettlementError::InvalidTreasuryTokenAccount.into(),
+        Part::Mint => SettlementError::InvalidMint.into(),
+        Part::TokenProgram => SettlementError::InvalidTokenProgram.into(),
+        Part::AssociatedProgram => SettlementError::AssetAccountsMismatch.into(),
+        // The token program says whose tokens are whose, and the other one where accounts are opened.
+        Part::FunderTokens | Part::NewVault => Expected::ByCallee,
+        Part::NamedTokens | Part::FreeTokens if is_vault => SettlementError::DestinationNotPayable.into(),
+        Part::NamedTokens if is_others => SettlementError::TokenAccountWrongOwner.into(),
+        // The admin's own choice.
+        Part::FreeTokens if is_others => return None,
+        Part::NamedTokens | Part::FreeTokens => SettlementError::InvalidTokenAccount.into(),
+        Part::EntryTokens if is_vault => payout_skip(subject.name, SkipReason::DestinationIsProgramAccount),
+        Part::EntryTokens if is_others => payout_skip(subject.name, SkipReason::TokenAccountWrongOwner),
+        Part::EntryTokens => payout_skip(subject.name, SkipReason::TokenAccountInvalid),
+        _ => unreachable!("{part:?} is no account of a network that pays in tokens"),
+    })
 }
 
 fn signer(subject: &Subject, swap: &Swap) -> Option<Expected> {
@@ -84,7 +120,8 @@ fn signer(subject: &Subject, swap: &Swap) -> Option<Expected> {
         Wrong::ReadOnly if subject.parts.contains(&Part::New) => Some(Expected::NoPrivilege),
         Wrong::ReadOnly => Some(ErrorCode::ConstraintMut.into()),
         _ if !swap.ix.accounts[swap.at].is_signer => Some(ErrorCode::AccountNotSigner.into()),
-        // Whoever signs may pay.
+        // Whoever signs may pay, with tokens of its own.
+        _ if subject.parts.contains(&Part::FunderTokens) => Some(Expected::ByCallee),
         _ if is_payer => None,
         _ => Some(SettlementError::Unauthorized.into()),
     }
@@ -94,7 +131,8 @@ fn read_only(subject: &Subject, part: Part) -> Expected {
     match part {
         Part::New => Expected::NoPrivilege,
         Part::EntryWallet => SkipReason::InvalidWallet.into(),
-        Part::EntryDestination => payout_skip(subject.name, SkipReason::DestinationNotWritable),
+        Part::EntryDestination | Part::EntryTokens => payout_skip(subject.name, SkipReason::DestinationNotWritable),
+        Part::Vault if is_batch(subject.name) => SettlementError::InvalidTreasuryTokenAccount.into(),
         _ => ErrorCode::ConstraintMut.into(),
     }
 }
@@ -114,11 +152,13 @@ fn network(name: &str, is: Is) -> Option<Expected> {
     }
 }
 
-fn treasury(name: &str, is: Is) -> Expected {
+fn treasury(subject: &Subject, is: Is) -> Expected {
     match is {
         Is::Strange => ErrorCode::AccountOwnedByWrongProgram.into(),
-        Is::Treasury(whose) => match (name, whose) {
+        Is::Treasury(whose) => match (subject.name, whose) {
             ("credit" | "settle", Whose::Theirs) => SettlementError::Unauthorized.into(),
+            // It has a token account of its own.
+            ("settle" | "payout", _) if subject.asset.is_some() => SettlementError::InvalidTreasuryTokenAccount.into(),
             // Their own treasury knows no wallet of this network.
             ("credit" | "settle" | "payout", _) => SkipReason::InvalidWallet.into(),
             ("migrate_treasury", _) => SettlementError::NothingToMigrate.into(),
@@ -143,11 +183,15 @@ fn wallet(subject: &Subject, swap: &Swap) -> Expected {
     }
 }
 
-fn entry_wallet(name: &str, is: Is) -> Option<Expected> {
+fn entry_wallet(subject: &Subject, is: Is) -> Option<Expected> {
+    let elsewhere = match subject.asset {
+        None => SkipReason::DestinationMismatch,
+        Some(_) => SkipReason::TokenAccountWrongOwner,
+    };
     match is {
         // A proper wallet, whose owner wants its earnings elsewhere.
-        Is::Wallet(Whose::Ours) if name == "credit" => None,
-        Is::Wallet(Whose::Ours) => Some(payout_skip(name, SkipReason::DestinationMismatch)),
+        Is::Wallet(Whose::Ours) if subject.name == "credit" => None,
+        Is::Wallet(Whose::Ours) => Some(payout_skip(subject.name, elsewhere)),
         _ => Some(SkipReason::InvalidWallet.into()),
     }
 }
@@ -160,8 +204,12 @@ fn payout_skip(name: &str, reason: SkipReason) -> Expected {
     }
 }
 
-/// Whether the wrong account can be written where it stands: the runtime makes programs read-only,
-/// and one account's being writable counts wherever it is named.
+fn is_batch(name: &str) -> bool {
+    matches!(name, "credit" | "settle" | "payout")
+}
+
+/// Whether the wrong account can be written where it stands: the runtime makes builtins and the
+/// program called read-only, and one account's being writable counts wherever it is named.
 fn is_writable(swap: &Swap) -> bool {
     let key = swap.ix.accounts[swap.at].pubkey;
     let named = swap.ix.accounts.iter().any(|meta| meta.pubkey == key && meta.is_writable);

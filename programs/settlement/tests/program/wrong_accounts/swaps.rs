@@ -3,8 +3,8 @@
 use anchor_lang::Discriminator;
 use anchor_lang::prelude::Pubkey;
 use settlement::client::{
-    RegisterNodeArgs, create_network_ix, network_address, node_id, node_wallet_address, register_node_ix,
-    treasury_address,
+    RegisterNodeArgs, TokenAsset, create_network_ix, create_token_network_ix, network_address, node_id,
+    node_wallet_address, register_node_ix, treasury_address,
 };
 use settlement::state::ClosedNode;
 use solana_account::Account;
@@ -43,6 +43,8 @@ pub enum Wrong {
     Wallet(Whose),
     /// What a closed node left.
     Closed,
+    /// A token account of the network's mint, which somebody else owns.
+    Tokens,
     /// Another account of the same instruction, by its place.
     Duplicate(usize),
 }
@@ -61,8 +63,10 @@ pub fn swaps(subject: &mut Subject) -> Vec<Swap> {
     let stranger = Keypair::new();
     subject.world.give(&stranger.pubkey(), 100 * SOL);
     let ours = subject.world.network;
-    let sisters = network(&mut subject.world, "sisters", None);
-    let theirs = network(&mut subject.world, "theirs", Some(&stranger));
+    let asset = subject.asset;
+    let sisters = network(&mut subject.world, "sisters", asset.as_ref(), None);
+    let theirs = network(&mut subject.world, "theirs", asset.as_ref(), Some(&stranger));
+    let tokens = asset.map(|asset| subject.world.associated(&Pubkey::new_unique(), &asset));
     let closed = closed(&mut subject.world);
 
     let mut all = vec![];
@@ -86,6 +90,7 @@ pub fn swaps(subject: &mut Subject) -> Vec<Swap> {
             (Wrong::Nothing, Pubkey::new_unique()),
             (Wrong::Closed, closed),
         ];
+        others.extend(tokens.map(|tokens| (Wrong::Tokens, tokens)));
         for (whose, network) in [(Whose::Ours, ours), (Whose::Sisters, sisters), (Whose::Theirs, theirs)] {
             others.push((Wrong::Network(whose), network));
             others.push((Wrong::Treasury(whose), treasury_address(&network)));
@@ -105,8 +110,9 @@ pub fn swaps(subject: &mut Subject) -> Vec<Swap> {
     all
 }
 
-/// Another network with a node of the bystander's name. The world's own keys run it, or `stranger`.
-fn network(world: &mut World, name: &str, stranger: Option<&Keypair>) -> Pubkey {
+/// Another network with a node of the bystander's name, which pays in the same. The world's own keys
+/// run it, or `stranger`.
+fn network(world: &mut World, name: &str, asset: Option<&TokenAsset>, stranger: Option<&Keypair>) -> Pubkey {
     let admin = stranger.unwrap_or(&world.admin).insecure_clone();
     let settler = stranger.unwrap_or(&world.settler).insecure_clone();
     let mut args = world.args(name);
@@ -114,7 +120,11 @@ fn network(world: &mut World, name: &str, stranger: Option<&Keypair>) -> Pubkey 
     if let Some(stranger) = stranger {
         args.guardian = stranger.pubkey();
     }
-    world.send(&[create_network_ix(admin.pubkey(), args)], &[&admin]).expect("created");
+    let create = match asset {
+        None => create_network_ix(admin.pubkey(), args),
+        Some(asset) => create_token_network_ix(admin.pubkey(), args, asset),
+    };
+    world.send(&[create], &[&admin]).expect("created");
     let network = network_address(&id(name));
     let args = RegisterNodeArgs {
         node_id: node_id(BYSTANDER),
@@ -132,7 +142,7 @@ fn foreign(world: &mut World, right: &Pubkey) -> Pubkey {
     let copy = Pubkey::new_unique();
     let account = world.svm.get_account(right).filter(|account| !account.executable).unwrap_or_default();
     let lamports = account.lamports.max(10 * SOL);
-    world.put(&copy, Account { lamports, owner: Pubkey::new_unique(), rent_epoch: u64::MAX, ..account });
+    world.put(&copy, Account { lamports, owner: Pubkey::new_unique(), ..account });
     copy
 }
 
@@ -141,6 +151,6 @@ fn closed(world: &mut World) -> Pubkey {
     let address = Pubkey::new_unique();
     let data = [ClosedNode::DISCRIMINATOR, bytemuck::bytes_of(&ClosedNode { total: SOL })].concat();
     let lamports = world.rent(ClosedNode::SIZE);
-    world.put(&address, Account { lamports, data, owner: settlement::ID, rent_epoch: u64::MAX, ..Account::default() });
+    world.put(&address, Account { lamports, data, owner: settlement::ID, ..Account::default() });
     address
 }

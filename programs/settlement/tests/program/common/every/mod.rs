@@ -1,8 +1,12 @@
 //! Every instruction of the program, each in a world of its own where it succeeds.
 
+mod tokens;
+
+pub use tokens::every_with_tokens;
+
 use settlement::client::{
-    RegisterNodeArgs, UpdateNetworkArgs, accept_admin_ix, close_node_ix, create_network_ix, credit_ix, fund_ix,
-    migrate_treasury_ix, node_id, pause_ix, payout_ix, propose_admin_ix, register_node_ix, reopen_node_ix,
+    RegisterNodeArgs, TokenAsset, UpdateNetworkArgs, accept_admin_ix, close_node_ix, create_network_ix, credit_ix,
+    fund_ix, migrate_treasury_ix, node_id, pause_ix, payout_ix, propose_admin_ix, register_node_ix, reopen_node_ix,
     set_destination_ix, set_guardian_ix, set_settler_ix, set_threshold_ix, settle_ix, unpause_ix, update_network_ix,
     withdraw_ix, withdraw_surplus_ix,
 };
@@ -45,6 +49,21 @@ pub enum Part {
     EntryWallet,
     /// Its destination, as the entry of a batch.
     EntryDestination,
+    /// The treasury's token account.
+    Vault,
+    /// Where it is opened.
+    NewVault,
+    Mint,
+    TokenProgram,
+    AssociatedProgram,
+    /// A token account of the signer's.
+    FunderTokens,
+    /// A token account of the destination that the wallet account names.
+    NamedTokens,
+    /// A token account that the signer names.
+    FreeTokens,
+    /// A token account of the destination, as the entry of a batch.
+    EntryTokens,
 }
 
 /// An instruction and its world.
@@ -56,9 +75,30 @@ pub struct Subject {
     pub parts: Vec<Part>,
     /// Who signs, besides the world's payer.
     pub signers: Vec<Keypair>,
+    /// What the network pays in; `None` for SOL.
+    pub asset: Option<TokenAsset>,
 }
 
 impl Subject {
+    fn new(
+        name: &'static str,
+        world: World,
+        asset: Option<TokenAsset>,
+        ix: Instruction,
+        parts: &[Part],
+        signers: &[&Keypair],
+    ) -> Self {
+        let event = [Part::EventAuthority, Part::Program];
+        // In a batch they stand behind the treasury, before what its entries and asset need.
+        let is_batch = matches!(name, "credit" | "settle" | "payout");
+        let treasury = parts.iter().position(|part| *part == Part::Treasury);
+        let named = treasury.filter(|_| is_batch).map_or(parts.len(), |at| at + 1);
+        let parts = [&parts[..named], &event, &parts[named..]].concat();
+        assert_eq!(ix.accounts.len(), parts.len(), "{name}");
+        let signers = signers.iter().map(|key| key.insecure_clone()).collect();
+        Self { name, world, ix, parts, signers, asset }
+    }
+
     /// Sends an instruction with the signatures of those who are to sign.
     pub fn send(&mut self, ix: Instruction) -> Outcome {
         let is_asked = |key: &&Keypair| {
@@ -96,13 +136,7 @@ impl Stage {
     }
 
     fn ready(self, name: &'static str, ix: Instruction, parts: &[Part], signers: &[&Keypair]) -> Subject {
-        let event = [Part::EventAuthority, Part::Program];
-        // Entries of a batch come behind the accounts that an instruction names.
-        let named = parts.iter().position(|part| matches!(part, Part::EntryWallet)).unwrap_or(parts.len());
-        let parts = [&parts[..named], &event, &parts[named..]].concat();
-        assert_eq!(ix.accounts.len(), parts.len(), "{name}");
-        let signers = signers.iter().map(|key| key.insecure_clone()).collect();
-        Subject { name, world: self.world, ix, parts, signers }
+        Subject::new(name, self.world, None, ix, parts, signers)
     }
 
     /// Sends an instruction beforehand.
@@ -112,7 +146,7 @@ impl Stage {
     }
 }
 
-/// All of them.
+/// All of them, in networks that pay in SOL.
 pub fn every() -> Vec<Subject> {
     use Part::*;
     let stage = Stage::new;
