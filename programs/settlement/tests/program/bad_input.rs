@@ -2,6 +2,7 @@
 //! the end of the integers. An error or a skip, never a panic, and nothing moves.
 
 use anchor_lang::error::ErrorCode;
+use anchor_lang::prelude::Pubkey;
 use settlement::client::{payout_ix, withdraw_ix};
 use settlement::error::SettlementError;
 use settlement::events::PaidOut;
@@ -182,6 +183,80 @@ fn a_treasury_of_another_length_is_refused() {
             let ix = subject.ix.clone();
             assert_eq!(code(subject.send(ix)), u32::from(expected), "{} with {len} bytes", subject.name);
         }
+    }
+}
+
+/// Sizes of data around those that the program and the runtime's padding look at.
+const SIZES: [usize; 14] = [0, 1, 7, 8, 9, 165, 239, 240, 241, 383, 384, 1_000, 10_240, 100_000];
+
+/// An account of a stranger's with so much data.
+fn sized(world: &mut World, len: usize) -> Pubkey {
+    let address = Pubkey::new_unique();
+    let lamports = world.rent(len);
+    let owner = Pubkey::new_unique();
+    world.put(&address, Account { lamports, data: vec![7; len], owner, ..Account::default() });
+    address
+}
+
+#[test]
+fn destinations_of_any_size_are_paid_and_shift_nobody_behind_them() {
+    for pays_out in [false, true] {
+        let mut world = World::new();
+        let mut destinations: Vec<_> = SIZES.map(|len| sized(&mut world, len)).to_vec();
+        // Some twice, which the runtime passes as a mark of one byte.
+        destinations.extend([destinations[3], destinations[13], destinations[0]]);
+        let nodes: Vec<_> = destinations
+            .iter()
+            .enumerate()
+            .map(|(i, to)| world.node_with(&format!("node-{i}"), |args| args.destination = Some(*to)))
+            .collect();
+        let before: Vec<_> = destinations.iter().map(|to| world.lamports(to)).collect();
+        let amount = |i: usize| SOL + i as u64;
+        if pays_out {
+            let entries: Vec<_> = nodes.iter().enumerate().map(|(i, node)| (node.wallet, amount(i))).collect();
+            world.credit(&entries);
+            let pairs: Vec<_> = nodes.iter().map(|node| (node.wallet, node.destination)).collect();
+            let ix = payout_ix(world.network, &pairs);
+            let meta = world.send_batch(ix).expect("paid out");
+            assert_eq!(world.event(&meta, PaidOut::decode_cpi).skips, 0);
+        } else {
+            let entries: Vec<_> = nodes.iter().enumerate().map(|(i, node)| node.entry(amount(i))).collect();
+            let batch = world.settle(&entries);
+            assert_eq!((batch.event.credit_skips, batch.event.payout_skips), (0, 0));
+        }
+        for (i, node) in nodes.iter().enumerate() {
+            let wallet = world.wallet_state(node);
+            assert_eq!((wallet.credited_total, wallet.paid_total), (amount(i), amount(i)));
+            let got: u64 = (0..nodes.len()).filter(|j| destinations[*j] == destinations[i]).map(amount).sum();
+            assert_eq!(world.lamports(&destinations[i]), before[i] + got);
+        }
+    }
+}
+
+#[test]
+fn strangers_accounts_of_any_size_shift_no_wallet_behind_them() {
+    let mut world = World::new();
+    let nodes = world.nodes(SIZES.len() + 1);
+    let mut entries = vec![(nodes[0].wallet, SOL)];
+    let mut bad = vec![];
+    for (i, len) in SIZES.into_iter().enumerate() {
+        let stranger = sized(&mut world, len);
+        bad.push(entries.len());
+        entries.push((stranger, SOL));
+        if i % 3 == 0 {
+            // And once more, as a mark of one byte.
+            bad.push(entries.len());
+            entries.push((stranger, SOL));
+        }
+        entries.push((nodes[i + 1].wallet, SOL + i as u64));
+    }
+    let batch = world.credit(&entries);
+    let invalid = Some(SkipReason::InvalidWallet);
+    assert_eq!(reasons(&batch.event), bad.into_iter().map(|entry| (entry, invalid, None)).collect::<Vec<_>>());
+    for (i, node) in nodes.iter().enumerate() {
+        let expected = SOL + i.saturating_sub(1) as u64;
+        assert_eq!(world.wallet_state(node).credited_total, expected);
+        assert_eq!(world.wallet_lamports(node), expected);
     }
 }
 

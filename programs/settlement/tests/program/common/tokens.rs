@@ -1,6 +1,7 @@
 //! A network that pays in a mint's tokens, which the real token programs mint, hold and move.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::LazyLock;
 
 use agave_feature_set::{FeatureSet, replace_spl_token_with_p_token};
 use anchor_lang::prelude::{AccountMeta, Pubkey};
@@ -21,6 +22,7 @@ use spl_token_2022_interface::extension::{ExtensionType, StateWithExtensions};
 use spl_token_2022_interface::instruction as token;
 use spl_token_2022_interface::state;
 
+use super::chain::{Loaded, copy, load};
 use super::world::{Batch, Node, Outcome, SOL, World, header};
 
 /// Decimals of the mints that tests pay in, unless they say otherwise.
@@ -55,6 +57,15 @@ impl TokenProgram {
 
     /// A runtime with mainnet's features that has this program at its address.
     pub fn runtime(self) -> LiteSVM {
+        static P_TOKEN: Loaded = LazyLock::new(|| load(TokenProgram::PToken.with_mainnets_features()));
+        static SPL_TOKEN: Loaded = LazyLock::new(|| load(TokenProgram::SplToken.with_mainnets_features()));
+        copy(match self {
+            Self::PToken | Self::Token2022 => &P_TOKEN,
+            Self::SplToken => &SPL_TOKEN,
+        })
+    }
+
+    fn with_mainnets_features(self) -> LiteSVM {
         self.runtime_with(LiteSVM::mainnet_feature_set())
     }
 

@@ -1,7 +1,5 @@
 //! A network with its keys, funds and nodes.
 
-use std::sync::{LazyLock, Mutex, PoisonError};
-
 use litesvm::LiteSVM;
 use litesvm::types::{FailedTransactionMetadata, TransactionMetadata};
 use settlement::client::{
@@ -85,7 +83,7 @@ impl World {
 
     /// The same, with some parameters changed.
     pub fn with(change: impl FnOnce(&mut CreateNetworkArgs)) -> Self {
-        Self::on(chain(), change)
+        Self::on(super::chain(), change)
     }
 
     /// The same, on a runtime of choice.
@@ -349,16 +347,6 @@ impl World {
     pub fn surplus(&self) -> u64 {
         self.lamports(&self.treasury) - self.rent(Treasury::SIZE)
     }
-}
-
-/// A chain with the program on it. Loading costs more than most tests: all of them get copies of one.
-pub fn chain() -> LiteSVM {
-    static LOADED: LazyLock<Mutex<LiteSVM>> = LazyLock::new(|| {
-        let mut svm = LiteSVM::new();
-        svm.add_program(settlement::ID, &super::program::bytes()).expect("the program loads");
-        Mutex::new(svm)
-    });
-    LOADED.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 /// A header whose numbers tell batches apart.

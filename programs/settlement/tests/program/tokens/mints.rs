@@ -1,7 +1,6 @@
 //! Which mints a network can pay in, and that it pays right in those.
 
 use anchor_lang::prelude::Pubkey;
-use litesvm::LiteSVM;
 use settlement::client::{TokenAsset, treasury_token_address};
 use settlement::error::SettlementError;
 use settlement::events::NetworkMint;
@@ -19,7 +18,7 @@ use spl_token_2022_interface::extension::{
 use spl_token_2022_interface::instruction as token;
 use spl_token_2022_interface::state::AccountState;
 
-use crate::common::{DECIMALS, Extension, SOL, TOKEN, TokenProgram, TokenWorld, World, assert_refused};
+use crate::common::{DECIMALS, Extension, SOL, TOKEN, TokenProgram, TokenWorld, World, assert_refused, chain};
 
 /// Where Token-2022 says that extended bytes are a mint's, and that value.
 const TYPE: usize = 165;
@@ -89,7 +88,7 @@ const PERMISSIONED_BURN: Extension = (ExtensionType::PermissionedBurn, |mint, is
 });
 
 fn bare() -> World {
-    World::bare(LiteSVM::new())
+    World::bare(chain())
 }
 
 /// A network paying in `asset` is refused for this reason, and nothing is left of it.
