@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::{Discriminator, InstructionData};
+use settlement::client::event_authority;
 use settlement::events::{BatchSettled, PaidOut};
 use settlement::state::{AssetKind, NodeWallet, Treasury};
+use solana_sdk_ids::{incinerator, native_loader, sysvar};
 
 use super::Outcome;
 use super::case::Case;
@@ -58,6 +60,9 @@ pub fn applied(case: &Case, after: &[Account], calls: &[Called]) -> Outcome {
         _ => check_tokens(case, after, &new, calls, &moved, is_payout || is_settle(&case.data)),
     }
     check_event(calls, &old, &moved, is_payout);
+    if !is_payout {
+        check_entries(case, after, calls, asset);
+    }
     if moved.credited + moved.paid == 0 { Outcome::NothingMoved } else { Outcome::Moved }
 }
 
@@ -157,7 +162,9 @@ fn check_lamports(case: &Case, after: &[Account], old: &Treasury, treasury_at: u
             let owed = moved.owed.get(&account.key).copied().unwrap_or(0);
             assert_eq!(has - had, owed, "somebody else was paid");
             assert!(owed == 0 || has >= minimum(account.data.len()), "a destination was left below its rent");
-            assert!(owed == 0 || !account.is_executable, "a program was paid");
+            let is_nobodys = [sysvar::ID, native_loader::ID, settlement::ID].contains(&account.owner)
+                || [incinerator::ID, event_authority()].contains(&account.key);
+            assert!(owed == 0 || !account.is_executable && !is_nobodys, "a program or the system was paid");
         }
     }
     assert_eq!(old.token_balance, treasury(&after[treasury_at]).token_balance.max(old.token_balance));
@@ -203,8 +210,33 @@ fn check_event(calls: &[Called], old: &Treasury, moved: &Moved, is_payout: bool)
         let (credits, payouts) = (told.credit_skips.count_ones(), told.payout_skips.count_ones());
         assert_eq!(told.reasons.len(), (credits + payouts) as usize);
         for i in 0..usize::from(told.n) {
-            assert_eq!(told.credit_skips >> i & 1 == 1, told.credit_skip_reason(i).is_some());
-            assert_eq!(told.payout_skips >> i & 1 == 1, told.payout_skip_reason(i).is_some());
+            let of_credits = told.credit_skip_reason(i).map(|reason| u8::from(reason) < 16);
+            let of_payouts = told.payout_skip_reason(i).map(|reason| u8::from(reason) > 16);
+            assert_eq!(of_credits, (told.credit_skips >> i & 1 == 1).then_some(true));
+            assert_eq!(of_payouts, (told.payout_skips >> i & 1 == 1).then_some(true));
+        }
+    }
+}
+
+/// Each entry whose wallet no other names was credited, or the event says that it was not.
+fn check_entries(case: &Case, after: &[Account], calls: &[Called], asset: AssetKind) {
+    let told = calls.iter().find_map(|call| match call {
+        Called::Told(event) => BatchSettled::decode_cpi(event),
+        Called::Transferred { .. } => None,
+    });
+    let skips = told.expect("a `BatchSettled`").credit_skips;
+    let (named, each) = match (is_settle(&case.data), asset) {
+        (false, _) => (4, 1),
+        (true, AssetKind::Sol) => (4, 2),
+        (true, _) => (7, 2),
+    };
+    let wallets: Vec<usize> = case.list[named..].iter().copied().step_by(each).collect();
+    let at = 8 + core::mem::offset_of!(NodeWallet, credited_total);
+    for (i, &wallet) in wallets.iter().enumerate() {
+        if wallets.iter().filter(|other| **other == wallet).count() == 1 {
+            let total = |accounts: &[Account]| accounts[wallet].data.get(at..at + 8).map(<[u8]>::to_vec);
+            let is_credited = wallet != case.list[1] && total(after) != total(&case.accounts);
+            assert_eq!(is_credited, skips >> i & 1 == 0, "entry {i}");
         }
     }
 }
