@@ -9,7 +9,7 @@ use core::slice;
 
 use super::Refusal;
 use super::data::{self, Batch, Target};
-use super::event;
+use super::event::{self, Event};
 use super::frame::{self, Frame};
 use super::host::Host;
 use super::input::{Account, Count, Entries, Input, Listed, Pairs, Wallets};
@@ -324,7 +324,8 @@ impl Run {
         treasury.credited_total = add(treasury.credited_total, credited)?;
         treasury.paid_total = add(treasury.paid_total, paid)?;
         treasury.batch_sequence = self.sequence;
-        let told = event::batch_settled(&self.terms.network, self.sequence, batch, credited, paid, skips);
+        let mut told = Event::new();
+        event::batch_settled(&mut told, &self.terms.network, self.sequence, batch, credited, paid, skips);
         event::emit(host, frame.event_authority, told.bytes())
     }
 }

@@ -29,12 +29,16 @@ pub(super) struct Event {
 }
 
 impl Event {
+    /// Nothing yet. Filled in place by those below: moving it would cost more than filling it.
     #[inline(always)]
-    fn new(discriminator: &[u8]) -> Self {
-        let mut event = Self { bytes: [const { MaybeUninit::uninit() }; MAX_LEN], len: 0 };
-        event.put(EVENT_IX_TAG_LE);
-        event.put(discriminator);
-        event
+    pub fn new() -> Self {
+        Self { bytes: [const { MaybeUninit::uninit() }; MAX_LEN], len: 0 }
+    }
+
+    #[inline(always)]
+    fn begin(&mut self, discriminator: &[u8]) {
+        self.put(EVENT_IX_TAG_LE);
+        self.put(discriminator);
     }
 
     /// Appends bytes. What would be too long is left out; the longest event is not.
@@ -64,14 +68,15 @@ impl Event {
 /// [`BatchSettled`], field by field.
 #[inline(always)]
 pub(super) fn batch_settled(
+    event: &mut Event,
     network: &Pubkey,
     sequence: u64,
     batch: &Batch,
     credited: u64,
     paid: u64,
     skips: &SkipSet,
-) -> Event {
-    let mut event = Event::new(BatchSettled::DISCRIMINATOR);
+) {
+    event.begin(BatchSettled::DISCRIMINATOR);
     event.put(network.as_array());
     event.put_u64(batch.batch_id);
     event.put_u64(sequence);
@@ -85,19 +90,17 @@ pub(super) fn batch_settled(
     event.put(&(reasons as u32).to_le_bytes());
     event.put(skips.credit_reasons());
     event.put(skips.payout_reasons());
-    event
 }
 
 /// [`PaidOut`], field by field.
-pub(super) fn paid_out(network: &Pubkey, n: usize, paid: u64, skips: &SkipSet) -> Event {
-    let mut event = Event::new(PaidOut::DISCRIMINATOR);
+pub(super) fn paid_out(event: &mut Event, network: &Pubkey, n: usize, paid: u64, skips: &SkipSet) {
+    event.begin(PaidOut::DISCRIMINATOR);
     event.put(network.as_array());
     event.put(&[n as u8]);
     event.put_u64(paid);
     event.put_u64(skips.payout());
     event.put(&(skips.payout_reasons().len() as u32).to_le_bytes());
     event.put(skips.payout_reasons());
-    event
 }
 
 /// Tells an event. Comes after all that the instruction moves, see [`host`](super::host).

@@ -8,7 +8,7 @@ use anchor_lang::prelude::Pubkey;
 
 use super::Refusal;
 use super::batch::require_accounts;
-use super::event;
+use super::event::{self, Event};
 use super::frame::{self, EVENT_AUTHORITY, Frame, PROGRAM, require};
 use super::host::Host;
 use super::input::{Account, Count, Input, Key, differ, key, same};
@@ -133,7 +133,8 @@ fn payout_by<'a, H: Host, P: Payouts<'a>>(
     }
     payouts.finish(host, &mut frame)?;
     frame.treasury.paid_total = frame.treasury.paid_total.checked_add(paid).ok_or(SettlementError::Overflow)?;
-    let told = event::paid_out(&terms.network, pairs.len(), paid, &skips);
+    let mut told = Event::new();
+    event::paid_out(&mut told, &terms.network, pairs.len(), paid, &skips);
     event::emit(host, frame.event_authority, told.bytes())
 }
 

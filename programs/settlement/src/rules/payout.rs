@@ -12,12 +12,7 @@ pub fn is_due(pending: u64, threshold: u64, oldest_unpaid_at: i64, now: i64, max
     if pending == 0 {
         return false;
     }
-    // An age further than an i64 holds is past every limit that a network could mean.
-    let age = match now.checked_sub(oldest_unpaid_at) {
-        Some(age) => u64::try_from(age).unwrap_or(0),
-        None if now > oldest_unpaid_at => u64::MAX,
-        None => 0,
-    };
+    let age = if now > oldest_unpaid_at { now.abs_diff(oldest_unpaid_at) } else { 0 };
     pending >= threshold || age >= max_pending_age
 }
 

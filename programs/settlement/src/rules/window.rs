@@ -23,12 +23,7 @@ impl Window {
     /// again. Time too short to empty a single unit stays uncounted, so that frequent batches
     /// don't keep the window from emptying.
     pub fn at(self, now: i64) -> Self {
-        let elapsed = match now.checked_sub(self.updated_at) {
-            Some(elapsed) => u64::try_from(elapsed).unwrap_or(0),
-            // Further apart than an i64 holds: forward is an eternity, backward is no time.
-            None if now > self.updated_at => u64::MAX,
-            None => 0,
-        };
+        let elapsed = if now > self.updated_at { now.abs_diff(self.updated_at) } else { 0 };
         if elapsed == 0 {
             return self;
         }
