@@ -1,6 +1,6 @@
 //! Step 1: the ledger and the chain belong together, the program is in service, and the settler may settle.
 
-use settlement::state::{Network, Treasury};
+use settlement::state::{AssetKind, Network, Treasury};
 
 use crate::chain::{Account, AccountData, Chain, Commitment};
 use crate::clock::Clock;
@@ -34,6 +34,13 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         self.check_network(network.as_ref())?;
         let (treasury, balance) = self.decode_treasury(treasury_account.as_ref())?;
 
+        if treasury.asset_kind != u8::from(AssetKind::Sol) {
+            return Err(EngineError::Rejected(format!(
+                "the network {} pays in tokens of the mint {}, and this relay settles networks that pay in SOL",
+                self.config.network.name(),
+                treasury.mint
+            )));
+        }
         if treasury.settler != settler {
             return Err(EngineError::Rejected(format!(
                 "the network's settler is {}, but SOLANA_PRIVATE_KEY is the key of {settler}: use the settler's key",

@@ -1,5 +1,6 @@
 //! Settlements that must not be carried out: each says why, and sends nothing.
 
+use settlement::state::{AssetKind, Treasury};
 use solana_keypair::Keypair;
 use solana_signer::Signer as _;
 
@@ -29,6 +30,17 @@ fn a_paused_network_is_not_settled_until_it_is_unpaused() {
     scenario.unpause();
     assert_eq!(scenario.settle(), [None]);
     assert_eq!(scenario.wallet("a").unwrap().paid_total, 1_000_000);
+}
+
+#[test]
+fn a_network_that_pays_in_tokens_is_refused_by_name() {
+    let scenario = rewarded();
+    let mut svm = scenario.chain.svm.borrow_mut();
+    let mut treasury = svm.get_account(&scenario.treasury).unwrap();
+    treasury.data[8 + std::mem::offset_of!(Treasury, asset_kind)] = AssetKind::SplToken.into();
+    svm.set_account(scenario.treasury, treasury).unwrap();
+    drop(svm);
+    assert_refused(&scenario, "pays in tokens");
 }
 
 #[test]
