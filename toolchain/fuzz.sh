@@ -27,7 +27,7 @@ for option in level=4 inline-8bit-counters pc-table trace-compares; do
   flags+=("-Cllvm-args=-sanitizer-coverage-$option")
 done
 target=${CARGO_TARGET_DIR:-target}/fuzz
-echo "fuzz: building it takes about two minutes the first time"
+[ -x "$target/$host/release/hot" ] || echo "fuzz: building it takes about two minutes"
 if ! RUSTFLAGS="${flags[*]}" cargo build -q --locked --release --manifest-path $fuzz/Cargo.toml --bin hot \
   --target "$host" --target-dir "$target"; then
   result FAILED 0 1 0
