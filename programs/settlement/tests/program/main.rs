@@ -31,6 +31,7 @@ mod skips;
 mod tokens;
 mod unpause;
 mod update_network;
+mod who_may;
 mod withdraw;
 mod withdraw_surplus;
 mod wrong_accounts;
