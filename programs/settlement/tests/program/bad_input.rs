@@ -3,7 +3,7 @@
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;
-use settlement::client::{payout_ix, withdraw_ix};
+use settlement::client::{payout_ix, settle_ix, withdraw_ix};
 use settlement::error::SettlementError;
 use settlement::events::PaidOut;
 use settlement::rules::{MAX_CREDIT_ENTRIES, MAX_SETTLE_ENTRIES, SkipReason};
@@ -15,7 +15,7 @@ use solana_signer::Signer;
 use solana_transaction::TransactionError;
 
 use crate::common::{
-    Node, Outcome, Part, SOL, START, Subject, World, assert_refused, every, program_accounts, reasons,
+    Node, Outcome, Part, SOL, START, Subject, World, assert_refused, every, header, program_accounts, reasons,
 };
 
 /// Bytes of an instruction's data that tell which one it is.
@@ -258,6 +258,47 @@ fn strangers_accounts_of_any_size_shift_no_wallet_behind_them() {
         assert_eq!(world.wallet_state(node).credited_total, expected);
         assert_eq!(world.wallet_lamports(node), expected);
     }
+}
+
+/// The hot path knows a batch by what its accounts look like, before it knows which one it is.
+#[test]
+fn a_batch_that_looks_like_another_instructions_is_what_it_says() {
+    // A credit whose every other entry is nothing yet, like a settle's destinations.
+    let mut world = World::new();
+    let nodes = world.nodes(2);
+    let nothing = Pubkey::new_unique();
+    let batch = world.credit(&[
+        (nodes[0].wallet, SOL),
+        (nothing, SOL),
+        (nodes[1].wallet, 2 * SOL),
+        (Pubkey::new_unique(), SOL),
+    ]);
+    let invalid = Some(SkipReason::InvalidWallet);
+    assert_eq!(reasons(&batch.event), [(1, invalid, None), (3, invalid, None)]);
+    assert_eq!((batch.event.credited, world.lamports(&nothing)), (3 * SOL, 0));
+
+    // A settle whose every destination has a wallet's length, like a credit's wallets.
+    let destinations = [sized(&mut world, NodeWallet::SIZE), sized(&mut world, NodeWallet::SIZE)];
+    let kept = world.rent(NodeWallet::SIZE);
+    let nodes: Vec<_> =
+        destinations.iter().map(|to| world.node_with(&to.to_string(), |args| args.destination = Some(*to))).collect();
+    for (count, total) in [(1, SOL), (2, 2 * SOL)] {
+        let entries: Vec<_> = nodes[..count].iter().map(|node| node.entry(total)).collect();
+        let batch = world.settle(&entries);
+        assert_eq!((batch.event.credit_skips, batch.event.payout_skips), (0, 0));
+        for node in &nodes[..count] {
+            assert_eq!(world.lamports(&node.destination), kept + total);
+        }
+    }
+
+    // A wallet without a destination behind pairs, and a payout's accounts for a settle.
+    let settle = settle_ix(world.settler.pubkey(), world.network, header(2), &[nodes[0].entry(0), nodes[1].entry(0)]);
+    let mut odd = settle.clone();
+    odd.accounts.pop();
+    assert_refused(world.send_batch(odd), SettlementError::AccountCountMismatch);
+    let mut without_settler = settle;
+    without_settler.accounts.remove(0);
+    assert_refused(world.send_batch(without_settler), ErrorCode::AccountNotSigner);
 }
 
 /// A network that lets anything be credited, with a node that has 2 SOL pending.
