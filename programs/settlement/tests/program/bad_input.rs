@@ -78,8 +78,9 @@ fn an_instruction_that_there_is_not_is_refused() {
 
 #[test]
 fn an_argument_that_is_neither_there_nor_left_out_is_refused() {
-    for (name, at) in [("update_network", 8), ("withdraw", 8), ("register_node", 72), ("reopen_node", 72)] {
-        let mut subject = one(name);
+    let option_at = [("update_network", 8), ("withdraw", 8), ("register_node", 72), ("reopen_node", 72)];
+    for mut subject in every() {
+        let Some((name, at)) = option_at.into_iter().find(|(name, _)| *name == subject.name) else { continue };
         let mut bad = subject.ix.clone();
         assert!(bad.data[at] < 2, "{name}");
         bad.data[at] = 2;

@@ -155,13 +155,13 @@ fn accounts_of_a_layout_not_known_yet_are_refused_by_every_instruction() {
 
 #[test]
 fn a_network_of_an_asset_not_known_yet_moves_nothing() {
-    for name in ["fund", "withdraw_surplus", "credit", "settle", "payout", "withdraw"] {
-        let mut subject = every().into_iter().find(|subject| subject.name == name).expect("one of them");
+    let moves = ["fund", "withdraw_surplus", "credit", "settle", "payout", "withdraw"];
+    for mut subject in every().into_iter().filter(|subject| moves.contains(&subject.name)) {
         let treasury = subject.world.treasury;
         subject.world.edit(&treasury, |treasury: &mut Treasury| treasury.asset_kind = 3);
         let before = program_accounts(&subject.world);
         let ix = subject.ix.clone();
         assert_refused(subject.send(ix), SettlementError::UnsupportedAsset);
-        assert!(program_accounts(&subject.world) == before, "{name}");
+        assert!(program_accounts(&subject.world) == before, "{}", subject.name);
     }
 }
