@@ -6,6 +6,7 @@ status=0
 run() { echo "lint: $*"; "$@" || status=1; }
 run cargo fmt --all --check
 run cargo fmt --manifest-path toolchain/localnet/Cargo.toml --check
+run cargo fmt --manifest-path programs/settlement/fuzz/Cargo.toml --check
 run cargo clippy -q "$@" --workspace --all-targets -- -D warnings
 run cargo clippy -q "$@" -p williw-worker --lib --target wasm32-unknown-unknown -- -D warnings
 exit $status
