@@ -4,7 +4,7 @@
 use anchor_lang::prelude::Pubkey;
 use settlement::client::{SettleEntry, credit_ix, event_authority, payout_ix, settle_ix};
 use settlement::events::{BatchSettled, PaidOut};
-use settlement::rules::SkipReason;
+use settlement::rules::{MAX_CREDIT_ENTRIES, MAX_SETTLE_ENTRIES, SkipReason};
 use settlement::state::{NodeWallet, Treasury};
 use solana_instruction::Instruction;
 use solana_sdk_ids::{incinerator, system_program, sysvar};
@@ -252,10 +252,10 @@ fn send(world: &mut World, kind: Kind, entries: &[Entry]) -> Told {
 
 /// Sends the batch and checks that the one bad entry was left out by its reason and every other one
 /// was not.
-fn try_case(kind: Kind, case: &Case, place: usize) {
+fn try_case(kind: Kind, case: &Case, good: usize, place: usize) {
     let what = format!("{kind:?} {:?} in place {place}", case.why);
     let mut world = World::new();
-    let good = world.nodes(GOOD);
+    let good = world.nodes(good);
     let bad = world.node("bad");
     if kind == Kind::Payout {
         let credits: Vec<_> = good.iter().map(|node| (node.wallet, EARNED)).collect();
@@ -274,7 +274,7 @@ fn try_case(kind: Kind, case: &Case, place: usize) {
     let bit = 1 << place;
     // In a settle, an entry whose payout is bad is good for a credit of a lamport.
     let also_credited = u64::from(is_payout && kind == Kind::Settle);
-    let sum = GOOD as u64 * EARNED;
+    let sum = good.len() as u64 * EARNED;
     assert_eq!(
         told,
         Told {
@@ -306,7 +306,7 @@ fn try_case(kind: Kind, case: &Case, place: usize) {
 fn try_cases(kind: Kind, cases: &[Case]) {
     for case in cases {
         for place in [0, GOOD / 2, GOOD] {
-            try_case(kind, case, place);
+            try_case(kind, case, GOOD, place);
         }
     }
 }
@@ -330,6 +330,23 @@ fn a_bad_payout_of_a_settle_is_left_out_wherever_it_stands_and_no_other() {
 fn a_bad_payout_is_left_out_wherever_it_stands_and_no_other() {
     try_cases(Kind::Payout, &PAYOUTS);
     try_cases(Kind::Payout, &NOT_PAID);
+}
+
+#[test]
+fn in_the_fullest_batch_too() {
+    let [cap, elsewhere] = [&CREDITS[1], &PAYOUTS[0]];
+    assert_eq!((cap.why, elsewhere.why), (SkipReason::PerNodeCap, SkipReason::DestinationMismatch));
+    let fullest = [
+        (Kind::Credit, cap, MAX_CREDIT_ENTRIES),
+        (Kind::Settle, cap, MAX_SETTLE_ENTRIES),
+        (Kind::Settle, elsewhere, MAX_SETTLE_ENTRIES),
+        (Kind::Payout, elsewhere, MAX_SETTLE_ENTRIES),
+    ];
+    for (kind, case, entries) in fullest {
+        for place in [0, entries / 2, entries - 1] {
+            try_case(kind, case, entries - 1, place);
+        }
+    }
 }
 
 #[test]
