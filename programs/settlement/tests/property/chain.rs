@@ -22,7 +22,7 @@ use solana_rent::Rent;
 use solana_signer::Signer;
 use solana_transaction::versioned::VersionedTransaction;
 
-use super::model::admin::{GUARDIAN, SETTLER};
+use super::model::admin::{guardian, settler};
 use super::model::batch::HEADER;
 use super::model::{FEE_BASIS_POINTS, FEE_MOST, MINT_BYTES, MINT_BYTES_WITH_FEES, Model, Tokens};
 use super::place::{Net, Place, id_of};
@@ -144,8 +144,8 @@ fn sound_instruction(model: &Model, step: &Step) -> Option<Instruction> {
         What::Create(parameters) => {
             let args = CreateNetworkArgs {
                 id: net.id(),
-                settler: Place::Person(SETTLER).address(),
-                guardian: Place::Person(GUARDIAN).address(),
+                settler: Place::Person(settler(net)).address(),
+                guardian: Place::Person(guardian(net)).address(),
                 default_threshold: parameters.default_threshold,
                 per_node_cap: parameters.per_node_cap,
                 per_batch_cap: parameters.per_batch_cap,

@@ -82,8 +82,9 @@ fn beginning() -> Model {
 fn opening(parameters: &[Parameters; 3]) -> Vec<Step> {
     let mut steps = vec![];
     for (net, parameters) in [Net::Sol, Net::Spl, Net::Fee].into_iter().zip(parameters) {
+        let admin = Step { net, node: 0, who: Who::Person(net as u8), what: What::Create(*parameters), spoil: None };
+        steps.push(admin);
         let mut step = |node, what| steps.push(Step { net, node, who: Who::Rightful, what, spoil: None });
-        step(0, What::Create(*parameters));
         step(0, What::Fund(80_000_000));
         for node in 0..NODES {
             let owner = Place::Person(node + 3);

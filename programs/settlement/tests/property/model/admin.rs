@@ -12,9 +12,15 @@ use super::super::place::{Net, Place};
 use super::super::step::{Parameters, Update};
 use super::{Model, NETWORK_BYTES, Network, Outcome, Refused, TREASURY_BYTES, Tokens, require, vault_bytes};
 
-/// Who a new network's settler and guardian are.
-pub const SETTLER: u8 = 1;
-pub const GUARDIAN: u8 = 2;
+/// Who a new network's settler is. Each network has another one, who may nothing in the others.
+pub fn settler(net: Net) -> u8 {
+    net as u8 + 1
+}
+
+/// Who a new network's guardian is.
+pub fn guardian(net: Net) -> u8 {
+    net as u8 + 2
+}
 
 fn key(person: u8) -> Pubkey {
     Place::Person(person).address()
@@ -42,8 +48,8 @@ impl Model {
         let network = Network {
             admin: actor,
             pending_admin: None,
-            settler: SETTLER,
-            guardian: GUARDIAN,
+            settler: settler(net),
+            guardian: guardian(net),
             created_at: self.now,
             parameters,
             treasury_version: 2,
@@ -65,8 +71,8 @@ impl Model {
             treasury: Place::Treasury(net).address(),
             id: net.id(),
             admin: key(actor),
-            settler: key(SETTLER),
-            guardian: key(GUARDIAN),
+            settler: key(settler(net)),
+            guardian: key(guardian(net)),
             default_threshold: parameters.default_threshold,
             per_node_cap: parameters.per_node_cap,
             per_batch_cap: parameters.per_batch_cap,
