@@ -48,24 +48,41 @@ pub struct RegisterNode<'info> {
     pub system_program: Program<'info, System>,
 }
 
+/// What a node is registered with, once it is seen that it may be.
+pub(crate) struct Terms {
+    /// Where payouts go.
+    pub destination: Pubkey,
+    /// Base units from which the pending amount is paid out.
+    pub threshold: u64,
+}
+
+impl RegisterNodeArgs {
+    /// What these arguments come to in `network`, by the signature of `authority`.
+    pub(crate) fn terms(
+        &self,
+        authority: &Pubkey,
+        network_account: &AccountLoader<Network>,
+        wallet: &Pubkey,
+    ) -> Result<Terms> {
+        let network = network_account.load()?;
+        require_known(network.version, Network::VERSION)?;
+        require!(*authority == network.settler || *authority == network.admin, SettlementError::Unauthorized);
+        let threshold =
+            node_threshold(self.threshold, network.default_threshold).ok_or(SettlementError::ThresholdBelowDefault)?;
+        let destination = self.destination.unwrap_or(self.owner);
+        let own = [network_account.key(), network.treasury, *wallet];
+        require!(is_payable_address(&self.owner, &own), SettlementError::InvalidOwner);
+        require!(is_payable_address(&destination, &own), SettlementError::InvalidDestination);
+        Ok(Terms { destination, threshold })
+    }
+}
+
 pub(crate) fn handler<'info>(ctx: Context<'info, RegisterNode<'info>>, args: RegisterNodeArgs) -> Result<()> {
     let authority = ctx.accounts.authority.key();
     let network_address = ctx.accounts.network.key();
     let wallet_address = ctx.accounts.node_wallet.key();
     let rent_payer = ctx.accounts.payer.key();
-    let destination = args.destination.unwrap_or(args.owner);
-
-    let (treasury_address, threshold) = {
-        let network = ctx.accounts.network.load()?;
-        require_known(network.version, Network::VERSION)?;
-        require!(authority == network.settler || authority == network.admin, SettlementError::Unauthorized);
-        let threshold =
-            node_threshold(args.threshold, network.default_threshold).ok_or(SettlementError::ThresholdBelowDefault)?;
-        (network.treasury, threshold)
-    };
-    let own = [network_address, treasury_address, wallet_address];
-    require!(is_payable_address(&args.owner, &own), SettlementError::InvalidOwner);
-    require!(is_payable_address(&destination, &own), SettlementError::InvalidDestination);
+    let Terms { destination, threshold } = args.terms(&authority, &ctx.accounts.network, &wallet_address)?;
 
     // Fields not named here stay as `init` left them: zero. Lamports that lay at the address
     // before are not pending: only the totals say what is owed.

@@ -4,12 +4,10 @@ use anchor_lang::Discriminator;
 use anchor_lang::prelude::*;
 use anchor_lang::system_program::{Transfer, transfer};
 
-use super::register_node::RegisterNodeArgs;
+use super::register_node::{RegisterNodeArgs, Terms};
 use crate::error::SettlementError;
 use crate::events::{NodeReopened, tell};
-use crate::reserved::is_payable_address;
-use crate::rules::parameters::node_threshold;
-use crate::state::{ClosedNode, DISCRIMINATOR_LEN, NODE_SEED, Network, NodeWallet, require_known};
+use crate::state::{ClosedNode, DISCRIMINATOR_LEN, NODE_SEED, Network, NodeWallet};
 
 /// Accounts of `reopen_node`.
 #[event_cpi]
@@ -42,19 +40,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, ReopenNode<'info>>, args: Regis
     let authority = accounts.authority.key();
     let network_address = accounts.network.key();
     let rent_payer = accounts.payer.key();
-    let destination = args.destination.unwrap_or(args.owner);
-
-    let (treasury_address, threshold) = {
-        let network = accounts.network.load()?;
-        require_known(network.version, Network::VERSION)?;
-        require!(authority == network.settler || authority == network.admin, SettlementError::Unauthorized);
-        let threshold =
-            node_threshold(args.threshold, network.default_threshold).ok_or(SettlementError::ThresholdBelowDefault)?;
-        (network.treasury, threshold)
-    };
-    let own = [network_address, treasury_address, *account.key];
-    require!(is_payable_address(&args.owner, &own), SettlementError::InvalidOwner);
-    require!(is_payable_address(&destination, &own), SettlementError::InvalidDestination);
+    let Terms { destination, threshold } = args.terms(&authority, &accounts.network, account.key)?;
     let total = closed_total(account)?;
 
     let missing = Rent::get()?.minimum_balance(NodeWallet::SIZE).saturating_sub(account.lamports());
