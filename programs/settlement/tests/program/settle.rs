@@ -3,13 +3,14 @@
 use agave_feature_set::FeatureSet;
 use anchor_lang::prelude::Pubkey;
 use litesvm::LiteSVM;
-use settlement::client::{BatchHeader, SettleEntry, settle_ix};
+use settlement::client::{BatchHeader, SettleEntry, payout_ix, settle_ix};
 use settlement::error::SettlementError;
-use settlement::events::BatchSettled;
+use settlement::events::{BatchSettled, PaidOut};
 use settlement::rules::{MAX_SETTLE_ENTRIES, SkipReason};
 use settlement::state::NodeWallet;
 use solana_account::Account;
 use solana_instruction::Instruction;
+use solana_sdk_ids::system_program;
 use solana_signer::Signer;
 
 use crate::common::{Node, SOL, START, World, assert_refused, reasons};
@@ -172,6 +173,37 @@ fn rent_is_that_of_the_destinations_data_at_todays_rate() {
     assert_eq!(reasons(&batch.event), [(0, None, Some(SkipReason::DestinationNotRentExempt))]);
     let batch = world.settle(&[node.entry(missing + 1_000)]);
     assert_eq!(batch.event.paid, missing);
+}
+
+/// The system's own accounts can have data: that of a durable nonce.
+#[test]
+fn a_nonce_account_is_paid_if_that_leaves_it_the_rent_of_its_data() {
+    const NONCE: usize = 80;
+    for pays_out in [false, true] {
+        let mut world = World::with(|args| args.default_threshold = 1_000);
+        let nodes = world.nodes(3);
+        let minimum = world.rent(NONCE);
+        for (node, lamports) in nodes.iter().zip([minimum - 1_001, minimum - 1_000]) {
+            let account = Account { lamports, data: vec![1; NONCE], owner: system_program::ID, ..Account::default() };
+            world.put(&node.destination, account);
+        }
+        world.give(&nodes[2].destination, minimum);
+        let too_little = Some(SkipReason::DestinationNotRentExempt);
+        if pays_out {
+            let entries: Vec<_> = nodes.iter().map(|node| (node.wallet, 1_000)).collect();
+            world.credit(&entries);
+            let pairs: Vec<_> = nodes.iter().map(|node| (node.wallet, node.destination)).collect();
+            let meta = world.send(&[payout_ix(world.network, &pairs)], &[]).expect("paid out");
+            let event = world.event(&meta, PaidOut::decode_cpi);
+            assert_eq!((event.paid, event.skips, event.skip_reason(0)), (2_000, 1, too_little));
+        } else {
+            let entries: Vec<_> = nodes.iter().map(|node| node.entry(1_000)).collect();
+            let batch = world.settle(&entries);
+            assert_eq!(reasons(&batch.event), [(0, None, too_little)]);
+        }
+        let held: Vec<_> = nodes.iter().map(|node| world.lamports(&node.destination)).collect();
+        assert_eq!(held, [minimum - 1_001, minimum, minimum + 1_000]);
+    }
 }
 
 #[test]
