@@ -139,11 +139,6 @@ fn a_window_empties_at_its_rate_and_never_twice_for_the_same_time() {
                 let left = wide(used).saturating_sub(emptied);
                 assert_eq!((after.limit, after.seconds), (limit, seconds));
                 assert_eq!(wide(after.left()), wide(limit).saturating_sub(after.used.into()));
-                if elapsed > i64::MAX as u128 {
-                    // An eternity, which may count as a longer one.
-                    assert!(wide(after.used) <= left, "{window:?} at {now}");
-                    continue;
-                }
                 let waits = elapsed == 0 || emptied == 0 && used > 0;
                 assert_eq!(wide(after.used), left, "{window:?} at {now}");
                 assert_eq!(after.updated_at, if waits { updated_at } else { now }, "{window:?} at {now}");
@@ -185,7 +180,7 @@ fn no_sequence_of_batches_credits_more_than_the_window_allows_for_its_time() {
 
 #[test]
 fn a_payout_is_due_by_size_or_by_age_and_never_for_nothing() {
-    let times = [i64::MIN / 2, -1, 0, 1, 2, 86_400, i64::MAX / 2];
+    let times = [i64::MIN, -1, 0, 1, 2, 86_400, i64::MAX];
     for [pending, threshold, most] in all::<3, _>(&EDGES) {
         for oldest in times {
             for now in times {

@@ -232,7 +232,7 @@ fn what() -> impl Strategy<Value = What> {
         1 => prop_oneof![
             6 => Just(1_900_000_000),
             2 => Just(1_700_000_000),
-            1 => prop_oneof![Just(i64::MIN / 2), Just(i64::MAX / 2), Just(-1), Just(0)],
+            1 => prop_oneof![Just(i64::MIN), Just(i64::MAX), Just(-1), Just(0)],
         ]
         .prop_map(What::Jump),
         3 => prop_oneof![1 => Just(3_480u64), 4 => Just(6_960), 1 => Just(7_100), 1 => Just(13_920)]

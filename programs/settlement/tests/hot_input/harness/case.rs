@@ -68,11 +68,6 @@ impl Maker<'_> {
         })
     }
 
-    /// Any time, as long as two of them are no further apart than an i64 holds.
-    fn time(&mut self) -> Result<i64> {
-        Ok(self.0.arbitrary::<i64>()? / 2)
-    }
-
     /// A limit: mostly out of the way.
     fn limit(&mut self) -> Result<u64> {
         if self.one_in(3)? { self.amount() } else { Ok(u64::MAX) }
@@ -87,7 +82,7 @@ impl Maker<'_> {
     fn case(mut self) -> Result<Case> {
         let kind = *self.0.choose(&[Kind::Credit, Kind::Settle, Kind::Settle, Kind::Payout])?;
         let asset = *self.0.choose(&[AssetKind::Sol, AssetKind::Sol, AssetKind::SplToken, AssetKind::Token2022])?;
-        let now = if self.one_in(16)? { self.time()? } else { self.0.int_in_range(0..=4_000_000_000)? };
+        let now = if self.one_in(16)? { self.0.arbitrary()? } else { self.0.int_in_range(0..=4_000_000_000)? };
         let lamports_per_byte = *self.0.choose(&[6_960, 6_960, 6_960, 3_480, 13_920, 0, u64::MAX])?;
         let nodes = match self.0.int_in_range(0..=15)? {
             0 => self.0.int_in_range(0..=64)?,
@@ -134,7 +129,7 @@ impl Maker<'_> {
             window_limit: self.limit()?,
             window_seconds: self.0.int_in_range(0..=100_000)?,
             window_used: self.amount()?,
-            window_updated_at: if self.one_in(8)? { self.time()? } else { case.now },
+            window_updated_at: if self.one_in(8)? { self.0.arbitrary()? } else { case.now },
             max_pending_age: self.limit()?,
             default_threshold: 1,
             credited_total,
@@ -179,7 +174,7 @@ impl Maker<'_> {
             credited_total,
             paid_total,
             threshold: self.amount()?,
-            oldest_unpaid_at: if self.one_in(8)? { self.time()? } else { case.now },
+            oldest_unpaid_at: if self.one_in(8)? { self.0.arbitrary()? } else { case.now },
             last_sequence: if self.one_in(4)? { self.amount()? } else { 0 },
             ..Zeroable::zeroed()
         };
