@@ -1,6 +1,10 @@
 # Crates: everything that the lockfiles name is downloaded at once, so that builds work offline from here on and a
 # registry that can't be reached shows before anything long begins. And the tools that are built from crates.
-lockfiles() { compgen -G "$TOOLCHAIN/../Cargo.lock" || true; echo "$TOOLCHAIN"/{localnet,sbf/rt}/Cargo.lock; }
+lockfiles() {
+  compgen -G "$TOOLCHAIN/../Cargo.lock" || true
+  compgen -G "$TOOLCHAIN/../programs/settlement/fuzz/Cargo.lock" || true
+  echo "$TOOLCHAIN"/{localnet,sbf/rt}/Cargo.lock
+}
 crates_present() { return 1; }
 crates_about() { echo "the crates that the lockfiles name (500 MB, about 10 s)"; }
 crates_inputs() { local l; echo "${CARGO_HOME:-}"; declare -f crates_make; for l in $(lockfiles); do cat "$l"; done; }
