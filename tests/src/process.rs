@@ -198,18 +198,21 @@ fn wait_for_end(group: Pid, deadline: Duration) -> Result<(), HarnessError> {
     })
 }
 
-/// Whether a process of `group` still runs. A zombie does not: it waits for somebody else to take its exit status.
+/// Whether a process of `group` still runs. A zombie does not: it waits for somebody else to take its exit status. But
+/// one whose other threads are still ending does, and keeps its ports until they have.
 fn has_living_member(group: Pid) -> bool {
     let Ok(processes) = std::fs::read_dir("/proc") else {
         return rustix::process::test_kill_process_group(group).is_ok();
     };
+    let group = group.as_raw_nonzero().to_string();
     processes.flatten().any(|process| {
         let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else { return false };
-        // "pid (name) state ppid pgrp …"; the name may hold spaces and parentheses (proc(5)).
-        let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-        let state = fields.next().unwrap_or_default();
-        let process_group = fields.nth(1).unwrap_or_default();
-        process_group == group.as_raw_nonzero().to_string() && !matches!(state, "Z" | "X")
+        // "pid (name) state ppid pgrp …", and the number of threads as the 20th; the name may hold spaces and
+        // parentheses (proc(5)).
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let field = |number: usize| fields.get(number - 3).copied().unwrap_or_default();
+        let has_ended = matches!(field(3), "Z" | "X") && matches!(field(20), "0" | "1");
+        field(5) == group && !has_ended
     })
 }
 
