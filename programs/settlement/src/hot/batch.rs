@@ -121,7 +121,7 @@ fn settle_by<'a, H: Host, E: Entries<'a, Accounts = [Account<'a>; 2]>, P: Payout
     let mut paid = 0u64;
     loop {
         let plainly = run.plain_settles::<E, P, MOVES_LAMPORTS>(&mut entries, &mut targets, &mut payouts);
-        paid = paid.wrapping_add(plainly);
+        paid = paid.checked_add(plainly).ok_or(SettlementError::Overflow)?;
         // What stopped it is looked at in full.
         let Some(target) = targets.next() else { break };
         // SAFETY: there are as many entries as targets.
@@ -138,8 +138,7 @@ fn settle_by<'a, H: Host, E: Entries<'a, Accounts = [Account<'a>; 2]>, P: Payout
             }
         }
         match run.terms.pay_if_due(&mut payouts, account, destination) {
-            // No more than was ever credited, which the treasury's total holds.
-            Ok(amount) => paid = paid.wrapping_add(amount),
+            Ok(amount) => paid = paid.checked_add(amount).ok_or(SettlementError::Overflow)?,
             Err(SkipReason::NotDue) => {}
             Err(reason) => skips.skip_payout(batch.entry(target), reason),
         }
@@ -259,7 +258,8 @@ impl Run {
             let lamports = if MOVES_LAMPORTS { account.lamports() } else { 0 };
             let before = CreditedWallet { credited_total: wallet.credited_total, lamports };
             let Some(credit) = budget.plain(before, target) else { break };
-            let amount = target.wrapping_sub(wallet.paid_total);
+            let Some(amount) = target.checked_sub(wallet.paid_total) else { break };
+            let Some(sum) = paid.checked_add(amount) else { break };
             if rare(amount < wallet.threshold) {
                 break;
             }
@@ -270,7 +270,7 @@ impl Run {
             budget.take(credit);
             self.note(wallet, target);
             mark_paid(wallet);
-            paid = paid.wrapping_add(amount);
+            paid = sum;
             targets.next();
             entries.pass();
         }

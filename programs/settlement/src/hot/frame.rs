@@ -72,7 +72,7 @@ fn by_anyone<'a>(accounts: &'a [Account<'a>]) -> Result<Frame<'a>, Refusal> {
     require(same(program.key(), &PROGRAM), ErrorCode::InvalidProgramId)?;
     // SAFETY: the account's data is a treasury's by owner, discriminator and length, of plain
     // bytes, aligned to 8. Entries never get at it: what they write is a wallet's by its
-    // discriminator, and what they read of other accounts lies before the data.
+    // discriminator, and the data they read is a token program's by its owner.
     let treasury = unsafe { &mut *account.data_at().add(DISCRIMINATOR_LEN).cast::<Treasury>() };
     Ok(Frame { account: *account, treasury, asset: AssetKind::Sol, event_authority: *event_authority, rest })
 }

@@ -126,8 +126,7 @@ fn payout_by<'a, H: Host, P: Payouts<'a>>(
     let mut paid = 0u64;
     for (i, [account, destination]) in pairs.iter().enumerate() {
         match terms.pay_if_due(&mut payouts, *account, *destination) {
-            // No more than was ever credited, which the treasury's total holds.
-            Ok(amount) => paid = paid.saturating_add(amount),
+            Ok(amount) => paid = paid.checked_add(amount).ok_or(SettlementError::Overflow)?,
             Err(reason) => skips.skip_payout(Entry::at(i), reason),
         }
     }

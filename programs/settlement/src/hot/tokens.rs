@@ -61,12 +61,9 @@ impl<'a> TokenFrame<'a> {
         require(same(mint.key(), words(&treasury.mint)), SettlementError::InvalidMint)?;
         let id = if kind == AssetKind::SplToken { &SPL_TOKEN } else { &TOKEN_2022 };
         require(same(program.key(), id), SettlementError::InvalidTokenProgram)?;
-        // SAFETY: nothing writes the accounts before the transfers.
-        let (vault_data, mint_data) = unsafe { (vault.data(), mint.data()) };
-        let decimals = check_mint(mint_data).map_err(SettlementError::from)?;
-        let held = TokenAccount::read(vault_data)
-            .filter(|_| same(vault.owner(), program.key()))
-            .ok_or(SettlementError::InvalidTreasuryTokenAccount)?;
+        // SAFETY: the treasury's own mint, which is no account of this program, and nothing writes it.
+        let decimals = check_mint(unsafe { mint.data() }).map_err(SettlementError::from)?;
+        let held = token_account(*vault, program.key()).ok_or(SettlementError::InvalidTreasuryTokenAccount)?;
         let frame = Self {
             vault: *vault,
             mint: *mint,
@@ -108,9 +105,7 @@ impl<'a> TokenFrame<'a> {
 
     /// What the rules want to know of a destination.
     fn facts(&self, account: Account, wallet: &NodeWallet) -> TokenDestination {
-        // SAFETY: nothing writes the account before the transfers.
-        let data = unsafe { account.data() };
-        let found = TokenAccount::read(data).filter(|_| same(account.owner(), self.program.key()));
+        let found = token_account(account, self.program.key());
         TokenDestination {
             is_treasurys: same(account.key(), self.vault.key()),
             is_writable: account.is_writable(),
@@ -121,6 +116,16 @@ impl<'a> TokenFrame<'a> {
             needs_memo: found.is_some_and(|found| found.needs_memo),
         }
     }
+}
+
+/// The token account that `account` is, if it is one of `program`.
+fn token_account(account: Account, program: &Key) -> Option<TokenAccount> {
+    if !same(account.owner(), program) {
+        return None;
+    }
+    // SAFETY: data of a token program's, never of this program's treasury or wallets; only a call to
+    // the token program writes it, and what is read is copied.
+    TokenAccount::read(unsafe { account.data() })
 }
 
 /// Payouts that are to be made in the end.
@@ -256,8 +261,7 @@ impl<'a> Payouts<'a> for Tokens<'a> {
                 self.one_by_one(host, frame.account, &signer)?;
             }
         }
-        // SAFETY: the transfers are over, and nothing writes the account any more.
-        let held = TokenAccount::read(unsafe { self.frame.vault.data() });
+        let held = token_account(self.frame.vault, self.frame.program.key());
         frame.treasury.token_balance = held.ok_or(SettlementError::InvalidTreasuryTokenAccount)?.amount;
         Ok(())
     }
