@@ -1,9 +1,9 @@
-//! Where the runtime enters: the hot path first, Anchor for everything else.
+//! Where the runtime enters: the fast path first, Anchor for everything else.
 
 use anchor_lang::prelude::ProgramError;
 use anchor_lang::solana_program::entrypoint::{SUCCESS, deserialize};
 
-use crate::hot::{self, host::Runtime};
+use crate::fast_path::{self, host::Runtime};
 
 anchor_lang::solana_program::entrypoint::custom_heap_default!();
 anchor_lang::solana_program::entrypoint::custom_panic_default!();
@@ -14,17 +14,17 @@ anchor_lang::solana_program::entrypoint::custom_panic_default!();
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn entrypoint(input: *mut u8) -> u64 {
     // SAFETY: the runtime's input, which is this call's own.
-    match unsafe { hot::process(&Runtime, input) } {
+    match unsafe { fast_path::process(&Runtime, input) } {
         Some(Ok(())) => SUCCESS,
         Some(Err(refusal)) => refused(refusal),
-        // SAFETY: the same; the hot path has left it alone.
+        // SAFETY: the same; the fast path has left it alone.
         None => unsafe { by_anchor(input) },
     }
 }
 
 #[cold]
 #[inline(never)]
-fn refused(refusal: hot::Refusal) -> u64 {
+fn refused(refusal: fast_path::BatchError) -> u64 {
     let error = refusal.into_error();
     error.log();
     ProgramError::from(error).into()

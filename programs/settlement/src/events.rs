@@ -10,14 +10,14 @@ use crate::rules::SkipReason;
 
 /// `emit_cpi!`, with the check that it leaves to the runtime: that the account passed as this program is
 /// this program. The runtime finds it among all accounts of the instruction, wherever it stands.
-macro_rules! tell {
+macro_rules! emit_event {
     ($ctx:ident, $event:expr) => {{
         let ctx = &$ctx;
         require!(*ctx.accounts.program.key == crate::ID, anchor_lang::error::ErrorCode::InvalidProgramId);
         emit_cpi!($event);
     }};
 }
-pub(crate) use tell;
+pub(crate) use emit_event;
 
 /// A network and its treasury came into being.
 #[event]

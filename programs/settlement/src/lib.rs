@@ -18,9 +18,9 @@ pub mod client;
 mod entrypoint;
 pub mod error;
 pub mod events;
-pub mod hot;
+pub mod fast_path;
 pub mod instructions;
-mod rare;
+mod unlikely;
 pub mod reserved;
 pub mod rules;
 #[cfg(all(feature = "entrypoint", target_os = "solana"))]

@@ -1,4 +1,4 @@
-//! The token programs, as the instructions beside the hot path use them.
+//! The token programs, as the instructions beside the fast path use them.
 //!
 //! A network's asset decides which accounts an instruction takes: for SOL none of a token, for a
 //! mint all three of them.
@@ -9,7 +9,7 @@ use anchor_lang::solana_program::program::invoke_signed;
 
 use crate::error::SettlementError;
 use crate::rules::SkipReason;
-use crate::rules::token_layout::{MintRefused, TokenAccount, check_mint};
+use crate::rules::token_layout::{MintError, TokenAccount, check_mint};
 use crate::rules::token_payout::{PayingTreasury, TokenDestination};
 use crate::state::{AssetKind, TREASURY_SEED, Treasury};
 
@@ -70,11 +70,11 @@ impl<'a, 'info> TokenAccounts<'a, 'info> {
     pub fn facts(&self, account: &AccountInfo, named: Option<&Pubkey>) -> TokenDestination {
         let found = read(account, self.program.key);
         TokenDestination {
-            is_treasurys: account.key == self.vault.key,
+            is_treasury_vault: account.key == self.vault.key,
             is_writable: account.is_writable,
             is_token_account: found.is_some(),
-            is_of_mint: found.is_some_and(|found| found.mint == self.mint.key.to_bytes()),
-            is_of_named_destination: found
+            has_expected_mint: found.is_some_and(|found| found.mint == self.mint.key.to_bytes()),
+            has_expected_owner: found
                 .is_some_and(|found| named.is_none_or(|named| found.owner == named.to_bytes())),
             is_frozen: found.is_some_and(|found| found.is_frozen),
             needs_memo: found.is_some_and(|found| found.needs_memo),
@@ -168,20 +168,20 @@ pub(crate) fn read(account: &AccountInfo, program: &Pubkey) -> Option<TokenAccou
     TokenAccount::read(&account.try_borrow_data().ok()?)
 }
 
-impl From<MintRefused> for SettlementError {
-    fn from(refused: MintRefused) -> Self {
+impl From<MintError> for SettlementError {
+    fn from(refused: MintError) -> Self {
         match refused {
-            MintRefused::NotAMint => Self::InvalidMint,
-            MintRefused::NonTransferable => Self::MintNonTransferable,
-            MintRefused::TransferHook => Self::MintTransferHook,
-            MintRefused::PermanentDelegate => Self::MintPermanentDelegate,
-            MintRefused::MintCloseAuthority => Self::MintCloseAuthority,
-            MintRefused::DefaultAccountState => Self::MintDefaultAccountState,
-            MintRefused::Pausable => Self::MintPausable,
-            MintRefused::Confidential => Self::MintConfidential,
-            MintRefused::InterestBearing => Self::MintInterestBearing,
-            MintRefused::ScaledUiAmount => Self::MintScaledUiAmount,
-            MintRefused::UnknownExtension => Self::MintUnknownExtension,
+            MintError::NotAMint => Self::InvalidMint,
+            MintError::NonTransferable => Self::MintNonTransferable,
+            MintError::TransferHook => Self::MintTransferHook,
+            MintError::PermanentDelegate => Self::MintPermanentDelegate,
+            MintError::MintCloseAuthority => Self::MintCloseAuthority,
+            MintError::DefaultAccountState => Self::MintDefaultAccountState,
+            MintError::Pausable => Self::MintPausable,
+            MintError::Confidential => Self::MintConfidential,
+            MintError::InterestBearing => Self::MintInterestBearing,
+            MintError::ScaledUiAmount => Self::MintScaledUiAmount,
+            MintError::UnknownExtension => Self::MintUnknownExtension,
         }
     }
 }

@@ -7,14 +7,14 @@
 
 use settlement::events::BatchSettled;
 use settlement::rules::credit::{Budget, Credit, CreditedWallet, Limits};
-use settlement::rules::name::name_of;
-use settlement::rules::parameters::{Parameters, ParametersRefused, node_threshold};
+use settlement::rules::name::parse_name;
+use settlement::rules::parameters::{Parameters, ParametersError, node_threshold};
 use settlement::rules::payout::{self, Destination, PayingWallet};
 use settlement::rules::surplus::{liabilities, surplus};
-use settlement::rules::token_layout::{MintRefused, TokenAccount, check_mint};
+use settlement::rules::token_layout::{MintError, TokenAccount, check_mint};
 use settlement::rules::token_payout::{self, PayingTreasury, TokenDestination};
 use settlement::rules::window::Window;
-use settlement::rules::withdrawal::{self, WithdrawalRefused};
+use settlement::rules::withdrawal::{self, WithdrawalError};
 use settlement::rules::{Entry, SkipReason, SkipSet, destination_rent_exempt, rent_minimum};
 
 const MAX: u64 = u64::MAX;
@@ -72,7 +72,7 @@ fn check_credits(limits: Limits, entries: [(CreditedWallet, u64); 2]) {
     let mut credited = 0u128;
     for (wallet, target) in entries {
         let expected = expected_credit(limits, credited, wallet, target);
-        let plain = budget.plain(wallet, target);
+        let plain = budget.try_fast(wallet, target);
         let before = budget;
         assert_eq!(budget.credit(wallet, target), expected, "{limits:?} {entries:?}");
         match expected {
@@ -210,7 +210,7 @@ fn lamports_go_only_where_they_may_and_no_rent_goes_with_them() {
         let is_short = has < amount || has - amount < wallet_rent;
 
         let is_plain = is_exempt && !is_short && holds >> 63 == 0 && amount >> 63 == 0;
-        let plain = payout::plain(amount, wallet, PayingWallet { lamports: holds, rent_minimum: rent });
+        let plain = payout::try_fast(amount, wallet, PayingWallet { lamports: holds, rent_minimum: rent });
         assert_eq!(plain, is_plain.then(|| (has - amount, holds + amount)));
 
         for [is_named, is_writable, is_executable, is_program_account, is_reserved] in all::<5, _>(&BOOLS) {
@@ -241,21 +241,21 @@ fn lamports_go_only_where_they_may_and_no_rent_goes_with_them() {
 fn tokens_go_only_where_the_token_program_lets_them() {
     for [amount, held] in all::<2, _>(&EDGES) {
         for facts in all::<8, _>(&BOOLS) {
-            let [is_treasurys, is_writable, is_token_account, is_of_mint, is_named, is_frozen, needs_memo, held_frozen] =
+            let [is_treasury_vault, is_writable, is_token_account, has_expected_mint, is_named, is_frozen, needs_memo, held_frozen] =
                 facts;
             let to = TokenDestination {
-                is_treasurys,
+                is_treasury_vault,
                 is_writable,
                 is_token_account,
-                is_of_mint,
-                is_of_named_destination: is_named,
+                has_expected_mint,
+                has_expected_owner: is_named,
                 is_frozen,
                 needs_memo,
             };
             let refusals = [
                 (!is_token_account, SkipReason::TokenAccountInvalid),
-                (!is_of_mint, SkipReason::TokenAccountWrongMint),
-                (is_treasurys, SkipReason::DestinationIsProgramAccount),
+                (!has_expected_mint, SkipReason::TokenAccountWrongMint),
+                (is_treasury_vault, SkipReason::DestinationIsProgramAccount),
                 (!is_named, SkipReason::TokenAccountWrongOwner),
                 (is_frozen, SkipReason::TokenAccountFrozen),
                 (needs_memo, SkipReason::TokenAccountNeedsMemo),
@@ -340,13 +340,13 @@ fn surplus_withdrawals_thresholds_and_rent_are_plain_arithmetic() {
         assert_eq!(node_threshold(Some(a), b), (a >= b).then_some(a));
         assert_eq!(node_threshold(None, b), Some(b));
         let asked = match (a, b) {
-            (_, 0) => Err(WithdrawalRefused::ZeroAmount),
-            (0, _) => Err(WithdrawalRefused::NothingPending),
-            (pending, asked) if asked > pending => Err(WithdrawalRefused::AbovePending),
+            (_, 0) => Err(WithdrawalError::ZeroAmount),
+            (0, _) => Err(WithdrawalError::NothingPending),
+            (pending, asked) if asked > pending => Err(WithdrawalError::AbovePending),
             (_, asked) => Ok(asked),
         };
         assert_eq!(withdrawal::amount(a, Some(b)), asked);
-        assert_eq!(withdrawal::amount(a, None), if a == 0 { Err(WithdrawalRefused::NothingPending) } else { Ok(a) });
+        assert_eq!(withdrawal::amount(a, None), if a == 0 { Err(WithdrawalError::NothingPending) } else { Ok(a) });
     }
 }
 
@@ -364,9 +364,9 @@ fn parameters_are_refused_for_a_zero_and_for_nothing_else() {
         };
         let limits = [per_node_cap, per_batch_cap, window_limit, window_seconds];
         let refusals = [
-            (limits.contains(&0), ParametersRefused::ZeroLimit),
-            (default_threshold == 0, ParametersRefused::ZeroThreshold),
-            (max_pending_age == 0, ParametersRefused::ZeroPendingAge),
+            (limits.contains(&0), ParametersError::ZeroLimit),
+            (default_threshold == 0, ParametersError::ZeroThreshold),
+            (max_pending_age == 0, ParametersError::ZeroPendingAge),
         ];
         let expected = refusals.into_iter().find(|(refused, _)| *refused).map_or(Ok(()), |(_, refused)| Err(refused));
         assert_eq!(parameters.check(), expected);
@@ -386,7 +386,7 @@ fn names_are_their_characters_and_then_zeros_alone() {
                     (true, second) if plain(second) && last == 0 => Some(&id[..2]),
                     _ => None,
                 };
-                assert_eq!(name_of(&id), expected);
+                assert_eq!(parse_name(&id), expected);
             }
             // Without any padding.
             let mut id = [b'x'; 32];
@@ -396,7 +396,7 @@ fn names_are_their_characters_and_then_zeros_alone() {
                 _ if plain(first) && plain(second) => Some(&id[..]),
                 _ => None,
             };
-            assert_eq!(name_of(&id), expected);
+            assert_eq!(parse_name(&id), expected);
         }
     }
 }
@@ -422,19 +422,19 @@ fn extensions(mut bytes: &[u8]) -> (Vec<(u16, &[u8])>, bool) {
 }
 
 /// Why a network can't pay in a mint with an extension, if it can't.
-fn refusal(kind: u16) -> Option<MintRefused> {
+fn refusal(kind: u16) -> Option<MintError> {
     match kind {
         1 | 18..=23 => None,
-        3 => Some(MintRefused::MintCloseAuthority),
-        4 | 16 | 24 => Some(MintRefused::Confidential),
-        6 => Some(MintRefused::DefaultAccountState),
-        9 => Some(MintRefused::NonTransferable),
-        10 => Some(MintRefused::InterestBearing),
-        12 => Some(MintRefused::PermanentDelegate),
-        14 => Some(MintRefused::TransferHook),
-        25 => Some(MintRefused::ScaledUiAmount),
-        26 => Some(MintRefused::Pausable),
-        _ => Some(MintRefused::UnknownExtension),
+        3 => Some(MintError::MintCloseAuthority),
+        4 | 16 | 24 => Some(MintError::Confidential),
+        6 => Some(MintError::DefaultAccountState),
+        9 => Some(MintError::NonTransferable),
+        10 => Some(MintError::InterestBearing),
+        12 => Some(MintError::PermanentDelegate),
+        14 => Some(MintError::TransferHook),
+        25 => Some(MintError::ScaledUiAmount),
+        26 => Some(MintError::Pausable),
+        _ => Some(MintError::UnknownExtension),
     }
 }
 
@@ -445,9 +445,9 @@ fn check_extended(kind: u8, tail: &[u8]) {
     mint.extend(tail);
     let (found, is_broken) = extensions(tail);
     let expected = match found.iter().find_map(|(kind, _)| refusal(*kind)) {
-        _ if kind != 1 => Err(MintRefused::NotAMint),
+        _ if kind != 1 => Err(MintError::NotAMint),
         Some(refused) => Err(refused),
-        None if is_broken => Err(MintRefused::NotAMint),
+        None if is_broken => Err(MintError::NotAMint),
         None => Ok(9),
     };
     assert_eq!(check_mint(&mint), expected, "type {kind}, {tail:?}");
@@ -505,9 +505,9 @@ fn only_bytes_of_a_mints_or_an_accounts_length_are_one() {
             // Behind byte 165 every fill is its own list of extensions.
             let (found, is_broken) = extensions(data.get(166..).unwrap_or_default());
             let expected = match found.first().and_then(|(kind, _)| refusal(*kind)) {
-                _ if !is_mint => Err(MintRefused::NotAMint),
+                _ if !is_mint => Err(MintError::NotAMint),
                 Some(refused) => Err(refused),
-                None if is_broken => Err(MintRefused::NotAMint),
+                None if is_broken => Err(MintError::NotAMint),
                 None => Ok(fill),
             };
             assert_eq!(check_mint(&data), expected, "{len} times {fill}");

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::rules::name::{MAX_NAME_BYTES, is_name_byte, name_of};
+use crate::rules::name::{MAX_NAME_BYTES, is_name_byte, parse_name};
 
 /// A network's name, zero padded to 32 bytes: the seed of its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,7 +45,7 @@ impl NetworkId {
 
     /// The name; an id that no name leads to reads as its bytes with the odd ones escaped.
     pub fn name(&self) -> String {
-        match name_of(&self.0) {
+        match parse_name(&self.0) {
             Some(name) => String::from_utf8_lossy(name).into_owned(),
             None => self.0.escape_ascii().to_string(),
         }

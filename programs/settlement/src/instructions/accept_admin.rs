@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{AdminChanged, tell};
+use crate::events::{AdminChanged, emit_event};
 use crate::state::{Network, require_known};
 
 /// Accounts of `accept_admin`.
@@ -27,6 +27,6 @@ pub(crate) fn handler<'info>(ctx: Context<'info, AcceptAdmin<'info>>) -> Result<
         network.pending_admin = Pubkey::default();
         from
     };
-    tell!(ctx, AdminChanged { network: ctx.accounts.network.key(), from, to });
+    emit_event!(ctx, AdminChanged { network: ctx.accounts.network.key(), from, to });
     Ok(())
 }

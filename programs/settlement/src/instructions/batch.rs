@@ -12,7 +12,7 @@ pub struct BatchHeader {
     pub records_root: [u8; 32],
 }
 
-/// Where Anchor would enter an instruction of the hot path, which it never does: the entrypoint
+/// Where Anchor would enter an instruction of the fast path, which it never does: the entrypoint
 /// takes those first.
 pub(crate) fn taken_before<Arguments>(_: Arguments) -> Result<()> {
     Err(ErrorCode::InstructionFallbackNotFound.into())

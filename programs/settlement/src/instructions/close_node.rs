@@ -6,7 +6,7 @@ use anchor_lang::prelude::*;
 
 use super::destination;
 use crate::error::SettlementError;
-use crate::events::{NodeClosed, tell};
+use crate::events::{NodeClosed, emit_event};
 use crate::rules::payout::{self, PayingWallet};
 use crate::state::{ClosedNode, DISCRIMINATOR_LEN, Network, NodeWallet, Treasury, require_known};
 
@@ -70,7 +70,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CloseNode<'info>>) -> Result<()
     account.sub_lamports(lamports)?;
     rent_payer.add_lamports(lamports)?;
 
-    tell!(
+    emit_event!(
         ctx,
         NodeClosed {
             network: wallet.network,

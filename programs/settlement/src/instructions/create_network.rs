@@ -3,9 +3,9 @@
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{NetworkCreated, NetworkMint, tell};
-use crate::rules::name::name_of;
-use crate::rules::parameters::{Parameters, ParametersRefused};
+use crate::events::{NetworkCreated, NetworkMint, emit_event};
+use crate::rules::name::parse_name;
+use crate::rules::parameters::{Parameters, ParametersError};
 use crate::state::{AssetKind, NETWORK_SEED, Network, TREASURY_SEED, Treasury};
 use crate::token;
 
@@ -141,7 +141,7 @@ impl CreateNetwork<'_> {
 }
 
 pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: CreateNetworkArgs) -> Result<()> {
-    require!(name_of(&args.id).is_some(), SettlementError::InvalidNetworkId);
+    require!(parse_name(&args.id).is_some(), SettlementError::InvalidNetworkId);
     Parameters {
         default_threshold: args.default_threshold,
         per_node_cap: args.per_node_cap,
@@ -199,7 +199,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: Cr
         treasury.default_threshold = args.default_threshold;
     }
 
-    tell!(
+    emit_event!(
         ctx,
         NetworkCreated {
             network: network_address,
@@ -217,7 +217,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: Cr
         }
     );
     if asset.kind != AssetKind::Sol {
-        tell!(
+        emit_event!(
             ctx,
             NetworkMint {
                 network: network_address,
@@ -231,12 +231,12 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: Cr
     Ok(())
 }
 
-impl From<ParametersRefused> for SettlementError {
-    fn from(refused: ParametersRefused) -> Self {
+impl From<ParametersError> for SettlementError {
+    fn from(refused: ParametersError) -> Self {
         match refused {
-            ParametersRefused::ZeroLimit => Self::ZeroLimit,
-            ParametersRefused::ZeroThreshold => Self::ZeroThreshold,
-            ParametersRefused::ZeroPendingAge => Self::ZeroPendingAge,
+            ParametersError::ZeroLimit => Self::ZeroLimit,
+            ParametersError::ZeroThreshold => Self::ZeroThreshold,
+            ParametersError::ZeroPendingAge => Self::ZeroPendingAge,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `credit`: raises up to 60 nodes to their cumulative totals. Run by the [hot path](crate::hot); here is what
+//! `credit`: raises up to 60 nodes to their cumulative totals. Run by the [fast path](crate::fast_path); here is what
 //! interfaces and clients know of it.
 
 use anchor_lang::prelude::*;

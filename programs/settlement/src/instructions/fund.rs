@@ -4,7 +4,7 @@ use anchor_lang::prelude::*;
 use anchor_lang::system_program::{Transfer, transfer};
 
 use crate::error::SettlementError;
-use crate::events::{Funded, tell};
+use crate::events::{Funded, emit_event};
 use crate::state::{Network, Treasury, require_known};
 use crate::token::TokenAccounts;
 
@@ -82,7 +82,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Fund<'info>>, amount: u64) -> R
         treasury.token_balance = token_balance;
         treasury.funded_total
     };
-    tell!(
+    emit_event!(
         ctx,
         Funded { network: accounts.network.key(), funder: accounts.funder.key(), amount: received, funded_total }
     );

@@ -8,7 +8,7 @@
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{Migrated, tell};
+use crate::events::{Migrated, emit_event};
 use crate::state::Treasury;
 
 /// Accounts of `migrate_treasury`.
@@ -28,6 +28,6 @@ pub(crate) fn handler<'info>(ctx: Context<'info, MigrateTreasury<'info>>) -> Res
         require!(treasury.migrate(), SettlementError::UnknownVersion);
         from
     };
-    tell!(ctx, Migrated { account: ctx.accounts.treasury.key(), from, to: Treasury::VERSION });
+    emit_event!(ctx, Migrated { account: ctx.accounts.treasury.key(), from, to: Treasury::VERSION });
     Ok(())
 }

@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{Paused, tell};
+use crate::events::{Paused, emit_event};
 use crate::state::{Network, Treasury, require_known};
 
 /// Accounts of `pause`.
@@ -32,6 +32,6 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Pause<'info>>) -> Result<()> {
         require_known(treasury.version, Treasury::VERSION)?;
         treasury.paused = 1;
     }
-    tell!(ctx, Paused { network: ctx.accounts.network.key(), by });
+    emit_event!(ctx, Paused { network: ctx.accounts.network.key(), by });
     Ok(())
 }

@@ -1,5 +1,5 @@
 //! `payout`: pays out up to 30 nodes whose pending amount is due, at anybody's call. Run by the
-//! [hot path](crate::hot); here is what interfaces and clients know of it.
+//! [fast path](crate::fast_path); here is what interfaces and clients know of it.
 
 use anchor_lang::prelude::*;
 

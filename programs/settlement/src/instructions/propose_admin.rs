@@ -4,7 +4,7 @@
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{AdminProposed, tell};
+use crate::events::{AdminProposed, emit_event};
 use crate::state::{Network, require_known};
 
 /// Accounts of `propose_admin`.
@@ -24,6 +24,6 @@ pub(crate) fn handler<'info>(ctx: Context<'info, ProposeAdmin<'info>>, pending_a
         require_known(network.version, Network::VERSION)?;
         network.pending_admin = pending_admin;
     }
-    tell!(ctx, AdminProposed { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key(), pending_admin });
+    emit_event!(ctx, AdminProposed { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key(), pending_admin });
     Ok(())
 }

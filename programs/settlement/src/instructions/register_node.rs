@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{NodeRegistered, tell};
+use crate::events::{NodeRegistered, emit_event};
 use crate::reserved::is_payable_address;
 use crate::rules::parameters::node_threshold;
 use crate::state::{NODE_SEED, Network, NodeWallet, require_known};
@@ -98,7 +98,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, RegisterNode<'info>>, args: Reg
         wallet.threshold = threshold;
     }
 
-    tell!(
+    emit_event!(
         ctx,
         NodeRegistered {
             network: network_address,

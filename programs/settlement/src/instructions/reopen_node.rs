@@ -6,7 +6,7 @@ use anchor_lang::system_program::{Transfer, transfer};
 
 use super::register_node::{RegisterNodeArgs, Terms};
 use crate::error::SettlementError;
-use crate::events::{NodeReopened, tell};
+use crate::events::{NodeReopened, emit_event};
 use crate::state::{ClosedNode, DISCRIMINATOR_LEN, NODE_SEED, Network, NodeWallet};
 
 /// Accounts of `reopen_node`.
@@ -72,7 +72,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, ReopenNode<'info>>, args: Regis
         };
         fields.copy_from_slice(bytemuck::bytes_of(&wallet));
     }
-    tell!(
+    emit_event!(
         ctx,
         NodeReopened {
             network: network_address,

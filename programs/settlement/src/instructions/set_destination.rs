@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{DestinationChanged, tell};
+use crate::events::{DestinationChanged, emit_event};
 use crate::reserved::is_payable_address;
 use crate::state::{NodeWallet, Treasury, require_known};
 
@@ -39,6 +39,6 @@ pub(crate) fn handler<'info>(ctx: Context<'info, SetDestination<'info>>, destina
             to: destination,
         }
     };
-    tell!(ctx, event);
+    emit_event!(ctx, event);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{GuardianChanged, tell};
+use crate::events::{GuardianChanged, emit_event};
 use crate::state::{Network, require_known};
 
 /// Accounts of `set_guardian`.
@@ -26,7 +26,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, SetGuardian<'info>>, guardian: 
         network.guardian = guardian;
         from
     };
-    tell!(
+    emit_event!(
         ctx,
         GuardianChanged { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key(), from, to: guardian }
     );

@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{SettlerChanged, tell};
+use crate::events::{SettlerChanged, emit_event};
 use crate::state::{Network, Treasury, require_known};
 
 /// Accounts of `set_settler`.
@@ -36,6 +36,6 @@ pub(crate) fn handler<'info>(ctx: Context<'info, SetSettler<'info>>, settler: Pu
         treasury.settler = settler;
         from
     };
-    tell!(ctx, SettlerChanged { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key(), from, to: settler });
+    emit_event!(ctx, SettlerChanged { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key(), from, to: settler });
     Ok(())
 }

@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{ThresholdChanged, tell};
+use crate::events::{ThresholdChanged, emit_event};
 use crate::rules::parameters::node_threshold;
 use crate::state::{NodeWallet, Treasury, require_known};
 
@@ -39,6 +39,6 @@ pub(crate) fn handler<'info>(ctx: Context<'info, SetThreshold<'info>>, threshold
             to,
         }
     };
-    tell!(ctx, event);
+    emit_event!(ctx, event);
     Ok(())
 }

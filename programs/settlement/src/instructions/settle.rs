@@ -1,4 +1,4 @@
-//! `settle`: raises up to 30 nodes to their cumulative totals and pays out those that are due. Run by the [hot path](crate::hot); here is what
+//! `settle`: raises up to 30 nodes to their cumulative totals and pays out those that are due. Run by the [fast path](crate::fast_path); here is what
 //! interfaces and clients know of it.
 
 use anchor_lang::prelude::*;

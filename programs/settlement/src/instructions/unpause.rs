@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{Unpaused, tell};
+use crate::events::{Unpaused, emit_event};
 use crate::state::{Network, Treasury, require_known};
 
 /// Accounts of `unpause`.
@@ -30,6 +30,6 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Unpause<'info>>) -> Result<()> 
         require_known(treasury.version, Treasury::VERSION)?;
         treasury.paused = 0;
     }
-    tell!(ctx, Unpaused { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key() });
+    emit_event!(ctx, Unpaused { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key() });
     Ok(())
 }

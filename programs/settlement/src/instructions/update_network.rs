@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{NetworkUpdated, tell};
+use crate::events::{NetworkUpdated, emit_event};
 use crate::rules::parameters::Parameters;
 use crate::state::{Network, Treasury, require_known};
 
@@ -75,7 +75,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, UpdateNetwork<'info>>, args: Up
         treasury.max_pending_age = parameters.max_pending_age;
         parameters
     };
-    tell!(
+    emit_event!(
         ctx,
         NetworkUpdated {
             network: ctx.accounts.network.key(),

@@ -4,10 +4,10 @@ use anchor_lang::prelude::*;
 
 use super::destination;
 use crate::error::SettlementError;
-use crate::events::{Withdrawn, tell};
+use crate::events::{Withdrawn, emit_event};
 use crate::rules::payout::{self, PayingWallet};
 use crate::rules::token_payout;
-use crate::rules::withdrawal::{self, WithdrawalRefused};
+use crate::rules::withdrawal::{self, WithdrawalError};
 use crate::state::{NodeWallet, Treasury, require_known};
 use crate::token::TokenAccounts;
 
@@ -96,17 +96,17 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Withdraw<'info>>, asked: Option
             accounts.treasury.load_mut()?.token_balance = tokens.treasury()?.amount;
         }
     }
-    // After the move: the call passes the event authority alone, see `hot::host`.
-    tell!(ctx, event);
+    // After the move: the call passes the event authority alone, see `fast_path::host`.
+    emit_event!(ctx, event);
     Ok(())
 }
 
-impl From<WithdrawalRefused> for SettlementError {
-    fn from(refused: WithdrawalRefused) -> Self {
+impl From<WithdrawalError> for SettlementError {
+    fn from(refused: WithdrawalError) -> Self {
         match refused {
-            WithdrawalRefused::NothingPending => Self::NothingPending,
-            WithdrawalRefused::ZeroAmount => Self::ZeroAmount,
-            WithdrawalRefused::AbovePending => Self::AmountAbovePending,
+            WithdrawalError::NothingPending => Self::NothingPending,
+            WithdrawalError::ZeroAmount => Self::ZeroAmount,
+            WithdrawalError::AbovePending => Self::AmountAbovePending,
         }
     }
 }

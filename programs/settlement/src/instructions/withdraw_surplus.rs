@@ -4,7 +4,7 @@ use anchor_lang::prelude::*;
 
 use super::destination;
 use crate::error::SettlementError;
-use crate::events::{SurplusWithdrawn, tell};
+use crate::events::{SurplusWithdrawn, emit_event};
 use crate::rules::payout::{self, PayingWallet};
 use crate::rules::surplus::{liabilities, surplus};
 use crate::rules::token_payout;
@@ -95,7 +95,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, WithdrawSurplus<'info>>, amount
         treasury.token_balance = token_balance;
         treasury.withdrawn_total
     };
-    tell!(
+    emit_event!(
         ctx,
         SurplusWithdrawn {
             network,

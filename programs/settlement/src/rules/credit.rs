@@ -1,7 +1,7 @@
 //! What one entry of a batch credits, and what the batch may still credit after it.
 
 use super::SkipReason;
-use crate::rare::rare;
+use crate::unlikely::unlikely;
 
 /// What a batch may credit at its start. Base units, but for the wallet's rent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,21 +67,21 @@ impl Budget {
     /// closely. Cheaper than that on the chain: one question for each limit, and no sum that could
     /// pass 2^64 - 1.
     #[inline(always)]
-    pub fn plain(&self, wallet: CreditedWallet, target: u64) -> Option<Credit> {
+    pub fn try_fast(&self, wallet: CreditedWallet, target: u64) -> Option<Credit> {
         let delta = target.wrapping_sub(wallet.credited_total);
         let lamports = wallet.lamports.wrapping_add(delta);
-        if rare(target <= wallet.credited_total)
-            || rare((wallet.lamports | delta) >> 63 != 0)
-            || rare(delta > self.limits.per_node_cap)
-            || rare(delta > self.left)
-            || rare(lamports < self.limits.wallet_rent_minimum)
+        if unlikely(target <= wallet.credited_total)
+            || unlikely((wallet.lamports | delta) >> 63 != 0)
+            || unlikely(delta > self.limits.per_node_cap)
+            || unlikely(delta > self.left)
+            || unlikely(lamports < self.limits.wallet_rent_minimum)
         {
             return None;
         }
         Some(Credit { delta, lamports })
     }
 
-    /// Takes a credit that was found to be [plain](Self::plain) off what is left.
+    /// Takes a credit that was found to be [plain](Self::try_fast) off what is left.
     #[inline(always)]
     pub fn take(&mut self, credit: Credit) {
         self.left = self.left.saturating_sub(credit.delta);
@@ -145,7 +145,7 @@ mod tests {
 
     fn credited(budget: &mut Budget, wallet: CreditedWallet, target: u64) -> Result<u64, SkipReason> {
         let mut plainly = *budget;
-        let plain = plainly.plain(wallet, target);
+        let plain = plainly.try_fast(wallet, target);
         let credit = budget.credit(wallet, target);
         if let Some(plain) = plain {
             plainly.take(plain);

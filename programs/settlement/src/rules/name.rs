@@ -5,7 +5,7 @@ pub const MAX_NAME_BYTES: usize = 32;
 
 /// The name inside a network id: 1 to 32 bytes of a-z, 0-9 and '-', then zero bytes only. `None`
 /// when it is anything else.
-pub fn name_of(id: &[u8; MAX_NAME_BYTES]) -> Option<&[u8]> {
+pub fn parse_name(id: &[u8; MAX_NAME_BYTES]) -> Option<&[u8]> {
     let len = id.iter().position(|b| *b == 0).unwrap_or(id.len());
     let (name, padding) = id.split_at_checked(len)?;
     let well_formed = !name.is_empty() && name.iter().all(is_name_byte) && padding.iter().all(|b| *b == 0);
@@ -30,14 +30,14 @@ mod tests {
     #[test]
     fn a_name_of_plain_characters_reads_back() {
         for name in [&b"a"[..], b"main-net-2", &[b'z'; 32]] {
-            assert_eq!(name_of(&id(name)), Some(name));
+            assert_eq!(parse_name(&id(name)), Some(name));
         }
     }
 
     #[test]
     fn anything_else_is_no_name() {
         for name in [&b""[..], b"Main", b"a b", b"a\0b", b"\0a", "ä".as_bytes()] {
-            assert_eq!(name_of(&id(name)), None, "{name:?}");
+            assert_eq!(parse_name(&id(name)), None, "{name:?}");
         }
     }
 }

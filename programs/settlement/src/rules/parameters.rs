@@ -22,7 +22,7 @@ pub struct Parameters {
 
 /// What is wrong with a network's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ParametersRefused {
+pub enum ParametersError {
     /// A cap, the window's limit or its seconds are zero.
     ZeroLimit,
     /// The default threshold is zero.
@@ -33,16 +33,16 @@ pub enum ParametersRefused {
 
 impl Parameters {
     /// Whether a network can run with these numbers.
-    pub fn check(&self) -> Result<(), ParametersRefused> {
+    pub fn check(&self) -> Result<(), ParametersError> {
         let limits = [self.per_node_cap, self.per_batch_cap, self.window_limit, self.window_seconds];
         if limits.contains(&0) {
-            return Err(ParametersRefused::ZeroLimit);
+            return Err(ParametersError::ZeroLimit);
         }
         if self.default_threshold == 0 {
-            return Err(ParametersRefused::ZeroThreshold);
+            return Err(ParametersError::ZeroThreshold);
         }
         if self.max_pending_age == 0 {
-            return Err(ParametersRefused::ZeroPendingAge);
+            return Err(ParametersError::ZeroPendingAge);
         }
         Ok(())
     }
@@ -74,12 +74,12 @@ mod tests {
     fn a_zero_anywhere_is_refused_by_its_own_name() {
         assert_eq!(GOOD.check(), Ok(()));
         let cases = [
-            (Parameters { per_node_cap: 0, ..GOOD }, ParametersRefused::ZeroLimit),
-            (Parameters { per_batch_cap: 0, ..GOOD }, ParametersRefused::ZeroLimit),
-            (Parameters { window_limit: 0, ..GOOD }, ParametersRefused::ZeroLimit),
-            (Parameters { window_seconds: 0, ..GOOD }, ParametersRefused::ZeroLimit),
-            (Parameters { default_threshold: 0, ..GOOD }, ParametersRefused::ZeroThreshold),
-            (Parameters { max_pending_age: 0, ..GOOD }, ParametersRefused::ZeroPendingAge),
+            (Parameters { per_node_cap: 0, ..GOOD }, ParametersError::ZeroLimit),
+            (Parameters { per_batch_cap: 0, ..GOOD }, ParametersError::ZeroLimit),
+            (Parameters { window_limit: 0, ..GOOD }, ParametersError::ZeroLimit),
+            (Parameters { window_seconds: 0, ..GOOD }, ParametersError::ZeroLimit),
+            (Parameters { default_threshold: 0, ..GOOD }, ParametersError::ZeroThreshold),
+            (Parameters { max_pending_age: 0, ..GOOD }, ParametersError::ZeroPendingAge),
         ];
         for (parameters, refused) in cases {
             assert_eq!(parameters.check(), Err(refused));

@@ -2,7 +2,7 @@
 //! [`token_payout`](super::token_payout) is its counterpart for tokens.
 
 use super::SkipReason;
-use crate::rare::rare;
+use crate::unlikely::unlikely;
 
 /// Whether `pending` is to be paid out: it has reached the threshold, or its oldest part has
 /// waited `max_pending_age` seconds. Times are Unix seconds; a clock that went backwards ages
@@ -82,13 +82,13 @@ pub fn check(amount: u64, wallet: PayingWallet, to: Destination) -> Result<(), S
 /// that [`check`] has nothing against but perhaps their lamports; `None` where those have to be
 /// looked at more closely. Cheaper than that on the chain: no sum in it can pass 2^64 - 1.
 #[inline(always)]
-pub fn plain(amount: u64, wallet: PayingWallet, destination: PayingWallet) -> Option<(u64, u64)> {
+pub fn try_fast(amount: u64, wallet: PayingWallet, destination: PayingWallet) -> Option<(u64, u64)> {
     let left = wallet.lamports.wrapping_sub(amount);
     let arrived = destination.lamports.wrapping_add(amount);
-    let refused = rare((destination.lamports | amount) >> 63 != 0)
-        || rare(wallet.lamports < amount)
-        || rare(left < wallet.rent_minimum)
-        || rare(arrived < destination.rent_minimum);
+    let refused = unlikely((destination.lamports | amount) >> 63 != 0)
+        || unlikely(wallet.lamports < amount)
+        || unlikely(left < wallet.rent_minimum)
+        || unlikely(arrived < destination.rent_minimum);
     if refused { None } else { Some((left, arrived)) }
 }
 
@@ -166,7 +166,7 @@ mod tests {
         for amount in [0, 1, 89, 90, 100, 101, 1_100, u64::MAX / 2, u64::MAX / 2 + 1, u64::MAX] {
             let to = PayingWallet { lamports: DESTINATION.lamports, rent_minimum: DESTINATION.rent_minimum };
             let allowed = check(amount, WALLET, DESTINATION).is_ok();
-            let after = plain(amount, WALLET, to);
+            let after = try_fast(amount, WALLET, to);
             assert_eq!(after, allowed.then(|| (WALLET.lamports - amount, to.lamports + amount)), "{amount}");
         }
     }

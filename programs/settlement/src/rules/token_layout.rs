@@ -58,7 +58,7 @@ mod extension {
 
 /// Why a network can't pay in a mint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MintRefused {
+pub enum MintError {
     /// Not the bytes of an initialized mint.
     NotAMint,
     /// Its tokens can't be transferred.
@@ -84,8 +84,8 @@ pub enum MintRefused {
 }
 
 /// The decimals of a mint that a network can pay in.
-pub fn check_mint(data: &[u8]) -> Result<u8, MintRefused> {
-    let not_a_mint = MintRefused::NotAMint;
+pub fn check_mint(data: &[u8]) -> Result<u8, MintError> {
+    let not_a_mint = MintError::NotAMint;
     if data.len() == MULTISIG_LEN || data.get(MINT_INITIALIZED) != Some(&1) {
         return Err(not_a_mint);
     }
@@ -101,18 +101,18 @@ pub fn check_mint(data: &[u8]) -> Result<u8, MintRefused> {
         return Err(match kind {
             TRANSFER_FEE_CONFIG | METADATA_POINTER | TOKEN_METADATA | GROUP_POINTER | TOKEN_GROUP
             | GROUP_MEMBER_POINTER | TOKEN_GROUP_MEMBER => continue,
-            NON_TRANSFERABLE => MintRefused::NonTransferable,
-            TRANSFER_HOOK => MintRefused::TransferHook,
-            PERMANENT_DELEGATE => MintRefused::PermanentDelegate,
-            MINT_CLOSE_AUTHORITY => MintRefused::MintCloseAuthority,
-            DEFAULT_ACCOUNT_STATE => MintRefused::DefaultAccountState,
-            PAUSABLE => MintRefused::Pausable,
+            NON_TRANSFERABLE => MintError::NonTransferable,
+            TRANSFER_HOOK => MintError::TransferHook,
+            PERMANENT_DELEGATE => MintError::PermanentDelegate,
+            MINT_CLOSE_AUTHORITY => MintError::MintCloseAuthority,
+            DEFAULT_ACCOUNT_STATE => MintError::DefaultAccountState,
+            PAUSABLE => MintError::Pausable,
             CONFIDENTIAL_TRANSFER_MINT | CONFIDENTIAL_TRANSFER_FEE | CONFIDENTIAL_MINT_BURN => {
-                MintRefused::Confidential
+                MintError::Confidential
             }
-            INTEREST_BEARING => MintRefused::InterestBearing,
-            SCALED_UI_AMOUNT => MintRefused::ScaledUiAmount,
-            _ => MintRefused::UnknownExtension,
+            INTEREST_BEARING => MintError::InterestBearing,
+            SCALED_UI_AMOUNT => MintError::ScaledUiAmount,
+            _ => MintError::UnknownExtension,
         });
     }
     if extensions.is_malformed { Err(not_a_mint) } else { Ok(decimals) }
@@ -261,7 +261,7 @@ mod tests {
             multisig,
             cut[..cut.len() - 1].to_vec(),
         ] {
-            assert_eq!(check_mint(&data), Err(MintRefused::NotAMint));
+            assert_eq!(check_mint(&data), Err(MintError::NotAMint));
         }
     }
 
@@ -271,18 +271,18 @@ mod tests {
             assert_eq!(check_mint(&extended(plain_mint(6), TYPE_MINT, &[(kind, &[0; 3])])), Ok(6));
         }
         let refused = [
-            (3, MintRefused::MintCloseAuthority),
-            (4, MintRefused::Confidential),
-            (6, MintRefused::DefaultAccountState),
-            (9, MintRefused::NonTransferable),
-            (10, MintRefused::InterestBearing),
-            (12, MintRefused::PermanentDelegate),
-            (14, MintRefused::TransferHook),
-            (16, MintRefused::Confidential),
-            (24, MintRefused::Confidential),
-            (25, MintRefused::ScaledUiAmount),
-            (26, MintRefused::Pausable),
-            (99, MintRefused::UnknownExtension),
+            (3, MintError::MintCloseAuthority),
+            (4, MintError::Confidential),
+            (6, MintError::DefaultAccountState),
+            (9, MintError::NonTransferable),
+            (10, MintError::InterestBearing),
+            (12, MintError::PermanentDelegate),
+            (14, MintError::TransferHook),
+            (16, MintError::Confidential),
+            (24, MintError::Confidential),
+            (25, MintError::ScaledUiAmount),
+            (26, MintError::Pausable),
+            (99, MintError::UnknownExtension),
         ];
         for (kind, reason) in refused {
             // Also behind one that is taken.

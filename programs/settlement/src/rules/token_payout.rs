@@ -9,15 +9,15 @@ use super::SkipReason;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenDestination {
     /// It is the treasury's own token account.
-    pub is_treasurys: bool,
+    pub is_treasury_vault: bool,
     /// It is writable in this transaction.
     pub is_writable: bool,
     /// It is an initialized token account of the network's token program.
     pub is_token_account: bool,
     /// It holds the network's mint.
-    pub is_of_mint: bool,
+    pub has_expected_mint: bool,
     /// Its owner is the destination named in the wallet account.
-    pub is_of_named_destination: bool,
+    pub has_expected_owner: bool,
     /// Its mint's freeze authority froze it.
     pub is_frozen: bool,
     /// It refuses transfers that come without a memo.
@@ -37,9 +37,9 @@ pub struct PayingTreasury {
 pub fn check(amount: u64, from: PayingTreasury, to: TokenDestination) -> Result<(), SkipReason> {
     let refuse = |refused: bool, reason| if refused { Err(reason) } else { Ok(()) };
     refuse(!to.is_token_account, SkipReason::TokenAccountInvalid)?;
-    refuse(!to.is_of_mint, SkipReason::TokenAccountWrongMint)?;
-    refuse(to.is_treasurys, SkipReason::DestinationIsProgramAccount)?;
-    refuse(!to.is_of_named_destination, SkipReason::TokenAccountWrongOwner)?;
+    refuse(!to.has_expected_mint, SkipReason::TokenAccountWrongMint)?;
+    refuse(to.is_treasury_vault, SkipReason::DestinationIsProgramAccount)?;
+    refuse(!to.has_expected_owner, SkipReason::TokenAccountWrongOwner)?;
     refuse(to.is_frozen, SkipReason::TokenAccountFrozen)?;
     refuse(to.needs_memo, SkipReason::TokenAccountNeedsMemo)?;
     refuse(!to.is_writable, SkipReason::DestinationNotWritable)?;
@@ -53,11 +53,11 @@ mod tests {
 
     const FROM: PayingTreasury = PayingTreasury { is_frozen: false, amount: 100 };
     const TO: TokenDestination = TokenDestination {
-        is_treasurys: false,
+        is_treasury_vault: false,
         is_writable: true,
         is_token_account: true,
-        is_of_mint: true,
-        is_of_named_destination: true,
+        has_expected_mint: true,
+        has_expected_owner: true,
         is_frozen: false,
         needs_memo: false,
     };
@@ -72,9 +72,9 @@ mod tests {
     fn each_bad_token_account_is_refused_by_its_own_name() {
         let cases = [
             (TokenDestination { is_token_account: false, ..TO }, SkipReason::TokenAccountInvalid),
-            (TokenDestination { is_of_mint: false, ..TO }, SkipReason::TokenAccountWrongMint),
-            (TokenDestination { is_treasurys: true, ..TO }, SkipReason::DestinationIsProgramAccount),
-            (TokenDestination { is_of_named_destination: false, ..TO }, SkipReason::TokenAccountWrongOwner),
+            (TokenDestination { has_expected_mint: false, ..TO }, SkipReason::TokenAccountWrongMint),
+            (TokenDestination { is_treasury_vault: true, ..TO }, SkipReason::DestinationIsProgramAccount),
+            (TokenDestination { has_expected_owner: false, ..TO }, SkipReason::TokenAccountWrongOwner),
             (TokenDestination { is_frozen: true, ..TO }, SkipReason::TokenAccountFrozen),
             (TokenDestination { needs_memo: true, ..TO }, SkipReason::TokenAccountNeedsMemo),
             (TokenDestination { is_writable: false, ..TO }, SkipReason::DestinationNotWritable),

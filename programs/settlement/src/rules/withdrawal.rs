@@ -2,7 +2,7 @@
 
 /// Why an owner's withdrawal is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WithdrawalRefused {
+pub enum WithdrawalError {
     /// Nothing is pending.
     NothingPending,
     /// The amount asked for is zero.
@@ -12,11 +12,11 @@ pub enum WithdrawalRefused {
 }
 
 /// Base units to pay out of `pending`: all of it, or the amount `asked` for.
-pub fn amount(pending: u64, asked: Option<u64>) -> Result<u64, WithdrawalRefused> {
+pub fn amount(pending: u64, asked: Option<u64>) -> Result<u64, WithdrawalError> {
     match asked {
-        Some(0) => Err(WithdrawalRefused::ZeroAmount),
-        _ if pending == 0 => Err(WithdrawalRefused::NothingPending),
-        Some(asked) if asked > pending => Err(WithdrawalRefused::AbovePending),
+        Some(0) => Err(WithdrawalError::ZeroAmount),
+        _ if pending == 0 => Err(WithdrawalError::NothingPending),
+        Some(asked) if asked > pending => Err(WithdrawalError::AbovePending),
         Some(asked) => Ok(asked),
         None => Ok(pending),
     }
@@ -35,9 +35,9 @@ mod tests {
 
     #[test]
     fn never_more_than_is_pending_and_never_nothing() {
-        assert_eq!(amount(10, Some(11)), Err(WithdrawalRefused::AbovePending));
-        assert_eq!(amount(10, Some(0)), Err(WithdrawalRefused::ZeroAmount));
-        assert_eq!(amount(0, None), Err(WithdrawalRefused::NothingPending));
-        assert_eq!(amount(0, Some(1)), Err(WithdrawalRefused::NothingPending));
+        assert_eq!(amount(10, Some(11)), Err(WithdrawalError::AbovePending));
+        assert_eq!(amount(10, Some(0)), Err(WithdrawalError::ZeroAmount));
+        assert_eq!(amount(0, None), Err(WithdrawalError::NothingPending));
+        assert_eq!(amount(0, Some(1)), Err(WithdrawalError::NothingPending));
     }
 }

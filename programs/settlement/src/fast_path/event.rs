@@ -7,7 +7,7 @@ use anchor_lang::Discriminator;
 use anchor_lang::event::EVENT_IX_TAG_LE;
 use anchor_lang::prelude::Pubkey;
 
-use super::Refusal;
+use super::BatchError;
 use super::data::Batch;
 use super::frame::{EVENT_AUTHORITY, PROGRAM};
 use super::host::{Call, Host, Meta, Seed};
@@ -105,7 +105,7 @@ pub(super) fn paid_out(event: &mut Event, network: &Pubkey, n: usize, paid: u64,
 
 /// Tells an event. Comes after all that the instruction moves, see [`host`](super::host).
 #[inline(always)]
-pub(super) fn emit<H: Host>(host: &H, authority: Account, data: &[u8]) -> Result<(), Refusal> {
+pub(super) fn emit<H: Host>(host: &H, authority: Account, data: &[u8]) -> Result<(), BatchError> {
     let bump = [crate::EVENT_AUTHORITY_AND_BUMP.1];
     host.call(&Call {
         program: &PROGRAM,

@@ -3,7 +3,7 @@
 
 /// `condition`, which is nearly never true.
 #[inline(always)]
-pub(crate) fn rare(condition: bool) -> bool {
+pub(crate) fn unlikely(condition: bool) -> bool {
     if condition {
         cold();
     }

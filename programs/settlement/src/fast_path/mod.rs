@@ -34,7 +34,7 @@ use anchor_lang::event::EVENT_IX_TAG;
 
 pub use host::Host;
 use input::{Input, Regular, Room};
-pub use refusal::Refusal;
+pub use refusal::BatchError;
 
 use crate::instruction;
 
@@ -60,7 +60,7 @@ const PAYOUT: u64 = number(instruction::Payout::DISCRIMINATOR);
 /// (`solana_program_entrypoint::deserialize`), 8-byte aligned, which nothing else reads or writes
 /// meanwhile.
 #[inline(always)]
-pub unsafe fn process<H: Host>(host: &H, input: *mut u8) -> Option<Result<(), Refusal>> {
+pub unsafe fn process<H: Host>(host: &H, input: *mut u8) -> Option<Result<(), BatchError>> {
     let (mut room, mut other) = (Room::new(), Room::new());
     // SAFETY: as promised by the caller.
     match unsafe { Regular::read(input, &mut room) } {

@@ -1,4 +1,4 @@
-//! The fuzz target `hot` as an ordinary test: the same inputs and the same promises, with numbers
+//! The fuzz target `fast_path` as an ordinary test: the same inputs and the same promises, with numbers
 //! from a seed instead of a fuzzer's, so that it runs everywhere and finds the same every time.
 
 mod harness;
@@ -44,7 +44,7 @@ fn no_input_breaks_a_promise_of_the_hot_path() {
 
 #[test]
 fn no_seed_of_the_fuzz_targets_corpus_breaks_a_promise() {
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/hot");
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/fast_path");
     let mut files: Vec<_> =
         std::fs::read_dir(corpus).expect("a corpus").map(|entry| entry.expect("an entry").path()).collect();
     files.sort();

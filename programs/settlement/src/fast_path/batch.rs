@@ -7,7 +7,7 @@
 
 use core::slice;
 
-use super::Refusal;
+use super::BatchError;
 use super::data::{self, Batch, Target};
 use super::event::{self, Event};
 use super::frame::{self, Frame};
@@ -17,7 +17,7 @@ use super::payout::{Payouts, PlainEntry, Sol, Terms, mark_paid};
 use super::tokens::{TokenFrame, Tokens};
 use super::wallet::{wallet, words};
 use crate::error::SettlementError;
-use crate::rare::rare;
+use crate::unlikely::unlikely;
 use crate::rules::credit::{Budget, CreditedWallet, Limits};
 use crate::rules::surplus::{liabilities, surplus};
 use crate::rules::{MAX_CREDIT_ENTRIES, MAX_SETTLE_ENTRIES, SkipReason, SkipSet, payout, rent_minimum};
@@ -25,7 +25,7 @@ use crate::state::{AssetKind, NodeWallet, Treasury};
 
 /// Applies a `credit`: one wallet per entry.
 #[inline(never)]
-pub(super) fn credit<H: Host>(host: &H, input: &Input<Count>) -> Result<(), Refusal> {
+pub(super) fn credit<H: Host>(host: &H, input: &Input<Count>) -> Result<(), BatchError> {
     let batch = input.data.batch(MAX_CREDIT_ENTRIES)?;
     let frame = frame::by_settler(input.accounts)?;
     require_accounts(input, frame.rest, batch.targets.len(), 1)?;
@@ -38,7 +38,7 @@ pub(super) fn credit<H: Host>(host: &H, input: &Input<Count>) -> Result<(), Refu
 
 /// The same for a regular batch.
 #[inline(never)]
-pub(super) fn credit_regular<H: Host>(host: &H, input: Input<Wallets>, count: Count) -> Result<(), Refusal> {
+pub(super) fn credit_regular<H: Host>(host: &H, input: Input<Wallets>, count: Count) -> Result<(), BatchError> {
     let batch = input.data.batch(MAX_CREDIT_ENTRIES)?;
     let frame = frame::by_settler(input.accounts)?;
     let entries = count.0.wrapping_sub(input.accounts.len());
@@ -55,7 +55,7 @@ fn credit_by<'a, H: Host, E: Entries<'a, Accounts = Account<'a>>, const MOVES_LA
     frame: Frame<'a>,
     batch: &Batch,
     mut entries: E,
-) -> Result<(), Refusal> {
+) -> Result<(), BatchError> {
     let lamports_per_byte = if MOVES_LAMPORTS { host.lamports_per_byte()? } else { 0 };
     let mut run = Run::open(host, &frame, lamports_per_byte)?;
     let mut skips = SkipSet::NONE;
@@ -76,7 +76,7 @@ fn credit_by<'a, H: Host, E: Entries<'a, Accounts = Account<'a>>, const MOVES_LA
 
 /// Applies a `settle`: a wallet and its destination per entry.
 #[inline(never)]
-pub(super) fn settle<H: Host>(host: &H, input: &Input<Count>) -> Result<(), Refusal> {
+pub(super) fn settle<H: Host>(host: &H, input: &Input<Count>) -> Result<(), BatchError> {
     let batch = input.data.batch(MAX_SETTLE_ENTRIES)?;
     let frame = frame::by_settler(input.accounts)?;
     match frame.asset {
@@ -96,7 +96,7 @@ pub(super) fn settle<H: Host>(host: &H, input: &Input<Count>) -> Result<(), Refu
 
 /// The same for a regular batch, which only a network that pays in SOL can have.
 #[inline(never)]
-pub(super) fn settle_regular<H: Host>(host: &H, input: Input<Pairs>, count: Count) -> Result<(), Refusal> {
+pub(super) fn settle_regular<H: Host>(host: &H, input: Input<Pairs>, count: Count) -> Result<(), BatchError> {
     let batch = input.data.batch(MAX_SETTLE_ENTRIES)?;
     let frame = frame::by_settler(input.accounts)?;
     frame::require(frame.asset == AssetKind::Sol, SettlementError::AssetAccountsMismatch)?;
@@ -111,8 +111,8 @@ fn settle_by<'a, H: Host, E: Entries<'a, Accounts = [Account<'a>; 2]>, P: Payout
     mut frame: Frame<'a>,
     batch: &Batch,
     mut entries: E,
-    open: impl FnOnce(u64) -> Result<P, Refusal>,
-) -> Result<(), Refusal> {
+    open: impl FnOnce(u64) -> Result<P, BatchError>,
+) -> Result<(), BatchError> {
     let lamports_per_byte = if MOVES_LAMPORTS { host.lamports_per_byte()? } else { 0 };
     let mut payouts = open(lamports_per_byte)?;
     let mut run = Run::open(host, &frame, lamports_per_byte)?;
@@ -154,7 +154,7 @@ pub(super) fn require_accounts(
     rest: &[Account],
     entries: usize,
     per_entry: usize,
-) -> Result<(), Refusal> {
+) -> Result<(), BatchError> {
     let all_seen = input.entries.0 == input.accounts.len();
     frame::require(all_seen && rest.len() == entries * per_entry, SettlementError::AccountCountMismatch)
 }
@@ -171,7 +171,7 @@ struct Run {
 
 impl Run {
     #[inline(always)]
-    fn open<H: Host>(host: &H, frame: &Frame, lamports_per_byte: u64) -> Result<Self, Refusal> {
+    fn open<H: Host>(host: &H, frame: &Frame, lamports_per_byte: u64) -> Result<Self, BatchError> {
         let treasury = &*frame.treasury;
         let terms = Terms::of(host, treasury)?;
         let window = treasury.window().at(terms.now);
@@ -213,7 +213,7 @@ impl Run {
             let account = unsafe { entries.at_hand() };
             // SAFETY: the wallet of the entry before is not used any more.
             let Some(wallet) = (unsafe { wallet(account, words(&self.terms.network), E::ARE_REGULAR) }) else { break };
-            if !E::ARE_REGULAR && rare(wallet.last_sequence == self.sequence) {
+            if !E::ARE_REGULAR && unlikely(wallet.last_sequence == self.sequence) {
                 break;
             }
             let target = data::target(target);
@@ -251,7 +251,7 @@ impl Run {
             let [account, destination] = unsafe { entries.at_hand() };
             // SAFETY: the wallet of the entry before is not used any more.
             let Some(wallet) = (unsafe { wallet(account, words(&self.terms.network), E::ARE_REGULAR) }) else { break };
-            if !E::ARE_REGULAR && rare(wallet.last_sequence == self.sequence) {
+            if !E::ARE_REGULAR && unlikely(wallet.last_sequence == self.sequence) {
                 break;
             }
             let target = data::target(target);
@@ -260,11 +260,11 @@ impl Run {
             let Some(credit) = budget.plain(before, target) else { break };
             let Some(amount) = target.checked_sub(wallet.paid_total) else { break };
             let Some(sum) = paid.checked_add(amount) else { break };
-            if rare(amount < wallet.threshold) {
+            if unlikely(amount < wallet.threshold) {
                 break;
             }
             let entry = PlainEntry { amount, lamports: credit.lamports, account, destination };
-            if rare(!payouts.pay_plainly(entry, wallet, E::ARE_REGULAR)) {
+            if unlikely(!payouts.pay_plainly(entry, wallet, E::ARE_REGULAR)) {
                 break;
             }
             budget.take(credit);
@@ -311,7 +311,7 @@ impl Run {
 
     /// Takes what was credited out of the treasury, keeps the books and tells the world.
     #[inline(always)]
-    fn close<H: Host>(self, host: &H, frame: Frame, batch: &Batch, paid: u64, skips: &SkipSet) -> Result<(), Refusal> {
+    fn close<H: Host>(self, host: &H, frame: Frame, batch: &Batch, paid: u64, skips: &SkipSet) -> Result<(), BatchError> {
         let add = |a: u64, b: u64| a.checked_add(b).ok_or(SettlementError::Overflow);
         let credited = self.budget.credited();
         if frame.asset == AssetKind::Sol {

@@ -5,14 +5,14 @@
 
 use core::mem::MaybeUninit;
 
-use super::Refusal;
+use super::BatchError;
 use super::frame::{Frame, require};
 use super::host::{Call, Host, Meta, Seed};
 use super::input::{Account, Key, differ, key, same};
 use super::payout::{Payouts, PlainEntry, mark_paid};
 use super::wallet::words;
 use crate::error::SettlementError;
-use crate::rare::rare;
+use crate::unlikely::unlikely;
 use crate::reserved::ids;
 use crate::rules::token_layout::{
     TOKEN_ACCOUNT_INITIALIZED, TOKEN_ACCOUNT_LEN, TOKEN_ACCOUNT_MINT, TOKEN_ACCOUNT_OWNER, TOKEN_ACCOUNT_STATE,
@@ -51,7 +51,7 @@ pub(super) struct TokenFrame<'a> {
 
 impl<'a> TokenFrame<'a> {
     /// `[the treasury's token account (writable), mint, token program, …]`
-    pub fn open(frame: &Frame<'a>, kind: AssetKind) -> Result<(Self, &'a [Account<'a>]), Refusal> {
+    pub fn open(frame: &Frame<'a>, kind: AssetKind) -> Result<(Self, &'a [Account<'a>]), BatchError> {
         let [vault, mint, program, entries @ ..] = frame.rest else {
             return Err(SettlementError::AssetAccountsMismatch.into());
         };
@@ -81,10 +81,10 @@ impl<'a> TokenFrame<'a> {
     /// account without extensions. What [`facts`](Self::facts) has to say of any other.
     #[inline(always)]
     fn is_plain(&self, account: Account, wallet: &NodeWallet) -> bool {
-        if rare(account.data_len() != TOKEN_ACCOUNT_LEN)
-            || rare(!account.is_writable())
+        if unlikely(account.data_len() != TOKEN_ACCOUNT_LEN)
+            || unlikely(!account.is_writable())
             || differ(account.owner(), self.program.key())
-            || rare(same(account.key(), self.vault.key()))
+            || unlikely(same(account.key(), self.vault.key()))
         {
             return false;
         }
@@ -98,7 +98,7 @@ impl<'a> TokenFrame<'a> {
                 at.add(TOKEN_ACCOUNT_STATE).read(),
             )
         };
-        !rare(state != TOKEN_ACCOUNT_INITIALIZED)
+        !unlikely(state != TOKEN_ACCOUNT_INITIALIZED)
             && !differ(mint, self.mint.key())
             && !differ(owner, words(&wallet.destination))
     }
@@ -107,11 +107,11 @@ impl<'a> TokenFrame<'a> {
     fn facts(&self, account: Account, wallet: &NodeWallet) -> TokenDestination {
         let found = token_account(account, self.program.key());
         TokenDestination {
-            is_treasurys: same(account.key(), self.vault.key()),
+            is_treasury_vault: same(account.key(), self.vault.key()),
             is_writable: account.is_writable(),
             is_token_account: found.is_some(),
-            is_of_mint: found.is_some_and(|found| same(&key(&found.mint), self.mint.key())),
-            is_of_named_destination: found.is_some_and(|found| found.owner == wallet.destination.to_bytes()),
+            has_expected_mint: found.is_some_and(|found| same(&key(&found.mint), self.mint.key())),
+            has_expected_owner: found.is_some_and(|found| found.owner == wallet.destination.to_bytes()),
             is_frozen: found.is_some_and(|found| found.is_frozen),
             needs_memo: found.is_some_and(|found| found.needs_memo),
         }
@@ -157,7 +157,7 @@ impl<'a> Tokens<'a> {
 
     /// All transfers in one call.
     #[inline(never)]
-    fn batched<H: Host>(&self, host: &H, authority: Account<'a>, signer: &[Seed]) -> Result<(), Refusal> {
+    fn batched<H: Host>(&self, host: &H, authority: Account<'a>, signer: &[Seed]) -> Result<(), BatchError> {
         let TokenFrame { vault, program, .. } = self.frame;
         let mut data = [0; 1 + BATCHED_LEN * MAX_SETTLE_ENTRIES];
         let blank = Meta { key: vault.key(), is_writable: true, is_signer: false };
@@ -193,7 +193,7 @@ impl<'a> Tokens<'a> {
 
     /// A call per transfer.
     #[inline(never)]
-    fn one_by_one<H: Host>(&self, host: &H, authority: Account<'a>, signer: &[Seed]) -> Result<(), Refusal> {
+    fn one_by_one<H: Host>(&self, host: &H, authority: Account<'a>, signer: &[Seed]) -> Result<(), BatchError> {
         let TokenFrame { vault, mint, program, decimals, .. } = self.frame;
         let mut data = [0; TRANSFER_CHECKED_LEN];
         data[0] = TRANSFER_CHECKED;
@@ -220,7 +220,7 @@ impl<'a> Tokens<'a> {
 
 /// Calls from a stack frame of its own: that of [`Tokens::batched`] holds no more.
 #[inline(never)]
-fn call_apart<H: Host, const N: usize>(host: &H, call: &Call<N>) -> Result<(), Refusal> {
+fn call_apart<H: Host, const N: usize>(host: &H, call: &Call<N>) -> Result<(), BatchError> {
     host.call(call)
 }
 
@@ -244,13 +244,13 @@ impl<'a> Payouts<'a> for Tokens<'a> {
     fn pay_plainly(&mut self, entry: PlainEntry<'a>, wallet: &NodeWallet, _: bool) -> bool {
         let PlainEntry { amount, destination, .. } = entry;
         let TokenFrame { treasury, .. } = self.frame;
-        if rare(treasury.is_frozen) || rare(amount > treasury.amount) || !self.frame.is_plain(destination, wallet) {
+        if unlikely(treasury.is_frozen) || unlikely(amount > treasury.amount) || !self.frame.is_plain(destination, wallet) {
             return false;
         }
         self.note(destination, amount)
     }
 
-    fn finish<H: Host>(self, host: &H, frame: &mut Frame) -> Result<(), Refusal> {
+    fn finish<H: Host>(self, host: &H, frame: &mut Frame) -> Result<(), BatchError> {
         if self.len > 0 {
             let network = frame.treasury.network;
             let bump = [frame.treasury.bump];

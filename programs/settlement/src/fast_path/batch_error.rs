@@ -1,4 +1,4 @@
-//! Why an instruction of the hot path failed as a whole.
+//! Why an instruction of the fast path failed as a whole.
 
 use anchor_lang::error::{Error, ErrorCode};
 use anchor_lang::prelude::ProgramError;
@@ -7,7 +7,7 @@ use crate::error::SettlementError;
 
 /// Small, so that passing it up costs nothing; turned into an error with words at the very end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum BatchError {
     /// One of this program's errors.
     Settlement(SettlementError),
     /// One of Anchor's, by its number.
@@ -16,7 +16,7 @@ pub enum Refusal {
     Runtime(u64),
 }
 
-impl Refusal {
+impl BatchError {
     /// The error as Anchor would have logged and returned it.
     #[cold]
     pub fn into_error(self) -> Error {
@@ -28,13 +28,13 @@ impl Refusal {
     }
 }
 
-impl From<SettlementError> for Refusal {
+impl From<SettlementError> for BatchError {
     fn from(error: SettlementError) -> Self {
         Self::Settlement(error)
     }
 }
 
-impl From<ErrorCode> for Refusal {
+impl From<ErrorCode> for BatchError {
     fn from(code: ErrorCode) -> Self {
         Self::Anchor(code.into())
     }

@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 
 use settlement::client::{SPL_TOKEN_ID, TOKEN_2022_ID};
-use settlement::hot::Refusal;
-use settlement::hot::host::{Call, Host};
-use settlement::hot::input::{Account, Key, key};
+use settlement::fast_path::BatchError;
+use settlement::fast_path::host::{Call, Host};
+use settlement::fast_path::input::{Account, Key, key};
 
 use anchor_lang::prelude::Pubkey;
 
@@ -49,7 +49,7 @@ impl FakeHost {
 
     /// A transfer as the token programs make it. What they would refuse is a finding: it fails the
     /// whole batch.
-    fn transfer(&self, from: Account, to: Account, amount: u64) -> Result<(), Refusal> {
+    fn transfer(&self, from: Account, to: Account, amount: u64) -> Result<(), BatchError> {
         assert_eq!(address(from.key()), self.vault, "tokens of somebody else");
         assert_ne!(address(to.key()), self.vault, "tokens from the treasury to itself");
         let (from_data, to_data) = (bytes(from), bytes(to));
@@ -59,7 +59,7 @@ impl FakeHost {
         let (held, holds) = (amount_in(from_data), amount_in(to_data));
         let left = held.checked_sub(amount).expect("more tokens than there are");
         // No mint has so many; these made-up accounts may.
-        let sum = holds.checked_add(amount).ok_or(Refusal::Runtime(1))?;
+        let sum = holds.checked_add(amount).ok_or(BatchError::Runtime(1))?;
         from_data[64..72].copy_from_slice(&left.to_le_bytes());
         to_data[64..72].copy_from_slice(&sum.to_le_bytes());
         self.calls.borrow_mut().push(Called::Transferred { to: address(to.key()), amount });
@@ -68,15 +68,15 @@ impl FakeHost {
 }
 
 impl Host for FakeHost {
-    fn now(&self) -> Result<i64, Refusal> {
+    fn now(&self) -> Result<i64, BatchError> {
         Ok(self.now)
     }
 
-    fn lamports_per_byte(&self) -> Result<u64, Refusal> {
+    fn lamports_per_byte(&self) -> Result<u64, BatchError> {
         Ok(self.lamports_per_byte)
     }
 
-    fn call<const N: usize>(&self, call: &Call<N>) -> Result<(), Refusal> {
+    fn call<const N: usize>(&self, call: &Call<N>) -> Result<(), BatchError> {
         let accounts = &call.accounts[..call.count];
         let find = |wanted: &Key| {
             *accounts.iter().find(|account| account.key() == wanted).expect("a called account is handed over")

@@ -6,7 +6,7 @@
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;
 
-use super::Refusal;
+use super::BatchError;
 use super::batch::require_accounts;
 use super::event::{self, Event};
 use super::frame::{self, EVENT_AUTHORITY, Frame, PROGRAM, require};
@@ -15,7 +15,7 @@ use super::input::{Account, Count, Input, Key, differ, key, same};
 use super::tokens::{TokenFrame, Tokens};
 use super::wallet::{wallet, words};
 use crate::error::SettlementError;
-use crate::rare::rare;
+use crate::unlikely::unlikely;
 use crate::reserved::ids;
 use crate::rules::payout::{self as rule, Destination, PayingWallet};
 use crate::rules::{Entry, MAX_SETTLE_ENTRIES, SkipReason, SkipSet, rent_minimum};
@@ -38,7 +38,7 @@ pub(super) trait Payouts<'a> {
     fn pay_plainly(&mut self, entry: PlainEntry<'a>, wallet: &NodeWallet, is_regular: bool) -> bool;
 
     /// Does what remains to be done for all of them.
-    fn finish<H: Host>(self, host: &H, frame: &mut Frame) -> Result<(), Refusal>;
+    fn finish<H: Host>(self, host: &H, frame: &mut Frame) -> Result<(), BatchError>;
 }
 
 /// An entry that earned a payout just now.
@@ -62,7 +62,7 @@ pub(super) struct Terms {
 
 impl Terms {
     #[inline(always)]
-    pub fn of<H: Host>(host: &H, treasury: &Treasury) -> Result<Self, Refusal> {
+    pub fn of<H: Host>(host: &H, treasury: &Treasury) -> Result<Self, BatchError> {
         Ok(Self { network: treasury.network, now: host.now()?, max_pending_age: treasury.max_pending_age })
     }
 
@@ -92,7 +92,7 @@ impl Terms {
 
 /// Applies a `payout`: a wallet and its destination per entry.
 #[inline(never)]
-pub(super) fn payout<H: Host>(host: &H, input: &Input<Count>) -> Result<(), Refusal> {
+pub(super) fn payout<H: Host>(host: &H, input: &Input<Count>) -> Result<(), BatchError> {
     require(input.data.is_bare(), ErrorCode::InstructionDidNotDeserialize)?;
     let frame = frame::open(input.accounts)?;
     match frame.asset {
@@ -114,7 +114,7 @@ fn payout_by<'a, H: Host, P: Payouts<'a>>(
     mut frame: Frame<'a>,
     entries: &'a [Account<'a>],
     mut payouts: P,
-) -> Result<(), Refusal> {
+) -> Result<(), BatchError> {
     let (pairs, _) = entries.as_chunks::<2>();
     require(input.entries.0 > input.accounts.len() || !entries.is_empty(), SettlementError::EmptyBatch)?;
     let fits = input.entries.0 == input.accounts.len() && pairs.len() <= MAX_SETTLE_ENTRIES;
@@ -160,7 +160,7 @@ pub(super) struct Sol {
 
 impl Sol {
     #[inline(always)]
-    pub fn of(lamports_per_byte: u64) -> Result<Self, Refusal> {
+    pub fn of(lamports_per_byte: u64) -> Result<Self, BatchError> {
         let minimum = |len: u64| rent_minimum(lamports_per_byte, len).ok_or(SettlementError::Overflow);
         Ok(Self { lamports_per_byte, wallet_minimum: minimum(NodeWallet::SIZE as u64)?, empty_minimum: minimum(0)? })
     }
@@ -211,9 +211,9 @@ impl<'a> Payouts<'a> for Sol {
     fn pay_plainly(&mut self, entry: PlainEntry<'a>, wallet: &NodeWallet, is_regular: bool) -> bool {
         let PlainEntry { amount, lamports, account, destination } = entry;
         if !is_regular
-            && (rare(!destination.is_writable())
-                || rare(destination.is_executable())
-                || rare(destination.data_len() != 0))
+            && (unlikely(!destination.is_writable())
+                || unlikely(destination.is_executable())
+                || unlikely(destination.data_len() != 0))
         {
             return false;
         }
@@ -221,8 +221,8 @@ impl<'a> Payouts<'a> for Sol {
         // has are told by their first words.
         if differ(destination.key(), words(&wallet.destination))
             || differ(destination.owner(), &SYSTEM)
-            || rare(destination.key()[0] == INCINERATOR[0])
-            || rare(destination.key()[0] == EVENT_AUTHORITY[0])
+            || unlikely(destination.key()[0] == INCINERATOR[0])
+            || unlikely(destination.key()[0] == EVENT_AUTHORITY[0])
         {
             return false;
         }
@@ -235,7 +235,7 @@ impl<'a> Payouts<'a> for Sol {
     }
 
     #[inline(always)]
-    fn finish<H: Host>(self, _: &H, _: &mut Frame) -> Result<(), Refusal> {
+    fn finish<H: Host>(self, _: &H, _: &mut Frame) -> Result<(), BatchError> {
         Ok(())
     }
 }

@@ -1,19 +1,19 @@
-//! The hot path on whatever an instruction could bring: inputs made of arbitrary bytes, laid out as
+//! The fast path on whatever an instruction could bring: inputs made of arbitrary bytes, laid out as
 //! the runtime does, run off the chain, and held against what must hold for each of them.
 //!
-//! Shared by the fuzz target `hot` and by the test that tries the same with numbers from a seed.
+//! Shared by the fuzz target `fast_path` and by the test that tries the same with numbers from a seed.
 
 mod case;
 mod check;
 mod host;
 mod layout;
 
-use settlement::hot;
+use settlement::fast_path;
 
 /// What became of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Not the hot path's.
+    /// Not the fast path's.
     LeftToAnchor,
     Refused,
     /// Nothing was credited and nothing paid.
@@ -28,7 +28,7 @@ pub fn run(bytes: &[u8]) -> Outcome {
     let mut laid = layout::lay_out(&case.accounts, &case.list, &case.data);
     let host = host::FakeHost::new(&case);
     // SAFETY: laid out as the runtime does, aligned to 8, and this call's own.
-    let outcome = unsafe { hot::process(&host, laid.start()) };
+    let outcome = unsafe { fast_path::process(&host, laid.start()) };
     let after = laid.read_back(&case.accounts);
     assert!(laid.is_all_of(&after, &case.data), "something was written between the accounts");
     let calls = host.into_calls();

@@ -2,7 +2,7 @@
 
 use anchor_lang::error::ErrorCode;
 
-use super::Refusal;
+use super::BatchError;
 use crate::error::SettlementError;
 use crate::rules::Entry;
 
@@ -62,7 +62,7 @@ impl<'a> Data<'a> {
 
     /// The batch in it, of at most `max_entries`.
     #[inline(always)]
-    pub(super) fn batch(self, max_entries: usize) -> Result<Batch<'a>, Refusal> {
+    pub(super) fn batch(self, max_entries: usize) -> Result<Batch<'a>, BatchError> {
         let broken = ErrorCode::InstructionDidNotDeserialize;
         let (head, targets) = self.0.split_first_chunk::<TARGETS_AT>().ok_or(broken)?;
         let at = head.as_ptr();

@@ -12,7 +12,7 @@ use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
 use super::data::Data;
-use crate::rare::rare;
+use crate::unlikely::unlikely;
 use crate::state::NodeWallet;
 
 /// An address, as the four words that the machine compares.
@@ -27,7 +27,7 @@ pub fn same(a: &Key, b: &Key) -> bool {
 /// Whether two addresses that are nearly always the same differ.
 #[inline(always)]
 pub fn differ(a: &Key, b: &Key) -> bool {
-    rare(a[0] != b[0]) || rare(a[1] != b[1]) || rare(a[2] != b[2]) || rare(a[3] != b[3])
+    unlikely(a[0] != b[0]) || unlikely(a[1] != b[1]) || unlikely(a[2] != b[2]) || unlikely(a[3] != b[3])
 }
 
 /// An address's words.
@@ -267,7 +267,7 @@ impl<'a> Regular<'a> {
             at = at.wrapping_add(EMPTY_STRIDE);
             left = left.wrapping_sub(1);
             while left > 1 {
-                if rare(!unsafe { is_wallet(at) }) || rare(!unsafe { is_empty(at.wrapping_add(WALLET_STRIDE)) }) {
+                if unlikely(!unsafe { is_wallet(at) }) || unlikely(!unsafe { is_empty(at.wrapping_add(WALLET_STRIDE)) }) {
                     return None;
                 }
                 at = at.wrapping_add(WALLET_STRIDE + EMPTY_STRIDE);
@@ -281,7 +281,7 @@ impl<'a> Regular<'a> {
             return Some(Self::Pairs(Input { accounts, entries, data }, Count(count)));
         }
         while left > 0 {
-            if rare(!unsafe { is_wallet(at) }) {
+            if unlikely(!unsafe { is_wallet(at) }) {
                 return None;
             }
             at = at.wrapping_add(WALLET_STRIDE);

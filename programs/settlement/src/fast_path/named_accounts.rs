@@ -4,7 +4,7 @@ use anchor_lang::Discriminator;
 use anchor_lang::error::ErrorCode;
 
 use super::input::{Account, Key, key, same};
-use super::{Refusal, number};
+use super::{BatchError, number};
 use crate::error::SettlementError;
 use crate::state::{AssetKind, DISCRIMINATOR_LEN, Treasury};
 
@@ -31,13 +31,13 @@ pub(super) struct Frame<'a> {
 
 /// Refuses by `error` unless `holds`.
 #[inline(always)]
-pub(super) fn require(holds: bool, error: impl Into<Refusal>) -> Result<(), Refusal> {
+pub(super) fn require(holds: bool, error: impl Into<BatchError>) -> Result<(), BatchError> {
     if holds { Ok(()) } else { Err(error.into()) }
 }
 
 /// `[settler (signer), treasury (writable), event authority, program, …]`
 #[inline(always)]
-pub(super) fn by_settler<'a>(accounts: &'a [Account<'a>]) -> Result<Frame<'a>, Refusal> {
+pub(super) fn by_settler<'a>(accounts: &'a [Account<'a>]) -> Result<Frame<'a>, BatchError> {
     let [settler, rest @ ..] = accounts else {
         return Err(ErrorCode::AccountNotEnoughKeys.into());
     };
@@ -52,12 +52,12 @@ pub(super) fn by_settler<'a>(accounts: &'a [Account<'a>]) -> Result<Frame<'a>, R
 
 /// `[treasury (writable), event authority, program, …]`
 #[inline(always)]
-pub(super) fn open<'a>(accounts: &'a [Account<'a>]) -> Result<Frame<'a>, Refusal> {
+pub(super) fn open<'a>(accounts: &'a [Account<'a>]) -> Result<Frame<'a>, BatchError> {
     in_service(by_anyone(accounts)?)
 }
 
 #[inline(always)]
-fn by_anyone<'a>(accounts: &'a [Account<'a>]) -> Result<Frame<'a>, Refusal> {
+fn by_anyone<'a>(accounts: &'a [Account<'a>]) -> Result<Frame<'a>, BatchError> {
     let [account, event_authority, program, rest @ ..] = accounts else {
         return Err(ErrorCode::AccountNotEnoughKeys.into());
     };
@@ -78,7 +78,7 @@ fn by_anyone<'a>(accounts: &'a [Account<'a>]) -> Result<Frame<'a>, Refusal> {
 }
 
 #[inline(always)]
-fn in_service(mut frame: Frame<'_>) -> Result<Frame<'_>, Refusal> {
+fn in_service(mut frame: Frame<'_>) -> Result<Frame<'_>, BatchError> {
     require(frame.treasury.version == Treasury::VERSION, SettlementError::UnknownVersion)?;
     require(!frame.treasury.is_paused(), SettlementError::Paused)?;
     frame.asset = AssetKind::from_byte(frame.treasury.asset_kind).ok_or(SettlementError::UnsupportedAsset)?;

@@ -5,7 +5,7 @@ use anchor_lang::Discriminator;
 use super::frame::PROGRAM;
 use super::input::{Account, Key, differ};
 use super::number;
-use crate::rare::rare;
+use crate::unlikely::unlikely;
 use crate::state::{DISCRIMINATOR_LEN, NodeWallet};
 
 const NODE_WALLET: u64 = number(NodeWallet::DISCRIMINATOR);
@@ -21,19 +21,19 @@ const NODE_WALLET: u64 = number(NodeWallet::DISCRIMINATOR);
 #[inline(always)]
 pub(super) unsafe fn wallet<'a>(account: Account<'a>, network: &Key, is_regular: bool) -> Option<&'a mut NodeWallet> {
     let fits = is_regular || account.is_writable() && account.data_len() == NodeWallet::SIZE;
-    if rare(!fits) || differ(account.owner(), &PROGRAM) {
+    if unlikely(!fits) || differ(account.owner(), &PROGRAM) {
         return None;
     }
     // SAFETY: the data has a wallet's length, aligned to 8.
-    if rare(unsafe { account.data_at().cast::<u64>().read() } != NODE_WALLET) {
+    if unlikely(unsafe { account.data_at().cast::<u64>().read() } != NODE_WALLET) {
         return None;
     }
     // SAFETY: a wallet's by owner, discriminator and length, of plain bytes, aligned to 8; the
     // caller doesn't use an earlier one of the same account any more.
     let wallet = unsafe { &mut *account.data_at().add(DISCRIMINATOR_LEN).cast::<NodeWallet>() };
-    let is_unsound = rare(wallet.version != NodeWallet::VERSION)
+    let is_unsound = unlikely(wallet.version != NodeWallet::VERSION)
         || differ(words(&wallet.network), network)
-        || rare(wallet.paid_total > wallet.credited_total);
+        || unlikely(wallet.paid_total > wallet.credited_total);
     if is_unsound { None } else { Some(wallet) }
 }
 

@@ -1,4 +1,4 @@
-//! What the hot path asks of the runtime.
+//! What the fast path asks of the runtime.
 //!
 //! A call to another program passes accounts by their place in the input. The call that carries an
 //! event comes after all lamports have moved and passes the event authority alone, whose balance no
@@ -6,7 +6,7 @@
 //! add up to nothing, and the runtime's balance check at the call holds whether it counts the other
 //! accounts as they are now or as they were.
 
-use super::Refusal;
+use super::BatchError;
 use super::input::{Account, Key};
 
 /// An account of a call, as the callee gets it. Layout of the runtime's `SolAccountMeta`.
@@ -57,13 +57,13 @@ pub struct Call<'a, const N: usize> {
 /// The runtime, or what stands in for it off the chain.
 pub trait Host {
     /// The chain's clock, in Unix seconds.
-    fn now(&self) -> Result<i64, Refusal>;
+    fn now(&self) -> Result<i64, BatchError>;
 
     /// Lamports an account has to hold per byte, for as long as it exists.
-    fn lamports_per_byte(&self) -> Result<u64, Refusal>;
+    fn lamports_per_byte(&self) -> Result<u64, BatchError>;
 
     /// Calls a program.
-    fn call<const N: usize>(&self, call: &Call<N>) -> Result<(), Refusal>;
+    fn call<const N: usize>(&self, call: &Call<N>) -> Result<(), BatchError>;
 }
 
 #[cfg(target_os = "solana")]
@@ -77,7 +77,7 @@ mod on_chain {
     use bytemuck::AnyBitPattern;
     use solana_define_syscall::definitions::{sol_get_sysvar, sol_invoke_signed_c};
 
-    use super::super::Refusal;
+    use super::super::BatchError;
     use super::super::input::Account;
     use super::{Call, Host, Seed};
     use crate::reserved::ids;
@@ -140,31 +140,31 @@ mod on_chain {
 
     /// Some plain bytes of a sysvar.
     #[inline(always)]
-    fn sysvar<T: AnyBitPattern>(id: &Pubkey, at: u64) -> Result<T, Refusal> {
+    fn sysvar<T: AnyBitPattern>(id: &Pubkey, at: u64) -> Result<T, BatchError> {
         let mut value = MaybeUninit::<T>::uninit();
         // SAFETY: the runtime writes so many bytes or fails.
         let code =
             unsafe { sol_get_sysvar(id.as_array().as_ptr(), value.as_mut_ptr().cast(), at, size_of::<T>() as u64) };
         // SAFETY: written, and any bytes are a value.
-        if code == 0 { Ok(unsafe { value.assume_init() }) } else { Err(Refusal::Runtime(code)) }
+        if code == 0 { Ok(unsafe { value.assume_init() }) } else { Err(BatchError::Runtime(code)) }
     }
 
     /// What an account without data holds is the rate times its overhead.
     #[cold]
-    fn lamports_per_byte_slowly() -> Result<u64, Refusal> {
-        let rent = Rent::get().map_err(|error| Refusal::Runtime(error.into()))?;
+    fn lamports_per_byte_slowly() -> Result<u64, BatchError> {
+        let rent = Rent::get().map_err(|error| BatchError::Runtime(error.into()))?;
         Ok(rent.minimum_balance(0) / ACCOUNT_OVERHEAD_BYTES)
     }
 
     impl Host for Runtime {
         #[inline(always)]
-        fn now(&self) -> Result<i64, Refusal> {
+        fn now(&self) -> Result<i64, BatchError> {
             let timestamp: [u8; 8] = sysvar(&ids::sysvar::clock::ID, CLOCK_TIMESTAMP_AT)?;
             Ok(i64::from_le_bytes(timestamp))
         }
 
         #[inline(always)]
-        fn lamports_per_byte(&self) -> Result<u64, Refusal> {
+        fn lamports_per_byte(&self) -> Result<u64, BatchError> {
             // The sysvar's rate is per byte and year, and its number of years is a float: 2 from the
             // beginning, 1 since the rate is for good (SIMD-0194). Told by its bits, because
             // arithmetic in floats costs more here than the whole batch.
@@ -179,7 +179,7 @@ mod on_chain {
         }
 
         #[inline(always)]
-        fn call<const N: usize>(&self, call: &Call<N>) -> Result<(), Refusal> {
+        fn call<const N: usize>(&self, call: &Call<N>) -> Result<(), BatchError> {
             let instruction = Instruction {
                 program: call.program.as_ptr().cast(),
                 metas: call.metas.as_ptr().cast(),
@@ -205,7 +205,7 @@ mod on_chain {
                     1,
                 )
             };
-            if code == 0 { Ok(()) } else { Err(Refusal::Runtime(code)) }
+            if code == 0 { Ok(()) } else { Err(BatchError::Runtime(code)) }
         }
     }
 }
