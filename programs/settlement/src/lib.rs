@@ -14,19 +14,20 @@ use anchor_lang::prelude::*;
 
 #[cfg(not(target_os = "solana"))]
 pub mod client;
+mod destination;
 #[cfg(all(feature = "entrypoint", target_os = "solana"))]
 mod entrypoint;
 pub mod error;
 pub mod events;
 pub mod fast_path;
 pub mod instructions;
-mod unlikely;
 pub mod reserved;
 pub mod rules;
 #[cfg(all(feature = "entrypoint", target_os = "solana"))]
 mod security;
 pub mod state;
 mod token;
+mod unlikely;
 
 use instructions::*;
 

@@ -19,19 +19,6 @@ pub(crate) fn is_payable_address(address: &Pubkey, own: &[Pubkey]) -> bool {
     !is_reserved_address(address) && !own.contains(address)
 }
 
-/// Whether an account as it lies on the chain is one of the system's, or one of the two addresses
-/// without such an owner that a payout must not touch. Cheaper than [`is_reserved_address`]: the
-/// runtime makes the remaining ones read-only or marks them executable.
-///
-/// The event authority matters beyond its loss: it takes part in the call that emits a batch's
-/// event, and the runtime would see its balance changed without the other side of the move.
-pub fn is_reserved_account(account: &AccountInfo) -> bool {
-    *account.owner == ids::sysvar::ID
-        || *account.owner == ids::native_loader::ID
-        || *account.key == ids::incinerator::ID
-        || *account.key == crate::EVENT_AUTHORITY_AND_BUMP.0
-}
-
 const RESERVED: [Pubkey; 30] = [
     // The system program, which is also the default key.
     ids::system_program::ID,

@@ -28,14 +28,14 @@ const CREATE_IDEMPOTENT: u8 = 1;
 /// The token accounts of a network that pays in tokens, found to be the right ones.
 pub(crate) struct TokenAccounts<'a, 'info> {
     /// The treasury's token account.
-    pub vault: &'a AccountInfo<'info>,
+    pub(crate) vault: &'a AccountInfo<'info>,
     mint: &'a AccountInfo<'info>,
     program: &'a AccountInfo<'info>,
 }
 
 impl<'a, 'info> TokenAccounts<'a, 'info> {
     /// `None` for a network that pays in SOL, and then none of the accounts may be there.
-    pub fn of(
+    pub(crate) fn validate(
         treasury: &Treasury,
         vault: Option<&'a UncheckedAccount<'info>>,
         mint: Option<&'a UncheckedAccount<'info>>,
@@ -61,33 +61,30 @@ impl<'a, 'info> TokenAccounts<'a, 'info> {
     }
 
     /// What lies in the treasury's token account.
-    pub fn treasury(&self) -> Result<PayingTreasury> {
-        let vault = read(self.vault, self.program.key).ok_or(SettlementError::InvalidTreasuryTokenAccount)?;
+    pub(crate) fn treasury(&self) -> Result<PayingTreasury> {
+        let vault = parse(self.vault, self.program.key).ok_or(SettlementError::InvalidTreasuryTokenAccount)?;
         Ok(PayingTreasury { is_frozen: vault.is_frozen, amount: vault.amount })
     }
 
-    /// The facts about `account` as a token account of `named`; of anybody when that is `None`.
-    pub fn facts(&self, account: &AccountInfo, named: Option<&Pubkey>) -> TokenDestination {
-        let found = read(account, self.program.key);
-        TokenDestination {
-            is_treasury_vault: account.key == self.vault.key,
-            is_writable: account.is_writable,
-            is_token_account: found.is_some(),
-            has_expected_mint: found.is_some_and(|found| found.mint == self.mint.key.to_bytes()),
-            has_expected_owner: found
-                .is_some_and(|found| named.is_none_or(|named| found.owner == named.to_bytes())),
-            is_frozen: found.is_some_and(|found| found.is_frozen),
-            needs_memo: found.is_some_and(|found| found.needs_memo),
-        }
+    /// Describes `account` for the payout rules. `owner` is the address that should own its tokens;
+    /// `None` allows any.
+    pub(crate) fn describe(&self, account: &AccountInfo, owner: Option<&Pubkey>) -> TokenDestination {
+        TokenDestination::describe(
+            parse(account, self.program.key),
+            account.is_writable,
+            account.key == self.vault.key,
+            self.mint.key.as_array(),
+            owner.map(Pubkey::as_array),
+        )
     }
 
     /// Moves tokens into the treasury by the signature of `authority`.
-    pub fn deposit(&self, from: &AccountInfo<'info>, authority: &AccountInfo<'info>, amount: u64) -> Result<()> {
+    pub(crate) fn deposit(&self, from: &AccountInfo<'info>, authority: &AccountInfo<'info>, amount: u64) -> Result<()> {
         self.transfer(from, self.vault, authority, amount, &[])
     }
 
     /// Moves tokens out of the treasury, whose own signature is `["treasury", network, bump]`.
-    pub fn pay(
+    pub(crate) fn pay(
         &self,
         treasury: &AccountInfo<'info>,
         network: &Pubkey,
@@ -123,7 +120,7 @@ impl<'a, 'info> TokenAccounts<'a, 'info> {
 }
 
 /// The kind and decimals of a mint that a network can pay in.
-pub(crate) fn asset_of(mint: &AccountInfo, program: &Pubkey) -> Result<(AssetKind, u8)> {
+pub(crate) fn payable_mint(mint: &AccountInfo, program: &Pubkey) -> Result<(AssetKind, u8)> {
     let kind = match *program {
         SPL_TOKEN_ID => AssetKind::SplToken,
         TOKEN_2022_ID => AssetKind::Token2022,
@@ -135,7 +132,7 @@ pub(crate) fn asset_of(mint: &AccountInfo, program: &Pubkey) -> Result<(AssetKin
 }
 
 /// Opens the associated token account of `owner`, unless it is there already.
-pub(crate) fn open_associated<'info>(
+pub(crate) fn create_associated_account<'info>(
     payer: &AccountInfo<'info>,
     token_account: &AccountInfo<'info>,
     owner: &AccountInfo<'info>,
@@ -161,11 +158,11 @@ pub(crate) fn open_associated<'info>(
 }
 
 /// The token account that `account` is, if it is one of `program`.
-pub(crate) fn read(account: &AccountInfo, program: &Pubkey) -> Option<TokenAccount> {
+pub(crate) fn parse(account: &AccountInfo, program: &Pubkey) -> Option<TokenAccount> {
     if account.owner != program {
         return None;
     }
-    TokenAccount::read(&account.try_borrow_data().ok()?)
+    TokenAccount::parse(&account.try_borrow_data().ok()?)
 }
 
 impl From<MintError> for SettlementError {

@@ -241,8 +241,16 @@ fn lamports_go_only_where_they_may_and_no_rent_goes_with_them() {
 fn tokens_go_only_where_the_token_program_lets_them() {
     for [amount, held] in all::<2, _>(&EDGES) {
         for facts in all::<8, _>(&BOOLS) {
-            let [is_treasury_vault, is_writable, is_token_account, has_expected_mint, is_named, is_frozen, needs_memo, held_frozen] =
-                facts;
+            let [
+                is_treasury_vault,
+                is_writable,
+                is_token_account,
+                has_expected_mint,
+                is_named,
+                is_frozen,
+                needs_memo,
+                held_frozen,
+            ] = facts;
             let to = TokenDestination {
                 is_treasury_vault,
                 is_writable,
@@ -467,7 +475,7 @@ fn check_extended(kind: u8, tail: &[u8]) {
         is_frozen: false,
         needs_memo,
     });
-    assert_eq!(TokenAccount::read(&account), expected, "type {kind}, {tail:?}");
+    assert_eq!(TokenAccount::parse(&account), expected, "type {kind}, {tail:?}");
 }
 
 #[test]
@@ -512,7 +520,7 @@ fn only_bytes_of_a_mints_or_an_accounts_length_are_one() {
             };
             assert_eq!(check_mint(&data), expected, "{len} times {fill}");
             let is_account = len == 165 && fill != 0 || extended && fill == 2 && !is_broken;
-            let account = TokenAccount::read(&data);
+            let account = TokenAccount::parse(&data);
             assert_eq!(account.is_some(), is_account, "{len} times {fill}");
             assert!(account.is_none_or(|account| account.is_frozen == (fill == 2)));
         }

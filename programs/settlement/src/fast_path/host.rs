@@ -1,68 +1,71 @@
-//! What the fast path asks of the runtime.
+//! The runtime's services that the fast path uses.
 //!
-//! A call to another program passes accounts by their place in the input. The call that carries an
-//! event comes after all lamports have moved and passes the event authority alone, whose balance no
-//! entry may change (see [`reserved`](crate::reserved)): by then the moves within the instruction
-//! add up to nothing, and the runtime's balance check at the call holds whether it counts the other
-//! accounts as they are now or as they were.
+//! A call to another program passes accounts by their location in the input. The self-call that carries
+//! an event follows all transfers of lamports and passes only the event authority, whose balance no
+//! entry may change (see [`destination`](crate::destination)). At that point the transfers within the
+//! instruction add up to zero, so the runtime's balance check passes whether it uses the other
+//! accounts' balances from before or after them.
 
-use super::BatchError;
-use super::input::{Account, Key};
+use super::batch_error::BatchError;
+use super::input::Account;
+use super::keys::Key;
 
-/// An account of a call, as the callee gets it. Layout of the runtime's `SolAccountMeta`.
+/// An account of a call, as it is passed to the callee. Layout of the runtime's `SolAccountMeta`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Meta<'a> {
-    /// Its address.
+    /// The account's address.
     pub key: &'a Key,
     /// Whether the callee may write it.
     pub is_writable: bool,
-    /// Whether it signs.
+    /// Whether the account signs the call.
     pub is_signer: bool,
 }
 
-/// A piece of an address that signs for the program. Layout of the runtime's `SolSignerSeed`.
+/// A seed of a program-derived address that signs for this program. Layout of the runtime's
+/// `SolSignerSeed`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Seed<'a> {
-    at: *const u8,
+    start: *const u8,
     len: u64,
     bytes: core::marker::PhantomData<&'a [u8]>,
 }
 
 impl<'a> Seed<'a> {
-    /// A seed of these bytes.
+    /// A seed that consists of these bytes.
     #[inline(always)]
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { at: bytes.as_ptr(), len: bytes.len() as u64, bytes: core::marker::PhantomData }
+        Self { start: bytes.as_ptr(), len: bytes.len() as u64, bytes: core::marker::PhantomData }
     }
 }
 
-/// A call to another program, or to this one, that takes up to `N` accounts.
+/// A call to another program or to this one, which passes up to `N` accounts.
 pub struct Call<'a, const N: usize> {
-    /// The callee.
+    /// Address of the called program.
     pub program: &'a Key,
-    /// The callee's accounts.
+    /// The accounts of the called instruction, in order.
     pub metas: &'a [Meta<'a>],
-    /// Its data.
+    /// The data of the called instruction.
     pub data: &'a [u8],
-    /// Where the callee's accounts are, each once.
+    /// The accounts of the input that the call uses, each once. Only the first
+    /// [`count`](Self::count) are passed.
     pub accounts: &'a [Account<'a>; N],
-    /// How many of them are meant.
+    /// Number of `accounts` that are passed.
     pub count: usize,
-    /// Seeds of the address that signs for this program.
+    /// Seeds of the program-derived address that signs.
     pub signer: &'a [Seed<'a>],
 }
 
-/// The runtime, or what stands in for it off the chain.
+/// The runtime, or a substitute for it off-chain.
 pub trait Host {
-    /// The chain's clock, in Unix seconds.
+    /// The time of the cluster's clock in Unix seconds.
     fn now(&self) -> Result<i64, BatchError>;
 
-    /// Lamports an account has to hold per byte, for as long as it exists.
+    /// Lamports per byte of an account's size that make the account rent-exempt.
     fn lamports_per_byte(&self) -> Result<u64, BatchError>;
 
-    /// Calls a program.
+    /// Calls a program and waits for its result.
     fn call<const N: usize>(&self, call: &Call<N>) -> Result<(), BatchError>;
 }
 
@@ -77,13 +80,13 @@ mod on_chain {
     use bytemuck::AnyBitPattern;
     use solana_define_syscall::definitions::{sol_get_sysvar, sol_invoke_signed_c};
 
-    use super::super::BatchError;
+    use super::super::batch_error::BatchError;
     use super::super::input::Account;
     use super::{Call, Host, Seed};
     use crate::reserved::ids;
     use crate::rules::rent::ACCOUNT_OVERHEAD_BYTES;
 
-    /// The runtime.
+    /// The Solana runtime.
     pub struct Runtime;
 
     /// Layout of the runtime's `SolInstruction`.
@@ -120,12 +123,12 @@ mod on_chain {
 
     impl Info {
         #[inline(always)]
-        fn of(account: Account) -> Self {
+        fn new(account: Account) -> Self {
             Self {
                 key: account.key().as_ptr().cast(),
-                lamports: account.lamports_at(),
+                lamports: account.lamports_ptr(),
                 data_len: account.data_len() as u64,
-                data: account.data_at(),
+                data: account.data_ptr(),
                 owner: account.owner().as_ptr().cast(),
                 rent_epoch: 0,
                 is_signer: account.is_signer(),
@@ -135,23 +138,28 @@ mod on_chain {
         }
     }
 
-    /// Where the clock sysvar has its Unix time. Source: `solana_clock::Clock`.
+    /// Offset of the Unix time in the clock sysvar. Source: `solana_clock::Clock`.
     const CLOCK_TIMESTAMP_AT: u64 = 32;
 
-    /// Some plain bytes of a sysvar.
+    /// Reads a value from a sysvar's data at `offset`.
     #[inline(always)]
-    fn sysvar<T: AnyBitPattern>(id: &Pubkey, at: u64) -> Result<T, BatchError> {
+    fn sysvar<T: AnyBitPattern>(id: &Pubkey, offset: u64) -> Result<T, BatchError> {
         let mut value = MaybeUninit::<T>::uninit();
-        // SAFETY: the runtime writes so many bytes or fails.
+        // SAFETY: the identifier has 32 bytes, and the runtime writes at most as many bytes as `value`
+        // has.
         let code =
-            unsafe { sol_get_sysvar(id.as_array().as_ptr(), value.as_mut_ptr().cast(), at, size_of::<T>() as u64) };
-        // SAFETY: written, and any bytes are a value.
-        if code == 0 { Ok(unsafe { value.assume_init() }) } else { Err(BatchError::Runtime(code)) }
+            unsafe { sol_get_sysvar(id.as_array().as_ptr(), value.as_mut_ptr().cast(), offset, size_of::<T>() as u64) };
+        if code != 0 {
+            return Err(BatchError::Runtime(code));
+        }
+        // SAFETY: on success the runtime has written all bytes, and any bytes are a valid `T`.
+        Ok(unsafe { value.assume_init() })
     }
 
-    /// What an account without data holds is the rate times its overhead.
+    /// Derives the rate from the minimum of an account without data, which is the rate times the
+    /// account's overhead.
     #[cold]
-    fn lamports_per_byte_slowly() -> Result<u64, BatchError> {
+    fn lamports_per_byte_from_minimum() -> Result<u64, BatchError> {
         let rent = Rent::get().map_err(|error| BatchError::Runtime(error.into()))?;
         Ok(rent.minimum_balance(0) / ACCOUNT_OVERHEAD_BYTES)
     }
@@ -165,16 +173,16 @@ mod on_chain {
 
         #[inline(always)]
         fn lamports_per_byte(&self) -> Result<u64, BatchError> {
-            // The sysvar's rate is per byte and year, and its number of years is a float: 2 from the
-            // beginning, 1 since the rate is for good (SIMD-0194). Told by its bits, because
-            // arithmetic in floats costs more here than the whole batch.
+            // The sysvar has a rate per byte and year, and the number of years as a float: originally
+            // 2, and 1 since SIMD-0194. The bits are compared because floating-point arithmetic would
+            // cost more than the whole batch.
             let [rate, years]: [u64; 2] = sysvar(&ids::sysvar::rent::ID, 0)?;
             if years == 1f64.to_bits() {
                 Ok(rate)
             } else if years == 2f64.to_bits() {
                 Ok(rate.saturating_mul(2))
             } else {
-                lamports_per_byte_slowly()
+                lamports_per_byte_from_minimum()
             }
         }
 
@@ -189,13 +197,13 @@ mod on_chain {
             };
             let count = call.count.min(N);
             let mut infos = [const { MaybeUninit::<Info>::uninit() }; N];
-            for (place, account) in infos.iter_mut().zip(call.accounts).take(count) {
-                place.write(Info::of(*account));
+            for (info, account) in infos.iter_mut().zip(call.accounts).take(count) {
+                info.write(Info::new(*account));
             }
             let signer =
                 Signer { seeds: call.signer.as_ptr().cast::<Seed>().cast(), seeds_len: call.signer.len() as u64 };
-            // SAFETY: structs laid out as the runtime reads them, which live until it returns;
-            // `count` infos are written.
+            // SAFETY: the structs are laid out as the runtime reads them and live until it returns.
+            // The first `count` infos are initialized, and point into the input.
             let code = unsafe {
                 sol_invoke_signed_c(
                     (&raw const instruction).cast(),

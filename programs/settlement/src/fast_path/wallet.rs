@@ -1,51 +1,48 @@
-//! An entry's wallet account.
+//! The wallet account of an entry.
 
 use anchor_lang::Discriminator;
 
-use super::frame::PROGRAM;
-use super::input::{Account, Key, differ};
-use super::number;
-use crate::unlikely::unlikely;
+use super::discriminator::discriminator_u64;
+use super::input::{Account, EntryShape};
+use super::keys::{Key, PROGRAM, differ, wallet_network};
 use crate::state::{DISCRIMINATOR_LEN, NodeWallet};
+use crate::unlikely::unlikely;
 
-const NODE_WALLET: u64 = number(NodeWallet::DISCRIMINATOR);
+const NODE_WALLET: u64 = discriminator_u64(NodeWallet::DISCRIMINATOR);
 
-/// The wallet in an account, if it is a writable one of this network and this layout, whose totals
-/// don't contradict each other.
-///
-/// A regular one is known to be writable and of a wallet's length.
+/// Borrows the wallet in an account. `None` if the account is not a writable wallet of this network
+/// and this layout, or if its totals are inconsistent.
 ///
 /// # Safety
 ///
-/// The wallet may be used until the next call with the same account.
+/// - While the result is in use, nothing else may read or write the account's data past the
+///   discriminator: no other wallet borrowed from the same account, and no slice of its data.
+/// - If `shape` is [`EntryShape::Regular`], the account has exactly [`NodeWallet::SIZE`] bytes of
+///   data.
 #[inline(always)]
-pub(super) unsafe fn wallet<'a>(account: Account<'a>, network: &Key, is_regular: bool) -> Option<&'a mut NodeWallet> {
-    let fits = is_regular || account.is_writable() && account.data_len() == NodeWallet::SIZE;
+pub(super) unsafe fn wallet<'a>(account: Account<'a>, network: &Key, shape: EntryShape) -> Option<&'a mut NodeWallet> {
+    let fits = match shape {
+        EntryShape::Regular => true,
+        EntryShape::Unknown => account.is_writable() && account.data_len() == NodeWallet::SIZE,
+    };
     if unlikely(!fits) || differ(account.owner(), &PROGRAM) {
         return None;
     }
-    // SAFETY: the data has a wallet's length, aligned to 8.
-    if unlikely(unsafe { account.data_at().cast::<u64>().read() } != NODE_WALLET) {
+    // SAFETY: the data has the length of a wallet, either checked above or promised by the caller, and
+    // is aligned to 8. Nothing holds a mutable reference to the discriminator.
+    if unlikely(unsafe { account.data_ptr().cast::<u64>().read() } != NODE_WALLET) {
         return None;
     }
-    // SAFETY: a wallet's by owner, discriminator and length, of plain bytes, aligned to 8; the
-    // caller doesn't use an earlier one of the same account any more.
-    let wallet = unsafe { &mut *account.data_at().add(DISCRIMINATOR_LEN).cast::<NodeWallet>() };
-    let is_unsound = unlikely(wallet.version != NodeWallet::VERSION)
-        || differ(words(&wallet.network), network)
+    // SAFETY: by owner, discriminator and length, the data is a wallet's. `NodeWallet` is plain bytes
+    // with an alignment of 8, which the offset keeps. The caller promises exclusive access.
+    let wallet = unsafe { &mut *account.data_ptr().add(DISCRIMINATOR_LEN).cast::<NodeWallet>() };
+    let is_invalid = unlikely(wallet.version != NodeWallet::VERSION)
+        || differ(wallet_network(wallet), network)
         || unlikely(wallet.paid_total > wallet.credited_total);
-    if is_unsound { None } else { Some(wallet) }
-}
-
-/// A key of a wallet or treasury, as words.
-#[inline(always)]
-pub(super) fn words(key: &anchor_lang::prelude::Pubkey) -> &Key {
-    // SAFETY: keys of both accounts lie at multiples of 8, see the assertions.
-    unsafe { &*key.as_array().as_ptr().cast::<Key>() }
+    if is_invalid { None } else { Some(wallet) }
 }
 
 const _: () = {
-    assert!(core::mem::offset_of!(NodeWallet, network).is_multiple_of(8));
-    assert!(core::mem::offset_of!(NodeWallet, destination).is_multiple_of(8));
     assert!(align_of::<NodeWallet>() == 8);
+    assert!(DISCRIMINATOR_LEN == 8);
 };

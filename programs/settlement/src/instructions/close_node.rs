@@ -4,7 +4,7 @@ use anchor_lang::Discriminator;
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::*;
 
-use super::destination;
+use crate::destination::describe;
 use crate::error::SettlementError;
 use crate::events::{NodeClosed, emit_event};
 use crate::rules::payout::{self, PayingWallet};
@@ -56,7 +56,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CloseNode<'info>>) -> Result<()
     let rent = Rent::get()?;
     let from = PayingWallet { lamports: account.lamports(), rent_minimum: rent.minimum_balance(ClosedNode::SIZE) };
     let lamports = from.lamports.checked_sub(from.rent_minimum).ok_or(SettlementError::WalletNotRentExempt)?;
-    let to = destination::facts(rent_payer, &wallet.rent_payer, |len| rent.minimum_balance(len));
+    let to = describe(rent_payer, *rent_payer.key == wallet.rent_payer, |len| rent.minimum_balance(len));
     payout::check(lamports, from, to).map_err(SettlementError::from)?;
 
     account.resize(ClosedNode::SIZE)?;

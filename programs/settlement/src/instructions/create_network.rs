@@ -66,11 +66,11 @@ pub struct CreateNetwork<'info> {
     pub system_program: Program<'info, System>,
     /// The mint whose tokens the network pays in. None for SOL.
     ///
-    /// CHECK: `token::asset_of`.
+    /// CHECK: `token::payable_mint`.
     pub mint: Option<UncheckedAccount<'info>>,
     /// The mint's token program. None for SOL.
     ///
-    /// CHECK: `token::asset_of`.
+    /// CHECK: `token::payable_mint`.
     pub token_program: Option<UncheckedAccount<'info>>,
     /// The treasury's associated token account, opened here. None for SOL.
     ///
@@ -115,9 +115,9 @@ impl CreateNetwork<'_> {
             }
             _ => return err!(SettlementError::AssetAccountsMismatch),
         };
-        let (kind, decimals) = token::asset_of(mint, program.key)?;
+        let (kind, decimals) = token::payable_mint(mint, program.key)?;
         require!(associated.key() == token::ASSOCIATED_TOKEN_ID, SettlementError::AssetAccountsMismatch);
-        token::open_associated(
+        token::create_associated_account(
             self.admin.as_ref(),
             token_account,
             self.treasury.as_ref(),
@@ -126,7 +126,7 @@ impl CreateNetwork<'_> {
             program,
             associated,
         )?;
-        let opened = token::read(token_account, program.key).ok_or(SettlementError::InvalidTreasuryTokenAccount)?;
+        let opened = token::parse(token_account, program.key).ok_or(SettlementError::InvalidTreasuryTokenAccount)?;
         let is_ours = opened.owner == self.treasury.key().to_bytes() && opened.mint == mint.key().to_bytes();
         require!(is_ours, SettlementError::InvalidTreasuryTokenAccount);
         Ok(Asset {

@@ -30,16 +30,16 @@ pub struct Fund<'info> {
     pub funder_token_account: Option<UncheckedAccount<'info>>,
     /// The treasury's token account. None for SOL.
     ///
-    /// CHECK: `TokenAccounts::of`.
+    /// CHECK: `TokenAccounts::validate`.
     #[account(mut)]
     pub treasury_token_account: Option<UncheckedAccount<'info>>,
     /// The network's mint. None for SOL.
     ///
-    /// CHECK: `TokenAccounts::of`.
+    /// CHECK: `TokenAccounts::validate`.
     pub mint: Option<UncheckedAccount<'info>>,
     /// The mint's token program. None for SOL.
     ///
-    /// CHECK: `TokenAccounts::of`.
+    /// CHECK: `TokenAccounts::validate`.
     pub token_program: Option<UncheckedAccount<'info>>,
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Fund<'info>>, amount: u64) -> R
     let tokens = {
         let treasury = accounts.treasury.load()?;
         require_known(treasury.version, Treasury::VERSION)?;
-        TokenAccounts::of(
+        TokenAccounts::validate(
             &treasury,
             accounts.treasury_token_account.as_ref(),
             accounts.mint.as_ref(),

@@ -6,7 +6,6 @@ pub mod batch;
 pub mod close_node;
 pub mod create_network;
 pub mod credit;
-pub mod destination;
 pub mod fund;
 pub mod migrate_treasury;
 pub mod pause;

@@ -24,6 +24,9 @@ pub(crate) fn handler<'info>(ctx: Context<'info, ProposeAdmin<'info>>, pending_a
         require_known(network.version, Network::VERSION)?;
         network.pending_admin = pending_admin;
     }
-    emit_event!(ctx, AdminProposed { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key(), pending_admin });
+    emit_event!(
+        ctx,
+        AdminProposed { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key(), pending_admin }
+    );
     Ok(())
 }

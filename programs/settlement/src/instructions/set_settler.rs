@@ -36,6 +36,9 @@ pub(crate) fn handler<'info>(ctx: Context<'info, SetSettler<'info>>, settler: Pu
         treasury.settler = settler;
         from
     };
-    emit_event!(ctx, SettlerChanged { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key(), from, to: settler });
+    emit_event!(
+        ctx,
+        SettlerChanged { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key(), from, to: settler }
+    );
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::destination;
+use crate::destination::describe;
 use crate::error::SettlementError;
 use crate::events::{Withdrawn, emit_event};
 use crate::rules::payout::{self, PayingWallet};
@@ -30,16 +30,16 @@ pub struct Withdraw<'info> {
     pub destination: UncheckedAccount<'info>,
     /// The treasury's token account. None for SOL.
     ///
-    /// CHECK: `TokenAccounts::of`.
+    /// CHECK: `TokenAccounts::validate`.
     #[account(mut)]
     pub treasury_token_account: Option<UncheckedAccount<'info>>,
     /// The network's mint. None for SOL.
     ///
-    /// CHECK: `TokenAccounts::of`.
+    /// CHECK: `TokenAccounts::validate`.
     pub mint: Option<UncheckedAccount<'info>>,
     /// The mint's token program. None for SOL.
     ///
-    /// CHECK: `TokenAccounts::of`.
+    /// CHECK: `TokenAccounts::validate`.
     pub token_program: Option<UncheckedAccount<'info>>,
 }
 
@@ -54,7 +54,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Withdraw<'info>>, asked: Option
     require_known(wallet.version, NodeWallet::VERSION)?;
     require!(wallet.network == treasury.network, SettlementError::NetworkMismatch);
     require!(!treasury.is_paused(), SettlementError::Paused);
-    let tokens = TokenAccounts::of(
+    let tokens = TokenAccounts::validate(
         &treasury,
         accounts.treasury_token_account.as_ref(),
         accounts.mint.as_ref(),
@@ -84,13 +84,13 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Withdraw<'info>>, asked: Option
             let rent = Rent::get()?;
             let rent_minimum = rent.minimum_balance(NodeWallet::SIZE);
             let from = PayingWallet { lamports: wallet_account.lamports(), rent_minimum };
-            let to = destination::facts(destination, &named, |len| rent.minimum_balance(len));
+            let to = describe(destination, *destination.key == named, |len| rent.minimum_balance(len));
             payout::check(amount, from, to).map_err(SettlementError::from)?;
             wallet_account.sub_lamports(amount)?;
             destination.add_lamports(amount)?;
         }
         Some(tokens) => {
-            token_payout::check(amount, tokens.treasury()?, tokens.facts(destination, Some(&named)))
+            token_payout::check(amount, tokens.treasury()?, tokens.describe(destination, Some(&named)))
                 .map_err(SettlementError::from)?;
             tokens.pay(accounts.treasury.as_ref(), &network, bump, destination, amount)?;
             accounts.treasury.load_mut()?.token_balance = tokens.treasury()?.amount;

@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::destination;
+use crate::destination::describe;
 use crate::error::SettlementError;
 use crate::events::{SurplusWithdrawn, emit_event};
 use crate::rules::payout::{self, PayingWallet};
@@ -33,16 +33,16 @@ pub struct WithdrawSurplus<'info> {
     pub destination: UncheckedAccount<'info>,
     /// The treasury's token account. None for SOL.
     ///
-    /// CHECK: `TokenAccounts::of`.
+    /// CHECK: `TokenAccounts::validate`.
     #[account(mut)]
     pub treasury_token_account: Option<UncheckedAccount<'info>>,
     /// The network's mint. None for SOL.
     ///
-    /// CHECK: `TokenAccounts::of`.
+    /// CHECK: `TokenAccounts::validate`.
     pub mint: Option<UncheckedAccount<'info>>,
     /// The mint's token program. None for SOL.
     ///
-    /// CHECK: `TokenAccounts::of`.
+    /// CHECK: `TokenAccounts::validate`.
     pub token_program: Option<UncheckedAccount<'info>>,
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, WithdrawSurplus<'info>>, amount
         require!(!treasury.is_paused(), SettlementError::Paused);
         let owed =
             liabilities(treasury.credited_total, treasury.paid_total).ok_or(SettlementError::InconsistentTotals)?;
-        let tokens = TokenAccounts::of(
+        let tokens = TokenAccounts::validate(
             &treasury,
             accounts.treasury_token_account.as_ref(),
             accounts.mint.as_ref(),
@@ -75,7 +75,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, WithdrawSurplus<'info>>, amount
                 rent_minimum: rent.minimum_balance(Treasury::SIZE),
             };
             require!(amount <= surplus(from.lamports, from.rent_minimum), SettlementError::AmountAboveSurplus);
-            let to = destination::facts(destination, destination.key, |len| rent.minimum_balance(len));
+            let to = describe(destination, true, |len| rent.minimum_balance(len));
             payout::check(amount, from, to).map_err(SettlementError::from)?;
             treasury_account.sub_lamports(amount)?;
             destination.add_lamports(amount)?;
@@ -84,7 +84,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, WithdrawSurplus<'info>>, amount
         Some(tokens) => {
             let from = tokens.treasury()?;
             require!(amount <= surplus(from.amount, owed), SettlementError::AmountAboveSurplus);
-            token_payout::check(amount, from, tokens.facts(destination, None)).map_err(SettlementError::from)?;
+            token_payout::check(amount, from, tokens.describe(destination, None)).map_err(SettlementError::from)?;
             tokens.pay(treasury_account, &network, bump, destination, amount)?;
             tokens.treasury()?.amount
         }

@@ -107,9 +107,7 @@ pub fn check_mint(data: &[u8]) -> Result<u8, MintError> {
             MINT_CLOSE_AUTHORITY => MintError::MintCloseAuthority,
             DEFAULT_ACCOUNT_STATE => MintError::DefaultAccountState,
             PAUSABLE => MintError::Pausable,
-            CONFIDENTIAL_TRANSFER_MINT | CONFIDENTIAL_TRANSFER_FEE | CONFIDENTIAL_MINT_BURN => {
-                MintError::Confidential
-            }
+            CONFIDENTIAL_TRANSFER_MINT | CONFIDENTIAL_TRANSFER_FEE | CONFIDENTIAL_MINT_BURN => MintError::Confidential,
             INTEREST_BEARING => MintError::InterestBearing,
             SCALED_UI_AMOUNT => MintError::ScaledUiAmount,
             _ => MintError::UnknownExtension,
@@ -135,7 +133,7 @@ pub struct TokenAccount {
 
 impl TokenAccount {
     /// The token account in `data`; `None` when that is anything else, or not initialized.
-    pub fn read(data: &[u8]) -> Option<Self> {
+    pub fn parse(data: &[u8]) -> Option<Self> {
         match data.len() {
             TOKEN_ACCOUNT_LEN => {}
             MULTISIG_LEN => return None,
@@ -293,15 +291,15 @@ mod tests {
 
     #[test]
     fn a_token_account_reads_back() {
-        assert_eq!(TokenAccount::read(&account()), Some(ACCOUNT));
+        assert_eq!(TokenAccount::parse(&account()), Some(ACCOUNT));
         let mut frozen = account();
         frozen[TOKEN_ACCOUNT_STATE] = STATE_FROZEN;
-        assert_eq!(TokenAccount::read(&frozen), Some(TokenAccount { is_frozen: true, ..ACCOUNT }));
+        assert_eq!(TokenAccount::parse(&frozen), Some(TokenAccount { is_frozen: true, ..ACCOUNT }));
     }
 
     #[test]
     fn a_memo_is_needed_only_where_the_account_says_so() {
-        let read = |extensions: &[_]| TokenAccount::read(&extended(account(), TYPE_ACCOUNT, extensions));
+        let read = |extensions: &[_]| TokenAccount::parse(&extended(account(), TYPE_ACCOUNT, extensions));
         assert_eq!(read(&[(7, &[]), (8, &[1])]), Some(TokenAccount { needs_memo: true, ..ACCOUNT }));
         assert_eq!(read(&[(8, &[0]), (7, &[])]), Some(ACCOUNT));
         assert_eq!(read(&[(2, &[0; 8])]), Some(ACCOUNT));
@@ -326,7 +324,7 @@ mod tests {
             multisig,
             cut[..cut.len() - 1].to_vec(),
         ] {
-            assert_eq!(TokenAccount::read(&data), None);
+            assert_eq!(TokenAccount::parse(&data), None);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! have is looked for first.
 
 use super::SkipReason;
+use super::token_layout::TokenAccount;
 
 /// What of a token account decides about a payout to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,28 @@ pub struct TokenDestination {
     pub is_frozen: bool,
     /// It refuses transfers that come without a memo.
     pub needs_memo: bool,
+}
+
+impl TokenDestination {
+    /// Describes an account. `found` is what was parsed from it if the network's token program owns
+    /// it. `owner` is the address that should own the tokens; `None` allows any.
+    pub fn describe(
+        found: Option<TokenAccount>,
+        is_writable: bool,
+        is_treasury_vault: bool,
+        mint: &[u8; 32],
+        owner: Option<&[u8; 32]>,
+    ) -> Self {
+        Self {
+            is_treasury_vault,
+            is_writable,
+            is_token_account: found.is_some(),
+            has_expected_mint: found.is_some_and(|found| found.mint == *mint),
+            has_expected_owner: found.is_some_and(|found| owner.is_none_or(|owner| found.owner == *owner)),
+            is_frozen: found.is_some_and(|found| found.is_frozen),
+            needs_memo: found.is_some_and(|found| found.needs_memo),
+        }
+    }
 }
 
 /// What of the treasury's token account decides about a payout from it.

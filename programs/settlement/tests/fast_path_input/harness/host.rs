@@ -5,7 +5,8 @@ use std::cell::RefCell;
 use settlement::client::{SPL_TOKEN_ID, TOKEN_2022_ID};
 use settlement::fast_path::BatchError;
 use settlement::fast_path::host::{Call, Host};
-use settlement::fast_path::input::{Account, Key, key};
+use settlement::fast_path::input::Account;
+use settlement::fast_path::keys::{Key, key};
 
 use anchor_lang::prelude::Pubkey;
 
@@ -136,7 +137,7 @@ fn address(key: &Key) -> Pubkey {
 fn bytes<'a>(account: Account<'a>) -> &'a mut [u8] {
     // SAFETY: the account's data, which the program doesn't hold on to during a call; the two
     // accounts of a transfer are told apart before both are written.
-    unsafe { core::slice::from_raw_parts_mut(account.data_at(), account.data_len()) }
+    unsafe { core::slice::from_raw_parts_mut(account.data_ptr(), account.data_len()) }
 }
 
 fn amount_in(data: &[u8]) -> u64 {
