@@ -1,26 +1,27 @@
 //! Addresses that can't own a node or receive its earnings.
 //!
-//! Lamports sent there would be lost, or would fail the transaction that carries them and every
-//! other node's payout with it.
+//! Lamports sent there would be lost, or would fail the transaction and with it the payouts of all
+//! other nodes in it.
 
 use anchor_lang::prelude::*;
 pub(crate) use solana_sdk_ids as ids;
 
-/// Whether an address belongs to the system or to this program, whatever lies there: native
-/// programs, loaders, sysvars, the incinerator, the default key, this program and its event
+/// Whether an address is reserved by the system or by this program, regardless of the account there:
+/// native programs, loaders, sysvars, the incinerator, the default key, this program and its event
 /// authority.
 pub fn is_reserved_address(address: &Pubkey) -> bool {
     RESERVED.contains(address)
 }
 
-/// Whether a node may name an address as its owner or destination: not one of the system's, and
-/// none of `own`, the accounts of this program that are at hand. A payout refuses the rest of them.
+/// Whether a node may name an address as its owner or destination: it is not reserved, and not one of
+/// `own`, the accounts of this program that the instruction knows. Payouts to other accounts of this
+/// program are rejected when they are due.
 pub(crate) fn is_payable_address(address: &Pubkey, own: &[Pubkey]) -> bool {
     !is_reserved_address(address) && !own.contains(address)
 }
 
 const RESERVED: [Pubkey; 30] = [
-    // The system program, which is also the default key.
+    // The system program; its address is also the default key.
     ids::system_program::ID,
     ids::incinerator::ID,
     crate::ID,

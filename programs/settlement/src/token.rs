@@ -1,7 +1,7 @@
-//! The token programs, as the instructions beside the fast path use them.
+//! Access to the token programs for instructions that are not on the fast path.
 //!
-//! A network's asset decides which accounts an instruction takes: for SOL none of a token, for a
-//! mint all three of them.
+//! The network's asset determines which accounts an instruction takes: for tokens, the treasury's token
+//! account, the mint and the token program; for SOL, none of them.
 
 use anchor_lang::prelude::*;
 use anchor_lang::solana_program::instruction::Instruction;
@@ -13,19 +13,19 @@ use crate::rules::token_layout::{MintError, TokenAccount, check_mint};
 use crate::rules::token_payout::{PayingTreasury, TokenDestination};
 use crate::state::{AssetKind, TREASURY_SEED, Treasury};
 
-/// Address of SPL Token.
+/// Address of the SPL Token program.
 pub const SPL_TOKEN_ID: Pubkey = pubkey!("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA");
-/// Address of Token-2022.
+/// Address of the Token-2022 program.
 pub const TOKEN_2022_ID: Pubkey = pubkey!("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb");
-/// Address of the program that opens associated token accounts.
+/// Address of the associated token account program.
 pub const ASSOCIATED_TOKEN_ID: Pubkey = pubkey!("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL");
 
-/// Number of the token programs' `TransferChecked`: amount and decimals follow.
+/// Discriminator of the token programs' `TransferChecked`, followed by the amount and the decimals.
 pub(crate) const TRANSFER_CHECKED: u8 = 12;
-/// Number of the associated token program's `CreateIdempotent`, which takes no arguments.
+/// Discriminator of the associated token account program's `CreateIdempotent`, which has no arguments.
 const CREATE_IDEMPOTENT: u8 = 1;
 
-/// The token accounts of a network that pays in tokens, found to be the right ones.
+/// The validated accounts of a network that pays in tokens.
 pub(crate) struct TokenAccounts<'a, 'info> {
     /// The treasury's token account.
     pub(crate) vault: &'a AccountInfo<'info>,
@@ -34,7 +34,7 @@ pub(crate) struct TokenAccounts<'a, 'info> {
 }
 
 impl<'a, 'info> TokenAccounts<'a, 'info> {
-    /// `None` for a network that pays in SOL, and then none of the accounts may be there.
+    /// Validates the accounts. `None` for a network that pays in SOL, which must pass none of them.
     pub(crate) fn validate(
         treasury: &Treasury,
         vault: Option<&'a UncheckedAccount<'info>>,
@@ -60,7 +60,7 @@ impl<'a, 'info> TokenAccounts<'a, 'info> {
         Ok(Some(Self { vault, mint, program }))
     }
 
-    /// What lies in the treasury's token account.
+    /// The state of the treasury's token account.
     pub(crate) fn treasury(&self) -> Result<PayingTreasury> {
         let vault = parse(self.vault, self.program.key).ok_or(SettlementError::InvalidTreasuryTokenAccount)?;
         Ok(PayingTreasury { is_frozen: vault.is_frozen, amount: vault.amount })
@@ -78,12 +78,12 @@ impl<'a, 'info> TokenAccounts<'a, 'info> {
         )
     }
 
-    /// Moves tokens into the treasury by the signature of `authority`.
+    /// Transfers tokens to the treasury, authorized by `authority`.
     pub(crate) fn deposit(&self, from: &AccountInfo<'info>, authority: &AccountInfo<'info>, amount: u64) -> Result<()> {
         self.transfer(from, self.vault, authority, amount, &[])
     }
 
-    /// Moves tokens out of the treasury, whose own signature is `["treasury", network, bump]`.
+    /// Transfers tokens from the treasury, which signs with the seeds `["treasury", network, bump]`.
     pub(crate) fn pay(
         &self,
         treasury: &AccountInfo<'info>,
@@ -119,7 +119,7 @@ impl<'a, 'info> TokenAccounts<'a, 'info> {
     }
 }
 
-/// The kind and decimals of a mint that a network can pay in.
+/// Checks that a network can pay in a mint, and returns its kind and decimals.
 pub(crate) fn payable_mint(mint: &AccountInfo, program: &Pubkey) -> Result<(AssetKind, u8)> {
     let kind = match *program {
         SPL_TOKEN_ID => AssetKind::SplToken,
@@ -131,7 +131,7 @@ pub(crate) fn payable_mint(mint: &AccountInfo, program: &Pubkey) -> Result<(Asse
     Ok((kind, decimals))
 }
 
-/// Opens the associated token account of `owner`, unless it is there already.
+/// Creates the associated token account of `owner` unless it exists.
 pub(crate) fn create_associated_account<'info>(
     payer: &AccountInfo<'info>,
     token_account: &AccountInfo<'info>,
@@ -157,7 +157,7 @@ pub(crate) fn create_associated_account<'info>(
     Ok(invoke_signed(&instruction, &infos.map(Clone::clone), &[])?)
 }
 
-/// The token account that `account` is, if it is one of `program`.
+/// Parses an account as a token account of `program`.
 pub(crate) fn parse(account: &AccountInfo, program: &Pubkey) -> Option<TokenAccount> {
     if account.owner != program {
         return None;
@@ -166,8 +166,8 @@ pub(crate) fn parse(account: &AccountInfo, program: &Pubkey) -> Option<TokenAcco
 }
 
 impl From<MintError> for SettlementError {
-    fn from(refused: MintError) -> Self {
-        match refused {
+    fn from(error: MintError) -> Self {
+        match error {
             MintError::NotAMint => Self::InvalidMint,
             MintError::NonTransferable => Self::MintNonTransferable,
             MintError::TransferHook => Self::MintTransferHook,
@@ -183,7 +183,7 @@ impl From<MintError> for SettlementError {
     }
 }
 
-/// What skips an entry of a batch fails an instruction about a single payment.
+/// What skips an entry of a batch fails an instruction with a single payment.
 impl From<SkipReason> for SettlementError {
     fn from(reason: SkipReason) -> Self {
         match reason {

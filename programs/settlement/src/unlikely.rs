@@ -1,7 +1,7 @@
-//! Telling the compiler which way a branch goes nearly always, so that it keeps the registers for
-//! that one. A batch's entry passes some forty checks that all hold.
+//! Branch prediction hints, by which the compiler assigns registers to the common path. Each entry of a
+//! batch passes about forty checks that nearly always hold.
 
-/// `condition`, which is nearly never true.
+/// Returns `condition`, which is almost always `false`.
 #[inline(always)]
 pub(crate) fn unlikely(condition: bool) -> bool {
     if condition {
@@ -10,6 +10,6 @@ pub(crate) fn unlikely(condition: bool) -> bool {
     condition
 }
 
-/// Marks the branch that calls it as one that is nearly never taken.
+/// Marks the branch that calls it as rarely taken.
 #[cold]
 fn cold() {}

@@ -1,12 +1,12 @@
-//! Whether a node's pending tokens can go to a token account of its destination.
+//! Whether a node's pending tokens can be paid to a token account of its destination.
 //!
-//! A transfer that the token program refuses would fail the whole batch, so every reason it could
-//! have is looked for first.
+//! A transfer that the token program rejects would fail the whole batch, so every reason that it could
+//! have is checked first.
 
 use super::SkipReason;
 use super::token_layout::TokenAccount;
 
-/// What of a token account decides about a payout to it.
+/// The properties of a token account that a payout to it depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenDestination {
     /// It is the treasury's own token account.
@@ -15,13 +15,13 @@ pub struct TokenDestination {
     pub is_writable: bool,
     /// It is an initialized token account of the network's token program.
     pub is_token_account: bool,
-    /// It holds the network's mint.
+    /// Its mint is the network's.
     pub has_expected_mint: bool,
-    /// Its owner is the destination named in the wallet account.
+    /// Its owner is the destination set in the wallet account.
     pub has_expected_owner: bool,
-    /// Its mint's freeze authority froze it.
+    /// It is frozen.
     pub is_frozen: bool,
-    /// It refuses transfers that come without a memo.
+    /// It requires incoming transfers to have a memo.
     pub needs_memo: bool,
 }
 
@@ -47,27 +47,27 @@ impl TokenDestination {
     }
 }
 
-/// What of the treasury's token account decides about a payout from it.
+/// The properties of the treasury's token account that a payout from it depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PayingTreasury {
-    /// Its mint's freeze authority froze it.
+    /// It is frozen.
     pub is_frozen: bool,
-    /// Base units in it.
+    /// Its balance in base units.
     pub amount: u64,
 }
 
-/// Whether `amount` base units can go from the treasury to the token account.
+/// Checks that `amount` base units can be paid from the treasury to the token account.
 pub fn check(amount: u64, from: PayingTreasury, to: TokenDestination) -> Result<(), SkipReason> {
-    let refuse = |refused: bool, reason| if refused { Err(reason) } else { Ok(()) };
-    refuse(!to.is_token_account, SkipReason::TokenAccountInvalid)?;
-    refuse(!to.has_expected_mint, SkipReason::TokenAccountWrongMint)?;
-    refuse(to.is_treasury_vault, SkipReason::DestinationIsProgramAccount)?;
-    refuse(!to.has_expected_owner, SkipReason::TokenAccountWrongOwner)?;
-    refuse(to.is_frozen, SkipReason::TokenAccountFrozen)?;
-    refuse(to.needs_memo, SkipReason::TokenAccountNeedsMemo)?;
-    refuse(!to.is_writable, SkipReason::DestinationNotWritable)?;
-    refuse(from.is_frozen, SkipReason::TreasuryFrozen)?;
-    refuse(from.amount < amount, SkipReason::TreasuryTokensShort)
+    let skip_if = |condition: bool, reason| if condition { Err(reason) } else { Ok(()) };
+    skip_if(!to.is_token_account, SkipReason::TokenAccountInvalid)?;
+    skip_if(!to.has_expected_mint, SkipReason::TokenAccountWrongMint)?;
+    skip_if(to.is_treasury_vault, SkipReason::DestinationIsProgramAccount)?;
+    skip_if(!to.has_expected_owner, SkipReason::TokenAccountWrongOwner)?;
+    skip_if(to.is_frozen, SkipReason::TokenAccountFrozen)?;
+    skip_if(to.needs_memo, SkipReason::TokenAccountNeedsMemo)?;
+    skip_if(!to.is_writable, SkipReason::DestinationNotWritable)?;
+    skip_if(from.is_frozen, SkipReason::TreasuryFrozen)?;
+    skip_if(from.amount < amount, SkipReason::TreasuryTokensShort)
 }
 
 #[cfg(test)]
@@ -86,13 +86,13 @@ mod tests {
     };
 
     #[test]
-    fn a_sound_token_account_is_paid_to_the_last_unit() {
+    fn a_valid_token_account_is_paid_up_to_the_last_unit() {
         assert_eq!(check(100, FROM, TO), Ok(()));
         assert_eq!(check(101, FROM, TO), Err(SkipReason::TreasuryTokensShort));
     }
 
     #[test]
-    fn each_bad_token_account_is_refused_by_its_own_name() {
+    fn each_invalid_token_account_is_rejected_with_its_own_reason() {
         let cases = [
             (TokenDestination { is_token_account: false, ..TO }, SkipReason::TokenAccountInvalid),
             (TokenDestination { has_expected_mint: false, ..TO }, SkipReason::TokenAccountWrongMint),
