@@ -1,5 +1,5 @@
-//! Feeds the fast path inputs made of a fuzzer's bytes. What they are and what must hold for them is
-//! in `tests/fast_path_input`, which tries the same without a fuzzer.
+//! Runs the fast path on inputs generated from a fuzzer's bytes. The generator and the checks are in
+//! `tests/fast_path_input`, which runs them without a fuzzer.
 
 #![no_main]
 

@@ -1,5 +1,14 @@
-//! The fuzz target `fast_path` as an ordinary test: the same inputs and the same promises, with numbers
-//! from a seed instead of a fuzzer's, so that it runs everywhere and finds the same every time.
+//! Runs the fuzz target `fast_path` as an ordinary test: the same inputs and checks, but with seeded random
+//! numbers instead of a fuzzer, so that it runs everywhere and is reproducible.
+//!
+//! `toolchain/miri.sh` runs it in Miri, which detects undefined behavior, with fewer inputs.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that meets something unexpected fails by a panic"
+)]
 
 mod harness;
 
@@ -7,15 +16,17 @@ use std::collections::BTreeMap;
 
 use harness::Outcome;
 
-/// Inputs that are tried.
-const CASES: usize = 50_000;
-/// Bytes that an input is made of: enough for the largest.
-const MOST_BYTES: usize = 6_000;
+/// Number of inputs.
+const CASES: usize = if cfg!(miri) { 60 } else { 50_000 };
+/// Number of bytes that an input is generated from, which is enough for the largest.
+const BYTES_PER_CASE: usize = 6_000;
+/// Number of corpus files that run; Miri takes seconds for each.
+const CORPUS_FILES: usize = if cfg!(miri) { 12 } else { usize::MAX };
 
-/// A small generator of numbers (xorshift64*): cheap, and the same everywhere.
-struct Numbers(u64);
+/// A small random number generator (xorshift64*), which is fast and the same on every platform.
+struct Random(u64);
 
-impl Numbers {
+impl Random {
     fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
@@ -25,31 +36,32 @@ impl Numbers {
 }
 
 #[test]
-fn no_input_breaks_a_promise_of_the_hot_path() {
-    let mut numbers = Numbers(42);
+fn every_property_holds_for_random_inputs() {
+    let mut random = Random(42);
     let mut outcomes: BTreeMap<String, usize> = BTreeMap::new();
-    let mut bytes = vec![0; MOST_BYTES];
+    let mut bytes = vec![0; BYTES_PER_CASE];
     for _ in 0..CASES {
         for word in bytes.chunks_exact_mut(8) {
-            word.copy_from_slice(&numbers.next().to_le_bytes());
+            word.copy_from_slice(&random.next().to_le_bytes());
         }
         *outcomes.entry(format!("{:?}", harness::run(&bytes))).or_default() += 1;
     }
     println!("{outcomes:?}");
-    for outcome in [Outcome::LeftToAnchor, Outcome::Refused, Outcome::NothingMoved, Outcome::Moved] {
-        let met = outcomes.get(&format!("{outcome:?}")).copied().unwrap_or(0);
-        assert!(met * 100 > CASES, "{outcome:?} was met {met} times: the test is empty");
+    for outcome in [Outcome::LeftToAnchor, Outcome::Failed, Outcome::NothingMoved, Outcome::Moved] {
+        let count = outcomes.get(&format!("{outcome:?}")).copied().unwrap_or(0);
+        // The few inputs in Miri don't have to cover the rare outcomes.
+        assert!(cfg!(miri) || count * 100 > CASES, "only {count} inputs had the outcome {outcome:?}");
     }
 }
 
 #[test]
-fn no_seed_of_the_fuzz_targets_corpus_breaks_a_promise() {
+fn every_property_holds_for_the_fuzz_corpus() {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/fast_path");
     let mut files: Vec<_> =
-        std::fs::read_dir(corpus).expect("a corpus").map(|entry| entry.expect("an entry").path()).collect();
+        std::fs::read_dir(corpus).expect("a corpus").map(|entry| entry.expect("a directory entry").path()).collect();
     files.sort();
     assert!(!files.is_empty(), "the corpus is empty");
-    for file in files {
-        harness::run(&std::fs::read(&file).expect("a seed"));
+    for file in files.iter().take(CORPUS_FILES) {
+        harness::run(&std::fs::read(file).expect("a readable file"));
     }
 }

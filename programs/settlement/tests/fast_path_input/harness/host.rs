@@ -1,4 +1,4 @@
-//! Stands in for the runtime: the clock, the rate of rent, and the programs that are called.
+//! A fake runtime: the clock, the rent, and the called programs.
 
 use std::cell::RefCell;
 
@@ -12,16 +12,16 @@ use anchor_lang::prelude::Pubkey;
 
 use super::case::Case;
 
-/// What was asked of another program, or of this one.
+/// An effect of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Called {
-    /// An event was told.
-    Told(Vec<u8>),
-    /// Tokens went from the treasury's token account to another.
+    /// An event was emitted.
+    Emitted(Vec<u8>),
+    /// Tokens were transferred from the treasury's token account.
     Transferred { to: Pubkey, amount: u64 },
 }
 
-/// The runtime of one instruction.
+/// The runtime during one instruction.
 pub struct FakeHost {
     now: i64,
     lamports_per_byte: u64,
@@ -48,19 +48,19 @@ impl FakeHost {
         self.calls.into_inner()
     }
 
-    /// A transfer as the token programs make it. What they would refuse is a finding: it fails the
-    /// whole batch.
+    /// Executes a transfer like the token programs. Panics if they would reject it, because that would fail
+    /// the whole batch.
     fn transfer(&self, from: Account, to: Account, amount: u64) -> Result<(), BatchError> {
-        assert_eq!(address(from.key()), self.vault, "tokens of somebody else");
-        assert_ne!(address(to.key()), self.vault, "tokens from the treasury to itself");
+        assert_eq!(address(from.key()), self.vault, "the source is not the treasury's token account");
+        assert_ne!(address(to.key()), self.vault, "the destination is the treasury's token account");
         let (from_data, to_data) = (bytes(from), bytes(to));
-        assert!(from_data.len() >= 165 && to_data.len() >= 165 && to.owner() == from.owner(), "no token accounts");
-        assert!(to_data[..32] == *self.mint.as_array(), "tokens of another mint");
-        assert!(from_data[108] == 1 && to_data[108] == 1, "frozen, or never opened");
-        let (held, holds) = (amount_in(from_data), amount_in(to_data));
-        let left = held.checked_sub(amount).expect("more tokens than there are");
-        // No mint has so many; these made-up accounts may.
-        let sum = holds.checked_add(amount).ok_or(BatchError::Runtime(1))?;
+        assert!(from_data.len() >= 165 && to_data.len() >= 165 && to.owner() == from.owner(), "not token accounts");
+        assert!(to_data[..32] == *self.mint.as_array(), "the mint is not the network's");
+        assert!(from_data[108] == 1 && to_data[108] == 1, "a token account is frozen or not initialized");
+        let (from_amount, to_amount) = (amount_in(from_data), amount_in(to_data));
+        let left = from_amount.checked_sub(amount).expect("the treasury has enough tokens");
+        // No mint has a supply that large, but the generated accounts may.
+        let sum = to_amount.checked_add(amount).ok_or(BatchError::Runtime(1))?;
         from_data[64..72].copy_from_slice(&left.to_le_bytes());
         to_data[64..72].copy_from_slice(&sum.to_le_bytes());
         self.calls.borrow_mut().push(Called::Transferred { to: address(to.key()), amount });
@@ -80,35 +80,41 @@ impl Host for FakeHost {
     fn call<const N: usize>(&self, call: &Call<N>) -> Result<(), BatchError> {
         let accounts = &call.accounts[..call.count];
         let find = |wanted: &Key| {
-            *accounts.iter().find(|account| account.key() == wanted).expect("a called account is handed over")
+            *accounts
+                .iter()
+                .find(|account| account.key() == wanted)
+                .expect("the call passes every account that it names")
         };
-        let mut handed = vec![];
+        let mut passed = vec![];
         for meta in call.metas {
             let account = find(meta.key);
-            assert!(!meta.is_writable || account.is_writable(), "a call may write what the instruction may not");
+            assert!(
+                !meta.is_writable || account.is_writable(),
+                "a call writes an account that is read-only in the instruction"
+            );
             let key = address(meta.key);
             let signs = key == self.treasury || key == settlement::client::event_authority();
-            assert!(!meta.is_signer || signs, "the program signs for somebody else");
-            handed.push(account);
+            assert!(!meta.is_signer || signs, "the program signs for an address that is not its own");
+            passed.push(account);
         }
         let program = address(call.program);
         if program == settlement::ID {
-            assert_eq!(call.metas.len(), 1, "an event takes its authority alone");
-            assert_eq!(handed[0].key(), &key(settlement::client::event_authority().as_array()));
-            self.calls.borrow_mut().push(Called::Told(call.data.to_vec()));
+            assert_eq!(call.metas.len(), 1, "an event's call has only the event authority");
+            assert_eq!(passed[0].key(), &key(settlement::client::event_authority().as_array()));
+            self.calls.borrow_mut().push(Called::Emitted(call.data.to_vec()));
             return Ok(());
         }
-        assert!(program == SPL_TOKEN_ID || program == TOKEN_2022_ID, "a call to {program}");
-        match (call.data, handed.as_slice()) {
-            // Batch: for each transfer the number of its accounts, the length of its data, the data.
+        assert!(program == SPL_TOKEN_ID || program == TOKEN_2022_ID, "unexpected call of {program}");
+        match (call.data, passed.as_slice()) {
+            // Batch: for each transfer, the number of its accounts, the length of its data, and the data.
             ([255, transfers @ ..], accounts) => {
                 let (transfers, rest) = transfers.as_chunks::<11>();
                 let (triples, others) = accounts.as_chunks::<3>();
                 assert!(rest.is_empty() && others.is_empty() && transfers.len() == triples.len());
-                for ([number_of_accounts, len, number, amount @ ..], [from, to, authority]) in
+                for ([account_count, len, discriminator, amount @ ..], [from, to, authority]) in
                     transfers.iter().zip(triples)
                 {
-                    assert_eq!((*number_of_accounts, *len, *number), (3, 9, 3), "a batch of transfers");
+                    assert_eq!((*account_count, *len, *discriminator), (3, 9, 3), "a batch of transfers");
                     assert_eq!(address(authority.key()), self.treasury);
                     self.transfer(*from, *to, u64::from_le_bytes(*amount))?;
                 }
@@ -120,23 +126,24 @@ impl Host for FakeHost {
                 let amount = amount.try_into().expect("8 bytes of an amount");
                 self.transfer(*from, *to, u64::from_le_bytes(amount))
             }
-            other => panic!("an unknown call: {:?}", other.0),
+            other => panic!("unexpected call: {:?}", other.0),
         }
     }
 }
 
 fn address(key: &Key) -> Pubkey {
     let mut bytes = [0; 32];
-    for (place, word) in bytes.chunks_exact_mut(8).zip(key) {
-        place.copy_from_slice(&word.to_le_bytes());
+    for (chunk, word) in bytes.chunks_exact_mut(8).zip(key) {
+        chunk.copy_from_slice(&word.to_le_bytes());
     }
     Pubkey::new_from_array(bytes)
 }
 
-#[allow(clippy::mut_from_ref, reason = "the callee writes what the caller only hands over")]
+#[allow(clippy::mut_from_ref, reason = "the called program writes accounts that the caller passes by reference")]
 fn bytes<'a>(account: Account<'a>) -> &'a mut [u8] {
-    // SAFETY: the account's data, which the program doesn't hold on to during a call; the two
-    // accounts of a transfer are told apart before both are written.
+    // SAFETY: the pointer is valid for so many bytes. During a call, the program holds no reference to the
+    // data of token accounts. The two accounts of a transfer are checked to be different ones before both
+    // are borrowed.
     unsafe { core::slice::from_raw_parts_mut(account.data_ptr(), account.data_len()) }
 }
 

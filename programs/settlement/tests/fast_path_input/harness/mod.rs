@@ -1,7 +1,7 @@
-//! The fast path on whatever an instruction could bring: inputs made of arbitrary bytes, laid out as
-//! the runtime does, run off the chain, and held against what must hold for each of them.
+//! Runs the fast path off-chain on instructions generated from arbitrary bytes, serialized as by the
+//! runtime, and checks the properties that must hold for each of them.
 //!
-//! Shared by the fuzz target `fast_path` and by the test that tries the same with numbers from a seed.
+//! Shared by the fuzz target `fast_path` and the test `fast_path_input`, which uses seeded random numbers.
 
 mod case;
 mod check;
@@ -10,35 +10,38 @@ mod layout;
 
 use settlement::fast_path;
 
-/// What became of an input.
+/// The outcome of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Not the fast path's.
+    /// The fast path left the instruction to Anchor.
     LeftToAnchor,
-    Refused,
-    /// Nothing was credited and nothing paid.
+    /// The instruction failed as a whole.
+    Failed,
+    /// The instruction succeeded without crediting or paying anything.
     NothingMoved,
-    /// This many base units were credited or paid.
+    /// The instruction credited or paid something.
     Moved,
 }
 
-/// Runs the input that the bytes describe. Panics where a promise is broken.
+/// Runs the instruction generated from `bytes`. Panics if a property doesn't hold.
 pub fn run(bytes: &[u8]) -> Outcome {
-    let Ok(case) = case::Case::of(bytes) else { return Outcome::LeftToAnchor };
-    let mut laid = layout::lay_out(&case.accounts, &case.list, &case.data);
+    let Ok(case) = case::Case::generate(bytes) else { return Outcome::LeftToAnchor };
+    let mut input = layout::serialize(&case.accounts, &case.list, &case.data);
     let host = host::FakeHost::new(&case);
-    // SAFETY: laid out as the runtime does, aligned to 8, and this call's own.
-    let outcome = unsafe { fast_path::process(&host, laid.start()) };
-    let after = laid.read_back(&case.accounts);
-    assert!(laid.is_all_of(&after, &case.data), "something was written between the accounts");
+    // SAFETY: the input is serialized as by the runtime, with the index of an earlier account for each
+    // repeated one; words are aligned to 8; the buffer is exclusively borrowed. The host accesses only
+    // accounts of calls, and writes the data of token accounts only.
+    let outcome = unsafe { fast_path::process(&host, input.as_mut_ptr()) };
+    let after = input.updated(&case.accounts);
+    assert!(input.matches(&after, &case.data), "bytes outside of the accounts' fields were written");
     let calls = host.into_calls();
-    check::anywhere(&case, &after, &calls);
+    check::always(&case, &after, &calls);
     match outcome {
         None => {
-            assert!(after == case.accounts && calls.is_empty(), "Anchor gets another input than came");
+            assert!(after == case.accounts && calls.is_empty(), "the input was changed before Anchor gets it");
             Outcome::LeftToAnchor
         }
-        Some(Err(_)) => Outcome::Refused,
-        Some(Ok(())) => check::applied(&case, &after, &calls),
+        Some(Err(_)) => Outcome::Failed,
+        Some(Ok(())) => check::success(&case, &after, &calls),
     }
 }
