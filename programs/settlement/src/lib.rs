@@ -10,21 +10,30 @@
 //! The program must never let a lamport leave the treasury except into a node's wallet account or, as
 //! surplus, to the admin, nor leave a wallet account except to the destination that its owner named.
 
+#![allow(missing_docs, reason = "Anchor's macros add items without documentation to the crate's root")]
+
 use anchor_lang::prelude::*;
 
 #[cfg(not(target_os = "solana"))]
+#[warn(missing_docs)]
 pub mod client;
 mod destination;
 #[cfg(all(feature = "entrypoint", target_os = "solana"))]
 mod entrypoint;
+#[warn(missing_docs)]
 pub mod error;
+#[warn(missing_docs)]
 pub mod events;
+#[warn(missing_docs)]
 pub mod fast_path;
 pub mod instructions;
+#[warn(missing_docs)]
 pub mod reserved;
+#[warn(missing_docs)]
 pub mod rules;
 #[cfg(any(test, all(feature = "entrypoint", target_os = "solana")))]
 mod security;
+#[warn(missing_docs)]
 pub mod state;
 mod token;
 mod unlikely;

@@ -61,6 +61,7 @@ const fn join<const N: usize>(mut parts: &[&str]) -> [u8; N] {
     let mut joined = [0; N];
     let mut free = joined.as_mut_slice();
     while let Some((part, rest)) = parts.split_first() {
+        #[expect(clippy::mem_replace_with_default, reason = "`mem::take` is not const")]
         let (head, tail) = core::mem::replace(&mut free, &mut []).split_at_mut(part.len());
         head.copy_from_slice(part.as_bytes());
         free = tail;

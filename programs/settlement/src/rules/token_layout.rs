@@ -34,26 +34,26 @@ const STATE_FROZEN: u8 = 2;
 
 /// Types of the extensions that this program knows.
 mod extension {
-    pub const NONE: u16 = 0;
-    pub const TRANSFER_FEE_CONFIG: u16 = 1;
-    pub const MINT_CLOSE_AUTHORITY: u16 = 3;
-    pub const CONFIDENTIAL_TRANSFER_MINT: u16 = 4;
-    pub const DEFAULT_ACCOUNT_STATE: u16 = 6;
-    pub const MEMO_TRANSFER: u16 = 8;
-    pub const NON_TRANSFERABLE: u16 = 9;
-    pub const INTEREST_BEARING: u16 = 10;
-    pub const PERMANENT_DELEGATE: u16 = 12;
-    pub const TRANSFER_HOOK: u16 = 14;
-    pub const CONFIDENTIAL_TRANSFER_FEE: u16 = 16;
-    pub const METADATA_POINTER: u16 = 18;
-    pub const TOKEN_METADATA: u16 = 19;
-    pub const GROUP_POINTER: u16 = 20;
-    pub const TOKEN_GROUP: u16 = 21;
-    pub const GROUP_MEMBER_POINTER: u16 = 22;
-    pub const TOKEN_GROUP_MEMBER: u16 = 23;
-    pub const CONFIDENTIAL_MINT_BURN: u16 = 24;
-    pub const SCALED_UI_AMOUNT: u16 = 25;
-    pub const PAUSABLE: u16 = 26;
+    pub(super) const NONE: u16 = 0;
+    pub(super) const TRANSFER_FEE_CONFIG: u16 = 1;
+    pub(super) const MINT_CLOSE_AUTHORITY: u16 = 3;
+    pub(super) const CONFIDENTIAL_TRANSFER_MINT: u16 = 4;
+    pub(super) const DEFAULT_ACCOUNT_STATE: u16 = 6;
+    pub(super) const MEMO_TRANSFER: u16 = 8;
+    pub(super) const NON_TRANSFERABLE: u16 = 9;
+    pub(super) const INTEREST_BEARING: u16 = 10;
+    pub(super) const PERMANENT_DELEGATE: u16 = 12;
+    pub(super) const TRANSFER_HOOK: u16 = 14;
+    pub(super) const CONFIDENTIAL_TRANSFER_FEE: u16 = 16;
+    pub(super) const METADATA_POINTER: u16 = 18;
+    pub(super) const TOKEN_METADATA: u16 = 19;
+    pub(super) const GROUP_POINTER: u16 = 20;
+    pub(super) const TOKEN_GROUP: u16 = 21;
+    pub(super) const GROUP_MEMBER_POINTER: u16 = 22;
+    pub(super) const TOKEN_GROUP_MEMBER: u16 = 23;
+    pub(super) const CONFIDENTIAL_MINT_BURN: u16 = 24;
+    pub(super) const SCALED_UI_AMOUNT: u16 = 25;
+    pub(super) const PAUSABLE: u16 = 26;
 }
 
 /// Why a network can't pay in a mint's tokens.

@@ -12,16 +12,16 @@ use super::layout::Account;
 
 /// An instruction and the state of the chain.
 #[derive(Clone, Debug)]
-pub struct Case {
+pub(crate) struct Case {
     /// All existing accounts.
-    pub accounts: Vec<Account>,
+    pub(crate) accounts: Vec<Account>,
     /// The instruction's accounts, as indexes into `accounts`.
-    pub list: Vec<usize>,
-    pub data: Vec<u8>,
+    pub(crate) list: Vec<usize>,
+    pub(crate) data: Vec<u8>,
     /// The current time in Unix seconds.
-    pub now: i64,
-    pub lamports_per_byte: u64,
-    pub asset: AssetKind,
+    pub(crate) now: i64,
+    pub(crate) lamports_per_byte: u64,
+    pub(crate) asset: AssetKind,
 }
 
 const MINT_KEY: Pubkey = Pubkey::new_from_array([0x11; 32]);
@@ -35,16 +35,16 @@ enum Kind {
 }
 
 impl Case {
-    pub const SETTLER: usize = 0;
-    pub const TREASURY: usize = 1;
-    pub const EVENT_AUTHORITY: usize = 2;
-    pub const PROGRAM: usize = 3;
-    pub const VAULT: usize = 4;
-    pub const MINT: usize = 5;
-    pub const TOKEN_PROGRAM: usize = 6;
+    pub(crate) const SETTLER: usize = 0;
+    pub(crate) const TREASURY: usize = 1;
+    pub(crate) const EVENT_AUTHORITY: usize = 2;
+    pub(crate) const PROGRAM: usize = 3;
+    pub(crate) const VAULT: usize = 4;
+    pub(crate) const MINT: usize = 5;
+    pub(crate) const TOKEN_PROGRAM: usize = 6;
 
     /// Generates a case from a fuzzer's bytes.
-    pub(super) fn generate(bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn generate(bytes: &[u8]) -> Result<Self> {
         Generator(Unstructured::new(bytes)).case()
     }
 }

@@ -16,7 +16,7 @@ use super::layout::Account;
 
 /// Checks what must hold regardless of the outcome: nothing is written that the runtime would not let the
 /// program write, and no lamports are taken from other programs' accounts.
-pub fn always(case: &Case, after: &[Account], calls: &[Called]) {
+pub(crate) fn always(case: &Case, after: &[Account], calls: &[Called]) {
     let transferred = !calls.iter().all(|call| matches!(call, Called::Emitted(_)));
     for (before, after) in case.accounts.iter().zip(after) {
         let is_ours = before.owner == settlement::ID;
@@ -37,7 +37,7 @@ struct Moved {
 }
 
 /// Checks what must hold after an instruction that succeeded.
-pub fn success(case: &Case, after: &[Account], calls: &[Called]) -> Outcome {
+pub(crate) fn success(case: &Case, after: &[Account], calls: &[Called]) -> Outcome {
     if calls.is_empty() {
         // The program's self-call, which carries an event.
         assert_eq!(after, case.accounts, "the self-call changed something");

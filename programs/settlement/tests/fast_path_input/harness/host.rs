@@ -14,7 +14,7 @@ use super::case::Case;
 
 /// An effect of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Called {
+pub(crate) enum Called {
     /// An event was emitted.
     Emitted(Vec<u8>),
     /// Tokens were transferred from the treasury's token account.
@@ -22,7 +22,7 @@ pub enum Called {
 }
 
 /// The runtime during one instruction.
-pub struct FakeHost {
+pub(crate) struct FakeHost {
     now: i64,
     lamports_per_byte: u64,
     treasury: Pubkey,
@@ -32,7 +32,7 @@ pub struct FakeHost {
 }
 
 impl FakeHost {
-    pub fn new(case: &Case) -> Self {
+    pub(crate) fn new(case: &Case) -> Self {
         let key = |index: usize| case.accounts[index].key;
         Self {
             now: case.now,
@@ -44,7 +44,7 @@ impl FakeHost {
         }
     }
 
-    pub fn into_calls(self) -> Vec<Called> {
+    pub(crate) fn into_calls(self) -> Vec<Called> {
         self.calls.into_inner()
     }
 

@@ -8,18 +8,18 @@ const RENT_EPOCH_LEN: usize = 8;
 
 /// An account of an instruction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
-    pub key: Pubkey,
-    pub owner: Pubkey,
-    pub lamports: u64,
-    pub data: Vec<u8>,
-    pub is_signer: bool,
-    pub is_writable: bool,
-    pub is_executable: bool,
+pub(crate) struct Account {
+    pub(crate) key: Pubkey,
+    pub(crate) owner: Pubkey,
+    pub(crate) lamports: u64,
+    pub(crate) data: Vec<u8>,
+    pub(crate) is_signer: bool,
+    pub(crate) is_writable: bool,
+    pub(crate) is_executable: bool,
 }
 
 /// A serialized instruction.
-pub struct InputBuffer {
+pub(crate) struct InputBuffer {
     /// Words rather than bytes, for the alignment.
     words: Vec<u64>,
     /// The index of each account in the input, and the offset of its record.
@@ -28,7 +28,7 @@ pub struct InputBuffer {
 }
 
 /// Serializes the accounts with the indexes `list`, and the data.
-pub fn serialize(accounts: &[Account], list: &[usize], data: &[u8]) -> InputBuffer {
+pub(crate) fn serialize(accounts: &[Account], list: &[usize], data: &[u8]) -> InputBuffer {
     let first = |i: usize| list[..i].iter().position(|earlier| *earlier == list[i]);
     let sizes = list.iter().enumerate().map(|(i, &index)| match first(i) {
         Some(_) => 8,
@@ -71,12 +71,12 @@ pub fn serialize(accounts: &[Account], list: &[usize], data: &[u8]) -> InputBuff
 
 impl InputBuffer {
     /// Pointer to the input.
-    pub fn as_mut_ptr(&mut self) -> *mut u8 {
+    pub(crate) fn as_mut_ptr(&mut self) -> *mut u8 {
         self.words.as_mut_ptr().cast()
     }
 
     /// Returns all accounts, with the current state of those in the input.
-    pub fn updated(&self, accounts: &[Account]) -> Vec<Account> {
+    pub(crate) fn updated(&self, accounts: &[Account]) -> Vec<Account> {
         let bytes: &[u8] = bytemuck::cast_slice(&self.words);
         let mut updated = accounts.to_vec();
         for &(index, at) in &self.accounts {
@@ -89,7 +89,7 @@ impl InputBuffer {
     }
 
     /// Whether the input is exactly these accounts and this data: nothing else was written.
-    pub fn matches(&self, accounts: &[Account], data: &[u8]) -> bool {
+    pub(crate) fn matches(&self, accounts: &[Account], data: &[u8]) -> bool {
         serialize(accounts, &self.list, data).words == self.words
     }
 }

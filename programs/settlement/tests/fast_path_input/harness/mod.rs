@@ -12,7 +12,7 @@ use settlement::fast_path;
 
 /// The outcome of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// The fast path left the instruction to Anchor.
     LeftToAnchor,
     /// The instruction failed as a whole.
@@ -24,7 +24,7 @@ pub enum Outcome {
 }
 
 /// Runs the instruction generated from `bytes`. Panics if a property doesn't hold.
-pub fn run(bytes: &[u8]) -> Outcome {
+pub(crate) fn run(bytes: &[u8]) -> Outcome {
     let Ok(case) = case::Case::generate(bytes) else { return Outcome::LeftToAnchor };
     let mut input = layout::serialize(&case.accounts, &case.list, &case.data);
     let host = host::FakeHost::new(&case);
