@@ -14,7 +14,7 @@ const WRITE: &str = "WILLIW_WRITE_COSTS";
 const TOLERANCE_PERCENT: u64 = 5;
 
 #[test]
-fn no_payment_costs_more_than_is_written_down() {
+fn no_payment_costs_more_than_documented() {
     let measured = measure::all();
     let mut page = Page::read();
     if std::env::var_os(WRITE).is_some_and(|value| value == "1") {

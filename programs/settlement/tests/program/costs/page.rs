@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// The page, from the repository's root.
-pub const PATH: &str = "docs/BENCHMARKS.md";
+pub(crate) const PATH: &str = "docs/BENCHMARKS.md";
 
 const BEGIN: &str = "<!-- costs:begin -->\n";
 const END: &str = "<!-- costs:end -->\n";
@@ -13,7 +13,7 @@ const NOTHING: &str = "-";
 
 /// A table of figures with a row's name before them. Figures are in tenths.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
+pub(crate) struct Table {
     /// What stands above it.
     words: String,
     header: Vec<String>,
@@ -22,18 +22,18 @@ pub struct Table {
 
 /// One figure of a table.
 #[derive(Debug)]
-pub struct Figure {
-    pub row: String,
-    pub column: String,
-    pub tenths: u64,
+pub(crate) struct Figure {
+    pub(crate) row: String,
+    pub(crate) column: String,
+    pub(crate) tenths: u64,
 }
 
 impl Table {
-    pub fn new(words: &str, header: &[&str], rows: Vec<(String, Vec<Option<u64>>)>) -> Self {
+    pub(crate) fn new(words: &str, header: &[&str], rows: Vec<(String, Vec<Option<u64>>)>) -> Self {
         Self { words: words.to_owned(), header: header.iter().copied().map(String::from).collect(), rows }
     }
 
-    pub fn figures(&self) -> Vec<Figure> {
+    pub(crate) fn figures(&self) -> Vec<Figure> {
         let columns = &self.header[1..];
         let cells = self.rows.iter().flat_map(|(row, cells)| cells.iter().zip(columns).map(move |it| (row, it)));
         cells
@@ -90,7 +90,7 @@ impl Table {
 }
 
 /// Tenths as a decimal, which whole numbers do without.
-pub fn tenths(tenths: u64) -> String {
+pub(crate) fn tenths(tenths: u64) -> String {
     match tenths % 10 {
         0 => (tenths / 10).to_string(),
         tenth => format!("{}.{tenth}", tenths / 10),
@@ -107,33 +107,33 @@ fn read_tenths(cell: &str) -> Option<u64> {
 }
 
 /// The page, split at the section.
-pub struct Page {
+pub(crate) struct Page {
     before: String,
     section: String,
     after: String,
 }
 
 impl Page {
-    pub fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let text = std::fs::read_to_string(file()).expect("the page is there");
         Self::split(&text)
     }
 
     /// A page without the section gets it at its end.
     fn split(text: &str) -> Self {
-        let parts = text.split_once(BEGIN).and_then(|(before, rest)| {
+        let kinds = text.split_once(BEGIN).and_then(|(before, rest)| {
             let (section, after) = rest.split_once(END)?;
             Some((before, section, after))
         });
-        let (before, section, after) = parts.unwrap_or((text, "", ""));
+        let (before, section, after) = kinds.unwrap_or((text, "", ""));
         Self { before: before.to_owned(), section: section.to_owned(), after: after.to_owned() }
     }
 
-    pub fn committed(&self) -> Vec<Table> {
+    pub(crate) fn committed(&self) -> Vec<Table> {
         Table::read_all(&self.section)
     }
 
-    pub fn write(&mut self, tables: &[Table]) {
+    pub(crate) fn write(&mut self, tables: &[Table]) {
         let body: Vec<_> = tables.iter().map(Table::markdown).collect();
         self.section = body.join("\n");
         let Self { before, section, after } = self;
@@ -146,7 +146,7 @@ fn file() -> PathBuf {
 }
 
 #[test]
-fn a_table_reads_back_as_it_was_written() {
+fn a_table_can_be_parsed_after_rendering() {
     let rows = vec![("credit".into(), vec![Some(12_345), None]), ("settle".into(), vec![Some(20_000), Some(7)])];
     let table = Table::new("", &["CU per recipient at", "1", "60"], rows);
     let text = format!("before\n{BEGIN}{}{END}after\n", table.markdown());

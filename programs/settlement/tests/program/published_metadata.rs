@@ -9,7 +9,7 @@ use settlement::rules::SkipReason;
 use settlement::{events, instruction, state};
 use solana_signer::Signer;
 
-use crate::common::{SOL, World, program_bytes};
+use crate::common::{ProgramFixture, SOL, program_bytes};
 
 fn idl() -> Value {
     serde_json::from_str(include_str!("../../idl/settlement.json")).expect("the IDL is JSON")
@@ -67,7 +67,7 @@ fn fields(idl: &Value, fields: &Value, bytes: &mut &[u8]) -> Value {
 }
 
 #[test]
-fn the_idl_names_every_error_and_says_what_it_means() {
+fn the_idl_lists_every_error_with_its_message() {
     let idl = idl();
     let errors = idl["errors"].as_array().expect("errors");
     assert_eq!(errors.len(), SettlementError::ALL.len());
@@ -79,7 +79,7 @@ fn the_idl_names_every_error_and_says_what_it_means() {
 }
 
 #[test]
-fn the_idl_tells_instructions_accounts_and_events_apart_as_the_program_does() {
+fn the_idl_has_the_programs_discriminators() {
     let idl = idl();
     assert_eq!(idl["address"], settlement::ID.to_string());
     let listed = [
@@ -98,14 +98,14 @@ fn the_idl_tells_instructions_accounts_and_events_apart_as_the_program_does() {
 }
 
 #[test]
-fn a_batchs_amounts_and_its_event_read_with_nothing_but_the_idl() {
-    let mut world = World::new();
-    let nodes = world.nodes(2);
+fn a_batch_and_its_event_can_be_decoded_from_the_idl_alone() {
+    let mut fixture = ProgramFixture::new();
+    let nodes = fixture.register_nodes(2);
     let header = BatchHeader { batch_id: 7, records_root: [9; 32] };
     let entries = [nodes[0].entry(3 * SOL), nodes[1].entry(0)];
-    let ix = settle_ix(world.settler.pubkey(), world.network, header, &entries);
+    let ix = settle_ix(fixture.settler.pubkey(), fixture.network, header, &entries);
     let data = ix.data.clone();
-    let meta = world.send_batch(ix).expect("settled");
+    let meta = fixture.send_batch(ix).expect("settled");
     let idl = idl();
 
     let settle = entry(&idl, "instructions", "settle");
@@ -121,14 +121,14 @@ fn a_batchs_amounts_and_its_event_read_with_nothing_but_the_idl() {
     let mut event = &event[8..];
     let told = read(&idl, &json!({ "defined": { "name": "BatchSettled" } }), &mut event);
     assert!(event.is_empty());
-    assert_eq!(told["network"], world.network.to_string());
+    assert_eq!(told["network"], fixture.network.to_string());
     assert_eq!((&told["credited"], &told["paid"], &told["n"]), (&json!(3 * SOL), &json!(3 * SOL), &json!(2)));
     assert_eq!(told["credit_skips"], 0b10);
     assert_eq!(told["reasons"], json!([u8::from(SkipReason::NothingToCredit)]));
 }
 
 #[test]
-fn the_programs_bytes_say_whom_to_tell_about_a_weakness() {
+fn the_binary_contains_a_security_contact() {
     let text = solana_security_txt::find_and_parse(&program_bytes()).expect("a security.txt");
     assert_eq!(text.name, "Williw settlement");
     assert!(!text.contacts.is_empty());

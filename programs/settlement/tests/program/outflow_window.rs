@@ -9,7 +9,7 @@ use settlement::rules::{MAX_SETTLE_ENTRIES, SkipReason};
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
-use crate::common::{Node, SOL, START, World, assert_refused, header, reasons};
+use crate::common::{Node, ProgramFixture, SOL, START, assert_refused, header, skip_reasons};
 
 const LIMIT: u64 = 100 * SOL;
 const WINDOW_SECONDS: u64 = 6 * 3_600;
@@ -33,7 +33,7 @@ impl Dice {
 
 /// A rich network whose settler's key was stolen, and what the thief got out of it.
 struct Theft {
-    world: World,
+    fixture: ProgramFixture,
     /// The thief's own, who owns them and gets what they are paid.
     nodes: Vec<Node>,
     /// The cumulative totals reached, as the thief knows them.
@@ -45,21 +45,21 @@ struct Theft {
 
 impl Theft {
     fn new() -> Self {
-        let mut world = World::with(|args| {
+        let mut fixture = ProgramFixture::with_args(|args| {
             args.window_limit = LIMIT;
             args.window_seconds = WINDOW_SECONDS;
             args.per_node_cap = PER_NODE;
             args.per_batch_cap = PER_BATCH;
         });
-        world.set_surplus(1_000_000 * SOL);
+        fixture.set_surplus(1_000_000 * SOL);
         // The key registers nodes too.
-        let nodes = world.nodes(NODES);
-        Self { world, totals: vec![0; NODES], nodes, taken: 0, reach: 0 }
+        let nodes = fixture.register_nodes(NODES);
+        Self { fixture, totals: vec![0; NODES], nodes, taken: 0, reach: 0 }
     }
 
     /// Sets the clock to so many seconds after the first batch.
     fn at(&mut self, seconds: i64) {
-        self.world.set_time(START + seconds);
+        self.fixture.set_time(START + seconds);
         self.reach = self.reach.max(u64::try_from(seconds).unwrap_or(0));
     }
 
@@ -71,20 +71,20 @@ impl Theft {
             .zip(&self.totals)
             .map(|((delta, node), total)| node.entry(total.saturating_add(*delta)))
             .collect();
-        let before = self.world.surplus();
+        let before = self.fixture.surplus();
         let event = if pays_out {
-            self.world.settle(&entries).event
+            self.fixture.settle(&entries).event
         } else {
             let credits: Vec<_> = entries.iter().map(|entry| (entry.wallet, entry.target)).collect();
-            self.world.credit(&credits).event
+            self.fixture.credit(&credits).event
         };
         assert!(event.credited <= PER_BATCH);
         for (node, total) in self.nodes.iter().zip(&mut self.totals) {
-            let reached = self.world.wallet_state(node).credited_total;
+            let reached = self.fixture.wallet_state(node).credited_total;
             assert!(reached - *total <= PER_NODE);
             *total = reached;
         }
-        assert_eq!(before - self.world.surplus(), event.credited);
+        assert_eq!(before - self.fixture.surplus(), event.credited);
         self.taken += event.credited;
         let (taken, limit, window) = (u128::from(self.taken), u128::from(LIMIT), u128::from(WINDOW_SECONDS));
         let reach = u128::from(self.reach);
@@ -105,7 +105,7 @@ impl Theft {
 }
 
 #[test]
-fn a_greedy_thief_gets_a_window_at_once_and_no_more_than_it_empties_by_in_a_day() {
+fn a_thief_gets_one_window_at_once_and_then_only_what_drains_in_a_day() {
     let mut theft = Theft::new();
     for seconds in (0..=DAY).step_by(600) {
         theft.at(seconds as i64);
@@ -116,13 +116,13 @@ fn a_greedy_thief_gets_a_window_at_once_and_no_more_than_it_empties_by_in_a_day(
     }
     // The bound is what the thief gets, not far above it: 4 windows empty in a day.
     assert!(theft.taken > 5 * LIMIT - SOL / 100, "{}", theft.taken);
-    let paid: u64 = theft.nodes.iter().map(|node| theft.world.lamports(&node.destination)).sum();
+    let paid: u64 = theft.nodes.iter().map(|node| theft.fixture.lamports(&node.destination)).sum();
     assert!(paid <= theft.taken);
-    assert_eq!(theft.world.surplus(), 1_000_000 * SOL - theft.taken);
+    assert_eq!(theft.fixture.surplus(), 1_000_000 * SOL - theft.taken);
 }
 
 #[test]
-fn no_timing_and_no_mix_of_batches_gets_around_it() {
+fn no_timing_or_mix_of_batches_exceeds_the_window() {
     for seed in 1..=5 {
         let mut dice = Dice(seed);
         let mut theft = Theft::new();
@@ -143,7 +143,7 @@ fn no_timing_and_no_mix_of_batches_gets_around_it() {
 }
 
 #[test]
-fn a_clock_that_stands_still_gives_one_window() {
+fn a_stopped_clock_allows_one_window_at_most() {
     let mut theft = Theft::new();
     for _ in 0..5 {
         theft.take_all();
@@ -152,7 +152,7 @@ fn a_clock_that_stands_still_gives_one_window() {
 }
 
 #[test]
-fn a_clock_that_goes_back_and_forth_gives_its_furthest_reach_once() {
+fn a_clock_that_moves_back_and_forth_counts_each_second_once() {
     let mut theft = Theft::new();
     for seconds in [0, 60, -86_400, 60, 30, 120, i64::MIN / 2, 0, 119, 121, -1, 600, 3, 600] {
         theft.at(seconds);
@@ -161,7 +161,7 @@ fn a_clock_that_goes_back_and_forth_gives_its_furthest_reach_once() {
 }
 
 #[test]
-fn a_clock_that_jumps_gives_a_window_and_no_more_however_far() {
+fn a_clock_jump_of_any_length_frees_one_window_at_most() {
     for jump in [WINDOW_SECONDS as i64, 365 * 86_400, i64::MAX - START] {
         let mut theft = Theft::new();
         theft.take_all();
@@ -174,32 +174,32 @@ fn a_clock_that_jumps_gives_a_window_and_no_more_however_far() {
 }
 
 #[test]
-fn a_thief_who_also_registers_nodes_of_its_own_gets_no_more() {
+fn registering_more_nodes_gains_a_thief_nothing() {
     let mut theft = Theft::new();
     theft.take_all();
-    let more: Vec<_> = (0..5).map(|i| theft.world.node(&format!("more-{i}"))).collect();
+    let more: Vec<_> = (0..5).map(|i| theft.fixture.register_node(&format!("more-{i}"))).collect();
     let entries: Vec<_> = more.iter().map(|node| node.entry(SOL)).collect();
-    let batch = theft.world.settle(&entries);
+    let batch = theft.fixture.settle(&entries);
     assert_eq!(batch.event.credited, 0);
     let window = Some(SkipReason::WindowLimit);
-    assert_eq!(reasons(&batch.event), [0, 1, 2, 3, 4].map(|entry| (entry, window, None)));
+    assert_eq!(skip_reasons(&batch.event), [0, 1, 2, 3, 4].map(|entry| (entry, window, None)));
 }
 
 #[test]
-fn once_the_guardian_pauses_the_thief_gets_nothing_and_a_new_settler_goes_on() {
+fn a_pause_stops_a_thief_and_a_new_settler_can_continue() {
     let mut theft = Theft::new();
     theft.take(&[PER_NODE; 3], true);
-    theft.world.pause();
-    let settler = theft.world.settler.pubkey();
-    let stolen = settle_ix(settler, theft.world.network, header(2), &[theft.nodes[0].entry(100 * SOL)]);
-    assert_refused(theft.world.send_batch(stolen.clone()), SettlementError::Paused);
+    theft.fixture.pause();
+    let settler = theft.fixture.settler.pubkey();
+    let stolen = settle_ix(settler, theft.fixture.network, header(2), &[theft.nodes[0].entry(100 * SOL)]);
+    assert_refused(theft.fixture.send_batch(stolen.clone()), SettlementError::Paused);
 
-    let (admin, new) = (theft.world.admin.insecure_clone(), Keypair::new());
-    let network = theft.world.network;
+    let (admin, new) = (theft.fixture.admin.insecure_clone(), Keypair::new());
+    let network = theft.fixture.network;
     let recover = [set_settler_ix(admin.pubkey(), network, new.pubkey()), unpause_ix(admin.pubkey(), network)];
-    theft.world.send(&recover, &[&admin]).expect("recovered");
-    assert_refused(theft.world.send_batch(stolen), SettlementError::Unauthorized);
-    theft.world.settler = new;
+    theft.fixture.send(&recover, &[&admin]).expect("recovered");
+    assert_refused(theft.fixture.send_batch(stolen), SettlementError::Unauthorized);
+    theft.fixture.settler = new;
     let honest = &theft.nodes[9];
-    assert_eq!(theft.world.settle(&[honest.entry(SOL)]).event.paid, SOL);
+    assert_eq!(theft.fixture.settle(&[honest.entry(SOL)]).event.paid, SOL);
 }

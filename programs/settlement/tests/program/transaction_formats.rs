@@ -15,7 +15,7 @@ use solana_message::{AddressLookupTableAccount, VersionedMessage, v0, v1};
 use solana_signer::Signer;
 use solana_transaction::versioned::VersionedTransaction;
 
-use crate::common::{Node, SOL, World, header, wire_size};
+use crate::common::{Node, ProgramFixture, SOL, header, wire_size};
 
 /// Account locks that one transaction may take.
 const MAX_LOCKS: usize = 64;
@@ -44,7 +44,7 @@ enum Format<'a> {
 }
 
 impl Format<'_> {
-    /// A batch in a transaction that the settler pays for, with every part of the budget set.
+    /// A batch in a transaction that the settler pays for, with every kind of the budget set.
     fn message(self, ix: Instruction, payer: &Pubkey, blockhash: Hash) -> VersionedMessage {
         let budget = [
             ComputeBudgetInstruction::set_compute_unit_limit(COMPUTE_UNITS),
@@ -87,115 +87,117 @@ fn locks(message: &VersionedMessage) -> usize {
     message.static_account_keys().len() + tables.iter().map(looked_up).sum::<usize>()
 }
 
-fn ix(world: &World, kind: Kind, nodes: &[Node]) -> Instruction {
-    let settler = world.settler.pubkey();
+fn ix(fixture: &ProgramFixture, kind: Kind, nodes: &[Node]) -> Instruction {
+    let settler = fixture.settler.pubkey();
     match kind {
         Kind::Credit => {
             let entries: Vec<_> = nodes.iter().map(|node| (node.wallet, SOL)).collect();
-            credit_ix(settler, world.network, header(2), &entries)
+            credit_ix(settler, fixture.network, header(2), &entries)
         }
         Kind::Settle => {
             let entries: Vec<_> = nodes.iter().map(|node| node.entry(SOL)).collect();
-            settle_ix(settler, world.network, header(2), &entries)
+            settle_ix(settler, fixture.network, header(2), &entries)
         }
         Kind::Payout => {
             let entries: Vec<_> = nodes.iter().map(|node| (node.wallet, node.destination)).collect();
-            payout_ix(world.network, &entries)
+            payout_ix(fixture.network, &entries)
         }
     }
 }
 
-/// A world with more nodes than any batch holds, who have earned 1 SOL each when it is for payouts.
-fn world(kind: Kind) -> (World, Vec<Node>) {
-    let mut world = World::new();
-    let nodes = world.nodes(MAX_CREDIT_ENTRIES + 1);
+/// A fixture with more nodes than any batch holds, who have earned 1 SOL each when it is for payouts.
+fn fixture(kind: Kind) -> (ProgramFixture, Vec<Node>) {
+    let mut fixture = ProgramFixture::new();
+    let nodes = fixture.register_nodes(MAX_CREDIT_ENTRIES + 1);
     if let Kind::Payout = kind {
         for chunk in nodes.chunks(MAX_SETTLE_ENTRIES) {
             let entries: Vec<_> = chunk.iter().map(|node| (node.wallet, SOL)).collect();
-            world.credit(&entries);
+            fixture.credit(&entries);
         }
     }
-    world.give(&world.settler.pubkey(), SOL);
-    (world, nodes)
+    fixture.airdrop(&fixture.settler.pubkey(), SOL);
+    (fixture, nodes)
 }
 
 /// Sends a batch of `most` entries, checks that it did what it is for, and that the format has no
 /// room for one more.
-fn try_fullest(world: &mut World, nodes: &[Node], kind: Kind, format: Format, most: usize) {
-    let settler = world.settler.insecure_clone();
-    let blockhash = world.svm.latest_blockhash();
-    let of = |world: &World, n: usize| format.message(ix(world, kind, &nodes[..n]), &settler.pubkey(), blockhash);
+fn try_fullest(fixture: &mut ProgramFixture, nodes: &[Node], kind: Kind, format: Format, most: usize) {
+    let settler = fixture.settler.insecure_clone();
+    let blockhash = fixture.svm.latest_blockhash();
+    let of = |fixture: &ProgramFixture, n: usize| {
+        format.message(ix(fixture, kind, &nodes[..n]), &settler.pubkey(), blockhash)
+    };
     let size = |message: &VersionedMessage| {
         let signed = VersionedTransaction::try_new(message.clone(), &[&settler]).expect("the settler signs");
         (wire_size(&signed), locks(message))
     };
-    let (bytes, locks) = size(&of(world, most));
-    let (bytes_above, locks_above) = size(&of(world, most + 1));
+    let (bytes, locks) = size(&of(fixture, most));
+    let (bytes_above, locks_above) = size(&of(fixture, most + 1));
     println!("{kind:?} {most}: {bytes} bytes, {locks} locks; one more: {bytes_above} bytes, {locks_above} locks");
     assert!(bytes <= format.max_bytes() && locks <= MAX_LOCKS, "{bytes} bytes, {locks} locks");
     assert!(bytes_above > format.max_bytes() || locks_above > MAX_LOCKS, "room for more");
 
-    let message = of(world, most);
-    let meta = world
+    let message = of(fixture, most);
+    let meta = fixture
         .send_message(message, &[&settler], format.max_bytes())
         .unwrap_or_else(|failed| panic!("{:?}\n{}", failed.err, failed.meta.pretty_logs()));
 
     let sum = most as u64 * SOL;
     let paid = if let Kind::Payout = kind {
-        let event = world.event(&meta, PaidOut::decode_cpi);
+        let event = fixture.event(&meta, PaidOut::decode_cpi);
         assert_eq!((event.n as usize, event.paid, event.skips), (most, sum, 0));
         SOL
     } else {
-        let event = world.event(&meta, BatchSettled::decode_cpi);
+        let event = fixture.event(&meta, BatchSettled::decode_cpi);
         let paid = if let Kind::Settle = kind { SOL } else { 0 };
         assert_eq!((event.n as usize, event.credited, event.paid), (most, sum, paid * most as u64));
         assert_eq!((event.credit_skips, event.payout_skips), (0, 0));
         paid
     };
     for node in &nodes[..most] {
-        let wallet = world.wallet_state(node);
+        let wallet = fixture.wallet_state(node);
         assert_eq!((wallet.credited_total, wallet.paid_total), (SOL, paid));
-        assert_eq!(world.lamports(&node.destination), paid);
-        assert_eq!(world.wallet_lamports(node), SOL - paid);
+        assert_eq!(fixture.lamports(&node.destination), paid);
+        assert_eq!(fixture.wallet_lamports(node), SOL - paid);
     }
 }
 
 #[test]
-fn v1_holds_sixty_credits_or_thirty_settles_or_payouts() {
+fn a_v1_transaction_holds_sixty_credits_or_thirty_settles_or_payouts() {
     let fullest =
         [(Kind::Credit, MAX_CREDIT_ENTRIES), (Kind::Settle, MAX_SETTLE_ENTRIES), (Kind::Payout, MAX_SETTLE_ENTRIES)];
     for (kind, most) in fullest {
-        let (mut world, nodes) = world(kind);
-        try_fullest(&mut world, &nodes, kind, Format::V1, most);
+        let (mut fixture, nodes) = fixture(kind);
+        try_fullest(&mut fixture, &nodes, kind, Format::V1, most);
     }
 }
 
 #[test]
-fn v0_holds_as_many_as_the_wire_allows() {
+fn a_v0_transaction_is_full_at_its_size_limit() {
     for (kind, most) in [(Kind::Credit, 21), (Kind::Settle, 11), (Kind::Payout, 14)] {
-        let (mut world, nodes) = world(kind);
-        try_fullest(&mut world, &nodes, kind, Format::V0, most);
+        let (mut fixture, nodes) = fixture(kind);
+        try_fullest(&mut fixture, &nodes, kind, Format::V0, most);
     }
 }
 
 #[test]
-fn v0_with_a_lookup_table_holds_as_many_as_v1_less_one_for_its_budget() {
+fn a_v0_transaction_with_a_lookup_table_is_full_at_the_lock_limit() {
     for (kind, most) in [(Kind::Credit, 59), (Kind::Settle, 29), (Kind::Payout, 29)] {
-        let (mut world, nodes) = world(kind);
-        let table = world.table(&addresses(&world, kind, &nodes));
-        try_fullest(&mut world, &nodes, kind, Format::V0WithTable(&table), most);
+        let (mut fixture, nodes) = fixture(kind);
+        let table = fixture.create_lookup_table(&addresses(&fixture, kind, &nodes));
+        try_fullest(&mut fixture, &nodes, kind, Format::V0WithTable(&table), most);
     }
     for (kind, most) in [(Kind::Credit, 60), (Kind::Settle, 30), (Kind::Payout, 30)] {
-        let (mut world, nodes) = world(kind);
-        let table = world.table(&addresses(&world, kind, &nodes));
-        try_fullest(&mut world, &nodes, kind, Format::V0WithTableAndNoBudget(&table), most);
+        let (mut fixture, nodes) = fixture(kind);
+        let table = fixture.create_lookup_table(&addresses(&fixture, kind, &nodes));
+        try_fullest(&mut fixture, &nodes, kind, Format::V0WithTableAndNoBudget(&table), most);
     }
 }
 
 /// What a batch of more entries than any transaction holds names, but for what must not be looked
 /// up: signers and programs that are called.
-fn addresses(world: &World, kind: Kind, nodes: &[Node]) -> Vec<Pubkey> {
-    let fixed = [world.settler.pubkey(), settlement::ID];
-    let keys = ix(world, kind, nodes).accounts.into_iter().map(|meta| meta.pubkey);
+fn addresses(fixture: &ProgramFixture, kind: Kind, nodes: &[Node]) -> Vec<Pubkey> {
+    let fixed = [fixture.settler.pubkey(), settlement::ID];
+    let keys = ix(fixture, kind, nodes).accounts.into_iter().map(|meta| meta.pubkey);
     keys.filter(|key| !fixed.contains(key)).collect()
 }
