@@ -1,5 +1,5 @@
-//! Instructions that no client builds: data and accounts of any length and number, and totals at
-//! the end of the integers. An error or a skip, never a panic, and nothing moves.
+//! Malformed instructions: data and accounts of unexpected lengths and counts, and totals at the
+//! limits of their types. Each results in an error or a skip, never in a panic, and moves nothing.
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;
@@ -19,31 +19,32 @@ use crate::common::{
     assert_refused, header, program_accounts, skip_reasons,
 };
 
-/// Bytes of an instruction's data that tell which one it is.
-const DISCRIMINATOR: usize = 8;
-/// Where a batch's data counts its targets.
+/// The length of an instruction's discriminator in bytes.
+const DISCRIMINATOR_LEN: usize = 8;
+/// The offset of the number of targets in a batch's data.
 const COUNT_AT: usize = 48;
-/// Where they begin.
+/// The offset of the targets in a batch's data.
 const TARGETS_AT: usize = 52;
 
-/// Whether the hot path runs it.
+/// Whether the instruction takes the fast path.
 fn is_batch(case: &InstructionCase) -> bool {
     matches!(case.name, "credit" | "settle" | "payout")
 }
 
-/// Those with targets. What is wrong with a payout's shape is in its own module.
-fn with_targets() -> Vec<InstructionCase> {
+/// The batches with targets. Malformed payouts are tested in `payout`.
+fn batches_with_targets() -> Vec<InstructionCase> {
     all_instructions().into_iter().filter(|case| matches!(case.name, "credit" | "settle")).collect()
 }
 
-fn one(name: &str) -> InstructionCase {
-    all_instructions().into_iter().find(|case| case.name == name).expect("an instruction of this name")
+/// The case of one instruction.
+fn case_of(name: &str) -> InstructionCase {
+    all_instructions().into_iter().find(|case| case.name == name).expect("an instruction with this name")
 }
 
-/// The code that the instruction was refused by.
+/// The error code that the instruction was refused with.
 #[track_caller]
-fn code(outcome: TransactionOutcome) -> u32 {
-    let failed = outcome.expect_err("refused");
+fn error_code(outcome: TransactionOutcome) -> u32 {
+    let failed = outcome.expect_err("the instruction should have been refused");
     match failed.err {
         TransactionError::InstructionError(0, InstructionError::Custom(code)) => code,
         other => panic!("{other:?}\n{}", failed.meta.pretty_logs()),
@@ -57,12 +58,12 @@ fn truncated_data_is_refused_at_every_length() {
         for len in 0..case.ix.data.len() {
             let mut cut = case.ix.clone();
             cut.data.truncate(len);
-            let expected = if len < DISCRIMINATOR {
+            let expected = if len < DISCRIMINATOR_LEN {
                 ErrorCode::InstructionFallbackNotFound
             } else {
                 ErrorCode::InstructionDidNotDeserialize
             };
-            assert_eq!(code(case.send(cut)), u32::from(expected), "{} of {len} bytes", case.name);
+            assert_eq!(error_code(case.send(cut)), u32::from(expected), "{} with {len} bytes of data", case.name);
         }
         assert!(program_accounts(&case.fixture) == before, "{}", case.name);
     }
@@ -70,7 +71,7 @@ fn truncated_data_is_refused_at_every_length() {
 
 #[test]
 fn an_unknown_instruction_is_refused() {
-    let mut case = one("pause");
+    let mut case = case_of("pause");
     for data in [vec![0; 8], vec![255; 8], vec![255; 500]] {
         let unknown = Instruction { data, ..case.ix.clone() };
         assert_refused(case.send(unknown), ErrorCode::InstructionFallbackNotFound);
@@ -99,13 +100,13 @@ fn missing_accounts_are_refused_at_every_count() {
             let is_entry =
                 |kind: &AccountKind| matches!(kind, AccountKind::EntryWallet | AccountKind::EntryDestination);
             let entries = case.kinds[..count].iter().filter(|kind| is_entry(kind)).count();
-            let has_named = is_batch(&case) && case.kinds[count..].iter().all(is_entry);
-            let expected: u32 = match (has_named, entries) {
+            let has_named_accounts = is_batch(&case) && case.kinds[count..].iter().all(is_entry);
+            let expected: u32 = match (has_named_accounts, entries) {
                 (true, 0) if case.name == "payout" => SettlementError::EmptyBatch.into(),
                 (true, _) => SettlementError::AccountCountMismatch.into(),
                 (false, _) => ErrorCode::AccountNotEnoughKeys.into(),
             };
-            assert_eq!(code(case.send(few)), expected, "{} with {count} accounts", case.name);
+            assert_eq!(error_code(case.send(few)), expected, "{} with {count} accounts", case.name);
         }
         assert!(program_accounts(&case.fixture) == before, "{}", case.name);
     }
@@ -113,14 +114,14 @@ fn missing_accounts_are_refused_at_every_count() {
 
 #[test]
 fn a_batch_with_surplus_accounts_is_refused() {
-    for mut case in with_targets() {
+    for mut case in batches_with_targets() {
         let before = program_accounts(&case.fixture);
         let right = case.ix.accounts.len();
         for count in [right + 1, right + 2, 63, 64, 65, 71, 72, 73, 74, 128, 254, 255] {
-            let mut crowd = case.ix.clone();
-            let last = crowd.accounts[right - 1].clone();
-            crowd.accounts.resize(count, last);
-            assert_refused(case.fixture.send_batch(crowd), SettlementError::AccountCountMismatch);
+            let mut surplus = case.ix.clone();
+            let last = surplus.accounts[right - 1].clone();
+            surplus.accounts.resize(count, last);
+            assert_refused(case.fixture.send_batch(surplus), SettlementError::AccountCountMismatch);
         }
         assert!(program_accounts(&case.fixture) == before, "{}", case.name);
     }
@@ -128,7 +129,7 @@ fn a_batch_with_surplus_accounts_is_refused() {
 
 #[test]
 fn a_batch_whose_entry_count_does_not_match_its_data_is_refused() {
-    for mut case in with_targets() {
+    for mut case in batches_with_targets() {
         let most = if case.name == "credit" { MAX_CREDIT_ENTRIES } else { MAX_SETTLE_ENTRIES };
         let one = case.ix.data.clone();
         let with = |count: u32, targets: usize| {
@@ -149,13 +150,13 @@ fn a_batch_whose_entry_count_does_not_match_its_data_is_refused() {
             (with(most as u32 + 1, most + 1), many),
             (with(255, 255), many),
             (with(u32::MAX, 1), many),
-            // Any number of bytes that make no target.
+            // Trailing bytes that are not a whole target.
             ([&one[..], &[0]].concat(), broken),
             ([&one[..], &[0; 7]].concat(), broken),
         ];
         for (data, expected) in cases {
             let bad = Instruction { data, ..case.ix.clone() };
-            assert_eq!(code(case.fixture.send_batch(bad)), expected, "{}", case.name);
+            assert_eq!(error_code(case.fixture.send_batch(bad)), expected, "{}", case.name);
         }
     }
 }
@@ -167,7 +168,7 @@ fn a_treasury_of_the_wrong_size_is_refused() {
         if !case.ix.accounts.iter().any(|meta| meta.pubkey == treasury) {
             continue;
         }
-        let genuine = case.fixture.svm.get_account(&treasury).expect("a treasury");
+        let genuine = case.fixture.svm.get_account(&treasury).expect("the treasury exists");
         let mut cases = vec![
             (0, ErrorCode::AccountDiscriminatorNotFound),
             (7, ErrorCode::AccountDiscriminatorNotFound),
@@ -175,7 +176,7 @@ fn a_treasury_of_the_wrong_size_is_refused() {
             (Treasury::SIZE - 1, ErrorCode::AccountDidNotDeserialize),
         ];
         if is_batch(&case) {
-            // Anchor takes longer accounts for what they begin with. None is ever written.
+            // Anchor accepts longer accounts. The program never creates one.
             cases.push((Treasury::SIZE + 1, ErrorCode::AccountDidNotDeserialize));
             cases.push((Treasury::SIZE + 8, ErrorCode::AccountDidNotDeserialize));
         }
@@ -184,16 +185,16 @@ fn a_treasury_of_the_wrong_size_is_refused() {
             data.resize(len, 0);
             case.fixture.set_account(&treasury, Account { data, ..genuine.clone() });
             let ix = case.ix.clone();
-            assert_eq!(code(case.send(ix)), u32::from(expected), "{} with {len} bytes", case.name);
+            assert_eq!(error_code(case.send(ix)), u32::from(expected), "{} with {len} bytes", case.name);
         }
     }
 }
 
-/// Sizes of data around those that the program and the runtime's padding look at.
+/// Data sizes around those that matter to the program and to the runtime's padding.
 const SIZES: [usize; 14] = [0, 1, 7, 8, 9, 165, 239, 240, 241, 383, 384, 1_000, 10_240, 100_000];
 
-/// An account of a stranger's with so much data.
-fn sized(fixture: &mut ProgramFixture, len: usize) -> Pubkey {
+/// Creates an account of another program with `len` bytes of data.
+fn create_account_of_size(fixture: &mut ProgramFixture, len: usize) -> Pubkey {
     let address = Pubkey::new_unique();
     let lamports = fixture.rent(len);
     let owner = Pubkey::new_unique();
@@ -203,10 +204,10 @@ fn sized(fixture: &mut ProgramFixture, len: usize) -> Pubkey {
 
 #[test]
 fn destinations_of_any_size_are_paid_and_do_not_affect_later_entries() {
-    for pays_out in [false, true] {
+    for instruction in ["settle", "payout"] {
         let mut fixture = ProgramFixture::new();
-        let mut destinations: Vec<_> = SIZES.map(|len| sized(&mut fixture, len)).to_vec();
-        // Some twice, which the runtime passes as a mark of one byte.
+        let mut destinations: Vec<_> = SIZES.map(|len| create_account_of_size(&mut fixture, len)).to_vec();
+        // Some occur twice, which the runtime serializes as a one-byte reference.
         destinations.extend([destinations[3], destinations[13], destinations[0]]);
         let nodes: Vec<_> = destinations
             .iter()
@@ -215,12 +216,12 @@ fn destinations_of_any_size_are_paid_and_do_not_affect_later_entries() {
             .collect();
         let before: Vec<_> = destinations.iter().map(|to| fixture.lamports(to)).collect();
         let amount = |i: usize| SOL + i as u64;
-        if pays_out {
+        if instruction == "payout" {
             let entries: Vec<_> = nodes.iter().enumerate().map(|(i, node)| (node.wallet, amount(i))).collect();
             fixture.credit(&entries);
             let pairs: Vec<_> = nodes.iter().map(|node| (node.wallet, node.destination)).collect();
             let ix = payout_ix(fixture.network, &pairs);
-            let meta = fixture.send_batch(ix).expect("paid out");
+            let meta = fixture.send_batch(ix).expect("the payout succeeds");
             assert_eq!(fixture.event(&meta, PaidOut::decode_cpi).skips, 0);
         } else {
             let entries: Vec<_> = nodes.iter().enumerate().map(|(i, node)| node.entry(amount(i))).collect();
@@ -243,13 +244,13 @@ fn foreign_accounts_of_any_size_are_skipped_and_do_not_affect_later_entries() {
     let mut entries = vec![(nodes[0].wallet, SOL)];
     let mut bad = vec![];
     for (i, len) in SIZES.into_iter().enumerate() {
-        let stranger = sized(&mut fixture, len);
+        let foreign = create_account_of_size(&mut fixture, len);
         bad.push(entries.len());
-        entries.push((stranger, SOL));
+        entries.push((foreign, SOL));
         if i % 3 == 0 {
-            // And once more, as a mark of one byte.
+            // Once more, serialized as a one-byte reference.
             bad.push(entries.len());
-            entries.push((stranger, SOL));
+            entries.push((foreign, SOL));
         }
         entries.push((nodes[i + 1].wallet, SOL + i as u64));
     }
@@ -263,10 +264,10 @@ fn foreign_accounts_of_any_size_are_skipped_and_do_not_affect_later_entries() {
     }
 }
 
-/// The hot path knows a batch by what its accounts look like, before it knows which one it is.
+/// The fast path guesses the layout of a batch from its accounts before it reads the discriminator.
 #[test]
 fn a_batch_whose_accounts_resemble_another_instructions_is_still_applied_correctly() {
-    // A credit whose every other entry is nothing yet, like a settle's destinations.
+    // A credit in which every other account does not exist yet, like a settle's destinations.
     let mut fixture = ProgramFixture::new();
     let nodes = fixture.register_nodes(2);
     let nothing = Pubkey::new_unique();
@@ -280,8 +281,11 @@ fn a_batch_whose_accounts_resemble_another_instructions_is_still_applied_correct
     assert_eq!(skip_reasons(&batch.event), [(1, invalid, None), (3, invalid, None)]);
     assert_eq!((batch.event.credited, fixture.lamports(&nothing)), (3 * SOL, 0));
 
-    // A settle whose every destination has a wallet's length, like a credit's wallets.
-    let destinations = [sized(&mut fixture, NodeWallet::SIZE), sized(&mut fixture, NodeWallet::SIZE)];
+    // A settle whose destinations all have the size of a wallet, like a credit's entries.
+    let destinations = [
+        create_account_of_size(&mut fixture, NodeWallet::SIZE),
+        create_account_of_size(&mut fixture, NodeWallet::SIZE),
+    ];
     let kept = fixture.rent(NodeWallet::SIZE);
     let nodes: Vec<_> = destinations
         .iter()
@@ -296,7 +300,7 @@ fn a_batch_whose_accounts_resemble_another_instructions_is_still_applied_correct
         }
     }
 
-    // A wallet without a destination behind pairs, and a payout's accounts for a settle.
+    // A settle that ends with a wallet without its destination, and one with a payout's accounts.
     let settle =
         settle_ix(fixture.settler.pubkey(), fixture.network, header(2), &[nodes[0].entry(0), nodes[1].entry(0)]);
     let mut odd = settle.clone();
@@ -307,8 +311,8 @@ fn a_batch_whose_accounts_resemble_another_instructions_is_still_applied_correct
     assert_refused(fixture.send_batch(without_settler), ErrorCode::AccountNotSigner);
 }
 
-/// A network that lets anything be credited, with a node that has 2 SOL pending.
-fn wide() -> (ProgramFixture, Node) {
+/// A network without effective limits, with a node that has 2 SOL pending.
+fn unlimited_network() -> (ProgramFixture, Node) {
     let mut fixture = ProgramFixture::with_args(|args| {
         args.per_node_cap = u64::MAX;
         args.per_batch_cap = u64::MAX;
@@ -323,7 +327,7 @@ fn wide() -> (ProgramFixture, Node) {
 
 #[test]
 fn a_node_can_earn_up_to_u64_max_and_no_more() {
-    let (mut fixture, node) = wide();
+    let (mut fixture, node) = unlimited_network();
     fixture.edit_account(&node.wallet, |wallet: &mut NodeWallet| {
         wallet.credited_total = u64::MAX - SOL;
         wallet.paid_total = u64::MAX - SOL;
@@ -339,20 +343,20 @@ fn a_node_can_earn_up_to_u64_max_and_no_more() {
 
 #[test]
 fn treasury_totals_that_would_overflow_are_refused_and_change_nothing() {
-    let no_batch_left: fn(&mut Treasury) = |treasury| treasury.batch_sequence = u64::MAX;
-    let all_paid: fn(&mut Treasury) = |treasury| {
+    let at_last_sequence: fn(&mut Treasury) = |treasury| treasury.batch_sequence = u64::MAX;
+    let at_last_total: fn(&mut Treasury) = |treasury| {
         treasury.credited_total = u64::MAX;
         treasury.paid_total = u64::MAX;
     };
     let cases = [
-        ("credit", no_batch_left),
-        ("settle", no_batch_left),
-        ("settle", all_paid),
-        ("payout", all_paid),
-        ("withdraw", all_paid),
+        ("credit", at_last_sequence),
+        ("settle", at_last_sequence),
+        ("settle", at_last_total),
+        ("payout", at_last_total),
+        ("withdraw", at_last_total),
     ];
     for (name, change) in cases {
-        let mut case = one(name);
+        let mut case = case_of(name);
         let treasury = case.fixture.treasury;
         case.fixture.edit_account(&treasury, change);
         let before = program_accounts(&case.fixture);
@@ -360,19 +364,19 @@ fn treasury_totals_that_would_overflow_are_refused_and_change_nothing() {
         assert_refused(case.send(ix), SettlementError::Overflow);
         assert!(program_accounts(&case.fixture) == before, "{name}");
     }
-    // A payout and a withdrawal are no batches of the relay's.
+    // Payouts and withdrawals do not use the batch sequence.
     for name in ["payout", "withdraw"] {
-        let mut case = one(name);
+        let mut case = case_of(name);
         let treasury = case.fixture.treasury;
-        case.fixture.edit_account(&treasury, no_batch_left);
+        case.fixture.edit_account(&treasury, at_last_sequence);
         let ix = case.ix.clone();
-        case.send(ix).expect("paid");
+        case.send(ix).expect("the payment succeeds");
     }
 }
 
 #[test]
 fn a_treasury_below_its_rent_skips_credits_but_pays_pending_amounts() {
-    let (mut fixture, node) = wide();
+    let (mut fixture, node) = unlimited_network();
     fixture.airdrop(&node.wallet, SOL);
     fixture.set_surplus(0);
     fixture.raise_rent(2);
@@ -380,24 +384,24 @@ fn a_treasury_below_its_rent_skips_credits_but_pays_pending_amounts() {
     assert_eq!(skip_reasons(&batch.event), [(0, Some(SkipReason::TreasuryShort), None)]);
     assert_eq!((batch.event.paid, fixture.lamports(&node.destination)), (2 * SOL, 2 * SOL));
 
-    let (mut fixture, node) = wide();
+    let (mut fixture, node) = unlimited_network();
     fixture.airdrop(&node.wallet, SOL);
     fixture.set_surplus(0);
     fixture.raise_rent(2);
     let ix = payout_ix(fixture.network, &[(node.wallet, node.destination)]);
-    let meta = fixture.send(&[ix], &[]).expect("paid out");
+    let meta = fixture.send(&[ix], &[]).expect("the payout succeeds");
     assert_eq!(fixture.event(&meta, PaidOut::decode_cpi).paid, 2 * SOL);
 }
 
 #[test]
 fn extreme_clock_values_do_not_break_windows_or_ages() {
     for now in [i64::MIN, -1, 0, i64::MAX] {
-        let (mut fixture, node) = wide();
+        let (mut fixture, node) = unlimited_network();
         fixture.set_time(now);
         let batch = fixture.credit(&[(node.wallet, 3 * SOL)]);
         assert_eq!(batch.event.credited, SOL, "{now}");
         let ix = withdraw_ix(node.owner.pubkey(), fixture.network, node.id, node.destination, None);
-        fixture.send(&[ix], &[&node.owner]).expect("withdrawn");
+        fixture.send(&[ix], &[&node.owner]).expect("the withdrawal succeeds");
         fixture.set_time(START);
         let batch = fixture.settle(&[node.entry(5 * SOL)]);
         assert_eq!(batch.event.paid, 2 * SOL, "{now}");

@@ -16,8 +16,8 @@ use solana_signer::Signer;
 
 use crate::common::{Node, ProgramFixture, Role, SOL, TransactionOutcome, assert_refused, network_id, skip_reasons};
 
-/// A node that was paid 3 SOL in its life, and has nothing pending.
-fn paid_up() -> (ProgramFixture, Node) {
+/// A node that was paid 3 SOL and has nothing pending.
+fn fully_paid_node() -> (ProgramFixture, Node) {
     let mut fixture = ProgramFixture::new();
     let node = fixture.register_node("node");
     fixture.settle(&[node.entry(3 * SOL)]);
@@ -36,7 +36,7 @@ fn close(fixture: &mut ProgramFixture, node: &Node) -> TransactionOutcome {
 #[test]
 fn the_rent_payer_gets_back_all_rent_that_the_remaining_account_does_not_need() {
     for role in [Role::NodeOwner, Role::Admin] {
-        let (mut fixture, node) = paid_up();
+        let (mut fixture, node) = fully_paid_node();
         let by = role.key(&fixture, &node);
         let rent = fixture.rent(NodeWallet::SIZE);
         let kept = fixture.rent(ClosedNode::SIZE);
@@ -44,10 +44,10 @@ fn the_rent_payer_gets_back_all_rent_that_the_remaining_account_does_not_need() 
         let before = (fixture.lamports(&payer), fixture.treasury_state());
 
         let close = ix(&fixture, &node, &by);
-        let meta = fixture.send(&[close], &[&by]).expect("closed");
+        let meta = fixture.send(&[close], &[&by]).expect("the node is closed");
 
         assert_eq!(fixture.lamports(&payer), before.0 + rent - kept - meta.fee);
-        let account = fixture.svm.get_account(&node.wallet).expect("what stays");
+        let account = fixture.svm.get_account(&node.wallet).expect("the account remains");
         assert_eq!(account.owner, settlement::ID);
         assert_eq!(account.lamports, kept);
         assert_eq!(account.data.len(), 16);
@@ -64,32 +64,32 @@ fn the_rent_payer_gets_back_all_rent_that_the_remaining_account_does_not_need() 
                 lamports: rent - kept,
             }
         );
-        // The network's books keep what the node was.
+        // The network's totals still include the node's.
         assert_eq!(fixture.treasury_state(), before.1);
     }
 }
 
 #[test]
 fn a_node_with_a_pending_lamport_cannot_be_closed() {
-    let (mut fixture, node) = paid_up();
+    let (mut fixture, node) = fully_paid_node();
     fixture.credit(&[(node.wallet, 3 * SOL + 1)]);
     assert_refused(close(&mut fixture, &node), SettlementError::PendingNotZero);
     let withdraw = withdraw_ix(node.owner.pubkey(), fixture.network, node.id, node.destination, None);
-    fixture.send(&[withdraw], &[&node.owner]).expect("withdrawn");
-    close(&mut fixture, &node).expect("closed");
+    fixture.send(&[withdraw], &[&node.owner]).expect("the withdrawal succeeds");
+    close(&mut fixture, &node).expect("the node is closed");
     assert_eq!(fixture.lamports(&node.destination), 3 * SOL + 1);
 }
 
 #[test]
 fn no_node_can_be_closed_while_paused() {
-    let (mut fixture, node) = paid_up();
+    let (mut fixture, node) = fully_paid_node();
     fixture.pause();
     assert_refused(close(&mut fixture, &node), SettlementError::Paused);
 }
 
 #[test]
 fn the_rent_goes_only_to_the_rent_payer() {
-    let (mut fixture, node) = paid_up();
+    let (mut fixture, node) = fully_paid_node();
     for to in [node.owner.pubkey(), fixture.treasury, node.wallet, Pubkey::new_unique()] {
         let ix = close_node_ix(node.owner.pubkey(), fixture.network, node.id, to);
         assert_refused(fixture.send(&[ix], &[&node.owner]), SettlementError::DestinationMismatch);
@@ -98,33 +98,33 @@ fn the_rent_goes_only_to_the_rent_payer() {
 
 #[test]
 fn a_closed_node_cannot_be_registered_again() {
-    let (mut fixture, node) = paid_up();
-    close(&mut fixture, &node).expect("closed");
+    let (mut fixture, node) = fully_paid_node();
+    close(&mut fixture, &node).expect("the node is closed");
     let before = fixture.svm.get_account(&node.wallet);
     let args = RegisterNodeArgs { node_id: node.id, owner: node.owner.pubkey(), destination: None, threshold: None };
     for authority in [fixture.settler.insecure_clone(), fixture.admin.insecure_clone()] {
-        fixture.send_register_node(&authority, args).expect_err("refused");
+        fixture.send_register_node(&authority, args).expect_err("the registration should have been refused");
     }
-    // Not with a stranger's lamports on it either.
+    // Nor if a stranger sends lamports to it.
     fixture.airdrop(&node.wallet, SOL);
     let admin = fixture.admin.insecure_clone();
-    fixture.send_register_node(&admin, args).expect_err("refused");
-    let after = fixture.svm.get_account(&node.wallet).expect("what stays");
-    assert_eq!(after.data, before.expect("what stays").data);
+    fixture.send_register_node(&admin, args).expect_err("the registration should have been refused");
+    let after = fixture.svm.get_account(&node.wallet).expect("the account remains");
+    assert_eq!(after.data, before.expect("the account remains").data);
 }
 
 #[test]
 fn a_closed_node_is_not_a_valid_wallet() {
-    let (mut fixture, node) = paid_up();
+    let (mut fixture, node) = fully_paid_node();
     let other = fixture.register_node("other");
-    close(&mut fixture, &node).expect("closed");
+    close(&mut fixture, &node).expect("the node is closed");
 
     let credit = fixture.credit(&[(node.wallet, 9 * SOL), (other.wallet, SOL / 2)]);
     assert_eq!(skip_reasons(&credit.event), [(0, Some(SkipReason::InvalidWallet), None)]);
     let settle = fixture.settle(&[node.entry(9 * SOL), other.entry(SOL)]);
     assert_eq!(skip_reasons(&settle.event), [(0, Some(SkipReason::InvalidWallet), None)]);
     let payout = payout_ix(fixture.network, &[(node.wallet, node.destination)]);
-    let meta = fixture.send(&[payout], &[]).expect("a payout of skips");
+    let meta = fixture.send(&[payout], &[]).expect("the payout is applied");
     let event = fixture.event(&meta, settlement::events::PaidOut::decode_cpi);
     assert_eq!(event.skip_reason(0), Some(SkipReason::InvalidWallet));
 
@@ -143,9 +143,9 @@ fn a_closed_node_is_not_a_valid_wallet() {
 
 #[test]
 fn lamports_sent_by_strangers_also_go_to_the_rent_payer() {
-    let (mut fixture, node) = paid_up();
+    let (mut fixture, node) = fully_paid_node();
     fixture.airdrop(&node.wallet, 5 * SOL);
-    let meta = close(&mut fixture, &node).expect("closed");
+    let meta = close(&mut fixture, &node).expect("the node is closed");
     let event = fixture.event(&meta, NodeClosed::decode_cpi);
     assert_eq!(event.lamports, 5 * SOL + fixture.rent(NodeWallet::SIZE) - fixture.rent(ClosedNode::SIZE));
     assert_eq!(fixture.lamports(&node.wallet), fixture.rent(ClosedNode::SIZE));
@@ -153,41 +153,41 @@ fn lamports_sent_by_strangers_also_go_to_the_rent_payer() {
 
 #[test]
 fn after_a_rent_increase_a_node_closes_only_if_every_account_stays_rent_exempt() {
-    let (mut fixture, node) = paid_up();
+    let (mut fixture, node) = fully_paid_node();
     let gone = Pubkey::new_unique();
     fixture.edit_account(&node.wallet, |wallet: &mut NodeWallet| wallet.rent_payer = gone);
     let close = close_node_ix(node.owner.pubkey(), fixture.network, node.id, gone);
 
-    // What comes back would not keep an account that has nothing else.
+    // The returned lamports alone would not make the rent payer's account rent-exempt.
     fixture.raise_rent(2);
     assert_refused(
         fixture.send(std::slice::from_ref(&close), &[&node.owner]),
         SettlementError::DestinationNotRentExempt,
     );
-    // What is there would not keep the total.
+    // The remaining account would not be rent-exempt.
     fixture.raise_rent(2);
     assert_refused(fixture.send(std::slice::from_ref(&close), &[&node.owner]), SettlementError::WalletNotRentExempt);
 
     fixture.airdrop(&node.wallet, SOL);
-    fixture.send(&[close], &[&node.owner]).expect("closed");
+    fixture.send(&[close], &[&node.owner]).expect("the node is closed");
     assert_eq!(fixture.lamports(&node.wallet), fixture.rent(ClosedNode::SIZE));
 }
 
 #[test]
 fn a_wallet_with_inconsistent_totals_cannot_be_closed() {
-    let (mut fixture, node) = paid_up();
+    let (mut fixture, node) = fully_paid_node();
     fixture.edit_account(&node.wallet, |wallet: &mut NodeWallet| wallet.paid_total += 1);
     assert_refused(close(&mut fixture, &node), SettlementError::InconsistentTotals);
 }
 
 #[test]
 fn the_admin_of_one_network_cannot_close_a_node_of_another() {
-    let (mut fixture, node) = paid_up();
+    let (mut fixture, node) = fully_paid_node();
     let args = fixture.network_args("other");
-    fixture.create_network(args).expect("created");
+    fixture.create_network(args).expect("the network is created");
     let own = network_address(&network_id("other"));
     let admin = fixture.admin.insecure_clone();
-    // Another treasury might not be paused.
+    // The other network's treasury might not be paused.
     let mut by_own = ix(&fixture, &node, &admin);
     by_own.accounts[1].pubkey = own;
     by_own.accounts[2].pubkey = treasury_address(&own);

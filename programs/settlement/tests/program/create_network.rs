@@ -12,15 +12,15 @@ use solana_transaction::TransactionError;
 
 use crate::common::{ProgramFixture, START, assert_refused, runtime};
 
-fn bare() -> ProgramFixture {
+fn fixture() -> ProgramFixture {
     ProgramFixture::without_network(runtime())
 }
 
 #[test]
 fn a_new_network_contains_its_arguments_and_is_otherwise_zero() {
-    let mut fixture = bare();
+    let mut fixture = fixture();
     let args = fixture.network_args("test");
-    let meta = fixture.create_network(args).expect("created");
+    let meta = fixture.create_network(args).expect("the network is created");
 
     let network = fixture.network_state();
     let treasury = fixture.treasury_state();
@@ -81,12 +81,13 @@ fn a_new_network_contains_its_arguments_and_is_otherwise_zero() {
 
 #[test]
 fn a_network_name_can_be_used_only_once() {
-    let mut fixture = bare();
+    let mut fixture = fixture();
     let args = fixture.network_args("test");
-    fixture.create_network(args).expect("created");
+    fixture.create_network(args).expect("the network is created");
     let before = fixture.network_state();
-    let failed =
-        fixture.create_network(CreateNetworkArgs { settler: Pubkey::new_unique(), ..args }).expect_err("refused");
+    let failed = fixture
+        .create_network(CreateNetworkArgs { settler: Pubkey::new_unique(), ..args })
+        .expect_err("the second creation should have been refused");
     // The system program's "account already in use".
     assert!(matches!(failed.err, TransactionError::InstructionError(0, InstructionError::Custom(0))));
     assert_eq!(fixture.network_state(), before);
@@ -94,7 +95,7 @@ fn a_network_name_can_be_used_only_once() {
 
 #[test]
 fn invalid_parameters_are_refused_with_their_own_errors_and_create_nothing() {
-    let mut fixture = bare();
+    let mut fixture = fixture();
     let good = fixture.network_args("test");
     let id = |bytes: &[u8]| {
         let mut id = [0; 32];
@@ -129,12 +130,12 @@ fn invalid_parameters_are_refused_with_their_own_errors_and_create_nothing() {
 #[test]
 fn lamports_at_its_addresses_do_not_prevent_a_network() {
     for gift in [1, 10_000_000_000] {
-        let mut fixture = bare();
+        let mut fixture = fixture();
         let (network, treasury) = (fixture.network, fixture.treasury);
         fixture.airdrop(&network, gift);
         fixture.airdrop(&treasury, gift);
         let args = fixture.network_args("test");
-        fixture.create_network(args).expect("created all the same");
+        fixture.create_network(args).expect("the network is created");
         let rent = fixture.rent(Treasury::SIZE);
         assert_eq!(fixture.lamports(&treasury), rent.max(gift));
         assert_eq!(fixture.treasury_state().funded_total, 0);
@@ -143,7 +144,7 @@ fn lamports_at_its_addresses_do_not_prevent_a_network() {
 
 #[test]
 fn a_network_can_only_be_created_at_its_own_address() {
-    let mut fixture = bare();
+    let mut fixture = fixture();
     let args = fixture.network_args("test");
     for account in [1, 2] {
         let mut ix = create_network_ix(fixture.admin.pubkey(), args);

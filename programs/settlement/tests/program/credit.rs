@@ -83,16 +83,16 @@ fn a_batch_that_arrives_late_pays_nothing() {
     let late = fixture.credit(&[(node.wallet, 2 * SOL)]);
     assert_eq!(skip_reasons(&late.event), [(0, Some(SkipReason::NothingToCredit), None)]);
     assert_eq!(credited(&fixture, &node), 5 * SOL);
-    // The wait for a payout started with the first credit.
+    // The pending age counts from the first credit.
     fixture.set_time(START + 10);
     fixture.credit(&[(node.wallet, 6 * SOL)]);
     assert_eq!(credited(&fixture, &node), 6 * SOL);
     assert_eq!(fixture.wallet_state(&node).oldest_unpaid_at, START);
 }
 
-/// Accounts that are no wallet of the fixture's network, each for another reason.
+/// Accounts that are not wallets of the fixture's network, each for another reason.
 fn impostors(fixture: &mut ProgramFixture, node: &Node) -> Vec<Pubkey> {
-    let genuine = fixture.svm.get_account(&node.wallet).expect("a wallet");
+    let genuine = fixture.svm.get_account(&node.wallet).expect("the wallet exists");
     let mut place = |change: &dyn Fn(&mut Account)| {
         let mut account = genuine.clone();
         change(&mut account);
@@ -110,7 +110,7 @@ fn impostors(fixture: &mut ProgramFixture, node: &Node) -> Vec<Pubkey> {
     let overpaid = place(&|account| account.data[8 + 176] = 1);
 
     let args = fixture.network_args("other");
-    fixture.create_network(args).expect("created");
+    fixture.create_network(args).expect("the network is created");
     let own = fixture.network;
     fixture.network = network_address(&network_id("other"));
     let other_network = fixture.register_node("elsewhere").wallet;
@@ -195,7 +195,7 @@ fn a_wallet_named_twice_is_credited_once() {
     assert_eq!(skip_reasons(&batch.event), [(2, duplicate, None), (3, duplicate, None)]);
     assert_eq!(batch.event.credited, 2 * SOL);
     assert_eq!(credited(&fixture, &nodes[0]), SOL);
-    // The next batch is another one.
+    // It can be credited again in the next batch.
     fixture.credit(&[(nodes[0].wallet, 3 * SOL)]);
     assert_eq!(credited(&fixture, &nodes[0]), 3 * SOL);
 }
@@ -207,7 +207,7 @@ fn an_entry_above_the_node_cap_is_skipped_and_does_not_use_the_window() {
     let batch = fixture.credit(&[(nodes[0].wallet, SOL + 1), (nodes[1].wallet, SOL)]);
     assert_eq!(skip_reasons(&batch.event), [(0, Some(SkipReason::PerNodeCap), None)]);
     assert_eq!(fixture.treasury_state().window_used, SOL);
-    // The cap is on the difference, not on the total.
+    // The cap limits the difference, not the total.
     fixture.credit(&[(nodes[1].wallet, 2 * SOL)]);
     assert_eq!(credited(&fixture, &nodes[1]), 2 * SOL);
 }
@@ -219,7 +219,7 @@ fn an_entry_above_the_batch_cap_leaves_room_for_smaller_ones() {
     let batch = fixture.credit(&[(nodes[0].wallet, 2 * SOL), (nodes[1].wallet, 2 * SOL), (nodes[2].wallet, SOL)]);
     assert_eq!(skip_reasons(&batch.event), [(1, Some(SkipReason::PerBatchCap), None)]);
     assert_eq!(batch.event.credited, 3 * SOL);
-    // Each batch has its own.
+    // The cap applies to each batch separately.
     fixture.credit(&[(nodes[1].wallet, 2 * SOL)]);
     assert_eq!(credited(&fixture, &nodes[1]), 2 * SOL);
 }
@@ -241,14 +241,14 @@ fn a_stolen_settler_key_cannot_credit_more_than_the_window() {
     let refused = fixture.credit(&[(node.wallet, 3 * SOL + 1)]);
     assert_eq!(skip_reasons(&refused.event), [(0, Some(SkipReason::WindowLimit), None)]);
 
-    // A second of 300 empties a 300th of it.
+    // One of 300 seconds drains a 300th of the window.
     fixture.set_time(START + 1);
     let refused = fixture.credit(&[(node.wallet, 3 * SOL + SOL / 100 + 1)]);
     assert_eq!(refused.event.credited, 0);
     let batch = fixture.credit(&[(node.wallet, 3 * SOL + SOL / 100)]);
     assert_eq!(batch.event.credited, SOL / 100);
 
-    // A clock that goes back and forth empties nothing twice.
+    // A clock that goes back and forth drains nothing twice.
     for now in [START - 1_000, START + 1, i64::MIN, START + 1] {
         fixture.set_time(now);
         let refused = fixture.credit(&[(node.wallet, 4 * SOL)]);
@@ -269,7 +269,7 @@ fn the_treasury_keeps_exactly_its_rent() {
     assert_eq!(empty.event.credit_skip_reason(1), Some(SkipReason::TreasuryShort));
     assert_eq!((empty.event.credited, fixture.surplus()), (0, 0));
 
-    // What is there goes to whom it suffices for.
+    // Entries that the remaining funds cover are credited.
     fixture.set_surplus(9);
     let batch = fixture.credit(&[(nodes[0].wallet, 5), (nodes[1].wallet, 5), (nodes[2].wallet, 4)]);
     assert_eq!(skip_reasons(&batch.event), [(1, Some(SkipReason::TreasuryShort), None)]);
@@ -330,32 +330,32 @@ fn a_malformed_batch_is_refused() {
     let empty = ix(&fixture, &[]);
     assert_refused(fixture.send_batch(empty), SettlementError::EmptyBatch);
 
-    let crowded = ix(&fixture, &[(node.wallet, SOL); MAX_CREDIT_ENTRIES + 1]);
-    assert_refused(fixture.send_batch(crowded), SettlementError::TooManyEntries);
+    let too_many = ix(&fixture, &[(node.wallet, SOL); MAX_CREDIT_ENTRIES + 1]);
+    assert_refused(fixture.send_batch(too_many), SettlementError::TooManyEntries);
 
     let mut missing = ix(&fixture, &[(node.wallet, SOL), (node.wallet, SOL)]);
     missing.accounts.pop();
     assert_refused(fixture.send_batch(missing), SettlementError::AccountCountMismatch);
 
-    let mut spare = ix(&fixture, &[(node.wallet, SOL)]);
-    spare.accounts.push(spare.accounts[4].clone());
-    assert_refused(fixture.send_batch(spare), SettlementError::AccountCountMismatch);
+    let mut surplus = ix(&fixture, &[(node.wallet, SOL)]);
+    surplus.accounts.push(surplus.accounts[4].clone());
+    assert_refused(fixture.send_batch(surplus), SettlementError::AccountCountMismatch);
 
-    let mut cut = ix(&fixture, &[(node.wallet, SOL)]);
-    cut.data.pop();
-    assert_refused(fixture.send_batch(cut), ErrorCode::InstructionDidNotDeserialize);
+    let mut truncated = ix(&fixture, &[(node.wallet, SOL)]);
+    truncated.data.pop();
+    assert_refused(fixture.send_batch(truncated), ErrorCode::InstructionDidNotDeserialize);
 
-    let mut lying = ix(&fixture, &[(node.wallet, SOL)]);
-    lying.data[48..52].copy_from_slice(&u32::MAX.to_le_bytes());
-    assert_refused(fixture.send_batch(lying), SettlementError::TooManyEntries);
+    let mut huge_count = ix(&fixture, &[(node.wallet, SOL)]);
+    huge_count.data[48..52].copy_from_slice(&u32::MAX.to_le_bytes());
+    assert_refused(fixture.send_batch(huge_count), SettlementError::TooManyEntries);
 
-    let mut none = ix(&fixture, &[(node.wallet, SOL)]);
-    none.data[48] = 0;
-    assert_refused(fixture.send_batch(none), SettlementError::EmptyBatch);
+    let mut zero_count = ix(&fixture, &[(node.wallet, SOL)]);
+    zero_count.data[48] = 0;
+    assert_refused(fixture.send_batch(zero_count), SettlementError::EmptyBatch);
 
-    let mut one_more = ix(&fixture, &[(node.wallet, SOL)]);
-    one_more.data[48] = 2;
-    assert_refused(fixture.send_batch(one_more), ErrorCode::InstructionDidNotDeserialize);
+    let mut wrong_count = ix(&fixture, &[(node.wallet, SOL)]);
+    wrong_count.data[48] = 2;
+    assert_refused(fixture.send_batch(wrong_count), ErrorCode::InstructionDidNotDeserialize);
 
     let mut trailing = ix(&fixture, &[(node.wallet, SOL)]);
     trailing.data.push(0);
@@ -368,19 +368,19 @@ fn the_settler_of_another_network_cannot_credit() {
     let mut fixture = ProgramFixture::new();
     let node = fixture.register_node("node");
     let thief = Keypair::new();
-    let mut args = fixture.network_args("thiefs");
+    let mut args = fixture.network_args("thief");
     args.settler = thief.pubkey();
-    fixture.create_network(args).expect("created");
-    let own = network_address(&network_id("thiefs"));
+    fixture.create_network(args).expect("the network is created");
+    let own = network_address(&network_id("thief"));
     let header = BatchHeader { batch_id: 1, records_root: [0; 32] };
 
-    // With this network's treasury.
+    // With this network's treasury:
     let mut batch = credit_ix(thief.pubkey(), own, header, &[(node.wallet, SOL)]);
     batch.accounts[1].pubkey = fixture.treasury;
     assert_refused(fixture.send(&[batch], &[&thief]), SettlementError::Unauthorized);
-    // With the thief's own treasury, this network's wallet is a stranger's.
+    // With the thief's own treasury, for which this network's wallet is not valid:
     let batch = credit_ix(thief.pubkey(), own, header, &[(node.wallet, SOL)]);
-    let meta = fixture.send(&[batch], &[&thief]).expect("a batch of skips");
+    let meta = fixture.send(&[batch], &[&thief]).expect("the batch is applied");
     let event = fixture.event(&meta, BatchSettled::decode_cpi);
     assert_eq!(skip_reasons(&event), [(0, Some(SkipReason::InvalidWallet), None)]);
 }
@@ -389,7 +389,7 @@ fn the_settler_of_another_network_cannot_credit() {
 fn a_look_alike_treasury_is_refused() {
     let mut fixture = ProgramFixture::new();
     let node = fixture.register_node("node");
-    let genuine = fixture.svm.get_account(&fixture.treasury).expect("a treasury");
+    let genuine = fixture.svm.get_account(&fixture.treasury).expect("the treasury exists");
 
     let fake = Pubkey::new_unique();
     let mut account = genuine.clone();
@@ -423,7 +423,7 @@ fn a_treasury_with_an_unknown_version_or_asset_is_refused() {
         t.asset_kind = 3;
     });
     assert_refused(fixture.send_batch(batch.clone()), SettlementError::UnsupportedAsset);
-    // Any value but 0 is a pause.
+    // Any value other than 0 means paused.
     fixture.edit_account(&treasury, |t: &mut Treasury| t.paused = 255);
     assert_refused(fixture.send_batch(batch), SettlementError::Paused);
 }

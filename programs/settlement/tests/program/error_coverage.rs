@@ -1,11 +1,11 @@
-//! Every error of the program is produced by a test: here is which.
+//! Every error of the program is covered by a test. This module lists which.
 
 use std::path::Path;
 
 use settlement::error::SettlementError;
 
-/// Each error, and a test that has the program refuse something by it.
-const PRODUCED_BY: [(SettlementError, &str); 51] = [
+/// Each error, and a test in which the program returns it.
+const COVERED_BY: [(SettlementError, &str); 51] = [
     (
         SettlementError::InvalidNetworkId,
         "create_network::invalid_parameters_are_refused_with_their_own_errors_and_create_nothing",
@@ -115,14 +115,14 @@ const PRODUCED_BY: [(SettlementError, &str); 51] = [
 
 #[test]
 fn every_error_is_covered_by_the_listed_test() {
-    let listed = PRODUCED_BY.map(|(error, _)| error);
-    assert!(listed == SettlementError::ALL, "the list has every error, in the order of their codes");
+    let listed = COVERED_BY.map(|(error, _)| error);
+    assert!(listed == SettlementError::ALL, "the list must contain every error, in the order of their codes");
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/program");
-    for (error, test) in PRODUCED_BY {
+    for (error, test) in COVERED_BY {
         let (module, function) = test.rsplit_once("::").expect("a module and a function");
         let file = tests.join(module.replace("::", "/")).with_extension("rs");
         let source = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
-        assert!(source.contains(&format!("#[test]\nfn {function}()")), "there is no test {test}");
-        assert!(source.contains(&format!("SettlementError::{error:?}")), "{module} expects no {error:?}");
+        assert!(source.contains(&format!("#[test]\nfn {function}()")), "the test {test} does not exist");
+        assert!(source.contains(&format!("SettlementError::{error:?}")), "{module} does not expect {error:?}");
     }
 }

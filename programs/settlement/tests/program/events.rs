@@ -1,4 +1,4 @@
-//! Events are the program's own word.
+//! Only the program itself can emit its events.
 
 use anchor_lang::Event;
 use anchor_lang::event::EVENT_IX_TAG_LE;
@@ -28,7 +28,7 @@ fn only_the_program_can_emit_its_events() {
     ];
     for ix in attempts {
         let signers: &[&Keypair] = if ix.accounts[0].is_signer { &[&forger] } else { &[] };
-        let failed = fixture.send(&[ix], signers).expect_err("refused");
+        let failed = fixture.send(&[ix], signers).expect_err("the forged event should have been refused");
         assert!(matches!(failed.err, TransactionError::InstructionError(0, InstructionError::Custom(_))));
     }
 }

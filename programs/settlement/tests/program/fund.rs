@@ -15,7 +15,7 @@ fn anyone_can_fund_and_the_treasury_counts_it() {
     let funder = Keypair::new();
     fixture.airdrop(&funder.pubkey(), 10 * SOL);
     let ix = fund_ix(funder.pubkey(), fixture.network, 3 * SOL);
-    let meta = fixture.send(&[ix], &[&funder]).expect("funded");
+    let meta = fixture.send(&[ix], &[&funder]).expect("the treasury is funded");
 
     assert_eq!(fixture.surplus(), 103 * SOL);
     assert_eq!(fixture.lamports(&funder.pubkey()), 7 * SOL);

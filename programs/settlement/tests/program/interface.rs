@@ -1,5 +1,5 @@
-//! What others depend on and must not change by accident: how instructions, accounts and events
-//! are told apart, the numbers of errors and the places of arguments.
+//! The program's public interface, which must not change by accident: discriminators, error codes and
+//! the layout of arguments.
 
 use anchor_lang::Discriminator;
 use anchor_lang::prelude::Pubkey;
@@ -12,7 +12,7 @@ use crate::common::{AccountKind, all_instructions, all_token_instructions, asser
 
 #[test]
 fn discriminators_match_the_published_ones() {
-    // The first 8 bytes of SHA-256 of "global:", "account:" or "event:" and the name.
+    // The first 8 bytes of the SHA-256 of "global:", "account:" or "event:" followed by the name.
     let published = [
         (instruction::CreateNetwork::DISCRIMINATOR, "9647b0c9f4902ead"),
         (instruction::UpdateNetwork::DISCRIMINATOR, "2773bc4da2e8d8a1"),
@@ -110,7 +110,7 @@ fn errors_keep_their_numbers() {
 #[test]
 fn the_table_of_all_instructions_is_complete() {
     let program = include_str!("../../src/lib.rs");
-    let (_, instructions) = program.split_once("#[program]").expect("a program");
+    let (_, instructions) = program.split_once("#[program]").expect("the program module");
     let mut all: Vec<_> =
         instructions.split("pub fn ").skip(1).map(|rest| rest.split(['<', '(']).next().expect("a name")).collect();
     let mut tried: Vec<_> = all_instructions().iter().map(|case| case.name).collect();
@@ -131,7 +131,7 @@ fn accounts_with_an_unknown_version_are_refused_by_every_instruction() {
                 _ => continue,
             };
             let (address, ix) = (case.ix.accounts[at].pubkey, case.ix.clone());
-            let genuine = case.fixture.svm.get_account(&address).expect("an account");
+            let genuine = case.fixture.svm.get_account(&address).expect("the account exists");
             for version in [0, known + 1, u8::MAX] {
                 let mut unknown = genuine.clone();
                 unknown.data[8] = version;
@@ -139,7 +139,7 @@ fn accounts_with_an_unknown_version_are_refused_by_every_instruction() {
                 let before = program_accounts(&case.fixture);
                 let outcome = case.send(ix.clone());
                 if kind == AccountKind::EntryWallet {
-                    outcome.expect("a batch of skips");
+                    outcome.expect("the batch is applied");
                     assert_eq!(program_accounts(&case.fixture)[&address], before[&address], "{}", case.name);
                 } else {
                     assert_refused(outcome, SettlementError::UnknownVersion);
@@ -150,7 +150,7 @@ fn accounts_with_an_unknown_version_are_refused_by_every_instruction() {
             case.fixture.set_account(&address, genuine);
         }
     }
-    assert!(tried > 120, "{tried}");
+    assert!(tried > 120, "only {tried} attempts");
 }
 
 #[test]

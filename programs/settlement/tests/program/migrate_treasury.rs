@@ -1,9 +1,9 @@
 //! `migrate_treasury`.
 //!
 //! `fixtures/treasury-v1.bin` is the treasury of the network "test" as the program of commit
-//! dd365b3 wrote it, the last one of layout 1, built and run in LiteSVM: its settler is the key of
-//! 32 ones; 100 SOL were funded, and one `settle` at [`START`] + 60 credited two nodes with 3 and
-//! 0.25 SOL, of which 3 were paid.
+//! dd365b3, the last one that wrote version 1, produced it in LiteSVM. Its settler is the key with the
+//! seed of 32 ones. 100 SOL were funded, and one `settle` at [`START`] + 60 credited two nodes with 3
+//! and 0.25 SOL, of which 3 SOL were paid.
 
 use settlement::client::{credit_ix, fund_ix, migrate_treasury_ix, pause_ix, unpause_ix};
 use settlement::error::SettlementError;
@@ -16,34 +16,34 @@ use solana_signer::Signer;
 use crate::common::{ProgramFixture, SOL, START, assert_refused, header, runtime};
 
 const V1: &[u8] = include_bytes!("fixtures/treasury-v1.bin");
-/// Where a treasury's version byte is.
+/// The offset of a treasury's version.
 const VERSION_AT: usize = 8;
 
-/// The fixture that the fixture comes from, under today's program.
+/// The network that the version 1 treasury comes from, with the current program.
 fn v1_fixture() -> ProgramFixture {
     let mut fixture = ProgramFixture::without_network(runtime());
     fixture.settler = Keypair::new_from_array([1; 32]);
     let args = fixture.network_args("test");
-    fixture.create_network(args).expect("created");
+    fixture.create_network(args).expect("the network is created");
     fixture.set_time(START + 60);
-    put(&mut fixture, V1.to_vec());
+    set_treasury_data(&mut fixture, V1.to_vec());
     fixture.set_surplus(100 * SOL - 3 * SOL - SOL / 4);
     fixture
 }
 
-fn put(fixture: &mut ProgramFixture, data: Vec<u8>) {
+fn set_treasury_data(fixture: &mut ProgramFixture, data: Vec<u8>) {
     let lamports = fixture.lamports(&fixture.treasury);
     fixture.set_account(&{ fixture.treasury }, Account { lamports, data, owner: settlement::ID, ..Account::default() });
 }
 
-fn bytes(fixture: &ProgramFixture) -> Vec<u8> {
-    fixture.svm.get_account(&fixture.treasury).expect("a treasury").data
+fn treasury_data(fixture: &ProgramFixture) -> Vec<u8> {
+    fixture.svm.get_account(&fixture.treasury).expect("the treasury exists").data
 }
 
 #[test]
 fn a_client_can_decode_a_version_1_treasury() {
     assert_eq!(V1[VERSION_AT], 1);
-    let treasury = Treasury::decode(V1).expect("decodes");
+    let treasury = Treasury::decode(V1).expect("the treasury decodes");
     let fixture = v1_fixture();
     assert_eq!(
         treasury,
@@ -73,7 +73,7 @@ fn a_client_can_decode_a_version_1_treasury() {
 fn migration_changes_only_the_version_and_the_treasury_works() {
     let mut fixture = v1_fixture();
     let ix = migrate_treasury_ix(fixture.network);
-    let meta = fixture.send(&[ix], &[]).expect("migrated");
+    let meta = fixture.send(&[ix], &[]).expect("the treasury is migrated");
 
     assert_eq!(
         fixture.event(&meta, Migrated::decode_cpi),
@@ -81,10 +81,10 @@ fn migration_changes_only_the_version_and_the_treasury_works() {
     );
     let mut expected = V1.to_vec();
     expected[VERSION_AT] = Treasury::VERSION;
-    assert_eq!(bytes(&fixture), expected);
+    assert_eq!(treasury_data(&fixture), expected);
     assert_eq!(fixture.surplus(), 96 * SOL + 3 * SOL / 4);
 
-    // Batches go on from where they were.
+    // Batches continue from the old state.
     let node = fixture.register_node("another");
     let batch = fixture.settle(&[node.entry(SOL)]);
     assert_eq!((batch.event.sequence, batch.event.paid), (2, SOL));
@@ -103,17 +103,17 @@ fn a_treasury_is_refused_and_unchanged_until_it_is_migrated() {
     let admin = fixture.admin.insecure_clone();
     let pause = pause_ix(admin.pubkey(), fixture.network);
     assert_refused(fixture.send(&[pause], &[&admin]), SettlementError::UnknownVersion);
-    assert_eq!(bytes(&fixture), V1);
+    assert_eq!(treasury_data(&fixture), V1);
 }
 
 #[test]
 fn a_treasury_can_be_migrated_only_once() {
     let mut fixture = v1_fixture();
     let ix = migrate_treasury_ix(fixture.network);
-    fixture.send(std::slice::from_ref(&ix), &[]).expect("migrated");
-    let after = bytes(&fixture);
+    fixture.send(std::slice::from_ref(&ix), &[]).expect("the treasury is migrated");
+    let after = treasury_data(&fixture);
     assert_refused(fixture.send(&[ix], &[]), SettlementError::NothingToMigrate);
-    assert_eq!(bytes(&fixture), after);
+    assert_eq!(treasury_data(&fixture), after);
 }
 
 #[test]
@@ -122,10 +122,10 @@ fn unknown_versions_are_refused_and_unchanged() {
     for version in [0, Treasury::VERSION + 1, u8::MAX] {
         let mut unknown = V1.to_vec();
         unknown[VERSION_AT] = version;
-        put(&mut fixture, unknown.clone());
+        set_treasury_data(&mut fixture, unknown.clone());
         let ix = migrate_treasury_ix(fixture.network);
         assert_refused(fixture.send(&[ix], &[]), SettlementError::UnknownVersion);
-        assert_eq!(bytes(&fixture), unknown);
+        assert_eq!(treasury_data(&fixture), unknown);
     }
 }
 
@@ -134,11 +134,11 @@ fn a_paused_treasury_is_migrated_and_stays_paused() {
     let mut fixture = v1_fixture();
     let mut paused = V1.to_vec();
     paused[VERSION_AT + 2] = 1;
-    put(&mut fixture, paused);
+    set_treasury_data(&mut fixture, paused);
     let ix = migrate_treasury_ix(fixture.network);
-    fixture.send(&[ix], &[]).expect("migrated");
+    fixture.send(&[ix], &[]).expect("the treasury is migrated");
     assert!(fixture.treasury_state().is_paused());
     let admin = fixture.admin.insecure_clone();
     let ix = unpause_ix(admin.pubkey(), fixture.network);
-    fixture.send(&[ix], &[&admin]).expect("unpaused");
+    fixture.send(&[ix], &[&admin]).expect("the network is unpaused");
 }

@@ -16,7 +16,7 @@ fn the_guardian_and_the_admin_can_pause_even_if_already_paused() {
     let mut fixture = ProgramFixture::new();
     for key in [fixture.guardian.insecure_clone(), fixture.admin.insecure_clone()] {
         let ix = pause_ix(key.pubkey(), fixture.network);
-        let meta = fixture.send(&[ix], &[&key]).expect("paused");
+        let meta = fixture.send(&[ix], &[&key]).expect("the network is paused");
         assert!(fixture.treasury_state().is_paused());
         assert_eq!(fixture.event(&meta, Paused::decode_cpi), Paused { network: fixture.network, by: key.pubkey() });
     }
@@ -28,7 +28,7 @@ fn the_guardian_of_one_network_cannot_pause_another() {
     let mut other = fixture.network_args("other");
     other.guardian = Keypair::new().pubkey();
     other.settler = Keypair::new().pubkey();
-    fixture.create_network(other).expect("created");
+    fixture.create_network(other).expect("the network is created");
     let other = network_address(&network_id("other"));
     let guardian = fixture.guardian.insecure_clone();
 
@@ -42,14 +42,14 @@ fn the_guardian_of_one_network_cannot_pause_another() {
 
 #[test]
 fn a_pause_stops_every_outflow_and_nothing_else() {
-    let moves = ["withdraw_surplus", "close_node", "credit", "settle", "payout", "withdraw"];
+    let outflows = ["withdraw_surplus", "close_node", "credit", "settle", "payout", "withdraw"];
     for mut case in all_instructions().into_iter().chain(all_token_instructions()) {
         let treasury = case.fixture.treasury;
         case.fixture.edit_account(&treasury, |treasury: &mut Treasury| treasury.paused = 1);
         let before = program_accounts(&case.fixture);
         let ix = case.ix.clone();
         let outcome = case.send(ix);
-        if moves.contains(&case.name) {
+        if outflows.contains(&case.name) {
             assert_refused(outcome, SettlementError::Paused);
             assert!(program_accounts(&case.fixture) == before, "{}", case.name);
         } else {

@@ -1,4 +1,4 @@
-//! `payout`, of a network that pays in SOL.
+//! `payout` in a network that pays in SOL.
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;
@@ -18,7 +18,7 @@ fn ix(fixture: &ProgramFixture, nodes: &[&Node]) -> Instruction {
     payout_ix(fixture.network, &pairs)
 }
 
-/// Sends a payout that a stranger pays the fee of.
+/// Sends a payout whose fee a stranger pays.
 fn send(fixture: &mut ProgramFixture, ix: Instruction) -> TransactionOutcome {
     let stranger = Keypair::new();
     fixture.airdrop(&stranger.pubkey(), SOL);
@@ -28,7 +28,7 @@ fn send(fixture: &mut ProgramFixture, ix: Instruction) -> TransactionOutcome {
 #[track_caller]
 fn payout(fixture: &mut ProgramFixture, nodes: &[&Node]) -> PaidOut {
     let ix = ix(fixture, nodes);
-    let meta = send(fixture, ix).expect("paid out");
+    let meta = send(fixture, ix).expect("the payout is applied");
     fixture.event(&meta, PaidOut::decode_cpi)
 }
 
@@ -49,7 +49,8 @@ fn anyone_can_pay_out_due_amounts_without_the_settler() {
     let wallet = fixture.wallet_state(&nodes[0]);
     assert_eq!((wallet.credited_total, wallet.paid_total, wallet.oldest_unpaid_at), (2 * SOL, 2 * SOL, 0));
     assert_eq!(fixture.wallet_lamports(&nodes[0]), 0);
-    // No batch of the relay's, and nothing out of the treasury: it counts what was paid, that is all.
+    // Only the treasury's paid total changes: a payout is not one of the relay's batches, and takes
+    // nothing from the treasury.
     assert_eq!(fixture.treasury_state(), Treasury { paid_total: 3 * SOL, ..before });
 }
 
@@ -79,7 +80,7 @@ fn a_repeated_payout_or_node_is_paid_once() {
     let again = payout(&mut fixture, &[&nodes[0], &nodes[1]]);
     assert_eq!((again.paid, again.skips), (0, 0b11));
     assert_eq!(fixture.lamports(&nodes[0].destination), 2 * SOL);
-    // Nor does a settle after it.
+    // A later settle pays nothing more either.
     let batch = fixture.settle(&[nodes[0].entry(2 * SOL)]);
     assert_eq!((batch.event.credited, batch.event.paid), (0, 0));
 }
@@ -123,8 +124,8 @@ fn a_malformed_payout_is_refused() {
     let mut half = of(&fixture, 1);
     half.accounts.pop();
     assert_refused(send(&mut fixture, half), SettlementError::AccountCountMismatch);
-    for crowd in [31, 35, 36, 126] {
-        let ix = of(&fixture, crowd);
+    for count in [31, 35, 36, 126] {
+        let ix = of(&fixture, count);
         assert_refused(send(&mut fixture, ix), SettlementError::TooManyEntries);
     }
     let mut trailing = of(&fixture, 1);
@@ -144,7 +145,7 @@ fn the_caller_cannot_redirect_a_payout() {
     let (node, thief) = (fixture.register_node("node"), Pubkey::new_unique());
     fixture.credit(&[(node.wallet, 2 * SOL)]);
     let ix = payout_ix(fixture.network, &[(node.wallet, thief)]);
-    let meta = send(&mut fixture, ix).expect("a payout of skips");
+    let meta = send(&mut fixture, ix).expect("the payout is applied");
     let event = fixture.event(&meta, PaidOut::decode_cpi);
     assert_eq!((event.paid, event.skip_reason(0)), (0, Some(SkipReason::DestinationMismatch)));
     assert_eq!(fixture.lamports(&thief), 0);
@@ -168,6 +169,6 @@ fn the_fee_payer_can_be_a_destination() {
     fixture.credit(&[(node.wallet, 2 * SOL)]);
     fixture.airdrop(&node.owner.pubkey(), SOL);
     let ix = ix(&fixture, &[&node]);
-    let meta = fixture.send_v1(&[ix], &node.owner).expect("paid out");
+    let meta = fixture.send_v1(&[ix], &node.owner).expect("the payout is applied");
     assert_eq!(fixture.lamports(&node.destination), 3 * SOL - meta.fee);
 }

@@ -13,7 +13,7 @@ use crate::common::{ProgramFixture, assert_refused};
 fn propose(fixture: &mut ProgramFixture, next: Pubkey) -> AdminProposed {
     let admin = fixture.admin.insecure_clone();
     let ix = propose_admin_ix(admin.pubkey(), fixture.network, next);
-    let meta = fixture.send(&[ix], &[&admin]).expect("proposed");
+    let meta = fixture.send(&[ix], &[&admin]).expect("the next admin is proposed");
     fixture.event(&meta, AdminProposed::decode_cpi)
 }
 
@@ -29,7 +29,7 @@ fn a_proposal_sets_the_pending_admin_and_changes_nothing_else() {
     );
     assert_eq!(fixture.network_state(), Network { pending_admin: next.pubkey(), ..before });
 
-    // Who is proposed may do nothing yet.
+    // The proposed admin has no authority yet.
     let ix = unpause_ix(next.pubkey(), fixture.network);
     assert_refused(fixture.send(&[ix], &[&next]), SettlementError::Unauthorized);
 }
@@ -43,7 +43,7 @@ fn a_new_proposal_replaces_the_previous_one() {
     let ix = accept_admin_ix(first.pubkey(), fixture.network);
     assert_refused(fixture.send(&[ix], &[&first]), SettlementError::Unauthorized);
     let ix = accept_admin_ix(second.pubkey(), fixture.network);
-    fixture.send(&[ix], &[&second]).expect("accepted");
+    fixture.send(&[ix], &[&second]).expect("the proposal is accepted");
 }
 
 #[test]
@@ -66,6 +66,6 @@ fn the_admin_can_be_replaced_while_paused() {
     let next = Keypair::new();
     propose(&mut fixture, next.pubkey());
     let ix = accept_admin_ix(next.pubkey(), fixture.network);
-    fixture.send(&[ix], &[&next]).expect("accepted");
+    fixture.send(&[ix], &[&next]).expect("the proposal is accepted");
     assert!(fixture.treasury_state().is_paused());
 }

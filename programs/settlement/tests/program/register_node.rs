@@ -25,13 +25,13 @@ fn a_new_wallet_contains_its_arguments_and_is_otherwise_zero() {
             &settler,
             RegisterNodeArgs { destination: Some(destination), threshold: Some(2 * SOL), ..args(owner) },
         )
-        .expect("registered");
+        .expect("the node is registered");
 
     let address = node_wallet_address(&fixture.network, &node_id("node"));
-    let account = fixture.svm.get_account(&address).expect("a wallet");
+    let account = fixture.svm.get_account(&address).expect("the wallet exists");
     assert_eq!(account.owner, settlement::ID);
     assert_eq!(account.lamports, fixture.rent(240));
-    let wallet = NodeWallet::decode(&account.data).expect("a wallet");
+    let wallet = NodeWallet::decode(&account.data).expect("a valid wallet");
     assert_eq!(
         wallet,
         NodeWallet {
@@ -66,10 +66,10 @@ fn the_admin_can_register_and_omitted_values_have_defaults() {
     let mut fixture = ProgramFixture::new();
     let admin = fixture.admin.insecure_clone();
     let owner = Pubkey::new_unique();
-    fixture.send_register_node(&admin, args(owner)).expect("registered");
+    fixture.send_register_node(&admin, args(owner)).expect("the node is registered");
     let address = node_wallet_address(&fixture.network, &node_id("node"));
-    let account = fixture.svm.get_account(&address).expect("a wallet");
-    let wallet = NodeWallet::decode(&account.data).expect("a wallet");
+    let account = fixture.svm.get_account(&address).expect("the wallet exists");
+    let wallet = NodeWallet::decode(&account.data).expect("a valid wallet");
     assert_eq!(wallet.destination, owner);
     assert_eq!(wallet.threshold, SOL);
 }
@@ -79,7 +79,7 @@ fn the_settler_of_one_network_cannot_register_in_another() {
     let mut fixture = ProgramFixture::new();
     let mut other = fixture.network_args("other");
     other.settler = Pubkey::new_unique();
-    fixture.create_network(other).expect("created");
+    fixture.create_network(other).expect("the network is created");
     fixture.network = settlement::client::network_address(&network_id("other"));
     let settler = fixture.settler.insecure_clone();
     assert_refused(fixture.send_register_node(&settler, args(Pubkey::new_unique())), SettlementError::Unauthorized);
@@ -89,7 +89,7 @@ fn the_settler_of_one_network_cannot_register_in_another() {
 fn a_look_alike_network_is_refused() {
     let mut fixture = ProgramFixture::new();
     let settler = fixture.settler.insecure_clone();
-    let real = fixture.svm.get_account(&fixture.network).expect("a network");
+    let real = fixture.svm.get_account(&fixture.network).expect("the network exists");
 
     let foreign = Pubkey::new_unique();
     let mut account = real.clone();
@@ -114,7 +114,9 @@ fn a_node_can_be_registered_only_once() {
     let node = fixture.register_node("node");
     let before = fixture.wallet_state(&node);
     let settler = fixture.settler.insecure_clone();
-    fixture.send_register_node(&settler, args(Pubkey::new_unique())).expect_err("refused");
+    fixture
+        .send_register_node(&settler, args(Pubkey::new_unique()))
+        .expect_err("the second registration should have been refused");
     assert_eq!(fixture.wallet_state(&node), before);
 }
 

@@ -11,8 +11,8 @@ use solana_signer::Signer;
 
 use crate::common::{Node, ProgramFixture, Role, SOL, START, TransactionOutcome, assert_refused, skip_reasons};
 
-/// A node that was paid 3 SOL in its life, and closed.
-fn closed() -> (ProgramFixture, Node) {
+/// A node that was paid 3 SOL, and then closed.
+fn closed_node() -> (ProgramFixture, Node) {
     let mut fixture = ProgramFixture::new();
     let node = fixture.register_node("node");
     fixture.settle(&[node.entry(3 * SOL)]);
@@ -23,7 +23,7 @@ fn closed() -> (ProgramFixture, Node) {
 fn close(fixture: &mut ProgramFixture, node: &Node) {
     let payer = fixture.wallet_state(node).rent_payer;
     let ix = close_node_ix(node.owner.pubkey(), fixture.network, node.id, payer);
-    fixture.send(&[ix], &[&node.owner]).expect("closed");
+    fixture.send(&[ix], &[&node.owner]).expect("the node is closed");
 }
 
 fn args(node: &Node) -> RegisterNodeArgs {
@@ -39,13 +39,13 @@ fn reopen(fixture: &mut ProgramFixture, args: RegisterNodeArgs) -> TransactionOu
 #[test]
 fn a_reopened_node_keeps_its_totals_and_gets_the_new_arguments() {
     for role in [Role::Settler, Role::Admin] {
-        let (mut fixture, node) = closed();
+        let (mut fixture, node) = closed_node();
         let (by, payer) = (role.key(&fixture, &node), Keypair::new());
         fixture.airdrop(&payer.pubkey(), SOL);
         let (owner, destination) = (Pubkey::new_unique(), Pubkey::new_unique());
         let args = RegisterNodeArgs { owner, destination: Some(destination), threshold: Some(2 * SOL), ..args(&node) };
         let ix = reopen_node_ix(by.pubkey(), payer.pubkey(), fixture.network, args);
-        let meta = fixture.send(&[ix], &[&by, &payer]).expect("reopened");
+        let meta = fixture.send(&[ix], &[&by, &payer]).expect("the node is reopened");
 
         let wallet = fixture.wallet_state(&node);
         assert_eq!(
@@ -87,8 +87,8 @@ fn a_reopened_node_keeps_its_totals_and_gets_the_new_arguments() {
 
 #[test]
 fn after_reopening_a_lifetime_total_pays_only_the_difference() {
-    let (mut fixture, node) = closed();
-    reopen(&mut fixture, args(&node)).expect("reopened");
+    let (mut fixture, node) = closed_node();
+    reopen(&mut fixture, args(&node)).expect("the node is reopened");
     let batch = fixture.settle(&[node.entry(3 * SOL)]);
     assert_eq!(skip_reasons(&batch.event), [(0, Some(SkipReason::NothingToCredit), None)]);
     fixture.set_time(START + 5);
@@ -96,10 +96,10 @@ fn after_reopening_a_lifetime_total_pays_only_the_difference() {
     assert_eq!((batch.event.credited, batch.event.paid), (2 * SOL, 2 * SOL));
     assert_eq!(fixture.lamports(&node.destination), 5 * SOL);
 
-    // However often it comes and goes.
+    // It makes no difference how often the node is closed and reopened.
     for total in [6 * SOL, 8 * SOL] {
         close(&mut fixture, &node);
-        reopen(&mut fixture, args(&node)).expect("reopened");
+        reopen(&mut fixture, args(&node)).expect("the node is reopened");
         fixture.settle(&[node.entry(total)]);
         assert_eq!(fixture.lamports(&node.destination), total);
     }
@@ -108,11 +108,11 @@ fn after_reopening_a_lifetime_total_pays_only_the_difference() {
 
 #[test]
 fn a_node_that_is_not_closed_cannot_be_reopened() {
-    let (mut fixture, closed) = closed();
+    let (mut fixture, closed) = closed_node();
     let open = fixture.register_node("open");
     let never = RegisterNodeArgs { node_id: node_id("never"), ..args(&closed) };
     assert_refused(reopen(&mut fixture, never), SettlementError::ClosedNodeMismatch);
-    // Not with a stranger's lamports at its address either.
+    // Nor if a stranger sends lamports to its address.
     let address = node_wallet_address(&fixture.network, &never.node_id);
     fixture.airdrop(&address, SOL);
     assert_refused(reopen(&mut fixture, never), SettlementError::ClosedNodeMismatch);
@@ -122,13 +122,13 @@ fn a_node_that_is_not_closed_cannot_be_reopened() {
     assert_refused(reopen(&mut fixture, args(&open)), SettlementError::ClosedNodeMismatch);
     assert_eq!(fixture.wallet_state(&open), before);
 
-    reopen(&mut fixture, args(&closed)).expect("reopened");
+    reopen(&mut fixture, args(&closed)).expect("the node is reopened");
     assert_refused(reopen(&mut fixture, args(&closed)), SettlementError::ClosedNodeMismatch);
 }
 
 #[test]
 fn arguments_that_registration_refuses_are_refused() {
-    let (mut fixture, node) = closed();
+    let (mut fixture, node) = closed_node();
     let before = fixture.svm.get_account(&node.wallet);
     let bad = [fixture.network, fixture.treasury, node.wallet, settlement::ID, Pubkey::default()];
     for address in bad {
@@ -145,11 +145,11 @@ fn arguments_that_registration_refuses_are_refused() {
 #[test]
 fn lamports_at_its_address_count_towards_the_rent_and_are_not_pending() {
     for gift in [1, 5 * SOL] {
-        let (mut fixture, node) = closed();
+        let (mut fixture, node) = closed_node();
         fixture.airdrop(&node.wallet, gift);
         let (kept, rent) = (fixture.lamports(&node.wallet), fixture.rent(NodeWallet::SIZE));
         let before = fixture.lamports(&fixture.payer.pubkey());
-        let meta = reopen(&mut fixture, args(&node)).expect("reopened");
+        let meta = reopen(&mut fixture, args(&node)).expect("the node is reopened");
         let paid = before - fixture.lamports(&fixture.payer.pubkey()) - meta.fee;
         assert_eq!(paid, rent.saturating_sub(kept));
         assert_eq!(fixture.lamports(&node.wallet), rent.max(kept));
@@ -159,8 +159,8 @@ fn lamports_at_its_address_count_towards_the_rent_and_are_not_pending() {
 
 #[test]
 fn a_node_can_be_reopened_while_paused() {
-    let (mut fixture, node) = closed();
+    let (mut fixture, node) = closed_node();
     fixture.pause();
-    reopen(&mut fixture, args(&node)).expect("reopened");
+    reopen(&mut fixture, args(&node)).expect("the node is reopened");
     assert_eq!(fixture.wallet_state(&node).credited_total, 3 * SOL);
 }

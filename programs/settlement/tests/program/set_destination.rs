@@ -23,7 +23,7 @@ fn pending_and_future_earnings_go_to_the_new_destination() {
     fixture.credit(&[(node.wallet, 2 * SOL)]);
     let before = fixture.wallet_state(&node);
     let new = Pubkey::new_unique();
-    let meta = set(&mut fixture, &node, new).expect("set");
+    let meta = set(&mut fixture, &node, new).expect("the destination is set");
 
     assert_eq!(
         fixture.event(&meta, DestinationChanged::decode_cpi),
@@ -50,7 +50,7 @@ fn a_destination_can_be_changed_while_paused() {
     let node = fixture.register_node("node");
     fixture.pause();
     let new = Pubkey::new_unique();
-    set(&mut fixture, &node, new).expect("set");
+    set(&mut fixture, &node, new).expect("the destination is set");
     assert_eq!(fixture.wallet_state(&node).destination, new);
 }
 
@@ -82,14 +82,14 @@ fn an_address_that_would_lose_or_block_earnings_is_refused() {
 fn another_nodes_wallet_as_destination_is_skipped_and_affects_nobody_else() {
     let mut fixture = ProgramFixture::new();
     let (node, other) = (fixture.register_node("node"), fixture.register_node("other"));
-    // Another node's wallet account looks like any address here.
-    set(&mut fixture, &node, other.wallet).expect("set");
+    // The instruction cannot tell that the address is another node's wallet account.
+    set(&mut fixture, &node, other.wallet).expect("the destination is set");
     let bad = SettleEntry { destination: other.wallet, ..node.entry(SOL) };
     let batch = fixture.settle(&[bad, other.entry(SOL)]);
     assert_eq!(skip_reasons(&batch.event), [(0, None, Some(SkipReason::DestinationIsProgramAccount))]);
     assert_eq!(fixture.lamports(&other.destination), SOL);
-    // The owner can still turn back.
-    set(&mut fixture, &node, node.destination).expect("set");
+    // The owner can still change it back.
+    set(&mut fixture, &node, node.destination).expect("the destination is set");
     fixture.settle(&[node.entry(SOL)]);
     assert_eq!(fixture.lamports(&node.destination), SOL);
 }

@@ -20,7 +20,7 @@ fn the_new_guardian_can_pause_and_the_old_one_cannot() {
     let mut fixture = ProgramFixture::new();
     let before = fixture.network_state();
     let (old, new) = (fixture.guardian.insecure_clone(), Keypair::new());
-    let meta = set(&mut fixture, new.pubkey()).expect("set");
+    let meta = set(&mut fixture, new.pubkey()).expect("the guardian is set");
     assert_eq!(
         fixture.event(&meta, GuardianChanged::decode_cpi),
         GuardianChanged { network: fixture.network, by: fixture.admin.pubkey(), from: old.pubkey(), to: new.pubkey() }
@@ -30,7 +30,7 @@ fn the_new_guardian_can_pause_and_the_old_one_cannot() {
     let ix = pause_ix(old.pubkey(), fixture.network);
     assert_refused(fixture.send(&[ix], &[&old]), SettlementError::Unauthorized);
     let ix = pause_ix(new.pubkey(), fixture.network);
-    fixture.send(&[ix], &[&new]).expect("paused");
+    fixture.send(&[ix], &[&new]).expect("the network is paused");
 }
 
 #[test]
@@ -45,6 +45,6 @@ fn a_guardian_can_be_replaced_while_paused() {
     let mut fixture = ProgramFixture::new();
     fixture.pause();
     let new = Pubkey::new_unique();
-    set(&mut fixture, new).expect("set");
+    set(&mut fixture, new).expect("the guardian is set");
     assert_eq!(fixture.network_state().guardian, new);
 }

@@ -21,13 +21,13 @@ fn the_new_settler_can_credit_and_the_old_one_cannot() {
     let node = fixture.register_node("node");
     let (network, treasury) = (fixture.network_state(), fixture.treasury_state());
     let (old, new) = (fixture.settler.insecure_clone(), Keypair::new());
-    let meta = set(&mut fixture, new.pubkey()).expect("set");
+    let meta = set(&mut fixture, new.pubkey()).expect("the settler is set");
 
     assert_eq!(
         fixture.event(&meta, SettlerChanged::decode_cpi),
         SettlerChanged { network: fixture.network, by: fixture.admin.pubkey(), from: old.pubkey(), to: new.pubkey() }
     );
-    // The network and the copy that batches look at.
+    // Both the network and the treasury's copy, which batches use, change.
     assert_eq!(fixture.network_state(), Network { settler: new.pubkey(), ..network });
     assert_eq!(fixture.treasury_state(), Treasury { settler: new.pubkey(), ..treasury });
 
@@ -35,7 +35,7 @@ fn the_new_settler_can_credit_and_the_old_one_cannot() {
     assert_refused(fixture.send(&[ix], &[&old]), SettlementError::Unauthorized);
     fixture.settler = new;
     assert_eq!(fixture.credit(&[(node.wallet, 5)]).event.credited, 5);
-    // Registration goes by the network's own copy.
+    // Registration uses the network's settler.
     fixture.register_node("another");
 }
 
@@ -51,7 +51,7 @@ fn a_settler_can_be_replaced_while_paused() {
     let mut fixture = ProgramFixture::new();
     fixture.pause();
     let new = Pubkey::new_unique();
-    set(&mut fixture, new).expect("set");
+    set(&mut fixture, new).expect("the settler is set");
     assert!(fixture.treasury_state().is_paused());
     assert_eq!(fixture.treasury_state().settler, new);
 }

@@ -18,7 +18,7 @@ fn raising_a_threshold_holds_earnings_and_lowering_it_releases_them() {
     let mut fixture = ProgramFixture::new();
     let node = fixture.register_node("node");
     let before = fixture.wallet_state(&node);
-    let meta = set(&mut fixture, &node, 3 * SOL).expect("set");
+    let meta = set(&mut fixture, &node, 3 * SOL).expect("the threshold is set");
     assert_eq!(
         fixture.event(&meta, ThresholdChanged::decode_cpi),
         ThresholdChanged {
@@ -32,7 +32,7 @@ fn raising_a_threshold_holds_earnings_and_lowering_it_releases_them() {
     assert_eq!(fixture.wallet_state(&node), NodeWallet { threshold: 3 * SOL, ..before });
     assert_eq!(fixture.settle(&[node.entry(3 * SOL - 1)]).event.paid, 0);
 
-    set(&mut fixture, &node, SOL).expect("set");
+    set(&mut fixture, &node, SOL).expect("the threshold is set");
     assert_eq!(fixture.settle(&[node.entry(0)]).event.paid, 3 * SOL - 1);
 }
 
@@ -44,14 +44,14 @@ fn a_threshold_is_never_below_the_current_network_minimum() {
         assert_refused(set(&mut fixture, &node, below), SettlementError::ThresholdBelowDefault);
     }
     for fine in [SOL, SOL + 1, u64::MAX] {
-        set(&mut fixture, &node, fine).expect("set");
+        set(&mut fixture, &node, fine).expect("the threshold is set");
         assert_eq!(fixture.wallet_state(&node).threshold, fine);
     }
     let admin = fixture.admin.insecure_clone();
     let args = UpdateNetworkArgs { default_threshold: Some(5), ..UpdateNetworkArgs::default() };
     let ix = update_network_ix(admin.pubkey(), fixture.network, args);
-    fixture.send(&[ix], &[&admin]).expect("updated");
-    set(&mut fixture, &node, 5).expect("set");
+    fixture.send(&[ix], &[&admin]).expect("the network is updated");
+    set(&mut fixture, &node, 5).expect("the threshold is set");
     assert_refused(set(&mut fixture, &node, 4), SettlementError::ThresholdBelowDefault);
 }
 
@@ -60,6 +60,6 @@ fn a_threshold_can_be_set_while_paused() {
     let mut fixture = ProgramFixture::new();
     let node = fixture.register_node("node");
     fixture.pause();
-    set(&mut fixture, &node, 2 * SOL).expect("set");
+    set(&mut fixture, &node, 2 * SOL).expect("the threshold is set");
     assert_eq!(fixture.wallet_state(&node).threshold, 2 * SOL);
 }

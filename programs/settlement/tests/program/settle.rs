@@ -21,7 +21,7 @@ fn ix(fixture: &ProgramFixture, entries: &[SettleEntry]) -> Instruction {
     settle_ix(fixture.settler.pubkey(), fixture.network, HEADER, entries)
 }
 
-/// (credited, paid, pending) of a node; what is pending lies in its account.
+/// The (credited, paid, pending) amounts of a node. Its account holds the pending lamports.
 fn totals(fixture: &ProgramFixture, node: &Node) -> (u64, u64, u64) {
     let wallet = fixture.wallet_state(node);
     assert_eq!(wallet.pending(), fixture.wallet_lamports(node));
@@ -59,7 +59,7 @@ fn amounts_at_the_threshold_are_paid_and_smaller_ones_are_held() {
     assert_eq!((treasury.credited_total, treasury.paid_total), (7 * SOL - 1, 6 * SOL));
     assert_eq!(fixture.surplus(), 93 * SOL + 1);
 
-    // The held amount goes with the lamport that was missing.
+    // The missing lamport makes the held amount due.
     let batch = fixture.settle(&[nodes[0].entry(SOL)]);
     assert_eq!((batch.event.credited, batch.event.paid), (1, SOL));
     assert_eq!(fixture.lamports(&nodes[0].destination), SOL);
@@ -102,7 +102,7 @@ fn a_small_amount_is_paid_after_the_maximum_pending_age() {
     let amount = SOL / 10;
     fixture.settle(&[node.entry(amount)]);
     assert_eq!(fixture.wallet_state(&node).oldest_unpaid_at, START);
-    // More of it doesn't restart the wait, and neither does a clock that went back.
+    // Neither further credits nor a clock that goes back restart the pending age.
     for (now, total) in [(START + 500, amount + 1), (START - 500, amount + 2)] {
         fixture.set_time(now);
         fixture.settle(&[node.entry(total)]);
@@ -149,7 +149,7 @@ fn a_destination_is_skipped_until_the_payment_makes_it_rent_exempt() {
     assert_eq!(batch.event.payout_skip_reason(0), Some(SkipReason::DestinationNotRentExempt));
     let batch = fixture.settle(&[node.entry(minimum)]);
     assert_eq!(batch.event.paid, minimum);
-    // From here on every lamport is welcome.
+    // From now on any amount can be paid.
     let batch = fixture.settle(&[node.entry(minimum + 1_000)]);
     assert_eq!(batch.event.paid, 1_000);
 }
@@ -175,11 +175,11 @@ fn a_destinations_rent_depends_on_its_data_and_the_current_rate() {
     assert_eq!(batch.event.paid, missing);
 }
 
-/// The system's own accounts can have data: that of a durable nonce.
+/// Accounts of the system program can have data: durable nonces do.
 #[test]
 fn a_nonce_account_is_paid_if_it_is_then_rent_exempt() {
     const NONCE: usize = 80;
-    for pays_out in [false, true] {
+    for instruction in ["settle", "payout"] {
         let mut fixture = ProgramFixture::with_args(|args| args.default_threshold = 1_000);
         let nodes = fixture.register_nodes(3);
         let minimum = fixture.rent(NONCE);
@@ -189,11 +189,11 @@ fn a_nonce_account_is_paid_if_it_is_then_rent_exempt() {
         }
         fixture.airdrop(&nodes[2].destination, minimum);
         let too_little = Some(SkipReason::DestinationNotRentExempt);
-        if pays_out {
+        if instruction == "payout" {
             let entries: Vec<_> = nodes.iter().map(|node| (node.wallet, 1_000)).collect();
             fixture.credit(&entries);
             let pairs: Vec<_> = nodes.iter().map(|node| (node.wallet, node.destination)).collect();
-            let meta = fixture.send(&[payout_ix(fixture.network, &pairs)], &[]).expect("paid out");
+            let meta = fixture.send(&[payout_ix(fixture.network, &pairs)], &[]).expect("the payout is applied");
             let event = fixture.event(&meta, PaidOut::decode_cpi);
             assert_eq!((event.paid, event.skips, event.skip_reason(0)), (2_000, 1, too_little));
         } else {
@@ -229,7 +229,7 @@ fn two_nodes_with_one_destination_are_both_paid_in_order() {
     let shared = Pubkey::new_unique();
     let nodes: Vec<_> =
         (0..3).map(|i| fixture.register_node_with(&format!("n{i}"), |args| args.destination = Some(shared))).collect();
-    // The first is too small to open the account, the second opens it, the third finds it open.
+    // The first amount is too small to create the account, the second creates it, the third adds to it.
     let batch = fixture.settle(&[nodes[0].entry(minimum - 1), nodes[1].entry(minimum), nodes[2].entry(1_000)]);
     assert_eq!(skip_reasons(&batch.event), [(0, None, Some(SkipReason::DestinationNotRentExempt))]);
     assert_eq!(fixture.lamports(&shared), minimum + 1_000);
@@ -250,7 +250,7 @@ fn the_settler_can_be_a_destination_and_the_fee_payer() {
         })
         .collect();
     let batch = ix(&fixture, &[nodes[0].entry(2 * SOL), nodes[1].entry(3 * SOL)]);
-    let meta = fixture.send_batch(batch).expect("settled");
+    let meta = fixture.send_batch(batch).expect("the batch is applied");
     assert_eq!(fixture.lamports(&settler.pubkey()), 6 * SOL - meta.fee);
 }
 
@@ -278,7 +278,7 @@ fn a_wallet_named_twice_is_credited_and_paid_once() {
     assert_eq!(skip_reasons(&batch.event), [(1, duplicate, None), (2, duplicate, None)]);
     assert_eq!((batch.event.credited, batch.event.paid), (SOL, SOL));
 
-    // Pending from before and named twice: the second finds nothing left.
+    // With a pending amount and two entries, the second entry finds nothing due.
     fixture.credit(&[(node.wallet, 2 * SOL)]);
     let batch = fixture.settle(&[node.entry(0), node.entry(0)]);
     assert_eq!(batch.event.paid, SOL);
@@ -301,8 +301,8 @@ fn a_malformed_batch_is_refused() {
     let node = fixture.register_node("node");
     let empty = ix(&fixture, &[]);
     assert_refused(fixture.send_batch(empty), SettlementError::EmptyBatch);
-    let crowded = ix(&fixture, &[node.entry(SOL); MAX_SETTLE_ENTRIES + 1]);
-    assert_refused(fixture.send_batch(crowded), SettlementError::TooManyEntries);
+    let too_many = ix(&fixture, &[node.entry(SOL); MAX_SETTLE_ENTRIES + 1]);
+    assert_refused(fixture.send_batch(too_many), SettlementError::TooManyEntries);
     for missing in [1, 2] {
         let mut batch = ix(&fixture, &[node.entry(SOL); 2]);
         batch.accounts.truncate(8 - missing);
@@ -311,10 +311,10 @@ fn a_malformed_batch_is_refused() {
     assert_eq!(totals(&fixture, &node), (0, 0, 0));
 }
 
-/// The event is emitted after lamports have moved: this must hold on any runtime.
+/// The event is emitted after lamports have moved, which must work with any runtime features.
 #[test]
 fn a_batch_settles_with_default_features_and_with_all_features() {
-    // In the order in which `LiteSVM::new` puts one together.
+    // The order of `LiteSVM::new`.
     let all = LiteSVM::default()
         .with_feature_set(FeatureSet::all_enabled())
         .with_builtins()

@@ -1,7 +1,7 @@
-//! The fullest batch of every transaction format, sent for real.
+//! The largest batch of every transaction format.
 //!
-//! A transaction takes 64 account locks; v1 has 4,096 bytes, v0 1,232. v1 carries its compute
-//! budget in its header, v0 in instructions whose program takes a lock.
+//! A transaction can lock 64 accounts. A v1 transaction has at most 4,096 bytes, a v0 transaction
+//! 1,232. v1 has its compute budget in its header, v0 in instructions whose program takes a lock.
 
 use anchor_lang::prelude::Pubkey;
 use settlement::client::{credit_ix, payout_ix, settle_ix};
@@ -17,17 +17,17 @@ use solana_transaction::versioned::VersionedTransaction;
 
 use crate::common::{Node, ProgramFixture, SOL, header, wire_size};
 
-/// Account locks that one transaction may take.
+/// The maximum number of account locks of a transaction.
 const MAX_LOCKS: usize = 64;
-/// Bytes of a v0 transaction on the wire.
+/// The maximum size of a v0 transaction in bytes.
 const MAX_V0_BYTES: usize = 1_232;
-/// Compute units that a batch is allowed here: it takes far less.
+/// The compute unit limit; a batch uses far less.
 const COMPUTE_UNITS: u32 = 200_000;
-/// Bytes of accounts that a batch is allowed to load here, the program's own included.
+/// The limit on loaded account data in bytes, which includes the program.
 const LOADED_ACCOUNTS_BYTES: u32 = 4 << 20;
 
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum BatchKind {
     Credit,
     Settle,
     Payout,
@@ -37,14 +37,14 @@ enum Kind {
 enum Format<'a> {
     V1,
     V0,
-    /// With a table of all addresses that needn't be in the transaction.
+    /// With a lookup table of all addresses that can be looked up.
     V0WithTable(&'a AddressLookupTableAccount),
-    /// The same without a budget of its own, which leaves a lock for an entry more.
+    /// With a lookup table but without a compute budget, which leaves a lock for one more account.
     V0WithTableAndNoBudget(&'a AddressLookupTableAccount),
 }
 
 impl Format<'_> {
-    /// A batch in a transaction that the settler pays for, with every kind of the budget set.
+    /// A batch in a transaction whose fee the settler pays, with every budget setting of the format.
     fn message(self, ix: Instruction, payer: &Pubkey, blockhash: Hash) -> VersionedMessage {
         let budget = [
             ComputeBudgetInstruction::set_compute_unit_limit(COMPUTE_UNITS),
@@ -79,7 +79,7 @@ impl Format<'_> {
     }
 }
 
-/// Account locks of a message.
+/// The number of account locks of a message.
 fn locks(message: &VersionedMessage) -> usize {
     let looked_up =
         |lookup: &v0::MessageAddressTableLookup| lookup.writable_indexes.len() + lookup.readonly_indexes.len();
@@ -87,29 +87,29 @@ fn locks(message: &VersionedMessage) -> usize {
     message.static_account_keys().len() + tables.iter().map(looked_up).sum::<usize>()
 }
 
-fn ix(fixture: &ProgramFixture, kind: Kind, nodes: &[Node]) -> Instruction {
+fn ix(fixture: &ProgramFixture, kind: BatchKind, nodes: &[Node]) -> Instruction {
     let settler = fixture.settler.pubkey();
     match kind {
-        Kind::Credit => {
+        BatchKind::Credit => {
             let entries: Vec<_> = nodes.iter().map(|node| (node.wallet, SOL)).collect();
             credit_ix(settler, fixture.network, header(2), &entries)
         }
-        Kind::Settle => {
+        BatchKind::Settle => {
             let entries: Vec<_> = nodes.iter().map(|node| node.entry(SOL)).collect();
             settle_ix(settler, fixture.network, header(2), &entries)
         }
-        Kind::Payout => {
+        BatchKind::Payout => {
             let entries: Vec<_> = nodes.iter().map(|node| (node.wallet, node.destination)).collect();
             payout_ix(fixture.network, &entries)
         }
     }
 }
 
-/// A fixture with more nodes than any batch holds, who have earned 1 SOL each when it is for payouts.
-fn fixture(kind: Kind) -> (ProgramFixture, Vec<Node>) {
+/// A fixture with one node more than any batch holds. For payouts, each node has 1 SOL due.
+fn fixture(kind: BatchKind) -> (ProgramFixture, Vec<Node>) {
     let mut fixture = ProgramFixture::new();
     let nodes = fixture.register_nodes(MAX_CREDIT_ENTRIES + 1);
-    if let Kind::Payout = kind {
+    if let BatchKind::Payout = kind {
         for chunk in nodes.chunks(MAX_SETTLE_ENTRIES) {
             let entries: Vec<_> = chunk.iter().map(|node| (node.wallet, SOL)).collect();
             fixture.credit(&entries);
@@ -119,9 +119,9 @@ fn fixture(kind: Kind) -> (ProgramFixture, Vec<Node>) {
     (fixture, nodes)
 }
 
-/// Sends a batch of `most` entries, checks that it did what it is for, and that the format has no
-/// room for one more.
-fn try_fullest(fixture: &mut ProgramFixture, nodes: &[Node], kind: Kind, format: Format, most: usize) {
+/// Sends a batch of `most` entries and checks that all of them are applied, and that the format has
+/// no room for one more.
+fn assert_fullest(fixture: &mut ProgramFixture, nodes: &[Node], kind: BatchKind, format: Format, most: usize) {
     let settler = fixture.settler.insecure_clone();
     let blockhash = fixture.svm.latest_blockhash();
     let of = |fixture: &ProgramFixture, n: usize| {
@@ -135,7 +135,7 @@ fn try_fullest(fixture: &mut ProgramFixture, nodes: &[Node], kind: Kind, format:
     let (bytes_above, locks_above) = size(&of(fixture, most + 1));
     println!("{kind:?} {most}: {bytes} bytes, {locks} locks; one more: {bytes_above} bytes, {locks_above} locks");
     assert!(bytes <= format.max_bytes() && locks <= MAX_LOCKS, "{bytes} bytes, {locks} locks");
-    assert!(bytes_above > format.max_bytes() || locks_above > MAX_LOCKS, "room for more");
+    assert!(bytes_above > format.max_bytes() || locks_above > MAX_LOCKS, "the format has room for another entry");
 
     let message = of(fixture, most);
     let meta = fixture
@@ -143,13 +143,13 @@ fn try_fullest(fixture: &mut ProgramFixture, nodes: &[Node], kind: Kind, format:
         .unwrap_or_else(|failed| panic!("{:?}\n{}", failed.err, failed.meta.pretty_logs()));
 
     let sum = most as u64 * SOL;
-    let paid = if let Kind::Payout = kind {
+    let paid = if let BatchKind::Payout = kind {
         let event = fixture.event(&meta, PaidOut::decode_cpi);
         assert_eq!((event.n as usize, event.paid, event.skips), (most, sum, 0));
         SOL
     } else {
         let event = fixture.event(&meta, BatchSettled::decode_cpi);
-        let paid = if let Kind::Settle = kind { SOL } else { 0 };
+        let paid = if let BatchKind::Settle = kind { SOL } else { 0 };
         assert_eq!((event.n as usize, event.credited, event.paid), (most, sum, paid * most as u64));
         assert_eq!((event.credit_skips, event.payout_skips), (0, 0));
         paid
@@ -164,39 +164,41 @@ fn try_fullest(fixture: &mut ProgramFixture, nodes: &[Node], kind: Kind, format:
 
 #[test]
 fn a_v1_transaction_holds_sixty_credits_or_thirty_settles_or_payouts() {
-    let fullest =
-        [(Kind::Credit, MAX_CREDIT_ENTRIES), (Kind::Settle, MAX_SETTLE_ENTRIES), (Kind::Payout, MAX_SETTLE_ENTRIES)];
+    let fullest = [
+        (BatchKind::Credit, MAX_CREDIT_ENTRIES),
+        (BatchKind::Settle, MAX_SETTLE_ENTRIES),
+        (BatchKind::Payout, MAX_SETTLE_ENTRIES),
+    ];
     for (kind, most) in fullest {
         let (mut fixture, nodes) = fixture(kind);
-        try_fullest(&mut fixture, &nodes, kind, Format::V1, most);
+        assert_fullest(&mut fixture, &nodes, kind, Format::V1, most);
     }
 }
 
 #[test]
 fn a_v0_transaction_is_full_at_its_size_limit() {
-    for (kind, most) in [(Kind::Credit, 21), (Kind::Settle, 11), (Kind::Payout, 14)] {
+    for (kind, most) in [(BatchKind::Credit, 21), (BatchKind::Settle, 11), (BatchKind::Payout, 14)] {
         let (mut fixture, nodes) = fixture(kind);
-        try_fullest(&mut fixture, &nodes, kind, Format::V0, most);
+        assert_fullest(&mut fixture, &nodes, kind, Format::V0, most);
     }
 }
 
 #[test]
 fn a_v0_transaction_with_a_lookup_table_is_full_at_the_lock_limit() {
-    for (kind, most) in [(Kind::Credit, 59), (Kind::Settle, 29), (Kind::Payout, 29)] {
+    for (kind, most) in [(BatchKind::Credit, 59), (BatchKind::Settle, 29), (BatchKind::Payout, 29)] {
         let (mut fixture, nodes) = fixture(kind);
-        let table = fixture.create_lookup_table(&addresses(&fixture, kind, &nodes));
-        try_fullest(&mut fixture, &nodes, kind, Format::V0WithTable(&table), most);
+        let table = fixture.create_lookup_table(&lookup_addresses(&fixture, kind, &nodes));
+        assert_fullest(&mut fixture, &nodes, kind, Format::V0WithTable(&table), most);
     }
-    for (kind, most) in [(Kind::Credit, 60), (Kind::Settle, 30), (Kind::Payout, 30)] {
+    for (kind, most) in [(BatchKind::Credit, 60), (BatchKind::Settle, 30), (BatchKind::Payout, 30)] {
         let (mut fixture, nodes) = fixture(kind);
-        let table = fixture.create_lookup_table(&addresses(&fixture, kind, &nodes));
-        try_fullest(&mut fixture, &nodes, kind, Format::V0WithTableAndNoBudget(&table), most);
+        let table = fixture.create_lookup_table(&lookup_addresses(&fixture, kind, &nodes));
+        assert_fullest(&mut fixture, &nodes, kind, Format::V0WithTableAndNoBudget(&table), most);
     }
 }
 
-/// What a batch of more entries than any transaction holds names, but for what must not be looked
-/// up: signers and programs that are called.
-fn addresses(fixture: &ProgramFixture, kind: Kind, nodes: &[Node]) -> Vec<Pubkey> {
+/// All addresses that a batch of these nodes can look up: not those of signers and called programs.
+fn lookup_addresses(fixture: &ProgramFixture, kind: BatchKind, nodes: &[Node]) -> Vec<Pubkey> {
     let fixed = [fixture.settler.pubkey(), settlement::ID];
     let keys = ix(fixture, kind, nodes).accounts.into_iter().map(|meta| meta.pubkey);
     keys.filter(|key| !fixed.contains(key)).collect()

@@ -7,7 +7,7 @@ use solana_signer::Signer;
 
 use crate::common::{ProgramFixture, SOL, assert_refused, network_id};
 
-fn paused() -> ProgramFixture {
+fn paused_network() -> ProgramFixture {
     let mut fixture = ProgramFixture::new();
     fixture.pause();
     fixture
@@ -15,11 +15,11 @@ fn paused() -> ProgramFixture {
 
 #[test]
 fn batches_pay_again_after_the_admin_unpauses() {
-    let mut fixture = paused();
+    let mut fixture = paused_network();
     let node = fixture.register_node("node");
     let admin = fixture.admin.insecure_clone();
     let ix = unpause_ix(admin.pubkey(), fixture.network);
-    let meta = fixture.send(&[ix], &[&admin]).expect("unpaused");
+    let meta = fixture.send(&[ix], &[&admin]).expect("the network is unpaused");
     assert_eq!(fixture.event(&meta, Unpaused::decode_cpi), Unpaused { network: fixture.network, by: admin.pubkey() });
     fixture.settle(&[node.entry(SOL)]);
     assert_eq!(fixture.lamports(&node.destination), SOL);
@@ -27,12 +27,12 @@ fn batches_pay_again_after_the_admin_unpauses() {
 
 #[test]
 fn the_admin_of_one_network_cannot_unpause_another() {
-    let mut fixture = paused();
+    let mut fixture = paused_network();
     let thief = fixture.payer.insecure_clone();
-    let args = fixture.network_args("thiefs");
+    let args = fixture.network_args("thief");
     let ix = settlement::client::create_network_ix(thief.pubkey(), args);
-    fixture.send(&[ix], &[]).expect("created");
-    let own = network_address(&network_id("thiefs"));
+    fixture.send(&[ix], &[]).expect("the network is created");
+    let own = network_address(&network_id("thief"));
     assert_ne!(treasury_address(&own), fixture.treasury);
 
     let mut ix = unpause_ix(thief.pubkey(), own);

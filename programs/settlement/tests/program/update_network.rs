@@ -9,7 +9,7 @@ use solana_signer::Signer;
 
 use crate::common::{ProgramFixture, SOL, START, TransactionOutcome, assert_refused, skip_reasons};
 
-const NOTHING: UpdateNetworkArgs = UpdateNetworkArgs {
+const EMPTY: UpdateNetworkArgs = UpdateNetworkArgs {
     default_threshold: None,
     per_node_cap: None,
     per_batch_cap: None,
@@ -27,15 +27,15 @@ fn update(fixture: &mut ProgramFixture, args: UpdateNetworkArgs) -> TransactionO
 fn each_parameter_changes_alone_and_the_event_contains_all_of_them() {
     type Change = (UpdateNetworkArgs, fn(&mut Network, &mut Treasury));
     let cases: [Change; 6] = [
-        (UpdateNetworkArgs { default_threshold: Some(7), ..NOTHING }, |network, treasury| {
+        (UpdateNetworkArgs { default_threshold: Some(7), ..EMPTY }, |network, treasury| {
             network.default_threshold = 7;
             treasury.default_threshold = 7;
         }),
-        (UpdateNetworkArgs { per_node_cap: Some(7), ..NOTHING }, |_, treasury| treasury.per_node_cap = 7),
-        (UpdateNetworkArgs { per_batch_cap: Some(7), ..NOTHING }, |_, treasury| treasury.per_batch_cap = 7),
-        (UpdateNetworkArgs { window_limit: Some(7), ..NOTHING }, |_, treasury| treasury.window_limit = 7),
-        (UpdateNetworkArgs { window_seconds: Some(7), ..NOTHING }, |_, treasury| treasury.window_seconds = 7),
-        (UpdateNetworkArgs { max_pending_age: Some(u64::MAX), ..NOTHING }, |_, treasury| {
+        (UpdateNetworkArgs { per_node_cap: Some(7), ..EMPTY }, |_, treasury| treasury.per_node_cap = 7),
+        (UpdateNetworkArgs { per_batch_cap: Some(7), ..EMPTY }, |_, treasury| treasury.per_batch_cap = 7),
+        (UpdateNetworkArgs { window_limit: Some(7), ..EMPTY }, |_, treasury| treasury.window_limit = 7),
+        (UpdateNetworkArgs { window_seconds: Some(7), ..EMPTY }, |_, treasury| treasury.window_seconds = 7),
+        (UpdateNetworkArgs { max_pending_age: Some(u64::MAX), ..EMPTY }, |_, treasury| {
             treasury.max_pending_age = u64::MAX;
         }),
     ];
@@ -44,7 +44,7 @@ fn each_parameter_changes_alone_and_the_event_contains_all_of_them() {
         let (mut network, mut treasury) = (fixture.network_state(), fixture.treasury_state());
         change(&mut network, &mut treasury);
 
-        let meta = update(&mut fixture, args).expect("updated");
+        let meta = update(&mut fixture, args).expect("the network is updated");
 
         assert_eq!((fixture.network_state(), fixture.treasury_state()), (network, treasury), "{args:?}");
         assert_eq!(
@@ -68,19 +68,19 @@ fn an_empty_update_or_a_zero_is_refused_and_changes_nothing() {
     let mut fixture = ProgramFixture::new();
     let before = (fixture.network_state(), fixture.treasury_state());
     let cases = [
-        (NOTHING, SettlementError::NothingToUpdate),
-        (UpdateNetworkArgs { default_threshold: Some(0), ..NOTHING }, SettlementError::ZeroThreshold),
-        (UpdateNetworkArgs { per_node_cap: Some(0), ..NOTHING }, SettlementError::ZeroLimit),
-        (UpdateNetworkArgs { per_batch_cap: Some(0), ..NOTHING }, SettlementError::ZeroLimit),
-        (UpdateNetworkArgs { window_limit: Some(0), ..NOTHING }, SettlementError::ZeroLimit),
-        (UpdateNetworkArgs { window_seconds: Some(0), ..NOTHING }, SettlementError::ZeroLimit),
-        (UpdateNetworkArgs { max_pending_age: Some(0), ..NOTHING }, SettlementError::ZeroPendingAge),
+        (EMPTY, SettlementError::NothingToUpdate),
+        (UpdateNetworkArgs { default_threshold: Some(0), ..EMPTY }, SettlementError::ZeroThreshold),
+        (UpdateNetworkArgs { per_node_cap: Some(0), ..EMPTY }, SettlementError::ZeroLimit),
+        (UpdateNetworkArgs { per_batch_cap: Some(0), ..EMPTY }, SettlementError::ZeroLimit),
+        (UpdateNetworkArgs { window_limit: Some(0), ..EMPTY }, SettlementError::ZeroLimit),
+        (UpdateNetworkArgs { window_seconds: Some(0), ..EMPTY }, SettlementError::ZeroLimit),
+        (UpdateNetworkArgs { max_pending_age: Some(0), ..EMPTY }, SettlementError::ZeroPendingAge),
     ];
     for (args, why) in cases {
-        // A good value beside the bad one doesn't get through either.
+        // A valid parameter beside the invalid one is not applied either.
         let beside = UpdateNetworkArgs { per_node_cap: args.per_node_cap.or(Some(5)), ..args };
         assert_refused(update(&mut fixture, args), why);
-        if args != NOTHING {
+        if args != EMPTY {
             assert_refused(update(&mut fixture, beside), why);
         }
     }
@@ -91,7 +91,7 @@ fn an_empty_update_or_a_zero_is_refused_and_changes_nothing() {
 fn a_paused_network_can_be_updated_and_stays_paused() {
     let mut fixture = ProgramFixture::new();
     fixture.pause();
-    update(&mut fixture, UpdateNetworkArgs { per_node_cap: Some(SOL), ..NOTHING }).expect("updated");
+    update(&mut fixture, UpdateNetworkArgs { per_node_cap: Some(SOL), ..EMPTY }).expect("the network is updated");
     let treasury = fixture.treasury_state();
     assert!(treasury.is_paused());
     assert_eq!(treasury.per_node_cap, SOL);
@@ -101,8 +101,8 @@ fn a_paused_network_can_be_updated_and_stays_paused() {
 fn the_next_batch_respects_the_new_caps() {
     let mut fixture = ProgramFixture::new();
     let nodes = fixture.register_nodes(3);
-    let args = UpdateNetworkArgs { per_node_cap: Some(SOL), per_batch_cap: Some(2 * SOL - 1), ..NOTHING };
-    update(&mut fixture, args).expect("updated");
+    let args = UpdateNetworkArgs { per_node_cap: Some(SOL), per_batch_cap: Some(2 * SOL - 1), ..EMPTY };
+    update(&mut fixture, args).expect("the network is updated");
     let batch = fixture.credit(&[(nodes[0].wallet, SOL + 1), (nodes[1].wallet, SOL), (nodes[2].wallet, SOL)]);
     assert_eq!(
         skip_reasons(&batch.event),
@@ -114,7 +114,8 @@ fn the_next_batch_respects_the_new_caps() {
 fn existing_nodes_keep_their_thresholds_and_new_ones_get_the_new_default() {
     let mut fixture = ProgramFixture::new();
     let before = fixture.register_node("before");
-    update(&mut fixture, UpdateNetworkArgs { default_threshold: Some(2 * SOL), ..NOTHING }).expect("updated");
+    update(&mut fixture, UpdateNetworkArgs { default_threshold: Some(2 * SOL), ..EMPTY })
+        .expect("the network is updated");
     let after = fixture.register_node("after");
     assert_eq!(fixture.wallet_state(&before).threshold, SOL);
     assert_eq!(fixture.wallet_state(&after).threshold, 2 * SOL);
@@ -126,7 +127,7 @@ fn a_shorter_pending_age_makes_older_amounts_due() {
     let node = fixture.register_node("node");
     fixture.credit(&[(node.wallet, SOL / 2)]);
     fixture.set_time(START + 100);
-    update(&mut fixture, UpdateNetworkArgs { max_pending_age: Some(100), ..NOTHING }).expect("updated");
+    update(&mut fixture, UpdateNetworkArgs { max_pending_age: Some(100), ..EMPTY }).expect("the network is updated");
     assert_eq!(fixture.settle(&[node.entry(0)]).event.paid, SOL / 2);
 }
 
@@ -140,8 +141,8 @@ fn an_update_drains_the_window_at_the_old_rate_and_keeps_the_rest() {
     fixture.credit(&[(node.wallet, 60 * SOL)]);
     fixture.set_time(START + 10);
 
-    // 10 seconds at 1 SOL a second, then 20 at a tenth of one.
-    update(&mut fixture, UpdateNetworkArgs { window_limit: Some(10 * SOL), ..NOTHING }).expect("updated");
+    // 10 seconds at 1 SOL per second, then 20 seconds at 0.1 SOL per second.
+    update(&mut fixture, UpdateNetworkArgs { window_limit: Some(10 * SOL), ..EMPTY }).expect("the network is updated");
     let treasury = fixture.treasury_state();
     assert_eq!((treasury.window_used, treasury.window_updated_at), (50 * SOL, START + 10));
     fixture.set_time(START + 30);
@@ -149,8 +150,8 @@ fn an_update_drains_the_window_at_the_old_rate_and_keeps_the_rest() {
     assert_eq!(skip_reasons(&batch.event), [(0, Some(SkipReason::WindowLimit), None)]);
     assert_eq!(fixture.treasury_state().window_used, 48 * SOL);
 
-    // A wider one gives what it has room for and no more.
-    update(&mut fixture, UpdateNetworkArgs { window_limit: Some(50 * SOL), ..NOTHING }).expect("updated");
+    // A larger limit allows exactly the additional room.
+    update(&mut fixture, UpdateNetworkArgs { window_limit: Some(50 * SOL), ..EMPTY }).expect("the network is updated");
     fixture.set_surplus(100 * SOL);
     let batch = fixture.credit(&[(node.wallet, 62 * SOL + 1)]);
     assert_eq!(batch.event.credited, 0);
@@ -168,7 +169,7 @@ fn consecutive_updates_do_not_drain_the_window_twice() {
     fixture.credit(&[(node.wallet, 60 * SOL)]);
     for now in [START + 10, START + 10, START, START + 10] {
         fixture.set_time(now);
-        update(&mut fixture, UpdateNetworkArgs { window_seconds: Some(100), ..NOTHING }).expect("updated");
+        update(&mut fixture, UpdateNetworkArgs { window_seconds: Some(100), ..EMPTY }).expect("the network is updated");
     }
     assert_eq!(fixture.treasury_state().window_used, 50 * SOL);
 }

@@ -14,7 +14,7 @@ use solana_signer::Signer;
 use crate::common::{Node, ProgramFixture, SOL, START, assert_refused};
 
 /// A node with this much pending.
-fn pending(lamports: u64) -> (ProgramFixture, Node) {
+fn node_with_pending(lamports: u64) -> (ProgramFixture, Node) {
     let mut fixture = ProgramFixture::with_args(|args| args.default_threshold = 1_000 * SOL);
     let node = fixture.register_node("node");
     fixture.credit(&[(node.wallet, lamports)]);
@@ -27,9 +27,9 @@ fn withdraw(fixture: &ProgramFixture, node: &Node, amount: Option<u64>) -> Instr
 
 #[test]
 fn an_owner_can_withdraw_a_part_and_then_the_rest() {
-    let (mut fixture, node) = pending(3 * SOL);
+    let (mut fixture, node) = node_with_pending(3 * SOL);
     let ix = withdraw(&fixture, &node, Some(SOL));
-    let meta = fixture.send(&[ix], &[&node.owner]).expect("withdrawn");
+    let meta = fixture.send(&[ix], &[&node.owner]).expect("the withdrawal succeeds");
     assert_eq!(
         fixture.event(&meta, Withdrawn::decode_cpi),
         Withdrawn {
@@ -47,7 +47,7 @@ fn an_owner_can_withdraw_a_part_and_then_the_rest() {
     assert_eq!(fixture.wallet_lamports(&node), 2 * SOL);
 
     let ix = withdraw(&fixture, &node, None);
-    fixture.send(&[ix], &[&node.owner]).expect("withdrawn");
+    fixture.send(&[ix], &[&node.owner]).expect("the withdrawal succeeds");
     let wallet = fixture.wallet_state(&node);
     assert_eq!((wallet.pending(), wallet.oldest_unpaid_at), (0, 0));
     assert_eq!(fixture.wallet_lamports(&node), 0);
@@ -57,9 +57,9 @@ fn an_owner_can_withdraw_a_part_and_then_the_rest() {
 
 #[test]
 fn a_withdrawn_amount_is_not_paid_again() {
-    let (mut fixture, node) = pending(3 * SOL);
+    let (mut fixture, node) = node_with_pending(3 * SOL);
     let ix = withdraw(&fixture, &node, None);
-    fixture.send(&[ix], &[&node.owner]).expect("withdrawn");
+    fixture.send(&[ix], &[&node.owner]).expect("the withdrawal succeeds");
     let batch = fixture.settle(&[node.entry(3 * SOL)]);
     assert_eq!((batch.event.credited, batch.event.paid), (0, 0));
     fixture.settle(&[node.entry(4 * SOL)]);
@@ -74,22 +74,22 @@ fn a_destination_other_than_the_owner_receives_the_lamports() {
     let node = fixture.register_node_with("node", |args| args.destination = Some(vault));
     fixture.credit(&[(node.wallet, SOL)]);
     let ix = withdraw(&fixture, &node, None);
-    fixture.send(&[ix], &[&node.owner]).expect("withdrawn");
+    fixture.send(&[ix], &[&node.owner]).expect("the withdrawal succeeds");
     assert_eq!(fixture.lamports(&vault), SOL);
 }
 
 #[test]
 fn an_owner_who_pays_the_fee_can_withdraw_to_the_same_key() {
-    let (mut fixture, node) = pending(3 * SOL);
+    let (mut fixture, node) = node_with_pending(3 * SOL);
     fixture.airdrop(&node.owner.pubkey(), SOL);
     let ix = withdraw(&fixture, &node, None);
-    let meta = fixture.send_v0(&[ix], &[&node.owner]).expect("withdrawn");
+    let meta = fixture.send_v0(&[ix], &[&node.owner]).expect("the withdrawal succeeds");
     assert_eq!(fixture.lamports(&node.destination), 4 * SOL - meta.fee);
 }
 
 #[test]
 fn only_a_positive_amount_up_to_the_pending_one_can_be_withdrawn() {
-    let (mut fixture, node) = pending(3 * SOL);
+    let (mut fixture, node) = node_with_pending(3 * SOL);
     let cases = [
         (Some(3 * SOL + 1), SettlementError::AmountAbovePending),
         (Some(u64::MAX), SettlementError::AmountAbovePending),
@@ -109,19 +109,19 @@ fn only_a_positive_amount_up_to_the_pending_one_can_be_withdrawn() {
 
 #[test]
 fn lamports_sent_to_a_wallet_by_strangers_cannot_be_withdrawn() {
-    let (mut fixture, node) = pending(SOL);
+    let (mut fixture, node) = node_with_pending(SOL);
     fixture.airdrop(&node.wallet, 5 * SOL);
     let ix = withdraw(&fixture, &node, Some(2 * SOL));
     assert_refused(fixture.send(&[ix], &[&node.owner]), SettlementError::AmountAbovePending);
     let ix = withdraw(&fixture, &node, None);
-    fixture.send(&[ix], &[&node.owner]).expect("withdrawn");
+    fixture.send(&[ix], &[&node.owner]).expect("the withdrawal succeeds");
     assert_eq!(fixture.lamports(&node.destination), SOL);
     assert_eq!(fixture.wallet_lamports(&node), 5 * SOL);
 }
 
 #[test]
 fn lamports_go_only_to_the_named_destination() {
-    let (mut fixture, node) = pending(SOL);
+    let (mut fixture, node) = node_with_pending(SOL);
     let mut ix = withdraw(&fixture, &node, None);
     ix.accounts[3].pubkey = Pubkey::new_unique();
     assert_refused(fixture.send(&[ix], &[&node.owner]), SettlementError::DestinationMismatch);
@@ -129,9 +129,9 @@ fn lamports_go_only_to_the_named_destination() {
 
 #[test]
 fn a_look_alike_wallet_is_refused() {
-    let (mut fixture, node) = pending(SOL);
+    let (mut fixture, node) = node_with_pending(SOL);
     let thief = Keypair::new();
-    let mut account = fixture.svm.get_account(&node.wallet).expect("a wallet");
+    let mut account = fixture.svm.get_account(&node.wallet).expect("the wallet exists");
     account.owner = system_program::ID;
     let fake = Pubkey::new_unique();
     fixture.set_account(&fake, account);
@@ -148,20 +148,20 @@ fn a_look_alike_wallet_is_refused() {
 
 #[test]
 fn a_destination_that_would_stay_below_rent_is_refused() {
-    let (mut fixture, node) = pending(SOL);
+    let (mut fixture, node) = node_with_pending(SOL);
     let minimum = fixture.rent(0);
     let ix = withdraw(&fixture, &node, Some(minimum - 1));
     assert_refused(fixture.send(&[ix], &[&node.owner]), SettlementError::DestinationNotRentExempt);
     let ix = withdraw(&fixture, &node, Some(minimum));
-    fixture.send(&[ix], &[&node.owner]).expect("withdrawn");
+    fixture.send(&[ix], &[&node.owner]).expect("the withdrawal succeeds");
     let ix = withdraw(&fixture, &node, Some(1));
-    fixture.send(&[ix], &[&node.owner]).expect("withdrawn");
+    fixture.send(&[ix], &[&node.owner]).expect("the withdrawal succeeds");
     assert_eq!(fixture.lamports(&node.destination), minimum + 1);
 }
 
 #[test]
 fn a_destination_that_cannot_be_paid_is_refused() {
-    let (mut fixture, node) = pending(3 * SOL);
+    let (mut fixture, node) = node_with_pending(3 * SOL);
     let program = fixture.deploy_program();
     let other = fixture.register_node("other");
     let bad =
@@ -178,19 +178,19 @@ fn a_destination_that_cannot_be_paid_is_refused() {
 
 #[test]
 fn after_a_rent_increase_a_wallet_keeps_its_rent_until_it_is_topped_up() {
-    let (mut fixture, node) = pending(SOL);
+    let (mut fixture, node) = node_with_pending(SOL);
     fixture.raise_rent(2);
     let ix = withdraw(&fixture, &node, None);
     assert_refused(fixture.send(std::slice::from_ref(&ix), &[&node.owner]), SettlementError::WalletNotRentExempt);
     let missing = fixture.rent(NodeWallet::SIZE) / 2;
     fixture.airdrop(&node.wallet, missing);
-    fixture.send(&[ix], &[&node.owner]).expect("withdrawn");
+    fixture.send(&[ix], &[&node.owner]).expect("the withdrawal succeeds");
     assert_eq!(fixture.lamports(&node.destination), SOL);
 }
 
 #[test]
 fn a_wallet_with_inconsistent_totals_pays_nothing() {
-    let (mut fixture, node) = pending(SOL);
+    let (mut fixture, node) = node_with_pending(SOL);
     fixture.edit_account(&node.wallet, |wallet: &mut NodeWallet| wallet.paid_total = SOL + 1);
     let ix = withdraw(&fixture, &node, None);
     assert_refused(fixture.send(&[ix], &[&node.owner]), SettlementError::InconsistentTotals);

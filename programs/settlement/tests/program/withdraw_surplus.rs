@@ -1,4 +1,4 @@
-//! `withdraw_surplus`, of a network that pays in SOL.
+//! `withdraw_surplus` in a network that pays in SOL.
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;
@@ -25,7 +25,7 @@ fn the_admin_can_withdraw_surplus_to_any_destination() {
     let before = fixture.treasury_state();
     let to = Pubkey::new_unique();
     for (amount, total) in [(3 * SOL, 3 * SOL), (SOL, 4 * SOL)] {
-        let meta = withdraw(&mut fixture, to, amount).expect("withdrawn");
+        let meta = withdraw(&mut fixture, to, amount).expect("the withdrawal succeeds");
         assert_eq!(
             fixture.event(&meta, SurplusWithdrawn::decode_cpi),
             SurplusWithdrawn {
@@ -40,7 +40,7 @@ fn the_admin_can_withdraw_surplus_to_any_destination() {
     assert_eq!(fixture.lamports(&to), 4 * SOL);
     assert_eq!(fixture.surplus(), 96 * SOL - SOL / 2);
     assert_eq!(fixture.treasury_state(), Treasury { withdrawn_total: 4 * SOL, ..before });
-    // What the node has earned lies in its own account.
+    // The node's earnings are in its own account.
     assert_eq!(fixture.wallet_lamports(&node), SOL / 2);
 }
 
@@ -51,11 +51,11 @@ fn the_treasury_keeps_exactly_its_rent() {
     for above in [100 * SOL + 1, u64::MAX] {
         assert_refused(withdraw(&mut fixture, to, above), SettlementError::AmountAboveSurplus);
     }
-    withdraw(&mut fixture, to, 100 * SOL).expect("withdrawn");
+    withdraw(&mut fixture, to, 100 * SOL).expect("the withdrawal succeeds");
     assert_eq!(fixture.lamports(&{ fixture.treasury }), fixture.rent(Treasury::SIZE));
     assert_refused(withdraw(&mut fixture, to, 1), SettlementError::AmountAboveSurplus);
 
-    // An empty treasury credits nothing, and is a treasury all the same.
+    // An empty treasury credits nothing, but still works once it is funded.
     let batch = fixture.credit(&[(node.wallet, 1)]);
     assert_eq!(skip_reasons(&batch.event), [(0, Some(SkipReason::TreasuryShort), None)]);
     fixture.fund(1);
@@ -69,7 +69,7 @@ fn after_a_rent_increase_less_surplus_can_be_withdrawn() {
     fixture.raise_rent(2);
     let raise = fixture.rent(Treasury::SIZE) / 2;
     assert_refused(withdraw(&mut fixture, to, 100 * SOL - raise + 1), SettlementError::AmountAboveSurplus);
-    withdraw(&mut fixture, to, 100 * SOL - raise).expect("withdrawn");
+    withdraw(&mut fixture, to, 100 * SOL - raise).expect("the withdrawal succeeds");
     fixture.raise_rent(2);
     assert_refused(withdraw(&mut fixture, to, 1), SettlementError::AmountAboveSurplus);
 }
@@ -93,14 +93,14 @@ fn a_destination_that_cannot_be_paid_is_refused() {
     for to in own.into_iter().chain(system) {
         assert_refused(withdraw(&mut fixture, to, SOL), SettlementError::DestinationNotPayable);
     }
-    // The runtime makes builtins, and programs that a transaction calls, read-only.
+    // The runtime makes builtins and called programs read-only.
     for to in [system_program::ID, settlement::ID] {
         assert_refused(withdraw(&mut fixture, to, SOL), ErrorCode::ConstraintMut);
     }
     let empty = Pubkey::new_unique();
     let minimum = fixture.rent(0);
     assert_refused(withdraw(&mut fixture, empty, minimum - 1), SettlementError::DestinationNotRentExempt);
-    withdraw(&mut fixture, empty, minimum).expect("withdrawn");
+    withdraw(&mut fixture, empty, minimum).expect("the withdrawal succeeds");
     assert_eq!(fixture.lamports(&empty), minimum);
 }
 

@@ -1,5 +1,5 @@
-//! The accounts by which an instruction knows the network's asset: vault, mint and token program in
-//! a network that pays in tokens, none of them in one that pays in SOL.
+//! The accounts of the network's asset: vault, mint and token program in a network that pays in tokens,
+//! and none of them in one that pays in SOL.
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;
@@ -20,18 +20,18 @@ use crate::common::{
     assert_refused, network_id,
 };
 
-/// An instruction that would be accepted, and where in it the vault, the mint and the token program
-/// stand.
-struct InstructionCase {
-    what: &'static str,
+/// A valid instruction, and the indexes of its vault, mint and token program.
+struct AssetCase {
+    name: &'static str,
     ix: Instruction,
     signer: Keypair,
     asset: [usize; 3],
-    /// Whether Anchor reads the named accounts, which takes the program's id for none.
+    /// Whether Anchor parses the accounts. For an optional account it takes the program's id for an
+    /// omitted one.
     by_anchor: bool,
 }
 
-impl InstructionCase {
+impl AssetCase {
     fn send(&self, fixture: &mut ProgramFixture, change: impl FnOnce(&mut Vec<AccountMeta>)) -> TransactionOutcome {
         let mut ix = self.ix.clone();
         change(&mut ix.accounts);
@@ -41,43 +41,43 @@ impl InstructionCase {
 }
 
 /// Every instruction that takes the asset's accounts of an existing network.
-fn cases(fixture: &mut TokenFixture, payee: &Payee) -> Vec<InstructionCase> {
+fn asset_cases(fixture: &mut TokenFixture, payee: &Payee) -> Vec<AssetCase> {
     let (network, asset) = (fixture.network, fixture.asset);
     let admin = fixture.admin.insecure_clone();
     let own = fixture.create_associated_account(&admin.pubkey(), &asset);
     fixture.mint_to(&asset, &own, 100 * TOKEN);
     let (owner, settler) = (payee.node.owner.insecure_clone(), fixture.settler.insecure_clone());
     vec![
-        InstructionCase {
-            what: "fund",
+        AssetCase {
+            name: "fund",
             ix: fund_tokens_ix(admin.pubkey(), own, network, &asset, TOKEN),
             signer: admin.insecure_clone(),
             asset: [5, 6, 7],
             by_anchor: true,
         },
-        InstructionCase {
-            what: "withdraw",
+        AssetCase {
+            name: "withdraw",
             ix: withdraw_tokens_ix(owner.pubkey(), network, &asset, payee.node.id, payee.account, Some(1)),
             signer: owner,
             asset: [4, 5, 6],
             by_anchor: true,
         },
-        InstructionCase {
-            what: "withdraw_surplus",
+        AssetCase {
+            name: "withdraw_surplus",
             ix: withdraw_surplus_tokens_ix(admin.pubkey(), network, &asset, own, 1),
             signer: admin,
             asset: [4, 5, 6],
             by_anchor: true,
         },
-        InstructionCase {
-            what: "settle",
+        AssetCase {
+            name: "settle",
             ix: settle_tokens_ix(settler.pubkey(), network, &asset, HEADER, &[payee.entry(0)]),
             signer: settler.insecure_clone(),
             asset: [4, 5, 6],
             by_anchor: false,
         },
-        InstructionCase {
-            what: "payout",
+        AssetCase {
+            name: "payout",
             ix: payout_tokens_ix(network, &asset, &[payee.payout_entry()]),
             signer: settler,
             asset: [3, 4, 5],
@@ -86,7 +86,7 @@ fn cases(fixture: &mut TokenFixture, payee: &Payee) -> Vec<InstructionCase> {
     ]
 }
 
-/// A fixture with a node that 5 tokens are pending for.
+/// A fixture with a node that has 5 tokens pending.
 fn fixture(program: TokenProgram) -> (TokenFixture, Payee) {
     let mut fixture = TokenFixture::new(program);
     let payee = fixture.register_payee("node");
@@ -107,8 +107,8 @@ fn each_wrong_token_account_is_refused_with_its_own_error() {
         let (mut fixture, payee) = fixture(program);
         let (network, treasury, asset) = (fixture.network, fixture.treasury, fixture.asset);
         let other_mint = fixture.create_mint(program, DECIMALS, &[]);
-        let other = vault_of_another(&mut fixture, "other", &other_mint);
-        let same_mint = vault_of_another(&mut fixture, "twin", &asset);
+        let other = create_other_vault(&mut fixture, "other", &other_mint);
+        let same_mint = create_other_vault(&mut fixture, "twin", &asset);
         let second_vault = fixture.create_token_account(&treasury, &asset);
         let other_program =
             if program == TokenProgram::Token2022 { TokenProgram::PToken } else { TokenProgram::Token2022 };
@@ -116,11 +116,11 @@ fn each_wrong_token_account_is_refused_with_its_own_error() {
         let vaults = [other, same_mint, second_vault, payee.account, treasury, network, Pubkey::new_unique()];
         let mints = [other_mint.mint, payee.account, fixture.vault, Pubkey::new_unique()];
         let programs = [other_program.id(), system_program::ID, ASSOCIATED_TOKEN_ID, Pubkey::new_unique()];
-        for case in cases(&mut fixture, &payee) {
+        for case in asset_cases(&mut fixture, &payee) {
             let [vault_at, mint_at, program_at] = case.asset;
             let mut refused = |at: usize, wrong: Pubkey, why: SettlementError| {
                 let outcome = case.send(&mut fixture, |accounts| accounts[at].pubkey = wrong);
-                assert_refused_for(case.what, outcome, why);
+                assert_case_refused(case.name, outcome, why);
             };
             for vault in vaults {
                 refused(vault_at, vault, SettlementError::InvalidTreasuryTokenAccount);
@@ -138,45 +138,43 @@ fn each_wrong_token_account_is_refused_with_its_own_error() {
             } else {
                 SettlementError::InvalidTreasuryTokenAccount.into()
             };
-            assert_refused_for(case.what, read_only, why);
-            // Each of them absent.
+            assert_case_refused(case.name, read_only, why);
+            // Each of them omitted:
             if case.by_anchor {
                 for at in case.asset {
                     let outcome = case.send(&mut fixture, |accounts| {
                         accounts[at] = AccountMeta::new_readonly(settlement::ID, false);
                     });
-                    assert_refused_for(case.what, outcome, SettlementError::AssetAccountsMismatch);
+                    assert_case_refused(case.name, outcome, SettlementError::AssetAccountsMismatch);
                 }
             }
             assert_nothing_moved(&fixture, &payee);
         }
-        // With the right ones they all pass.
-        for case in cases(&mut fixture, &payee) {
+        // With the right accounts all instructions succeed.
+        for case in asset_cases(&mut fixture, &payee) {
             let outcome = case.send(&mut fixture, |_| {});
-            outcome.unwrap_or_else(|failed| panic!("{}: {}", case.what, failed.meta.pretty_logs()));
+            outcome.unwrap_or_else(|failed| panic!("{}: {}", case.name, failed.meta.pretty_logs()));
         }
     }
 }
 
-/// The vault of another network in the same fixture.
-fn vault_of_another(fixture: &mut ProgramFixture, name: &str, asset: &TokenAsset) -> Pubkey {
+/// Creates another network and returns its vault.
+fn create_other_vault(fixture: &mut ProgramFixture, name: &str, asset: &TokenAsset) -> Pubkey {
     let args = fixture.network_args(name);
-    fixture.create_token_network(args, asset).expect("created");
+    fixture.create_token_network(args, asset).expect("the network is created");
     treasury_token_address(&settlement::client::network_address(&network_id(name)), asset)
 }
 
 #[track_caller]
-fn assert_refused_for(what: &str, outcome: TransactionOutcome, why: impl Into<ExpectedError>) {
-    if outcome.is_ok() {
-        panic!("{what} was not refused");
-    }
-    assert_refused(outcome, why);
+fn assert_case_refused(name: &str, outcome: TransactionOutcome, expected: impl Into<ExpectedError>) {
+    assert!(outcome.is_err(), "{name} was not refused");
+    assert_refused(outcome, expected);
 }
 
 #[test]
 fn a_funder_without_a_token_account_is_refused() {
     let (mut fixture, payee) = fixture(TokenProgram::PToken);
-    let fund = &cases(&mut fixture, &payee)[0];
+    let fund = &asset_cases(&mut fixture, &payee)[0];
     let outcome = fund.send(&mut fixture, |accounts| accounts[4] = AccountMeta::new_readonly(settlement::ID, false));
     assert_refused(outcome, SettlementError::AssetAccountsMismatch);
     assert_nothing_moved(&fixture, &payee);
@@ -196,7 +194,7 @@ fn a_sol_instruction_is_refused_in_a_token_network() {
         assert_refused(fixture.send(&[ix], &[&owner]), mismatch);
         let ix = withdraw_surplus_ix(admin.pubkey(), network, admin.pubkey(), 1);
         assert_refused(fixture.send(&[ix], &[&admin]), mismatch);
-        // One entry has too few accounts to hold the asset's; more have others in their places.
+        // A batch of one entry has too few accounts. In larger ones, entries are in the place of the asset.
         for (entries, why) in [(1, mismatch), (2, SettlementError::InvalidTreasuryTokenAccount)] {
             let entry = SettleEntry { wallet: payee.node.wallet, destination, target: 6 * TOKEN };
             let ix = settle_ix(settler.pubkey(), network, HEADER, &vec![entry; entries]);
@@ -235,7 +233,7 @@ fn a_token_instruction_is_refused_in_a_sol_network() {
     assert_refused(fixture.send(&[ix], &[&settler]), count);
     assert_refused(fixture.send(&[payout_tokens_ix(network, &asset, &[(node.wallet, account)])], &[]), count);
 
-    // Each of the three alone is one too many, and so is the funder's.
+    // Any one of the three alone is refused, and so is the funder's token account.
     let alone = |ix: Instruction, at: usize, pubkey: Pubkey| {
         let mut ix = ix;
         ix.accounts[at] = AccountMeta::new(pubkey, false);
@@ -277,11 +275,11 @@ fn creating_a_network_takes_all_token_accounts_or_none() {
         ix.accounts[at] = all.accounts[at].clone();
         assert_refused(fixture.send(&[ix], &[&admin]), mismatch);
     }
-    // Another program in the place of the one that opens the vault.
+    // Another program in place of the associated token program.
     let mut ix = all.clone();
     ix.accounts[7].pubkey = asset.token_program;
     assert_refused(fixture.send(&[ix], &[&admin]), mismatch);
-    // Another vault: the associated token program opens none at any other address.
+    // Another vault: the associated token program creates accounts only at their derived addresses.
     let own = fixture.create_associated_account(&admin.pubkey(), &asset);
     for vault in [own, Pubkey::new_unique(), fixture.treasury] {
         let mut ix = all.clone();
@@ -289,33 +287,33 @@ fn creating_a_network_takes_all_token_accounts_or_none() {
         assert!(fixture.send(&[ix], &[&admin]).is_err());
         assert!(fixture.svm.get_account(&fixture.network).is_none());
     }
-    fixture.send(&[all], &[&admin]).expect("created");
+    fixture.send(&[all], &[&admin]).expect("the network is created");
 }
 
-/// What the token program would never do: the check stands guard.
+/// The token program never produces such accounts, but the program checks them nevertheless.
 #[test]
 fn a_malformed_vault_or_mint_is_refused() {
     for program in TokenProgram::ALL {
         let (mut fixture, payee) = fixture(program);
         let (vault, mint) = (fixture.vault, fixture.asset.mint);
-        let cases = cases(&mut fixture, &payee);
+        let cases = asset_cases(&mut fixture, &payee);
         for (address, why) in
             [(vault, SettlementError::InvalidTreasuryTokenAccount), (mint, SettlementError::InvalidMint)]
         {
-            let genuine = fixture.svm.get_account(&address).expect("an account");
-            let mut shapeless = vec![genuine.clone(); 3];
-            shapeless[0].data.clear();
-            shapeless[1].data.truncate(40);
-            shapeless[2].data.fill(0);
+            let genuine = fixture.svm.get_account(&address).expect("the account exists");
+            let mut malformed = vec![genuine.clone(); 3];
+            malformed[0].data.clear();
+            malformed[1].data.truncate(40);
+            malformed[2].data.fill(0);
             if address == vault {
-                shapeless.push(genuine.clone());
-                shapeless[3].owner = Pubkey::new_unique();
+                malformed.push(genuine.clone());
+                malformed[3].owner = Pubkey::new_unique();
             }
-            for account in shapeless {
+            for account in malformed {
                 fixture.set_account(&address, account);
                 for case in &cases {
                     let outcome = case.send(&mut fixture, |_| {});
-                    assert_refused_for(case.what, outcome, why);
+                    assert_case_refused(case.name, outcome, why);
                 }
             }
             fixture.set_account(&address, genuine);

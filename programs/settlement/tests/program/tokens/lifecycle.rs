@@ -1,4 +1,4 @@
-//! A token's way from the funder to the node, to the base unit.
+//! The lifecycle of tokens, from funding to payment.
 
 use agave_feature_set::FeatureSet;
 use settlement::client::{
@@ -16,19 +16,19 @@ use spl_token_2022_interface::instruction::reallocate;
 use super::HEADER;
 use crate::common::{DECIMALS, Payee, START, TOKEN, TokenFixture, TokenProgram, assert_refused, skip_reasons};
 
-/// (credited, paid, in its token account) of a payee, whose wallet account holds its rent alone.
+/// The (credited, paid, received) amounts of a payee. Its wallet account holds no more than its rent.
 fn totals(fixture: &TokenFixture, payee: &Payee) -> (u64, u64, u64) {
     let wallet = fixture.wallet_state(&payee.node);
     assert_eq!(fixture.wallet_lamports(&payee.node), 0);
     (wallet.credited_total, wallet.paid_total, fixture.token_balance(&payee.account))
 }
 
-/// The books agree with the vault, whose tokens cover what is owed.
-fn assert_sound(fixture: &TokenFixture) {
+/// Asserts that the treasury's token balance is that of the vault, and covers the liabilities.
+fn assert_solvent(fixture: &TokenFixture) {
     let treasury = fixture.treasury_state();
     assert_eq!(treasury.token_balance, fixture.vault_balance());
     assert!(treasury.token_balance >= fixture.owed());
-    assert_eq!(fixture.surplus(), 0, "a token network moves no lamports");
+    assert_eq!(fixture.surplus(), 0, "the treasury of a token network holds no surplus lamports");
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn creating_a_token_network_records_the_mint_and_creates_the_vault() {
         let treasury = fixture.treasury_state();
         assert_eq!(treasury.asset_kind, u8::from(kind));
         assert_eq!((treasury.mint, treasury.token_account), (fixture.asset.mint, fixture.vault));
-        assert_sound(&fixture);
+        assert_solvent(&fixture);
     }
 }
 
@@ -57,7 +57,7 @@ fn funds_arrive_in_the_vault_and_are_counted() {
         let from = fixture.create_associated_account(&payer, &asset);
         fixture.mint_to(&asset, &from, 7 * TOKEN + 3);
         let ix = settlement::client::fund_tokens_ix(payer, from, fixture.network, &asset, 7 * TOKEN + 1);
-        let meta = fixture.send(&[ix], &[]).expect("funded");
+        let meta = fixture.send(&[ix], &[]).expect("the treasury is funded");
 
         assert_eq!((fixture.vault_balance(), fixture.token_balance(&from)), (1_007 * TOKEN + 1, 2));
         let funded_total = 1_007 * TOKEN + 1;
@@ -66,7 +66,7 @@ fn funds_arrive_in_the_vault_and_are_counted() {
             Funded { network: fixture.network, funder: payer, amount: 7 * TOKEN + 1, funded_total }
         );
         assert_eq!(fixture.treasury_state().funded_total, funded_total);
-        assert_sound(&fixture);
+        assert_solvent(&fixture);
     }
 }
 
@@ -84,7 +84,7 @@ fn a_credit_is_a_liability_and_moves_nothing() {
         assert_eq!(fixture.vault_balance(), 1_000 * TOKEN);
         assert_eq!(fixture.owed(), 3 * TOKEN + 1);
         assert_eq!(fixture.treasury_state().window_used, 3 * TOKEN + 1);
-        assert_sound(&fixture);
+        assert_solvent(&fixture);
 
         let again = fixture.credit(&entries);
         assert_eq!((again.event.credited, again.event.credit_skips), (0, 0b11));
@@ -104,16 +104,16 @@ fn credits_never_exceed_what_the_vault_covers() {
             fixture.credit(&[(wallets[0], 600 * TOKEN), (wallets[1], 400 * TOKEN + 1), (wallets[2], 400 * TOKEN)]);
         assert_eq!(skip_reasons(&batch.event), [(1, short, None)]);
         assert_eq!(fixture.owed(), fixture.vault_balance());
-        // What is owed from an earlier batch counts like this batch's own.
+        // Liabilities from earlier batches count as well.
         let batch = fixture.credit(&[(wallets[1], 1)]);
         assert_eq!(skip_reasons(&batch.event), [(0, short, None)]);
 
-        // Paying out takes as much off the vault as off what is owed.
+        // A payout reduces the vault and the liabilities by the same amount.
         fixture.settle(&[payees[0].entry(0)]);
         assert_eq!((fixture.vault_balance(), fixture.owed()), (400 * TOKEN, 400 * TOKEN));
         let batch = fixture.settle(&[payees[1].entry(1)]);
         assert_eq!(skip_reasons(&batch.event), [(0, short, None)]);
-        assert_sound(&fixture);
+        assert_solvent(&fixture);
     }
 }
 
@@ -147,20 +147,20 @@ fn a_settle_pays_due_amounts_and_holds_the_others() {
         assert_eq!(totals(&fixture, &payees[2]), (5 * TOKEN, 5 * TOKEN, 5 * TOKEN));
         assert_eq!(totals(&fixture, &payees[3]), (2 * TOKEN + 7, 2 * TOKEN + 7, 2 * TOKEN + 7));
         assert_eq!(fixture.vault_balance(), 992 * TOKEN - 7);
-        assert_sound(&fixture);
+        assert_solvent(&fixture);
 
-        // The same again, in any order: nothing.
+        // The same entries again, in any order, change nothing.
         let reversed: Vec<SettleEntry> = entries.iter().rev().copied().collect();
         for entries in [entries, reversed] {
             let again = fixture.settle(&entries);
             assert_eq!((again.event.credited, again.event.paid), (0, 0));
         }
         assert_eq!(fixture.vault_balance(), 992 * TOKEN - 7);
-        // The held amount goes with the unit that was missing.
+        // The missing base unit makes the held amount due.
         let batch = fixture.settle(&[payees[0].entry(TOKEN)]);
         assert_eq!((batch.event.credited, batch.event.paid), (1, TOKEN));
         assert_eq!(totals(&fixture, &payees[0]), (TOKEN, TOKEN, TOKEN));
-        assert_sound(&fixture);
+        assert_solvent(&fixture);
     }
 }
 
@@ -171,9 +171,9 @@ fn anyone_can_pay_out_due_amounts() {
         let payees = fixture.register_payees(3);
         fixture.credit(&[(payees[0].node.wallet, 4 * TOKEN), (payees[2].node.wallet, 7)]);
         let pairs: Vec<_> = payees.iter().map(Payee::payout_entry).collect();
-        // In a v0 transaction that the payer signs alone, who has no role in the network.
+        // Only the payer signs, who has no role in the network.
         let ix = payout_tokens_ix(fixture.network, &fixture.asset, &pairs);
-        let meta = fixture.send(&[ix], &[]).expect("paid out");
+        let meta = fixture.send(&[ix], &[]).expect("the payout is applied");
         let not_due = u8::from(SkipReason::NotDue);
         assert_eq!(
             fixture.event(&meta, PaidOut::decode_cpi),
@@ -181,14 +181,14 @@ fn anyone_can_pay_out_due_amounts() {
         );
         assert_eq!(totals(&fixture, &payees[0]), (4 * TOKEN, 4 * TOKEN, 4 * TOKEN));
         assert_eq!(totals(&fixture, &payees[2]), (7, 0, 0));
-        assert_sound(&fixture);
+        assert_solvent(&fixture);
 
         fixture.set_time(START + 1_000);
         assert_eq!(fixture.payout(&pairs).paid, 7);
         assert_eq!(fixture.payout(&pairs).paid, 0);
         assert_eq!(totals(&fixture, &payees[2]), (7, 7, 7));
         assert_eq!((fixture.owed(), fixture.vault_balance()), (0, 996 * TOKEN - 7));
-        assert_sound(&fixture);
+        assert_solvent(&fixture);
     }
 }
 
@@ -201,7 +201,7 @@ fn an_owner_can_withdraw_any_part_of_the_pending_amount() {
         let (network, asset, owner) = (fixture.network, fixture.asset, payee.node.owner.insecure_clone());
         let ix = |amount| withdraw_tokens_ix(owner.pubkey(), network, &asset, payee.node.id, payee.account, amount);
 
-        let meta = fixture.send(&[ix(Some(5))], &[&owner]).expect("withdrawn");
+        let meta = fixture.send(&[ix(Some(5))], &[&owner]).expect("the withdrawal succeeds");
         assert_eq!(
             fixture.event(&meta, Withdrawn::decode_cpi),
             Withdrawn {
@@ -215,14 +215,14 @@ fn an_owner_can_withdraw_any_part_of_the_pending_amount() {
             }
         );
         assert_eq!(totals(&fixture, &payee), (TOKEN - 1, 5, 5));
-        assert_sound(&fixture);
+        assert_solvent(&fixture);
 
         assert_refused(fixture.send(&[ix(Some(TOKEN - 5))], &[&owner]), SettlementError::AmountAbovePending);
-        fixture.send(&[ix(None)], &[&owner]).expect("withdrawn");
+        fixture.send(&[ix(None)], &[&owner]).expect("the withdrawal succeeds");
         assert_eq!(totals(&fixture, &payee), (TOKEN - 1, TOKEN - 1, TOKEN - 1));
         assert_eq!(fixture.vault_balance(), 999 * TOKEN + 1);
         assert_refused(fixture.send(&[ix(None)], &[&owner]), SettlementError::NothingPending);
-        assert_sound(&fixture);
+        assert_solvent(&fixture);
     }
 }
 
@@ -238,7 +238,7 @@ fn the_admin_can_withdraw_exactly_the_surplus() {
         let surplus = 900 * TOKEN - (TOKEN - 1);
 
         assert_refused(fixture.send(&[ix(surplus + 1)], &[&admin]), SettlementError::AmountAboveSurplus);
-        let meta = fixture.send(&[ix(surplus - 1)], &[&admin]).expect("withdrawn");
+        let meta = fixture.send(&[ix(surplus - 1)], &[&admin]).expect("the withdrawal succeeds");
         assert_eq!(
             fixture.event(&meta, SurplusWithdrawn::decode_cpi),
             SurplusWithdrawn {
@@ -250,17 +250,17 @@ fn the_admin_can_withdraw_exactly_the_surplus() {
             }
         );
         assert_eq!(fixture.token_balance(&to), surplus - 1);
-        assert_sound(&fixture);
-        fixture.send(&[ix(1)], &[&admin]).expect("withdrawn");
+        assert_solvent(&fixture);
+        fixture.send(&[ix(1)], &[&admin]).expect("the withdrawal succeeds");
         assert_refused(fixture.send(&[ix(1)], &[&admin]), SettlementError::AmountAboveSurplus);
         assert_eq!((fixture.vault_balance(), fixture.owed()), (TOKEN - 1, TOKEN - 1));
 
-        // What is owed is still there for its owner.
+        // The owner can still withdraw what is owed.
         let owner = payees[1].node.owner.insecure_clone();
         let ix = withdraw_tokens_ix(owner.pubkey(), network, &asset, payees[1].node.id, payees[1].account, None);
-        fixture.send(&[ix], &[&owner]).expect("withdrawn");
+        fixture.send(&[ix], &[&owner]).expect("the withdrawal succeeds");
         assert_eq!((fixture.vault_balance(), fixture.owed()), (0, 0));
-        assert_sound(&fixture);
+        assert_solvent(&fixture);
     }
 }
 
@@ -271,7 +271,7 @@ fn a_paused_network_moves_no_tokens() {
     fixture.credit(&[(payee.node.wallet, 2 * TOKEN)]);
     let guardian = fixture.guardian.insecure_clone();
     let pause = settlement::client::pause_ix(guardian.pubkey(), fixture.network);
-    fixture.send(&[pause], &[&guardian]).expect("paused");
+    fixture.send(&[pause], &[&guardian]).expect("the network is paused");
 
     let (network, asset) = (fixture.network, fixture.asset);
     let settle = settle_tokens_ix(fixture.settler.pubkey(), network, &asset, HEADER, &[payee.entry(3 * TOKEN)]);
@@ -313,7 +313,7 @@ fn full_batches_fit_one_v1_transaction_with_each_token_program() {
             assert_eq!(totals(&fixture, payee), (paid.max(TOKEN), paid, paid));
         }
         assert_eq!((fixture.owed(), fixture.vault_balance()), (4 * TOKEN, 916 * TOKEN));
-        assert_sound(&fixture);
+        assert_solvent(&fixture);
     }
 }
 
@@ -328,13 +328,13 @@ fn any_token_account_of_the_destination_is_paid() {
         assert_eq!(fixture.settle(&[entry]).event.paid, 2 * TOKEN);
         assert_eq!((fixture.token_balance(&other), fixture.token_balance(&payee.account)), (2 * TOKEN, 0));
 
-        // Two nodes of one owner share a token account.
+        // Two nodes of one owner can share a token account.
         let second = fixture.register_node_with("second", |args| args.owner = payee.node.owner.pubkey());
         let entry = SettleEntry { wallet: second.wallet, ..payee.entry(3 * TOKEN) };
         let batch = fixture.settle(&[entry, payee.entry(3 * TOKEN)]);
         assert_eq!(batch.event.paid, 4 * TOKEN);
         assert_eq!(fixture.token_balance(&payee.account), 4 * TOKEN);
-        assert_sound(&fixture);
+        assert_solvent(&fixture);
     }
 }
 
@@ -353,12 +353,12 @@ fn the_largest_amounts_are_paid_in_full() {
         assert_eq!(skip_reasons(&batch.event), [(1, Some(SkipReason::PerBatchCap), None)]);
         assert_eq!(fixture.token_balance(&payees[0].account), u64::MAX - 1);
         assert_eq!((fixture.vault_balance(), fixture.owed()), (1, 1));
-        // The treasury's total has reached the integers' end: funds alone do not lift it.
+        // The treasury's liabilities already take all of its tokens.
         fixture.set_time(START + 86_400);
         let batch = fixture.settle(&[payees[0].entry(u64::MAX)]);
         assert_eq!(skip_reasons(&batch.event), [(0, Some(SkipReason::TreasuryShort), None)]);
         assert_eq!(fixture.wallet_state(&payees[1].node).pending(), 1);
-        assert_sound(&fixture);
+        assert_solvent(&fixture);
     }
 }
 
@@ -375,7 +375,7 @@ fn a_wallet_named_twice_is_paid_once() {
         let paid = fixture.payout(&[payee.payout_entry(), payee.payout_entry()]);
         assert_eq!((paid.paid, paid.skip_reason(1)), (3 * TOKEN, Some(SkipReason::NotDue)));
         assert_eq!(totals(&fixture, &payee), (5 * TOKEN, 5 * TOKEN, 5 * TOKEN));
-        assert_sound(&fixture);
+        assert_solvent(&fixture);
     }
 }
 
@@ -389,13 +389,13 @@ fn a_node_closes_only_with_nothing_pending() {
     let close = settlement::client::close_node_ix(owner.pubkey(), network, payee.node.id, fixture.payer.pubkey());
     assert_refused(fixture.send(std::slice::from_ref(&close), &[&owner]), SettlementError::PendingNotZero);
     let withdraw = withdraw_tokens_ix(owner.pubkey(), network, &asset, payee.node.id, payee.account, None);
-    fixture.send(&[withdraw, close], &[&owner]).expect("withdrawn and closed");
+    fixture.send(&[withdraw, close], &[&owner]).expect("the withdrawal and the closing succeed");
     assert!(fixture.svm.get_account(&payee.node.wallet).is_some_and(|account| account.data.len() != NodeWallet::SIZE));
     assert_eq!((fixture.token_balance(&payee.account), fixture.owed()), (5, 0));
 }
 
-/// A shared token account takes one address of the transaction: more entries fit than of any other
-/// kind, as many as the program takes.
+/// A shared token account takes only one address, so that a transaction holds as many entries as the
+/// program accepts.
 #[test]
 fn thirty_nodes_of_one_owner_are_paid_into_one_token_account() {
     for program in TokenProgram::ALL {
@@ -417,16 +417,16 @@ fn thirty_nodes_of_one_owner_are_paid_into_one_token_account() {
         let pairs: Vec<_> = entries.iter().map(|entry| (entry.wallet, entry.destination)).collect();
         assert_eq!(fixture.payout(&pairs).paid, sum);
         assert_eq!((fixture.token_balance(&account), fixture.vault_balance()), (2 * sum, 1_000 * TOKEN - 2 * sum));
-        assert_sound(&fixture);
+        assert_solvent(&fixture);
     }
 }
 
-/// How often a transaction that pays these entries calls the token program.
-fn calls(fixture: &mut TokenFixture, entries: &[SettleEntry]) -> usize {
+/// The number of calls of the token program in a settle of these entries.
+fn token_program_calls(fixture: &mut TokenFixture, entries: &[SettleEntry]) -> usize {
     let ix = settle_tokens_ix(fixture.settler.pubkey(), fixture.network, &fixture.asset, HEADER, entries);
-    let meta = fixture.send_batch(ix).expect("settled");
+    let meta = fixture.send_batch(ix).expect("the batch is applied");
     let inner: Vec<_> = meta.inner_instructions.iter().flatten().collect();
-    // One call of the program's own carries the event.
+    // One inner instruction is the event.
     let is_event = |data: &[u8]| BatchSettled::decode_cpi(data).is_some();
     assert_eq!(inner.iter().filter(|inner| is_event(&inner.instruction.data)).count(), 1);
     inner.len() - 1
@@ -440,16 +440,16 @@ fn p_token_is_called_once_per_batch_and_the_others_once_per_payment() {
         let mut fixture = TokenFixture::new(program);
         let payees = fixture.register_payees(3);
         let entries = |total| -> Vec<_> { payees.iter().map(|payee| payee.entry(total)).collect() };
-        assert_eq!(calls(&mut fixture, &entries(TOKEN - 1)), 0, "nothing is due");
-        assert_eq!(calls(&mut fixture, &entries(TOKEN)), calls_of_three);
-        assert_eq!(calls(&mut fixture, &entries(2 * TOKEN)[..1]), 1);
+        assert_eq!(token_program_calls(&mut fixture, &entries(TOKEN - 1)), 0, "nothing is due");
+        assert_eq!(token_program_calls(&mut fixture, &entries(TOKEN)), calls_of_three);
+        assert_eq!(token_program_calls(&mut fixture, &entries(2 * TOKEN)[..1]), 1);
         assert_eq!(fixture.vault_balance(), 996 * TOKEN);
-        assert_sound(&fixture);
+        assert_solvent(&fixture);
     }
 }
 
-/// The books are read from the vault after the token program wrote it: this must hold on any
-/// runtime.
+/// The token balance is read from the vault after the token program wrote it, which must work with any
+/// runtime features.
 #[test]
 fn tokens_are_paid_with_all_runtime_features() {
     for program in TokenProgram::ALL {
@@ -465,16 +465,16 @@ fn tokens_are_paid_with_all_runtime_features() {
         let owner = payees[0].node.owner.insecure_clone();
         let (network, asset, to) = (fixture.network, fixture.asset, payees[0].account);
         let ix = withdraw_tokens_ix(owner.pubkey(), network, &asset, payees[0].node.id, to, None);
-        fixture.send(&[ix], &[&owner]).expect("withdrawn");
+        fixture.send(&[ix], &[&owner]).expect("the withdrawal succeeds");
         for payee in &payees {
             assert_eq!(totals(&fixture, payee), (2 * TOKEN, 2 * TOKEN, 2 * TOKEN));
         }
         let admin = fixture.admin.insecure_clone();
         let to = fixture.create_associated_account(&admin.pubkey(), &asset);
         let ix = withdraw_surplus_tokens_ix(admin.pubkey(), network, &asset, to, 944 * TOKEN);
-        fixture.send(&[ix], &[&admin]).expect("withdrawn");
+        fixture.send(&[ix], &[&admin]).expect("the withdrawal succeeds");
         assert_eq!((fixture.vault_balance(), fixture.owed()), (0, 0));
-        assert_sound(&fixture);
+        assert_solvent(&fixture);
     }
 }
 
@@ -484,7 +484,7 @@ fn harmless_token_account_extensions_do_not_block_a_payout() {
     let payee = fixture.register_payee("node");
     let (payer, program) = (fixture.payer.pubkey(), fixture.asset.token_program);
     let owner = payee.node.owner.insecure_clone();
-    // Guarded against calls, with memos asked for and no longer.
+    // A CPI guard, and memos that are no longer required.
     let kinds = [ExtensionType::CpiGuard, ExtensionType::MemoTransfer];
     let (account, key) = (payee.account, owner.pubkey());
     let set_up = [
@@ -494,8 +494,8 @@ fn harmless_token_account_extensions_do_not_block_a_payout() {
         memo_transfer::instruction::disable_required_transfer_memos(&program, &account, &key, &[]),
     ]
     .map(|ix| ix.expect("built"));
-    fixture.send(&set_up, &[&owner]).expect("set up");
+    fixture.send(&set_up, &[&owner]).expect("the extensions are set up");
     assert_eq!(fixture.settle(&[payee.entry(TOKEN)]).event.paid, TOKEN);
     assert_eq!(totals(&fixture, &payee), (TOKEN, TOKEN, TOKEN));
-    assert_sound(&fixture);
+    assert_solvent(&fixture);
 }

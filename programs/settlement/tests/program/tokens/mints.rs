@@ -1,4 +1,4 @@
-//! Which mints a network can pay in, and that it pays right in those.
+//! The mints that a network can pay in.
 
 use anchor_lang::prelude::Pubkey;
 use settlement::client::{TokenAsset, treasury_token_address};
@@ -22,11 +22,11 @@ use crate::common::{
     DECIMALS, Extension, ProgramFixture, SOL, TOKEN, TokenFixture, TokenProgram, assert_refused, runtime,
 };
 
-/// Where Token-2022 says that extended bytes are a mint's, and that value.
-const TYPE: usize = 165;
-const TYPE_MINT: u8 = 1;
+/// The offset of Token-2022's account type, and its value for a mint.
+const ACCOUNT_TYPE_AT: usize = 165;
+const ACCOUNT_TYPE_MINT: u8 = 1;
 
-/// The mint of wrapped SOL, which the ledger was born with.
+/// SPL Token's mint of wrapped SOL, which exists since genesis.
 const WRAPPED_SOL: Pubkey = anchor_lang::prelude::pubkey!("So11111111111111111111111111111111111111112");
 
 fn id() -> Pubkey {
@@ -89,13 +89,14 @@ const PERMISSIONED_BURN: Extension = (ExtensionType::PermissionedBurn, |mint, is
     permissioned_burn::instruction::initialize(&id(), mint, issuer).expect("built")
 });
 
-fn bare() -> ProgramFixture {
+fn fixture() -> ProgramFixture {
     ProgramFixture::without_network(runtime())
 }
 
-/// A network paying in `asset` is refused for this reason, and nothing is left of it.
+/// Asserts that creating a network that pays in `asset` is refused with this error and leaves no
+/// account.
 #[track_caller]
-fn assert_no_network(fixture: &mut ProgramFixture, asset: TokenAsset, why: SettlementError) {
+fn assert_network_refused(fixture: &mut ProgramFixture, asset: TokenAsset, why: SettlementError) {
     let args = fixture.network_args("test");
     let outcome = fixture.create_token_network(args, &asset);
     assert_refused(outcome, why);
@@ -104,22 +105,22 @@ fn assert_no_network(fixture: &mut ProgramFixture, asset: TokenAsset, why: Settl
     }
 }
 
-/// A mint with these extensions' bytes, whatever Token-2022 would say of them.
-fn mint_with_bytes(fixture: &mut ProgramFixture, extensions: &[(u16, usize)]) -> TokenAsset {
+/// Writes a mint with these extensions, even if Token-2022 would not create it.
+fn write_mint_with_extensions(fixture: &mut ProgramFixture, extensions: &[(u16, usize)]) -> TokenAsset {
     let plain = fixture.create_mint(TokenProgram::Token2022, DECIMALS, &[]);
-    let mut data = fixture.svm.get_account(&plain.mint).expect("a mint").data;
-    data.resize(TYPE, 0);
-    data.push(TYPE_MINT);
+    let mut data = fixture.svm.get_account(&plain.mint).expect("the mint exists").data;
+    data.resize(ACCOUNT_TYPE_AT, 0);
+    data.push(ACCOUNT_TYPE_MINT);
     for (kind, len) in extensions {
         data.extend(kind.to_le_bytes());
-        data.extend(u16::try_from(*len).expect("short").to_le_bytes());
+        data.extend(u16::try_from(*len).expect("a length below 64 KiB").to_le_bytes());
         data.extend(vec![0; *len]);
     }
     let mint = fixture.place_account(plain.token_program, data);
     TokenAsset { mint, ..plain }
 }
 
-/// Funds a new network that pays in `asset`, and pays a node of it.
+/// Asserts that a new network that pays in `asset` can be funded and can pay a node.
 #[track_caller]
 fn assert_pays(fixture: ProgramFixture, asset: TokenAsset) {
     let mut fixture = TokenFixture::in_fixture(fixture, asset, |_| {});
@@ -146,20 +147,20 @@ fn extensions_that_could_stop_or_change_a_payment_are_refused_with_their_own_err
         (&[SCALED], SettlementError::MintScaledUiAmount),
         (&[PERMISSIONED_BURN], SettlementError::MintUnknownExtension),
     ];
-    let mut fixture = bare();
+    let mut fixture = fixture();
     for (extensions, why) in cases {
         let asset = fixture.create_mint(TokenProgram::Token2022, DECIMALS, extensions);
-        assert_no_network(&mut fixture, asset, why);
-        // Also behind some that are taken.
+        assert_network_refused(&mut fixture, asset, why);
+        // Also after extensions that are accepted.
         let behind = [&[METADATA_POINTER, GROUP_POINTER], extensions].concat();
         let asset = fixture.create_mint(TokenProgram::Token2022, DECIMALS, &behind);
-        assert_no_network(&mut fixture, asset, why);
+        assert_network_refused(&mut fixture, asset, why);
     }
 }
 
 #[test]
 fn dependent_and_unknown_extensions_are_refused() {
-    let mut fixture = bare();
+    let mut fixture = fixture();
     for (kind, why) in [
         (ExtensionType::ConfidentialTransferFeeConfig as u16, SettlementError::MintConfidential),
         (ExtensionType::ConfidentialMintBurn as u16, SettlementError::MintConfidential),
@@ -167,8 +168,8 @@ fn dependent_and_unknown_extensions_are_refused() {
         (ExtensionType::PermissionedBurn as u16 + 1, SettlementError::MintUnknownExtension),
         (u16::MAX, SettlementError::MintUnknownExtension),
     ] {
-        let asset = mint_with_bytes(&mut fixture, &[(kind, 8)]);
-        assert_no_network(&mut fixture, asset, why);
+        let asset = write_mint_with_extensions(&mut fixture, &[(kind, 8)]);
+        assert_network_refused(&mut fixture, asset, why);
     }
 }
 
@@ -176,13 +177,13 @@ fn dependent_and_unknown_extensions_are_refused() {
 fn extensions_that_do_not_affect_transfers_are_accepted() {
     let each = [FEE, METADATA_POINTER, GROUP_POINTER, GROUP_MEMBER_POINTER];
     for extensions in each.iter().map(std::slice::from_ref).chain([each.as_slice()]) {
-        let mut fixture = bare();
+        let mut fixture = fixture();
         let asset = fixture.create_mint(TokenProgram::Token2022, DECIMALS, extensions);
         assert_pays(fixture, asset);
     }
     for kind in [ExtensionType::TokenMetadata, ExtensionType::TokenGroup, ExtensionType::TokenGroupMember] {
-        let mut fixture = bare();
-        let asset = mint_with_bytes(&mut fixture, &[(kind as u16, 80)]);
+        let mut fixture = fixture();
+        let asset = write_mint_with_extensions(&mut fixture, &[(kind as u16, 80)]);
         assert_pays(fixture, asset);
     }
 }
@@ -193,7 +194,7 @@ fn anything_but_an_initialized_mint_of_its_token_program_is_refused() {
         let mut fixture = ProgramFixture::without_network(program.runtime());
         let (id, owner) = (program.id(), Pubkey::new_unique());
         let good = fixture.create_mint(program, DECIMALS, &[]);
-        let data = fixture.svm.get_account(&good.mint).expect("a mint").data;
+        let data = fixture.svm.get_account(&good.mint).expect("the mint exists").data;
         let other = if id == TokenProgram::Token2022.id() { TokenProgram::PToken } else { TokenProgram::Token2022 };
         let not_mints = [
             Pubkey::new_unique(),
@@ -209,24 +210,24 @@ fn anything_but_an_initialized_mint_of_its_token_program_is_refused() {
             id,
         ];
         for mint in not_mints {
-            assert_no_network(&mut fixture, TokenAsset { mint, ..good }, SettlementError::InvalidMint);
+            assert_network_refused(&mut fixture, TokenAsset { mint, ..good }, SettlementError::InvalidMint);
         }
         for token_program in [system_program::ID, Pubkey::new_unique()] {
             let asset = TokenAsset { token_program, ..good };
-            assert_no_network(&mut fixture, asset, SettlementError::InvalidTokenProgram);
+            assert_network_refused(&mut fixture, asset, SettlementError::InvalidTokenProgram);
         }
-        // The mint itself was fine.
+        // The genuine mint is accepted.
         let args = fixture.network_args("test");
-        fixture.create_token_network(args, &good).expect("created");
+        fixture.create_token_network(args, &good).expect("the network is created");
     }
 }
 
 #[test]
 fn creating_a_token_network_emits_its_mint() {
-    let mut fixture = bare();
+    let mut fixture = fixture();
     let asset = fixture.create_mint(TokenProgram::Token2022, 9, &[]);
     let args = fixture.network_args("test");
-    let meta = fixture.create_token_network(args, &asset).expect("created");
+    let meta = fixture.create_token_network(args, &asset).expect("the network is created");
     assert_eq!(
         fixture.event(&meta, NetworkMint::decode_cpi),
         NetworkMint {
@@ -259,12 +260,12 @@ fn a_mint_with_any_decimals_is_paid_in_base_units() {
     }
 }
 
-/// The mint of wrapped SOL, as mainnet has it.
-fn wrapped_sol(fixture: &mut ProgramFixture, program: TokenProgram) -> TokenAsset {
+/// Creates the mint of wrapped SOL as it is on mainnet.
+fn create_wrapped_sol(fixture: &mut ProgramFixture, program: TokenProgram) -> TokenAsset {
     let token_program = program.id();
     if program == TokenProgram::Token2022 {
         let ix = token::create_native_mint(&token_program, &fixture.payer.pubkey()).expect("built");
-        fixture.send(&[ix], &[]).expect("created");
+        fixture.send(&[ix], &[]).expect("the network is created");
         return TokenAsset { mint: spl_token_2022_interface::native_mint::ID, token_program };
     }
     let mut data = vec![0; MINT_LEN];
@@ -273,7 +274,7 @@ fn wrapped_sol(fixture: &mut ProgramFixture, program: TokenProgram) -> TokenAsse
     TokenAsset { mint: WRAPPED_SOL, token_program }
 }
 
-/// Turns lamports of the payer's into wrapped SOL on a token account.
+/// The instructions that turn the payer's lamports into wrapped SOL in a token account.
 fn wrap(fixture: &ProgramFixture, asset: &TokenAsset, account: &Pubkey, lamports: u64) -> [Instruction; 2] {
     let sync = token::sync_native(&asset.token_program, account).expect("built");
     [transfer(&fixture.payer.pubkey(), account, lamports), sync]
@@ -283,14 +284,14 @@ fn wrap(fixture: &ProgramFixture, asset: &TokenAsset, account: &Pubkey, lamports
 fn wrapped_sol_is_a_mint_like_any_other() {
     for program in TokenProgram::ALL {
         let mut fixture = ProgramFixture::without_network(program.runtime());
-        let asset = wrapped_sol(&mut fixture, program);
+        let asset = create_wrapped_sol(&mut fixture, program);
         let mut fixture = TokenFixture::in_fixture(fixture, asset, |args| args.default_threshold = SOL);
         let rent = fixture.lamports(&{ fixture.vault });
         let payer = fixture.payer.pubkey();
         let from = fixture.create_associated_account(&payer, &asset);
         let fund = settlement::client::fund_tokens_ix(payer, from, fixture.network, &asset, 10 * SOL);
         let wrap_then_fund = [wrap(&fixture, &asset, &from, 11 * SOL).as_slice(), &[fund]].concat();
-        fixture.send(&wrap_then_fund, &[]).expect("funded");
+        fixture.send(&wrap_then_fund, &[]).expect("the treasury is funded");
         assert_eq!((fixture.vault_balance(), fixture.lamports(&fixture.vault)), (10 * SOL, 10 * SOL + rent));
 
         let payees = fixture.register_payees(2);
@@ -301,14 +302,14 @@ fn wrapped_sol_is_a_mint_like_any_other() {
         }
         assert_eq!((fixture.vault_balance(), fixture.lamports(&fixture.vault)), (5 * SOL, 5 * SOL + rent));
 
-        // Lamports alone are no tokens until somebody says so.
+        // Lamports become tokens only when the token program syncs the account.
         let vault = fixture.vault;
         let [send, sync] = wrap(&fixture, &asset, &vault, SOL);
-        fixture.send(&[send], &[]).expect("sent");
+        fixture.send(&[send], &[]).expect("the lamports are sent");
         let entries: Vec<_> = payees.iter().zip([3, 8]).map(|(payee, sol)| payee.entry(sol * SOL)).collect();
         fixture.settle(&entries);
         assert_eq!((fixture.vault_balance(), fixture.owed()), (5 * SOL, 0));
-        fixture.send(&[sync], &[]).expect("counted by the token program");
+        fixture.send(&[sync], &[]).expect("the account is synced");
         fixture.settle(&entries);
         fixture.settle(&entries);
         assert_eq!((fixture.vault_balance(), fixture.token_balance(&payees[1].account)), (0, 8 * SOL));

@@ -1,5 +1,5 @@
-//! What keeps a due payout in tokens away: in a batch it skips that one entry, wherever it stands;
-//! in a withdrawal, which is about one payment, it is an error.
+//! The reasons not to pay a due amount in tokens. In a batch, only that entry is skipped; a withdrawal,
+//! which is a single payment, is refused.
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;
@@ -15,34 +15,34 @@ use spl_token_2022_interface::instruction as token;
 use super::HEADER;
 use crate::common::{DECIMALS, ExpectedError, Payee, TOKEN, TokenFixture, TokenProgram, assert_refused, skip_reasons};
 
-/// Accounts of `settle` and of `payout` before those of the entries.
+/// The numbers of accounts of `settle` and `payout` before those of the entries.
 const BEFORE_SETTLE: usize = 7;
 const BEFORE_PAYOUT: usize = 6;
 
-/// Something that a payout can't go to.
-struct Bad {
-    what: &'static str,
+/// An account that cannot be paid.
+struct BadAccount {
+    description: &'static str,
     account: Pubkey,
     is_writable: bool,
     skip: SkipReason,
     error: ExpectedError,
 }
 
-/// Every account that could stand in place of a good one, each with why it is not paid.
-fn bad_accounts(fixture: &mut TokenFixture, program: TokenProgram, payee: &Payee) -> Vec<Bad> {
+/// Every kind of account that cannot be paid, with the expected skip reason and error.
+fn bad_accounts(fixture: &mut TokenFixture, program: TokenProgram, payee: &Payee) -> Vec<BadAccount> {
     let asset = fixture.asset;
     let owner = payee.node.owner.insecure_clone();
     let mut bad = Vec::new();
-    let mut add = |what, account, skip: SkipReason, error: SettlementError| {
-        bad.push(Bad { what, account, is_writable: true, skip, error: error.into() });
+    let mut add = |description, account, skip: SkipReason, error: SettlementError| {
+        bad.push(BadAccount { description, account, is_writable: true, skip, error: error.into() });
     };
 
     let (invalid, invalid_error) = (SkipReason::TokenAccountInvalid, SettlementError::InvalidTokenAccount);
     let closed = fixture.create_token_account(&owner.pubkey(), &asset);
     let close = token::close_account(&asset.token_program, &closed, &fixture.payer.pubkey(), &owner.pubkey(), &[]);
-    fixture.send(&[close.expect("built")], &[&owner]).expect("closed");
+    fixture.send(&[close.expect("built")], &[&owner]).expect("the account is closed");
     add("closed", closed, invalid, invalid_error);
-    add("never opened", Pubkey::new_unique(), invalid, invalid_error);
+    add("nonexistent", Pubkey::new_unique(), invalid, invalid_error);
     add("the destination itself", owner.pubkey(), invalid, invalid_error);
     add("the wallet account", payee.node.wallet, invalid, invalid_error);
     add("the mint", asset.mint, invalid, invalid_error);
@@ -50,9 +50,9 @@ fn bad_accounts(fixture: &mut TokenFixture, program: TokenProgram, payee: &Payee
     add("the system program", system_program::ID, invalid, invalid_error);
     add("the treasury", fixture.treasury, invalid, invalid_error);
 
-    let genuine = fixture.svm.get_account(&payee.account).expect("a token account");
+    let genuine = fixture.svm.get_account(&payee.account).expect("the token account exists");
     add("not initialized", fixture.place_account(asset.token_program, vec![0; 165]), invalid, invalid_error);
-    add("as long as a multisig", fixture.place_account(asset.token_program, vec![1; 355]), invalid, invalid_error);
+    add("the size of a multisig", fixture.place_account(asset.token_program, vec![1; 355]), invalid, invalid_error);
     add("empty", fixture.place_account(asset.token_program, vec![]), invalid, invalid_error);
     add(
         "one byte short",
@@ -60,7 +60,7 @@ fn bad_accounts(fixture: &mut TokenFixture, program: TokenProgram, payee: &Payee
         invalid,
         invalid_error,
     );
-    add("of nobody's program", fixture.place_account(Pubkey::new_unique(), genuine.data), invalid, invalid_error);
+    add("of an unrelated program", fixture.place_account(Pubkey::new_unique(), genuine.data), invalid, invalid_error);
     let other_program = if program == TokenProgram::Token2022 { TokenProgram::PToken } else { TokenProgram::Token2022 };
     let elsewhere = fixture.create_mint(other_program, DECIMALS, &[]);
     let elsewhere = fixture.create_associated_account(&owner.pubkey(), &elsewhere);
@@ -74,17 +74,17 @@ fn bad_accounts(fixture: &mut TokenFixture, program: TokenProgram, payee: &Payee
         (SkipReason::TokenAccountWrongOwner, SettlementError::TokenAccountWrongOwner);
     let stranger = fixture.create_associated_account(&Pubkey::new_unique(), &asset);
     add("a stranger's", stranger, wrong_owner, wrong_owner_error);
-    let given_away = fixture.create_token_account(&owner.pubkey(), &asset);
-    let give = token::set_authority(
+    let changed_owner = fixture.create_token_account(&owner.pubkey(), &asset);
+    let change = token::set_authority(
         &asset.token_program,
-        &given_away,
+        &changed_owner,
         Some(&Pubkey::new_unique()),
         token::AuthorityType::AccountOwner,
         &owner.pubkey(),
         &[],
     );
-    fixture.send(&[give.expect("built")], &[&owner]).expect("given away");
-    add("given away", given_away, wrong_owner, wrong_owner_error);
+    fixture.send(&[change.expect("built")], &[&owner]).expect("the owner is changed");
+    add("with a changed owner", changed_owner, wrong_owner, wrong_owner_error);
 
     let vault = fixture.vault;
     add("the vault", vault, SkipReason::DestinationIsProgramAccount, SettlementError::DestinationNotPayable);
@@ -94,12 +94,12 @@ fn bad_accounts(fixture: &mut TokenFixture, program: TokenProgram, payee: &Payee
     add("frozen", frozen, SkipReason::TokenAccountFrozen, SettlementError::TokenAccountFrozen);
 
     if program == TokenProgram::Token2022 {
-        let memo = with_memo(fixture, payee, &asset);
-        add("with memos only", memo, SkipReason::TokenAccountNeedsMemo, SettlementError::TokenAccountNeedsMemo);
+        let memo = create_memo_account(fixture, payee, &asset);
+        add("with required memos", memo, SkipReason::TokenAccountNeedsMemo, SettlementError::TokenAccountNeedsMemo);
     }
 
-    bad.push(Bad {
-        what: "not writable",
+    bad.push(BadAccount {
+        description: "not writable",
         account: fixture.create_token_account(&owner.pubkey(), &asset),
         is_writable: false,
         skip: SkipReason::DestinationNotWritable,
@@ -108,15 +108,15 @@ fn bad_accounts(fixture: &mut TokenFixture, program: TokenProgram, payee: &Payee
     bad
 }
 
-/// A token account of the payee's owner that takes transfers with a memo only.
-fn with_memo(fixture: &mut TokenFixture, payee: &Payee, asset: &TokenAsset) -> Pubkey {
+/// Creates a token account of the payee's owner that requires memos.
+fn create_memo_account(fixture: &mut TokenFixture, payee: &Payee, asset: &TokenAsset) -> Pubkey {
     let owner = payee.node.owner.insecure_clone();
     let account = fixture.create_token_account(&owner.pubkey(), asset);
     let (program, payer) = (asset.token_program, fixture.payer.pubkey());
     let kinds = [ExtensionType::MemoTransfer];
     let grow = token::reallocate(&program, &account, &payer, &owner.pubkey(), &[], &kinds).expect("built");
     let demand = memo_transfer::instruction::enable_required_transfer_memos(&program, &account, &owner.pubkey(), &[]);
-    fixture.send(&[grow, demand.expect("built")], &[&owner]).expect("memos demanded");
+    fixture.send(&[grow, demand.expect("built")], &[&owner]).expect("memos are required");
     account
 }
 
@@ -140,7 +140,12 @@ fn only_a_bad_token_account_is_skipped_at_any_position() {
                 let mut ix = settle_tokens_ix(settler, network, &asset, HEADER, &entries);
                 ix.accounts[BEFORE_SETTLE + 2 * place + 1].is_writable = bad.is_writable;
                 let batch = fixture.apply_batch(ix);
-                assert_eq!(skip_reasons(&batch.event), [(place, None, Some(bad.skip))], "{program:?}: {}", bad.what);
+                assert_eq!(
+                    skip_reasons(&batch.event),
+                    [(place, None, Some(bad.skip))],
+                    "{program:?}: {}",
+                    bad.description
+                );
                 assert_eq!((batch.event.credited, batch.event.paid), (4 * TOKEN, 3 * TOKEN));
 
                 total += TOKEN;
@@ -151,8 +156,8 @@ fn only_a_bad_token_account_is_skipped_at_any_position() {
                 let mut ix = payout_tokens_ix(network, &asset, &pairs);
                 ix.accounts[BEFORE_PAYOUT + 2 * place + 1].is_writable = bad.is_writable;
                 let event = fixture.apply_payout(ix);
-                assert_eq!(event.skips, 1 << place, "{program:?}: {}", bad.what);
-                assert_eq!((event.skip_reason(place), event.reasons.len()), (Some(bad.skip), 1), "{}", bad.what);
+                assert_eq!(event.skips, 1 << place, "{program:?}: {}", bad.description);
+                assert_eq!((event.skip_reason(place), event.reasons.len()), (Some(bad.skip), 1), "{}", bad.description);
                 assert_eq!(event.paid, 3 * TOKEN);
 
                 for payee in &good {
@@ -160,12 +165,12 @@ fn only_a_bad_token_account_is_skipped_at_any_position() {
                 }
             }
             let wallet: NodeWallet = fixture.wallet_state(&bad_node.node);
-            assert_eq!((wallet.paid_total, wallet.credited_total), (0, total), "what was earned is kept");
+            assert_eq!((wallet.paid_total, wallet.credited_total), (0, total), "the earnings stay pending");
             if ![fixture.vault, fixture.treasury, bad_node.node.wallet].contains(&bad.account) {
-                assert_eq!(data(&fixture), before, "{}", bad.what);
+                assert_eq!(data(&fixture), before, "{}", bad.description);
             }
         }
-        // Once it is named a good account, all of it is paid.
+        // With a valid account, everything is paid.
         let pending = fixture.wallet_state(&bad_node.node).pending();
         assert_eq!(fixture.payout(&[bad_node.payout_entry()]).paid, pending);
         assert_eq!(fixture.token_balance(&bad_node.account), pending);
@@ -183,19 +188,19 @@ fn a_withdrawal_to_a_bad_token_account_is_refused_with_its_own_error() {
         for bad in bad_accounts(&mut fixture, program, &payee) {
             let mut ix = withdraw_tokens_ix(owner.pubkey(), network, &asset, payee.node.id, bad.account, None);
             ix.accounts[3].is_writable = bad.is_writable;
-            // Anchor wants the account writable before the rules see it; the runtime never grants
-            // that for an address of its own.
+            // Anchor requires a writable account before the rules apply, and the runtime makes builtins
+            // read-only.
             let is_reserved = bad.account == system_program::ID;
             let error = if is_reserved { ErrorCode::ConstraintMut.into() } else { bad.error };
             assert_refused(fixture.send(&[ix], &[&owner]), error);
-            assert_eq!(fixture.wallet_state(&payee.node).pending(), TOKEN, "{}", bad.what);
+            assert_eq!(fixture.wallet_state(&payee.node).pending(), TOKEN, "{}", bad.description);
         }
         assert_eq!(fixture.vault_balance(), 1_000 * TOKEN);
     }
 }
 
-/// The vault belongs to such a node's destination, and a transfer from it to itself would go through.
-/// No instruction lets a node name the treasury: the check stands guard.
+/// The treasury owns the vault, so that a transfer from the vault to itself would succeed. No
+/// instruction accepts the treasury as a destination, but the program checks it nevertheless.
 #[test]
 fn a_node_that_names_the_treasury_is_not_paid_into_the_vault() {
     for program in TokenProgram::ALL {
@@ -237,14 +242,14 @@ fn a_frozen_vault_pays_nobody_until_it_is_thawed() {
         assert_refused(fixture.send(std::slice::from_ref(&withdraw), &[&owner]), SettlementError::TreasuryFrozen);
 
         fixture.thaw(&asset, &vault);
-        fixture.send(&[withdraw], &[&owner]).expect("withdrawn");
+        fixture.send(&[withdraw], &[&owner]).expect("the withdrawal succeeds");
         let event = fixture.payout(&pairs);
         assert_eq!((event.paid, event.skip_reason(0)), (2 * TOKEN, Some(SkipReason::NotDue)));
         assert_eq!((fixture.vault_balance(), fixture.owed()), (997 * TOKEN, 0));
     }
 }
 
-/// The program never lets the vault fall below what is owed: these tokens are taken by force.
+/// The program never lets the vault fall below the liabilities, so the test removes tokens directly.
 #[test]
 fn a_vault_that_lost_tokens_still_pays_the_entries_it_can_cover() {
     for program in TokenProgram::ALL {
@@ -252,11 +257,11 @@ fn a_vault_that_lost_tokens_still_pays_the_entries_it_can_cover() {
             let mut fixture = TokenFixture::new(program);
             let (network, asset, vault) = (fixture.network, fixture.asset, fixture.vault);
             let mut payees = fixture.register_payees(2);
-            payees.insert(place, fixture.register_payee("greatest"));
+            payees.insert(place, fixture.register_payee("largest"));
             let earned = |i| if i == place { 5 * TOKEN } else { TOKEN };
             let credits: Vec<_> = payees.iter().enumerate().map(|(i, payee)| (payee.node.wallet, earned(i))).collect();
             fixture.credit(&credits);
-            let mut account = fixture.svm.get_account(&vault).expect("a vault");
+            let mut account = fixture.svm.get_account(&vault).expect("the vault exists");
             account.data[64..72].copy_from_slice(&(4 * TOKEN).to_le_bytes());
             fixture.set_account(&vault, account);
 
@@ -271,9 +276,9 @@ fn a_vault_that_lost_tokens_still_pays_the_entries_it_can_cover() {
             let (id, to) = (payees[place].node.id, payees[place].account);
             let ix = |amount| withdraw_tokens_ix(owner.pubkey(), network, &asset, id, to, amount);
             assert_refused(fixture.send(&[ix(None)], &[&owner]), SettlementError::TreasuryTokensShort);
-            fixture.send(&[ix(Some(2 * TOKEN))], &[&owner]).expect("what there is can be withdrawn");
+            fixture.send(&[ix(Some(2 * TOKEN))], &[&owner]).expect("the rest can be withdrawn");
             assert_eq!((fixture.vault_balance(), fixture.owed()), (0, 3 * TOKEN));
-            // Nothing is credited on top of what can't be paid.
+            // Nothing is credited while the vault does not cover the liabilities.
             let event = fixture.credit(&[(payees[place].node.wallet, 6 * TOKEN)]).event;
             assert_eq!(event.credit_skip_reason(0), Some(SkipReason::TreasuryShort));
         }

@@ -1,5 +1,5 @@
-//! How many one transaction of the formats before v1 pays in tokens. What v1 holds is tried in
-//! [`path`](super::path).
+//! The largest token batches of v0 transactions. Those of v1 are tested in
+//! [`lifecycle`](super::lifecycle).
 
 use settlement::client::{payout_tokens_ix, settle_tokens_ix};
 use settlement::events::{BatchSettled, PaidOut};
@@ -12,15 +12,14 @@ use solana_transaction::versioned::VersionedTransaction;
 use super::HEADER;
 use crate::common::{Payee, SOL, TOKEN, TokenFixture, TokenProgram, wire_size};
 
-/// Bytes of a v0 transaction on the wire.
+/// The maximum size of a v0 transaction in bytes.
 const MAX_V0_BYTES: usize = 1_232;
-/// Account locks that one transaction may take.
+/// The maximum number of account locks of a transaction.
 const MAX_LOCKS: usize = 64;
-/// Compute units that a batch is allowed here: the SPL Token before p-token takes more than a
-/// transaction gets unasked.
+/// The compute unit limit. The SPL Token that p-token replaced needs more than the default.
 const COMPUTE_UNITS: u32 = 300_000;
 
-/// More than any of these transactions holds.
+/// The number of payees: more than any of these transactions holds.
 const PAYEES: usize = 30;
 
 fn settle(fixture: &TokenFixture, payees: &[Payee]) -> Instruction {
@@ -33,7 +32,7 @@ fn payout(fixture: &TokenFixture, payees: &[Payee]) -> Instruction {
     payout_tokens_ix(fixture.network, &fixture.asset, &pairs)
 }
 
-/// The settler's transaction of this instruction.
+/// A transaction with this instruction whose fee the settler pays.
 fn message(fixture: &TokenFixture, ix: Instruction, tables: &[AddressLookupTableAccount]) -> VersionedMessage {
     let instructions = [ComputeBudgetInstruction::set_compute_unit_limit(COMPUTE_UNITS), ix];
     let blockhash = fixture.svm.latest_blockhash();
@@ -43,7 +42,7 @@ fn message(fixture: &TokenFixture, ix: Instruction, tables: &[AddressLookupTable
     )
 }
 
-/// Whether the message goes over the wire and takes no more locks than it may.
+/// Whether the message is within the limits on size and locks.
 fn fits(fixture: &TokenFixture, message: &VersionedMessage) -> bool {
     let looked_up =
         |lookup: &v0::MessageAddressTableLookup| lookup.writable_indexes.len() + lookup.readonly_indexes.len();
@@ -53,23 +52,33 @@ fn fits(fixture: &TokenFixture, message: &VersionedMessage) -> bool {
     wire_size(&signed) <= MAX_V0_BYTES && locks <= MAX_LOCKS
 }
 
-/// Settles and pays out as many as fit, which are so many, with each token program.
-fn try_fullest(with_table: bool, settled: usize, paid_out: usize) {
+/// Whether a transaction uses an address lookup table.
+#[derive(Clone, Copy)]
+enum LookupTable {
+    Used,
+    Unused,
+}
+
+/// Asserts that exactly this many settles and payouts fit a transaction, with each token program.
+fn assert_fullest(lookup_table: LookupTable, settled: usize, paid_out: usize) {
     for program in TokenProgram::ALL {
         let mut fixture = TokenFixture::new(program);
         let settler = fixture.settler.insecure_clone();
         fixture.airdrop(&settler.pubkey(), SOL);
         let payees = fixture.register_payees(PAYEES);
-        // All but what signs or is called.
-        let fixed = [settler.pubkey(), settlement::ID];
+        // Signers and called programs can't be looked up.
+        let static_keys = [settler.pubkey(), settlement::ID];
         let keys = settle(&fixture, &payees).accounts.into_iter().map(|meta| meta.pubkey);
-        let keys: Vec<_> = keys.filter(|key| !fixed.contains(key)).collect();
-        let tables = if with_table { vec![fixture.create_lookup_table(&keys)] } else { vec![] };
+        let keys: Vec<_> = keys.filter(|key| !static_keys.contains(key)).collect();
+        let tables = match lookup_table {
+            LookupTable::Used => vec![fixture.create_lookup_table(&keys)],
+            LookupTable::Unused => vec![],
+        };
 
         let full = message(&fixture, settle(&fixture, &payees[..settled]), &tables);
         let one_more = message(&fixture, settle(&fixture, &payees[..=settled]), &tables);
         assert!(fits(&fixture, &full) && !fits(&fixture, &one_more));
-        let meta = fixture.send_message(full, &[&settler], MAX_V0_BYTES).expect("settled");
+        let meta = fixture.send_message(full, &[&settler], MAX_V0_BYTES).expect("the batch is applied");
         let event = fixture.event(&meta, BatchSettled::decode_cpi);
         assert_eq!((event.n as usize, event.paid, event.reasons), (settled, settled as u64 * TOKEN, vec![]));
 
@@ -78,7 +87,7 @@ fn try_fullest(with_table: bool, settled: usize, paid_out: usize) {
         let full = message(&fixture, payout(&fixture, &payees[..paid_out]), &tables);
         let one_more = message(&fixture, payout(&fixture, &payees[..=paid_out]), &tables);
         assert!(fits(&fixture, &full) && !fits(&fixture, &one_more));
-        let meta = fixture.send_message(full, &[&settler], MAX_V0_BYTES).expect("paid out");
+        let meta = fixture.send_message(full, &[&settler], MAX_V0_BYTES).expect("the payout is applied");
         let event = fixture.event(&meta, PaidOut::decode_cpi);
         assert_eq!((event.n as usize, event.skips), (paid_out, 0));
         for payee in &payees[..paid_out] {
@@ -89,10 +98,10 @@ fn try_fullest(with_table: bool, settled: usize, paid_out: usize) {
 
 #[test]
 fn a_v0_transaction_is_full_at_its_size_limit() {
-    try_fullest(false, 10, 12);
+    assert_fullest(LookupTable::Unused, 10, 12);
 }
 
 #[test]
 fn a_v0_transaction_with_a_lookup_table_is_full_at_the_lock_limit() {
-    try_fullest(true, 28, 28);
+    assert_fullest(LookupTable::Used, 28, 28);
 }

@@ -1,4 +1,4 @@
-//! The treasury's token account, which strangers may send tokens to at any time.
+//! The treasury's token account, to which strangers can send tokens at any time.
 
 use settlement::client::{
     associated_token_address, fund_tokens_ix, treasury_token_address, withdraw_surplus_tokens_ix, withdraw_tokens_ix,
@@ -13,13 +13,13 @@ use crate::common::{
     DECIMALS, ProgramFixture, TOKEN, TokenFixture, TokenProgram, TransactionOutcome, assert_refused, skip_reasons,
 };
 
-/// SPL Token's errors, which Token-2022 shares.
+/// Error codes of SPL Token and Token-2022.
 const OWNER_MISMATCH: u32 = 4;
 const ACCOUNT_FROZEN: u32 = 17;
 
 #[track_caller]
 fn assert_token_program_refused(outcome: TransactionOutcome, code: u32) {
-    let failed = outcome.expect_err("refused");
+    let failed = outcome.expect_err("the transaction should have been refused");
     let expected = TransactionError::InstructionError(0, InstructionError::Custom(code));
     assert_eq!(failed.err, expected, "{}", failed.meta.pretty_logs());
 }
@@ -38,7 +38,7 @@ fn an_existing_vault_is_adopted_with_its_tokens() {
             let mut fixture = TokenFixture::in_fixture(fixture, asset, |_| {});
             let treasury = fixture.treasury_state();
             assert_eq!((treasury.token_account, treasury.token_balance), (vault, filled));
-            assert_eq!(treasury.funded_total, 0, "nobody funded it");
+            assert_eq!(treasury.funded_total, 0, "tokens sent before are not counted as funded");
             let payee = fixture.register_payee("node");
             let batch = fixture.settle(&[payee.entry(5 * TOKEN)]);
             assert_eq!(batch.event.paid, filled);
@@ -60,9 +60,9 @@ fn lamports_at_the_vault_address_do_not_prevent_a_network() {
     }
 }
 
-/// An instruction that takes the vault and so finds out what lies in it.
+/// The instructions that read the vault, and so update the treasury's token balance.
 #[derive(Clone, Copy, Debug)]
-enum Refresh {
+enum BalanceUpdate {
     Fund,
     Settle,
     Payout,
@@ -72,47 +72,53 @@ enum Refresh {
 
 #[test]
 fn tokens_sent_to_the_vault_can_be_credited_after_the_next_instruction_that_reads_it() {
-    let refreshes = [Refresh::Fund, Refresh::Settle, Refresh::Payout, Refresh::Withdraw, Refresh::WithdrawSurplus];
+    let updates = [
+        BalanceUpdate::Fund,
+        BalanceUpdate::Settle,
+        BalanceUpdate::Payout,
+        BalanceUpdate::Withdraw,
+        BalanceUpdate::WithdrawSurplus,
+    ];
     for program in TokenProgram::ALL {
-        for refresh in refreshes {
+        for update in updates {
             let mut fixture = TokenFixture::new(program);
             let (network, asset, vault) = (fixture.network, fixture.asset, fixture.vault);
             let payees = fixture.register_payees(2);
             fixture.credit(&[(payees[0].node.wallet, 2 * TOKEN), (payees[1].node.wallet, 998 * TOKEN)]);
             fixture.mint_to(&asset, &vault, 5 * TOKEN);
 
-            // Not seen yet: `credit` takes no vault.
+            // Not counted yet: `credit` does not read the vault.
             let more = [(payees[0].node.wallet, 6 * TOKEN)];
             let batch = fixture.credit(&more);
             assert_eq!(skip_reasons(&batch.event), [(0, Some(SkipReason::TreasuryShort), None)]);
             assert_eq!(fixture.treasury_state().token_balance, 1_000 * TOKEN);
 
-            match refresh {
-                Refresh::Fund => fixture.fund(1),
-                Refresh::Settle => drop(fixture.settle(&[payees[0].entry(0)])),
-                Refresh::Payout => drop(fixture.payout(&[payees[0].payout_entry()])),
-                Refresh::Withdraw => {
+            match update {
+                BalanceUpdate::Fund => fixture.fund(1),
+                BalanceUpdate::Settle => drop(fixture.settle(&[payees[0].entry(0)])),
+                BalanceUpdate::Payout => drop(fixture.payout(&[payees[0].payout_entry()])),
+                BalanceUpdate::Withdraw => {
                     let owner = payees[0].node.owner.insecure_clone();
                     let (id, to) = (payees[0].node.id, payees[0].account);
                     let ix = withdraw_tokens_ix(owner.pubkey(), network, &asset, id, to, Some(1));
-                    fixture.send(&[ix], &[&owner]).expect("withdrawn");
+                    fixture.send(&[ix], &[&owner]).expect("the withdrawal succeeds");
                 }
-                Refresh::WithdrawSurplus => {
+                BalanceUpdate::WithdrawSurplus => {
                     let admin = fixture.admin.insecure_clone();
                     let to = fixture.create_associated_account(&admin.pubkey(), &asset);
                     let ix = withdraw_surplus_tokens_ix(admin.pubkey(), network, &asset, to, 1);
-                    fixture.send(&[ix], &[&admin]).expect("withdrawn");
+                    fixture.send(&[ix], &[&admin]).expect("the withdrawal succeeds");
                 }
             }
-            assert_eq!(fixture.treasury_state().token_balance, fixture.vault_balance(), "{refresh:?}");
+            assert_eq!(fixture.treasury_state().token_balance, fixture.vault_balance(), "{update:?}");
             let batch = fixture.credit(&more);
-            assert_eq!(batch.event.credited, 4 * TOKEN, "{program:?} {refresh:?}");
+            assert_eq!(batch.event.credited, 4 * TOKEN, "{program:?} {update:?}");
             assert!(fixture.vault_balance() >= fixture.owed());
         }
     }
 }
 
-/// Even where nothing is due, a batch that takes the vault finds out what lies in it.
+/// A batch that reads the vault updates the token balance even if nothing is due.
 #[test]
 fn a_payout_without_due_amounts_updates_the_token_balance() {
     for program in TokenProgram::ALL {
@@ -132,7 +138,7 @@ fn a_funder_can_only_use_its_own_tokens() {
         let (network, asset, payer) = (fixture.network, fixture.asset, fixture.payer.pubkey());
         let victim = fixture.register_payee("victim");
         fixture.settle(&[victim.entry(5 * TOKEN)]);
-        // Another's tokens, and the vault's own.
+        // Someone else's tokens, and the vault's own.
         for from in [victim.account, fixture.vault] {
             let ix = fund_tokens_ix(payer, from, network, &asset, TOKEN);
             assert_token_program_refused(fixture.send(&[ix], &[]), OWNER_MISMATCH);
@@ -181,10 +187,10 @@ fn surplus_goes_only_to_valid_token_accounts() {
             let ix = withdraw_surplus_tokens_ix(owner, network, &asset, to, TOKEN);
             assert_refused(fixture.send(&[ix], &[&admin]), why);
         }
-        // Anybody's will do: the admin says where.
-        let anybodys = fixture.register_payee("anybody").account;
-        let ix = withdraw_surplus_tokens_ix(owner, network, &asset, anybodys, TOKEN);
-        fixture.send(&[ix], &[&admin]).expect("withdrawn");
-        assert_eq!((fixture.token_balance(&anybodys), fixture.vault_balance()), (TOKEN, 999 * TOKEN));
+        // The admin may choose anyone's token account.
+        let anyones = fixture.register_payee("anyone").account;
+        let ix = withdraw_surplus_tokens_ix(owner, network, &asset, anyones, TOKEN);
+        fixture.send(&[ix], &[&admin]).expect("the withdrawal succeeds");
+        assert_eq!((fixture.token_balance(&anyones), fixture.vault_balance()), (TOKEN, 999 * TOKEN));
     }
 }
