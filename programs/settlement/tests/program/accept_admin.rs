@@ -9,71 +9,61 @@ use settlement::state::Network;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
-use crate::common::{Role, World, assert_only, assert_refused};
+use crate::common::{ProgramFixture, Role, assert_only_authorized, assert_refused};
 
-/// A network whose admin has proposed somebody.
-fn proposed() -> (World, Keypair) {
-    let mut world = World::new();
-    let (admin, next) = (world.admin.insecure_clone(), Keypair::new());
-    let ix = propose_admin_ix(admin.pubkey(), world.network, next.pubkey());
-    world.send(&[ix], &[&admin]).expect("proposed");
-    (world, next)
+/// A network and its proposed admin.
+fn proposed() -> (ProgramFixture, Keypair) {
+    let mut fixture = ProgramFixture::new();
+    let (admin, next) = (fixture.admin.insecure_clone(), Keypair::new());
+    let ix = propose_admin_ix(admin.pubkey(), fixture.network, next.pubkey());
+    fixture.send(&[ix], &[&admin]).expect("the next admin is proposed");
+    (fixture, next)
 }
 
 #[test]
-fn who_accepts_is_the_admin_and_who_proposed_is_nobody() {
-    let (mut world, next) = proposed();
-    let before = world.network_state();
-    let ix = accept_admin_ix(next.pubkey(), world.network);
-    let meta = world.send(std::slice::from_ref(&ix), &[&next]).expect("accepted");
+fn accepting_replaces_the_admin_and_can_be_done_once() {
+    let (mut fixture, next) = proposed();
+    let before = fixture.network_state();
+    let ix = accept_admin_ix(next.pubkey(), fixture.network);
+    let meta = fixture.send(std::slice::from_ref(&ix), &[&next]).expect("the proposal is accepted");
 
     assert_eq!(
-        world.event(&meta, AdminChanged::decode_cpi),
-        AdminChanged { network: world.network, from: world.admin.pubkey(), to: next.pubkey() }
+        fixture.event(&meta, AdminChanged::decode_cpi),
+        AdminChanged { network: fixture.network, from: fixture.admin.pubkey(), to: next.pubkey() }
     );
-    assert_eq!(world.network_state(), Network { admin: next.pubkey(), pending_admin: Pubkey::default(), ..before });
-    let admin = world.admin.insecure_clone();
-    let pause = pause_ix(admin.pubkey(), world.network);
-    assert_refused(world.send(&[pause], &[&admin]), SettlementError::Unauthorized);
-    let unpause = unpause_ix(next.pubkey(), world.network);
-    world.send(&[unpause], &[&next]).expect("unpaused");
+    assert_eq!(fixture.network_state(), Network { admin: next.pubkey(), pending_admin: Pubkey::default(), ..before });
+    let admin = fixture.admin.insecure_clone();
+    let pause = pause_ix(admin.pubkey(), fixture.network);
+    assert_refused(fixture.send(&[pause], &[&admin]), SettlementError::Unauthorized);
+    let unpause = unpause_ix(next.pubkey(), fixture.network);
+    fixture.send(&[unpause], &[&next]).expect("the network is unpaused");
 
-    // An acceptance counts once.
-    assert_refused(world.send(&[ix], &[&next]), SettlementError::Unauthorized);
+    // A proposal can be accepted only once.
+    assert_refused(fixture.send(&[ix], &[&next]), SettlementError::Unauthorized);
 }
 
 #[test]
-fn only_who_was_proposed_accepts() {
-    let (mut world, next) = proposed();
-    let (node, network) = (world.node("node"), world.network);
-    assert_only(&mut world, &node, &[], |key| accept_admin_ix(key, network));
-    let mut ix = accept_admin_ix(next.pubkey(), network);
-    ix.accounts[0].is_signer = false;
-    assert_refused(world.send(&[ix], &[]), ErrorCode::AccountNotSigner);
-}
-
-#[test]
-fn nobody_accepts_what_was_not_proposed() {
-    let mut world = World::new();
-    let (node, network) = (world.node("node"), world.network);
-    assert_only(&mut world, &node, &[], |key| accept_admin_ix(key, network));
-    // Nor does the default key, which stands for nobody, without a signature.
+fn nobody_can_accept_without_a_proposal() {
+    let mut fixture = ProgramFixture::new();
+    let (node, network) = (fixture.register_node("node"), fixture.network);
+    assert_only_authorized(&mut fixture, &node, &[], |key| accept_admin_ix(key, network));
+    // The default key, which means that nobody is proposed, cannot accept without a signature either.
     let mut ix = accept_admin_ix(Pubkey::default(), network);
     ix.accounts[0].is_signer = false;
-    assert_refused(world.send(&[ix], &[]), ErrorCode::AccountNotSigner);
+    assert_refused(fixture.send(&[ix], &[]), ErrorCode::AccountNotSigner);
 }
 
 #[test]
-fn the_settler_can_become_admin_and_keeps_its_other_role() {
-    let mut world = World::new();
-    let (admin, settler) = (world.admin.insecure_clone(), world.settler.insecure_clone());
-    let propose = propose_admin_ix(admin.pubkey(), world.network, settler.pubkey());
-    world.send(&[propose], &[&admin]).expect("proposed");
-    let accept = accept_admin_ix(settler.pubkey(), world.network);
-    world.send(&[accept], &[&settler]).expect("accepted");
-    let network = world.network_state();
+fn the_settler_can_become_admin_and_remains_the_settler() {
+    let mut fixture = ProgramFixture::new();
+    let (admin, settler) = (fixture.admin.insecure_clone(), fixture.settler.insecure_clone());
+    let propose = propose_admin_ix(admin.pubkey(), fixture.network, settler.pubkey());
+    fixture.send(&[propose], &[&admin]).expect("the next admin is proposed");
+    let accept = accept_admin_ix(settler.pubkey(), fixture.network);
+    fixture.send(&[accept], &[&settler]).expect("the proposal is accepted");
+    let network = fixture.network_state();
     assert_eq!((network.admin, network.settler), (settler.pubkey(), settler.pubkey()));
-    let (node, address) = (world.node("node"), world.network);
-    assert_eq!(world.credit(&[(node.wallet, 5)]).event.credited, 5);
-    assert_only(&mut world, &node, &[Role::Settler], |key| unpause_ix(key, address));
+    let (node, address) = (fixture.register_node("node"), fixture.network);
+    assert_eq!(fixture.credit(&[(node.wallet, 5)]).event.credited, 5);
+    assert_only_authorized(&mut fixture, &node, &[Role::Settler], |key| unpause_ix(key, address));
 }

@@ -10,20 +10,20 @@ use solana_instruction::error::InstructionError;
 use solana_signer::Signer;
 use solana_transaction::TransactionError;
 
-use crate::common::{START, World, assert_refused, chain};
+use crate::common::{ProgramFixture, START, assert_refused, runtime};
 
-fn bare() -> World {
-    World::bare(chain())
+fn fixture() -> ProgramFixture {
+    ProgramFixture::without_network(runtime())
 }
 
 #[test]
-fn a_network_starts_with_what_it_was_given_and_nothing_else() {
-    let mut world = bare();
-    let args = world.args("test");
-    let meta = world.create(args).expect("created");
+fn a_new_network_contains_its_arguments_and_is_otherwise_zero() {
+    let mut fixture = fixture();
+    let args = fixture.network_args("test");
+    let meta = fixture.create_network(args).expect("the network is created");
 
-    let network = world.network_state();
-    let treasury = world.treasury_state();
+    let network = fixture.network_state();
+    let treasury = fixture.treasury_state();
     assert_eq!(
         network,
         Network {
@@ -33,10 +33,10 @@ fn a_network_starts_with_what_it_was_given_and_nothing_else() {
             asset_kind: 0,
             decimals: 9,
             id: args.id,
-            admin: world.admin.pubkey(),
+            admin: fixture.admin.pubkey(),
             settler: args.settler,
             guardian: args.guardian,
-            treasury: world.treasury,
+            treasury: fixture.treasury,
             default_threshold: args.default_threshold,
             created_at: START,
             ..bytemuck::Zeroable::zeroed()
@@ -47,7 +47,7 @@ fn a_network_starts_with_what_it_was_given_and_nothing_else() {
         Treasury {
             version: Treasury::VERSION,
             bump: treasury.bump,
-            network: world.network,
+            network: fixture.network,
             settler: args.settler,
             per_node_cap: args.per_node_cap,
             per_batch_cap: args.per_batch_cap,
@@ -59,14 +59,14 @@ fn a_network_starts_with_what_it_was_given_and_nothing_else() {
             ..bytemuck::Zeroable::zeroed()
         }
     );
-    assert_eq!(world.surplus(), 0);
+    assert_eq!(fixture.surplus(), 0);
     assert_eq!(
-        world.event(&meta, NetworkCreated::decode_cpi),
+        fixture.event(&meta, NetworkCreated::decode_cpi),
         NetworkCreated {
-            network: world.network,
-            treasury: world.treasury,
+            network: fixture.network,
+            treasury: fixture.treasury,
             id: args.id,
-            admin: world.admin.pubkey(),
+            admin: fixture.admin.pubkey(),
             settler: args.settler,
             guardian: args.guardian,
             default_threshold: args.default_threshold,
@@ -80,21 +80,23 @@ fn a_network_starts_with_what_it_was_given_and_nothing_else() {
 }
 
 #[test]
-fn a_network_of_the_same_name_can_not_be_created_again() {
-    let mut world = bare();
-    let args = world.args("test");
-    world.create(args).expect("created");
-    let before = world.network_state();
-    let failed = world.create(CreateNetworkArgs { settler: Pubkey::new_unique(), ..args }).expect_err("refused");
+fn a_network_name_can_be_used_only_once() {
+    let mut fixture = fixture();
+    let args = fixture.network_args("test");
+    fixture.create_network(args).expect("the network is created");
+    let before = fixture.network_state();
+    let failed = fixture
+        .create_network(CreateNetworkArgs { settler: Pubkey::new_unique(), ..args })
+        .expect_err("the second creation should have been refused");
     // The system program's "account already in use".
     assert!(matches!(failed.err, TransactionError::InstructionError(0, InstructionError::Custom(0))));
-    assert_eq!(world.network_state(), before);
+    assert_eq!(fixture.network_state(), before);
 }
 
 #[test]
-fn bad_parameters_are_refused_by_name_and_create_nothing() {
-    let mut world = bare();
-    let good = world.args("test");
+fn invalid_parameters_are_refused_with_their_own_errors_and_create_nothing() {
+    let mut fixture = fixture();
+    let good = fixture.network_args("test");
     let id = |bytes: &[u8]| {
         let mut id = [0; 32];
         id[..bytes.len()].copy_from_slice(bytes);
@@ -119,44 +121,35 @@ fn bad_parameters_are_refused_by_name_and_create_nothing() {
         (with(|a| a.guardian = Pubkey::default()), SettlementError::DefaultAuthority),
     ];
     for (args, why) in cases {
-        assert_refused(world.create(args), why);
-        assert!(world.svm.get_account(&world.network).is_none());
-        assert!(world.svm.get_account(&world.treasury).is_none());
+        assert_refused(fixture.create_network(args), why);
+        assert!(fixture.svm.get_account(&fixture.network).is_none());
+        assert!(fixture.svm.get_account(&fixture.treasury).is_none());
     }
 }
 
 #[test]
-fn lamports_sent_to_its_addresses_before_do_not_prevent_a_network() {
+fn lamports_at_its_addresses_do_not_prevent_a_network() {
     for gift in [1, 10_000_000_000] {
-        let mut world = bare();
-        let (network, treasury) = (world.network, world.treasury);
-        world.give(&network, gift);
-        world.give(&treasury, gift);
-        let args = world.args("test");
-        world.create(args).expect("created all the same");
-        let rent = world.rent(Treasury::SIZE);
-        assert_eq!(world.lamports(&treasury), rent.max(gift));
-        assert_eq!(world.treasury_state().funded_total, 0);
+        let mut fixture = fixture();
+        let (network, treasury) = (fixture.network, fixture.treasury);
+        fixture.airdrop(&network, gift);
+        fixture.airdrop(&treasury, gift);
+        let args = fixture.network_args("test");
+        fixture.create_network(args).expect("the network is created");
+        let rent = fixture.rent(Treasury::SIZE);
+        assert_eq!(fixture.lamports(&treasury), rent.max(gift));
+        assert_eq!(fixture.treasury_state().funded_total, 0);
     }
 }
 
 #[test]
-fn nobody_becomes_admin_without_signing() {
-    let mut world = bare();
-    let args = world.args("test");
-    let mut ix = create_network_ix(world.admin.pubkey(), args);
-    ix.accounts[0].is_signer = false;
-    assert_refused(world.send(&[ix], &[]), ErrorCode::AccountNotSigner);
-}
-
-#[test]
-fn a_network_lies_at_its_own_address_only() {
-    let mut world = bare();
-    let args = world.args("test");
+fn a_network_can_only_be_created_at_its_own_address() {
+    let mut fixture = fixture();
+    let args = fixture.network_args("test");
     for account in [1, 2] {
-        let mut ix = create_network_ix(world.admin.pubkey(), args);
+        let mut ix = create_network_ix(fixture.admin.pubkey(), args);
         ix.accounts[account].pubkey = Pubkey::new_unique();
-        let admin = world.admin.insecure_clone();
-        assert_refused(world.send(&[ix], &[&admin]), ErrorCode::ConstraintSeeds);
+        let admin = fixture.admin.insecure_clone();
+        assert_refused(fixture.send(&[ix], &[&admin]), ErrorCode::ConstraintSeeds);
     }
 }

@@ -1,4 +1,4 @@
-//! Events are the program's own word.
+//! Only the program itself can emit its events.
 
 use anchor_lang::Event;
 use anchor_lang::event::EVENT_IX_TAG_LE;
@@ -11,7 +11,7 @@ use solana_keypair::Keypair;
 use solana_signer::Signer;
 use solana_transaction::TransactionError;
 
-use crate::common::World;
+use crate::common::ProgramFixture;
 
 fn forged(account: AccountMeta) -> Instruction {
     let event = Paused { network: Pubkey::new_unique(), by: Pubkey::new_unique() };
@@ -19,8 +19,8 @@ fn forged(account: AccountMeta) -> Instruction {
 }
 
 #[test]
-fn nobody_else_can_emit_an_event() {
-    let mut world = World::new();
+fn only_the_program_can_emit_its_events() {
+    let mut fixture = ProgramFixture::new();
     let forger = Keypair::new();
     let attempts = [
         forged(AccountMeta::new_readonly(event_authority(), false)),
@@ -28,7 +28,7 @@ fn nobody_else_can_emit_an_event() {
     ];
     for ix in attempts {
         let signers: &[&Keypair] = if ix.accounts[0].is_signer { &[&forger] } else { &[] };
-        let failed = world.send(&[ix], signers).expect_err("refused");
+        let failed = fixture.send(&[ix], signers).expect_err("the forged event should have been refused");
         assert!(matches!(failed.err, TransactionError::InstructionError(0, InstructionError::Custom(_))));
     }
 }

@@ -1,5 +1,5 @@
-//! What others depend on and must not change by accident: how instructions, accounts and events
-//! are told apart, the numbers of errors and the places of arguments.
+//! The program's public interface, which must not change by accident: discriminators, error codes and
+//! the layout of arguments.
 
 use anchor_lang::Discriminator;
 use anchor_lang::prelude::Pubkey;
@@ -8,11 +8,11 @@ use settlement::error::SettlementError;
 use settlement::state::{Network, NodeWallet, Treasury};
 use settlement::{events, instruction, state};
 
-use crate::common::{Part, assert_refused, every, every_with_tokens, program_accounts};
+use crate::common::{AccountKind, all_instructions, all_token_instructions, assert_refused, program_accounts};
 
 #[test]
-fn discriminators_are_the_ones_that_were_published() {
-    // The first 8 bytes of SHA-256 of "global:", "account:" or "event:" and the name.
+fn discriminators_match_the_published_ones() {
+    // The first 8 bytes of the SHA-256 of "global:", "account:" or "event:" followed by the name.
     let published = [
         (instruction::CreateNetwork::DISCRIMINATOR, "9647b0c9f4902ead"),
         (instruction::UpdateNetwork::DISCRIMINATOR, "2773bc4da2e8d8a1"),
@@ -69,7 +69,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn a_batchs_data_is_its_header_and_eight_bytes_a_target() {
+fn batch_data_is_the_header_and_eight_bytes_per_target() {
     let header = BatchHeader { batch_id: 0x0102_0304_0506_0708, records_root: [9; 32] };
     let (settler, network, account) = (Pubkey::new_unique(), Pubkey::new_unique(), Pubkey::new_unique());
     let entry = SettleEntry { wallet: account, destination: account, target: 5 };
@@ -108,60 +108,60 @@ fn errors_keep_their_numbers() {
 }
 
 #[test]
-fn what_tests_do_with_every_instruction_they_do_with_all_of_them() {
+fn the_table_of_all_instructions_is_complete() {
     let program = include_str!("../../src/lib.rs");
-    let (_, instructions) = program.split_once("#[program]").expect("a program");
+    let (_, instructions) = program.split_once("#[program]").expect("the program module");
     let mut all: Vec<_> =
         instructions.split("pub fn ").skip(1).map(|rest| rest.split(['<', '(']).next().expect("a name")).collect();
-    let mut tried: Vec<_> = every().iter().map(|subject| subject.name).collect();
+    let mut tried: Vec<_> = all_instructions().iter().map(|case| case.name).collect();
     all.sort_unstable();
     tried.sort_unstable();
     assert_eq!(tried, all);
 }
 
 #[test]
-fn accounts_of_a_layout_not_known_yet_are_refused_by_every_instruction() {
+fn accounts_with_an_unknown_version_are_refused_by_every_instruction() {
     let mut tried = 0;
-    for mut subject in every().into_iter().chain(every_with_tokens()) {
-        for (at, part) in subject.parts.clone().into_iter().enumerate() {
-            let known = match part {
-                Part::Network => Network::VERSION,
-                Part::Treasury => Treasury::VERSION,
-                Part::Wallet | Part::EntryWallet => NodeWallet::VERSION,
+    for mut case in all_instructions().into_iter().chain(all_token_instructions()) {
+        for (at, kind) in case.kinds.clone().into_iter().enumerate() {
+            let known = match kind {
+                AccountKind::Network => Network::VERSION,
+                AccountKind::Treasury => Treasury::VERSION,
+                AccountKind::Wallet | AccountKind::EntryWallet => NodeWallet::VERSION,
                 _ => continue,
             };
-            let (address, ix) = (subject.ix.accounts[at].pubkey, subject.ix.clone());
-            let genuine = subject.world.svm.get_account(&address).expect("an account");
+            let (address, ix) = (case.ix.accounts[at].pubkey, case.ix.clone());
+            let genuine = case.fixture.svm.get_account(&address).expect("the account exists");
             for version in [0, known + 1, u8::MAX] {
                 let mut unknown = genuine.clone();
                 unknown.data[8] = version;
-                subject.world.put(&address, unknown);
-                let before = program_accounts(&subject.world);
-                let outcome = subject.send(ix.clone());
-                if part == Part::EntryWallet {
-                    outcome.expect("a batch of skips");
-                    assert_eq!(program_accounts(&subject.world)[&address], before[&address], "{}", subject.name);
+                case.fixture.set_account(&address, unknown);
+                let before = program_accounts(&case.fixture);
+                let outcome = case.send(ix.clone());
+                if kind == AccountKind::EntryWallet {
+                    outcome.expect("the batch is applied");
+                    assert_eq!(program_accounts(&case.fixture)[&address], before[&address], "{}", case.name);
                 } else {
                     assert_refused(outcome, SettlementError::UnknownVersion);
-                    assert!(program_accounts(&subject.world) == before, "{}", subject.name);
+                    assert!(program_accounts(&case.fixture) == before, "{}", case.name);
                 }
                 tried += 1;
             }
-            subject.world.put(&address, genuine);
+            case.fixture.set_account(&address, genuine);
         }
     }
-    assert!(tried > 120, "{tried}");
+    assert!(tried > 120, "only {tried} attempts");
 }
 
 #[test]
-fn a_network_of_an_asset_not_known_yet_moves_nothing() {
+fn a_network_with_an_unknown_asset_moves_no_funds() {
     let moves = ["fund", "withdraw_surplus", "credit", "settle", "payout", "withdraw"];
-    for mut subject in every().into_iter().filter(|subject| moves.contains(&subject.name)) {
-        let treasury = subject.world.treasury;
-        subject.world.edit(&treasury, |treasury: &mut Treasury| treasury.asset_kind = 3);
-        let before = program_accounts(&subject.world);
-        let ix = subject.ix.clone();
-        assert_refused(subject.send(ix), SettlementError::UnsupportedAsset);
-        assert!(program_accounts(&subject.world) == before, "{}", subject.name);
+    for mut case in all_instructions().into_iter().filter(|case| moves.contains(&case.name)) {
+        let treasury = case.fixture.treasury;
+        case.fixture.edit_account(&treasury, |treasury: &mut Treasury| treasury.asset_kind = 3);
+        let before = program_accounts(&case.fixture);
+        let ix = case.ix.clone();
+        assert_refused(case.send(ix), SettlementError::UnsupportedAsset);
+        assert!(program_accounts(&case.fixture) == before, "{}", case.name);
     }
 }

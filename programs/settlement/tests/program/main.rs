@@ -1,25 +1,34 @@
-//! The program as it runs on a chain: the built `.so` in LiteSVM, called through the crate's own
-//! client. One module per instruction, and some that look across them.
+//! The program as it runs on a cluster: the built `.so` in LiteSVM, called through the crate's own
+//! client. There is one module per instruction, and some that test every instruction at once.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "a test that meets something unexpected fails by a panic"
+)]
 
 mod common;
 
 mod accept_admin;
+mod authorization;
 mod bad_input;
-mod breaker;
 mod close_node;
 mod costs;
 mod create_network;
 mod credit;
+mod error_coverage;
 mod events;
-mod every_error;
-mod explorers;
-mod formats;
 mod fund;
 mod interface;
 mod migrate_treasury;
+mod outflow_window;
 mod pause;
 mod payout;
 mod propose_admin;
+mod published_metadata;
 mod register_node;
 mod reopen_node;
 mod set_destination;
@@ -27,11 +36,11 @@ mod set_guardian;
 mod set_settler;
 mod set_threshold;
 mod settle;
-mod skips;
+mod skip_reasons;
 mod tokens;
+mod transaction_formats;
 mod unpause;
 mod update_network;
-mod who_may;
 mod withdraw;
 mod withdraw_surplus;
 mod wrong_accounts;

@@ -8,68 +8,64 @@ use settlement::state::Network;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
-use crate::common::{Role, World, assert_only, assert_refused};
+use crate::common::{ProgramFixture, assert_refused};
 
-fn propose(world: &mut World, next: Pubkey) -> AdminProposed {
-    let admin = world.admin.insecure_clone();
-    let ix = propose_admin_ix(admin.pubkey(), world.network, next);
-    let meta = world.send(&[ix], &[&admin]).expect("proposed");
-    world.event(&meta, AdminProposed::decode_cpi)
+fn propose(fixture: &mut ProgramFixture, next: Pubkey) -> AdminProposed {
+    let admin = fixture.admin.insecure_clone();
+    let ix = propose_admin_ix(admin.pubkey(), fixture.network, next);
+    let meta = fixture.send(&[ix], &[&admin]).expect("the next admin is proposed");
+    fixture.event(&meta, AdminProposed::decode_cpi)
 }
 
 #[test]
-fn a_proposal_names_the_next_admin_and_changes_nothing_else() {
-    let mut world = World::new();
-    let before = world.network_state();
+fn a_proposal_sets_the_pending_admin_and_changes_nothing_else() {
+    let mut fixture = ProgramFixture::new();
+    let before = fixture.network_state();
     let next = Keypair::new();
-    let event = propose(&mut world, next.pubkey());
-    assert_eq!(event, AdminProposed { network: world.network, by: world.admin.pubkey(), pending_admin: next.pubkey() });
-    assert_eq!(world.network_state(), Network { pending_admin: next.pubkey(), ..before });
+    let event = propose(&mut fixture, next.pubkey());
+    assert_eq!(
+        event,
+        AdminProposed { network: fixture.network, by: fixture.admin.pubkey(), pending_admin: next.pubkey() }
+    );
+    assert_eq!(fixture.network_state(), Network { pending_admin: next.pubkey(), ..before });
 
-    // Who is proposed may do nothing yet.
-    let ix = unpause_ix(next.pubkey(), world.network);
-    assert_refused(world.send(&[ix], &[&next]), SettlementError::Unauthorized);
+    // The proposed admin has no authority yet.
+    let ix = unpause_ix(next.pubkey(), fixture.network);
+    assert_refused(fixture.send(&[ix], &[&next]), SettlementError::Unauthorized);
 }
 
 #[test]
-fn only_the_admin_proposes() {
-    let mut world = World::new();
-    let (node, network) = (world.node("node"), world.network);
-    assert_only(&mut world, &node, &[Role::Admin], |key| propose_admin_ix(key, network, key));
-}
-
-#[test]
-fn the_last_proposal_counts() {
-    let mut world = World::new();
+fn a_new_proposal_replaces_the_previous_one() {
+    let mut fixture = ProgramFixture::new();
     let (first, second) = (Keypair::new(), Keypair::new());
-    propose(&mut world, first.pubkey());
-    propose(&mut world, second.pubkey());
-    let ix = accept_admin_ix(first.pubkey(), world.network);
-    assert_refused(world.send(&[ix], &[&first]), SettlementError::Unauthorized);
-    let ix = accept_admin_ix(second.pubkey(), world.network);
-    world.send(&[ix], &[&second]).expect("accepted");
+    propose(&mut fixture, first.pubkey());
+    propose(&mut fixture, second.pubkey());
+    let ix = accept_admin_ix(first.pubkey(), fixture.network);
+    assert_refused(fixture.send(&[ix], &[&first]), SettlementError::Unauthorized);
+    let ix = accept_admin_ix(second.pubkey(), fixture.network);
+    fixture.send(&[ix], &[&second]).expect("the proposal is accepted");
 }
 
 #[test]
-fn a_proposal_can_be_called_off() {
-    let mut world = World::new();
-    let before = world.network_state();
+fn a_proposal_can_be_cancelled() {
+    let mut fixture = ProgramFixture::new();
+    let before = fixture.network_state();
     let next = Keypair::new();
-    propose(&mut world, next.pubkey());
-    let event = propose(&mut world, Pubkey::default());
+    propose(&mut fixture, next.pubkey());
+    let event = propose(&mut fixture, Pubkey::default());
     assert_eq!(event.pending_admin, Pubkey::default());
-    assert_eq!(world.network_state(), before);
-    let ix = accept_admin_ix(next.pubkey(), world.network);
-    assert_refused(world.send(&[ix], &[&next]), SettlementError::Unauthorized);
+    assert_eq!(fixture.network_state(), before);
+    let ix = accept_admin_ix(next.pubkey(), fixture.network);
+    assert_refused(fixture.send(&[ix], &[&next]), SettlementError::Unauthorized);
 }
 
 #[test]
-fn a_paused_network_can_be_handed_over() {
-    let mut world = World::new();
-    world.pause();
+fn the_admin_can_be_replaced_while_paused() {
+    let mut fixture = ProgramFixture::new();
+    fixture.pause();
     let next = Keypair::new();
-    propose(&mut world, next.pubkey());
-    let ix = accept_admin_ix(next.pubkey(), world.network);
-    world.send(&[ix], &[&next]).expect("accepted");
-    assert!(world.treasury_state().is_paused());
+    propose(&mut fixture, next.pubkey());
+    let ix = accept_admin_ix(next.pubkey(), fixture.network);
+    fixture.send(&[ix], &[&next]).expect("the proposal is accepted");
+    assert!(fixture.treasury_state().is_paused());
 }

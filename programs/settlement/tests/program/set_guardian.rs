@@ -8,50 +8,43 @@ use settlement::state::Network;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
-use crate::common::{Outcome, Role, World, assert_only, assert_refused};
+use crate::common::{ProgramFixture, TransactionOutcome, assert_refused};
 
-fn set(world: &mut World, guardian: Pubkey) -> Outcome {
-    let admin = world.admin.insecure_clone();
-    world.send(&[set_guardian_ix(admin.pubkey(), world.network, guardian)], &[&admin])
+fn set(fixture: &mut ProgramFixture, guardian: Pubkey) -> TransactionOutcome {
+    let admin = fixture.admin.insecure_clone();
+    fixture.send(&[set_guardian_ix(admin.pubkey(), fixture.network, guardian)], &[&admin])
 }
 
 #[test]
-fn the_new_guardian_pauses_and_the_old_one_does_not() {
-    let mut world = World::new();
-    let before = world.network_state();
-    let (old, new) = (world.guardian.insecure_clone(), Keypair::new());
-    let meta = set(&mut world, new.pubkey()).expect("set");
+fn the_new_guardian_can_pause_and_the_old_one_cannot() {
+    let mut fixture = ProgramFixture::new();
+    let before = fixture.network_state();
+    let (old, new) = (fixture.guardian.insecure_clone(), Keypair::new());
+    let meta = set(&mut fixture, new.pubkey()).expect("the guardian is set");
     assert_eq!(
-        world.event(&meta, GuardianChanged::decode_cpi),
-        GuardianChanged { network: world.network, by: world.admin.pubkey(), from: old.pubkey(), to: new.pubkey() }
+        fixture.event(&meta, GuardianChanged::decode_cpi),
+        GuardianChanged { network: fixture.network, by: fixture.admin.pubkey(), from: old.pubkey(), to: new.pubkey() }
     );
-    assert_eq!(world.network_state(), Network { guardian: new.pubkey(), ..before });
+    assert_eq!(fixture.network_state(), Network { guardian: new.pubkey(), ..before });
 
-    let ix = pause_ix(old.pubkey(), world.network);
-    assert_refused(world.send(&[ix], &[&old]), SettlementError::Unauthorized);
-    let ix = pause_ix(new.pubkey(), world.network);
-    world.send(&[ix], &[&new]).expect("paused");
+    let ix = pause_ix(old.pubkey(), fixture.network);
+    assert_refused(fixture.send(&[ix], &[&old]), SettlementError::Unauthorized);
+    let ix = pause_ix(new.pubkey(), fixture.network);
+    fixture.send(&[ix], &[&new]).expect("the network is paused");
 }
 
 #[test]
-fn only_the_admin_names_a_guardian() {
-    let mut world = World::new();
-    let (node, network) = (world.node("node"), world.network);
-    assert_only(&mut world, &node, &[Role::Admin], |key| set_guardian_ix(key, network, key));
-}
-
-#[test]
-fn nobody_is_no_guardian() {
-    let mut world = World::new();
-    assert_refused(set(&mut world, Pubkey::default()), SettlementError::DefaultAuthority);
-    assert_eq!(world.network_state().guardian, world.guardian.pubkey());
+fn the_default_key_cannot_become_the_guardian() {
+    let mut fixture = ProgramFixture::new();
+    assert_refused(set(&mut fixture, Pubkey::default()), SettlementError::DefaultAuthority);
+    assert_eq!(fixture.network_state().guardian, fixture.guardian.pubkey());
 }
 
 #[test]
 fn a_guardian_can_be_replaced_while_paused() {
-    let mut world = World::new();
-    world.pause();
+    let mut fixture = ProgramFixture::new();
+    fixture.pause();
     let new = Pubkey::new_unique();
-    set(&mut world, new).expect("set");
-    assert_eq!(world.network_state().guardian, new);
+    set(&mut fixture, new).expect("the guardian is set");
+    assert_eq!(fixture.network_state().guardian, new);
 }

@@ -6,67 +6,60 @@ use settlement::events::ThresholdChanged;
 use settlement::state::NodeWallet;
 use solana_signer::Signer;
 
-use crate::common::{Node, Outcome, Role, SOL, World, assert_only, assert_refused};
+use crate::common::{Node, ProgramFixture, SOL, TransactionOutcome, assert_refused};
 
-fn set(world: &mut World, node: &Node, threshold: u64) -> Outcome {
-    let ix = set_threshold_ix(node.owner.pubkey(), world.network, node.id, threshold);
-    world.send(&[ix], &[&node.owner])
+fn set(fixture: &mut ProgramFixture, node: &Node, threshold: u64) -> TransactionOutcome {
+    let ix = set_threshold_ix(node.owner.pubkey(), fixture.network, node.id, threshold);
+    fixture.send(&[ix], &[&node.owner])
 }
 
 #[test]
-fn a_raised_threshold_holds_earnings_back_and_a_lowered_one_lets_them_go() {
-    let mut world = World::new();
-    let node = world.node("node");
-    let before = world.wallet_state(&node);
-    let meta = set(&mut world, &node, 3 * SOL).expect("set");
+fn raising_a_threshold_holds_earnings_and_lowering_it_releases_them() {
+    let mut fixture = ProgramFixture::new();
+    let node = fixture.register_node("node");
+    let before = fixture.wallet_state(&node);
+    let meta = set(&mut fixture, &node, 3 * SOL).expect("the threshold is set");
     assert_eq!(
-        world.event(&meta, ThresholdChanged::decode_cpi),
+        fixture.event(&meta, ThresholdChanged::decode_cpi),
         ThresholdChanged {
-            network: world.network,
+            network: fixture.network,
             node_wallet: node.wallet,
             owner: node.owner.pubkey(),
             from: SOL,
             to: 3 * SOL,
         }
     );
-    assert_eq!(world.wallet_state(&node), NodeWallet { threshold: 3 * SOL, ..before });
-    assert_eq!(world.settle(&[node.entry(3 * SOL - 1)]).event.paid, 0);
+    assert_eq!(fixture.wallet_state(&node), NodeWallet { threshold: 3 * SOL, ..before });
+    assert_eq!(fixture.settle(&[node.entry(3 * SOL - 1)]).event.paid, 0);
 
-    set(&mut world, &node, SOL).expect("set");
-    assert_eq!(world.settle(&[node.entry(0)]).event.paid, 3 * SOL - 1);
+    set(&mut fixture, &node, SOL).expect("the threshold is set");
+    assert_eq!(fixture.settle(&[node.entry(0)]).event.paid, 3 * SOL - 1);
 }
 
 #[test]
-fn only_the_owner_sets_it() {
-    let mut world = World::new();
-    let (node, network) = (world.node("node"), world.network);
-    assert_only(&mut world, &node, &[Role::Owner], |key| set_threshold_ix(key, network, node.id, 5 * SOL));
-}
-
-#[test]
-fn it_is_never_below_the_networks_of_today() {
-    let mut world = World::new();
-    let node = world.node("node");
+fn a_threshold_is_never_below_the_current_network_minimum() {
+    let mut fixture = ProgramFixture::new();
+    let node = fixture.register_node("node");
     for below in [0, 1, SOL - 1] {
-        assert_refused(set(&mut world, &node, below), SettlementError::ThresholdBelowDefault);
+        assert_refused(set(&mut fixture, &node, below), SettlementError::ThresholdBelowDefault);
     }
     for fine in [SOL, SOL + 1, u64::MAX] {
-        set(&mut world, &node, fine).expect("set");
-        assert_eq!(world.wallet_state(&node).threshold, fine);
+        set(&mut fixture, &node, fine).expect("the threshold is set");
+        assert_eq!(fixture.wallet_state(&node).threshold, fine);
     }
-    let admin = world.admin.insecure_clone();
+    let admin = fixture.admin.insecure_clone();
     let args = UpdateNetworkArgs { default_threshold: Some(5), ..UpdateNetworkArgs::default() };
-    let ix = update_network_ix(admin.pubkey(), world.network, args);
-    world.send(&[ix], &[&admin]).expect("updated");
-    set(&mut world, &node, 5).expect("set");
-    assert_refused(set(&mut world, &node, 4), SettlementError::ThresholdBelowDefault);
+    let ix = update_network_ix(admin.pubkey(), fixture.network, args);
+    fixture.send(&[ix], &[&admin]).expect("the network is updated");
+    set(&mut fixture, &node, 5).expect("the threshold is set");
+    assert_refused(set(&mut fixture, &node, 4), SettlementError::ThresholdBelowDefault);
 }
 
 #[test]
-fn it_can_be_set_while_paused() {
-    let mut world = World::new();
-    let node = world.node("node");
-    world.pause();
-    set(&mut world, &node, 2 * SOL).expect("set");
-    assert_eq!(world.wallet_state(&node).threshold, 2 * SOL);
+fn a_threshold_can_be_set_while_paused() {
+    let mut fixture = ProgramFixture::new();
+    let node = fixture.register_node("node");
+    fixture.pause();
+    set(&mut fixture, &node, 2 * SOL).expect("the threshold is set");
+    assert_eq!(fixture.wallet_state(&node).threshold, 2 * SOL);
 }

@@ -13,31 +13,31 @@ use solana_instruction::Instruction;
 use solana_sdk_ids::system_program;
 use solana_signer::Signer;
 
-use crate::common::{Node, SOL, START, World, assert_refused, reasons};
+use crate::common::{Node, ProgramFixture, SOL, START, assert_refused, skip_reasons};
 
 const HEADER: BatchHeader = BatchHeader { batch_id: 42, records_root: [9; 32] };
 
-fn ix(world: &World, entries: &[SettleEntry]) -> Instruction {
-    settle_ix(world.settler.pubkey(), world.network, HEADER, entries)
+fn ix(fixture: &ProgramFixture, entries: &[SettleEntry]) -> Instruction {
+    settle_ix(fixture.settler.pubkey(), fixture.network, HEADER, entries)
 }
 
-/// (credited, paid, pending) of a node; what is pending lies in its account.
-fn totals(world: &World, node: &Node) -> (u64, u64, u64) {
-    let wallet = world.wallet_state(node);
-    assert_eq!(wallet.pending(), world.wallet_lamports(node));
+/// The (credited, paid, pending) amounts of a node. Its account holds the pending lamports.
+fn totals(fixture: &ProgramFixture, node: &Node) -> (u64, u64, u64) {
+    let wallet = fixture.wallet_state(node);
+    assert_eq!(wallet.pending(), fixture.wallet_lamports(node));
     (wallet.credited_total, wallet.paid_total, wallet.pending())
 }
 
 #[test]
-fn what_reaches_the_threshold_is_paid_and_what_is_below_is_held() {
-    let mut world = World::new();
-    let nodes = world.nodes(3);
-    let batch = ix(&world, &[nodes[0].entry(SOL - 1), nodes[1].entry(SOL), nodes[2].entry(5 * SOL)]);
-    let batch = world.batch(batch);
+fn amounts_at_the_threshold_are_paid_and_smaller_ones_are_held() {
+    let mut fixture = ProgramFixture::new();
+    let nodes = fixture.register_nodes(3);
+    let batch = ix(&fixture, &[nodes[0].entry(SOL - 1), nodes[1].entry(SOL), nodes[2].entry(5 * SOL)]);
+    let batch = fixture.apply_batch(batch);
     assert_eq!(
         batch.event,
         BatchSettled {
-            network: world.network,
+            network: fixture.network,
             batch_id: 42,
             sequence: 1,
             records_root: [9; 32],
@@ -49,282 +49,272 @@ fn what_reaches_the_threshold_is_paid_and_what_is_below_is_held() {
             reasons: vec![],
         }
     );
-    assert_eq!(totals(&world, &nodes[0]), (SOL - 1, 0, SOL - 1));
-    assert_eq!(totals(&world, &nodes[1]), (SOL, SOL, 0));
-    assert_eq!(totals(&world, &nodes[2]), (5 * SOL, 5 * SOL, 0));
-    assert_eq!(world.lamports(&nodes[0].destination), 0);
-    assert_eq!(world.lamports(&nodes[1].destination), SOL);
-    assert_eq!(world.lamports(&nodes[2].destination), 5 * SOL);
-    let treasury = world.treasury_state();
+    assert_eq!(totals(&fixture, &nodes[0]), (SOL - 1, 0, SOL - 1));
+    assert_eq!(totals(&fixture, &nodes[1]), (SOL, SOL, 0));
+    assert_eq!(totals(&fixture, &nodes[2]), (5 * SOL, 5 * SOL, 0));
+    assert_eq!(fixture.lamports(&nodes[0].destination), 0);
+    assert_eq!(fixture.lamports(&nodes[1].destination), SOL);
+    assert_eq!(fixture.lamports(&nodes[2].destination), 5 * SOL);
+    let treasury = fixture.treasury_state();
     assert_eq!((treasury.credited_total, treasury.paid_total), (7 * SOL - 1, 6 * SOL));
-    assert_eq!(world.surplus(), 93 * SOL + 1);
+    assert_eq!(fixture.surplus(), 93 * SOL + 1);
 
-    // The held amount goes with the lamport that was missing.
-    let batch = world.settle(&[nodes[0].entry(SOL)]);
+    // The missing lamport makes the held amount due.
+    let batch = fixture.settle(&[nodes[0].entry(SOL)]);
     assert_eq!((batch.event.credited, batch.event.paid), (1, SOL));
-    assert_eq!(world.lamports(&nodes[0].destination), SOL);
+    assert_eq!(fixture.lamports(&nodes[0].destination), SOL);
 }
 
 #[test]
 fn a_resent_batch_pays_nothing() {
-    let mut world = World::new();
-    let nodes = world.nodes(2);
+    let mut fixture = ProgramFixture::new();
+    let nodes = fixture.register_nodes(2);
     let entries = [nodes[0].entry(2 * SOL), nodes[1].entry(SOL / 2)];
-    world.settle(&entries);
+    fixture.settle(&entries);
     for _ in 0..3 {
-        let again = world.settle(&entries);
+        let again = fixture.settle(&entries);
         assert_eq!((again.event.credited, again.event.paid), (0, 0));
         assert_eq!(again.event.credit_skips, 0b11);
         assert_eq!(again.event.payout_skips, 0);
     }
-    assert_eq!(world.lamports(&nodes[0].destination), 2 * SOL);
-    assert_eq!(world.surplus(), 98 * SOL - SOL / 2);
+    assert_eq!(fixture.lamports(&nodes[0].destination), 2 * SOL);
+    assert_eq!(fixture.surplus(), 98 * SOL - SOL / 2);
 }
 
 #[test]
 fn batches_in_any_order_pay_the_highest_total_once() {
     let orders = [[1, 2, 3], [1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]];
     for order in orders {
-        let mut world = World::new();
-        let node = world.node("node");
+        let mut fixture = ProgramFixture::new();
+        let node = fixture.register_node("node");
         for total in order {
-            world.settle(&[node.entry(total * SOL)]);
+            fixture.settle(&[node.entry(total * SOL)]);
         }
-        assert_eq!(world.lamports(&node.destination), 3 * SOL, "{order:?}");
-        assert_eq!(world.surplus(), 97 * SOL);
+        assert_eq!(fixture.lamports(&node.destination), 3 * SOL, "{order:?}");
+        assert_eq!(fixture.surplus(), 97 * SOL);
     }
 }
 
 #[test]
-fn a_small_amount_is_paid_once_it_has_waited_long_enough() {
-    let mut world = World::with(|args| args.max_pending_age = 1_000);
-    let node = world.node("node");
+fn a_small_amount_is_paid_after_the_maximum_pending_age() {
+    let mut fixture = ProgramFixture::with_args(|args| args.max_pending_age = 1_000);
+    let node = fixture.register_node("node");
     let amount = SOL / 10;
-    world.settle(&[node.entry(amount)]);
-    assert_eq!(world.wallet_state(&node).oldest_unpaid_at, START);
-    // More of it doesn't restart the wait, and neither does a clock that went back.
+    fixture.settle(&[node.entry(amount)]);
+    assert_eq!(fixture.wallet_state(&node).oldest_unpaid_at, START);
+    // Neither further credits nor a clock that goes back restart the pending age.
     for (now, total) in [(START + 500, amount + 1), (START - 500, amount + 2)] {
-        world.set_time(now);
-        world.settle(&[node.entry(total)]);
-        assert_eq!(world.lamports(&node.destination), 0);
+        fixture.set_time(now);
+        fixture.settle(&[node.entry(total)]);
+        assert_eq!(fixture.lamports(&node.destination), 0);
     }
-    world.set_time(START + 999);
-    world.settle(&[node.entry(0)]);
-    assert_eq!(world.lamports(&node.destination), 0);
+    fixture.set_time(START + 999);
+    fixture.settle(&[node.entry(0)]);
+    assert_eq!(fixture.lamports(&node.destination), 0);
 
-    world.set_time(START + 1_000);
-    let batch = world.settle(&[node.entry(0)]);
+    fixture.set_time(START + 1_000);
+    let batch = fixture.settle(&[node.entry(0)]);
     assert_eq!((batch.event.credited, batch.event.paid), (0, amount + 2));
-    assert_eq!(world.lamports(&node.destination), amount + 2);
-    assert_eq!(world.wallet_state(&node).oldest_unpaid_at, 0);
+    assert_eq!(fixture.lamports(&node.destination), amount + 2);
+    assert_eq!(fixture.wallet_state(&node).oldest_unpaid_at, 0);
 }
 
 #[test]
-fn what_was_credited_before_is_paid_by_a_settle_that_credits_nothing() {
-    let mut world = World::new();
-    let node = world.node("node");
-    world.credit(&[(node.wallet, 2 * SOL)]);
-    let batch = world.settle(&[node.entry(2 * SOL)]);
+fn a_settle_pays_earlier_credits_even_if_it_credits_nothing() {
+    let mut fixture = ProgramFixture::new();
+    let node = fixture.register_node("node");
+    fixture.credit(&[(node.wallet, 2 * SOL)]);
+    let batch = fixture.settle(&[node.entry(2 * SOL)]);
     assert_eq!((batch.event.credited, batch.event.paid), (0, 2 * SOL));
-    assert_eq!(reasons(&batch.event), [(0, Some(SkipReason::NothingToCredit), None)]);
+    assert_eq!(skip_reasons(&batch.event), [(0, Some(SkipReason::NothingToCredit), None)]);
 }
 
 #[test]
-fn a_nodes_own_higher_threshold_holds() {
-    let mut world = World::new();
-    let node = world.node_with("node", |args| args.threshold = Some(3 * SOL));
-    world.settle(&[node.entry(3 * SOL - 1)]);
-    assert_eq!(world.lamports(&node.destination), 0);
-    world.settle(&[node.entry(3 * SOL)]);
-    assert_eq!(world.lamports(&node.destination), 3 * SOL);
+fn a_nodes_own_threshold_is_respected() {
+    let mut fixture = ProgramFixture::new();
+    let node = fixture.register_node_with("node", |args| args.threshold = Some(3 * SOL));
+    fixture.settle(&[node.entry(3 * SOL - 1)]);
+    assert_eq!(fixture.lamports(&node.destination), 0);
+    fixture.settle(&[node.entry(3 * SOL)]);
+    assert_eq!(fixture.lamports(&node.destination), 3 * SOL);
 }
 
 #[test]
-fn a_destination_that_would_stay_below_rent_is_skipped_until_it_would_not() {
-    let mut world = World::with(|args| args.default_threshold = 1_000);
-    let minimum = world.rent(0);
-    let node = world.node("node");
-    world.credit(&[(node.wallet, minimum - 1)]);
-    let batch = world.settle(&[node.entry(0)]);
+fn a_destination_is_skipped_until_the_payment_makes_it_rent_exempt() {
+    let mut fixture = ProgramFixture::with_args(|args| args.default_threshold = 1_000);
+    let minimum = fixture.rent(0);
+    let node = fixture.register_node("node");
+    fixture.credit(&[(node.wallet, minimum - 1)]);
+    let batch = fixture.settle(&[node.entry(0)]);
     assert_eq!(batch.event.payout_skip_reason(0), Some(SkipReason::DestinationNotRentExempt));
-    let batch = world.settle(&[node.entry(minimum)]);
+    let batch = fixture.settle(&[node.entry(minimum)]);
     assert_eq!(batch.event.paid, minimum);
-    // From here on every lamport is welcome.
-    let batch = world.settle(&[node.entry(minimum + 1_000)]);
+    // From now on any amount can be paid.
+    let batch = fixture.settle(&[node.entry(minimum + 1_000)]);
     assert_eq!(batch.event.paid, 1_000);
 }
 
 #[test]
-fn rent_is_that_of_the_destinations_data_at_todays_rate() {
-    let mut world = World::with(|args| args.default_threshold = 1_000);
-    let node = world.node("node");
-    let minimum = world.rent(100);
-    world.put(
+fn a_destinations_rent_depends_on_its_data_and_the_current_rate() {
+    let mut fixture = ProgramFixture::with_args(|args| args.default_threshold = 1_000);
+    let node = fixture.register_node("node");
+    let minimum = fixture.rent(100);
+    fixture.set_account(
         &{ node.destination },
         Account { lamports: minimum, data: vec![0; 100], owner: Pubkey::new_unique(), ..Account::default() },
     );
-    world.settle(&[node.entry(1_000)]);
-    assert_eq!(world.lamports(&node.destination), minimum + 1_000);
+    fixture.settle(&[node.entry(1_000)]);
+    assert_eq!(fixture.lamports(&node.destination), minimum + 1_000);
 
-    world.raise_rent(2);
-    world.give(&node.wallet, SOL);
-    let missing = world.rent(100) - minimum - 1_000;
-    let batch = world.settle(&[node.entry(missing + 999)]);
-    assert_eq!(reasons(&batch.event), [(0, None, Some(SkipReason::DestinationNotRentExempt))]);
-    let batch = world.settle(&[node.entry(missing + 1_000)]);
+    fixture.raise_rent(2);
+    fixture.airdrop(&node.wallet, SOL);
+    let missing = fixture.rent(100) - minimum - 1_000;
+    let batch = fixture.settle(&[node.entry(missing + 999)]);
+    assert_eq!(skip_reasons(&batch.event), [(0, None, Some(SkipReason::DestinationNotRentExempt))]);
+    let batch = fixture.settle(&[node.entry(missing + 1_000)]);
     assert_eq!(batch.event.paid, missing);
 }
 
-/// The system's own accounts can have data: that of a durable nonce.
+/// Accounts of the system program can have data: durable nonces do.
 #[test]
-fn a_nonce_account_is_paid_if_that_leaves_it_the_rent_of_its_data() {
+fn a_nonce_account_is_paid_if_it_is_then_rent_exempt() {
     const NONCE: usize = 80;
-    for pays_out in [false, true] {
-        let mut world = World::with(|args| args.default_threshold = 1_000);
-        let nodes = world.nodes(3);
-        let minimum = world.rent(NONCE);
+    for instruction in ["settle", "payout"] {
+        let mut fixture = ProgramFixture::with_args(|args| args.default_threshold = 1_000);
+        let nodes = fixture.register_nodes(3);
+        let minimum = fixture.rent(NONCE);
         for (node, lamports) in nodes.iter().zip([minimum - 1_001, minimum - 1_000]) {
             let account = Account { lamports, data: vec![1; NONCE], owner: system_program::ID, ..Account::default() };
-            world.put(&node.destination, account);
+            fixture.set_account(&node.destination, account);
         }
-        world.give(&nodes[2].destination, minimum);
+        fixture.airdrop(&nodes[2].destination, minimum);
         let too_little = Some(SkipReason::DestinationNotRentExempt);
-        if pays_out {
+        if instruction == "payout" {
             let entries: Vec<_> = nodes.iter().map(|node| (node.wallet, 1_000)).collect();
-            world.credit(&entries);
+            fixture.credit(&entries);
             let pairs: Vec<_> = nodes.iter().map(|node| (node.wallet, node.destination)).collect();
-            let meta = world.send(&[payout_ix(world.network, &pairs)], &[]).expect("paid out");
-            let event = world.event(&meta, PaidOut::decode_cpi);
+            let meta = fixture.send(&[payout_ix(fixture.network, &pairs)], &[]).expect("the payout is applied");
+            let event = fixture.event(&meta, PaidOut::decode_cpi);
             assert_eq!((event.paid, event.skips, event.skip_reason(0)), (2_000, 1, too_little));
         } else {
             let entries: Vec<_> = nodes.iter().map(|node| node.entry(1_000)).collect();
-            let batch = world.settle(&entries);
-            assert_eq!(reasons(&batch.event), [(0, None, too_little)]);
+            let batch = fixture.settle(&entries);
+            assert_eq!(skip_reasons(&batch.event), [(0, None, too_little)]);
         }
-        let held: Vec<_> = nodes.iter().map(|node| world.lamports(&node.destination)).collect();
+        let held: Vec<_> = nodes.iter().map(|node| fixture.lamports(&node.destination)).collect();
         assert_eq!(held, [minimum - 1_001, minimum, minimum + 1_000]);
     }
 }
 
 #[test]
-fn after_a_rise_of_rent_a_wallet_keeps_its_rent_and_does_not_fail_the_others() {
-    let mut world = World::new();
-    let nodes = world.nodes(2);
-    world.give(&nodes[1].wallet, SOL);
-    world.raise_rent(2);
-    let batch = world.settle(&[nodes[0].entry(2 * SOL), nodes[1].entry(2 * SOL)]);
-    assert_eq!(reasons(&batch.event), [(0, None, Some(SkipReason::WalletShort))]);
-    assert_eq!(world.lamports(&nodes[1].destination), 2 * SOL);
+fn after_a_rent_increase_a_wallet_keeps_its_rent_and_does_not_fail_the_others() {
+    let mut fixture = ProgramFixture::new();
+    let nodes = fixture.register_nodes(2);
+    fixture.airdrop(&nodes[1].wallet, SOL);
+    fixture.raise_rent(2);
+    let batch = fixture.settle(&[nodes[0].entry(2 * SOL), nodes[1].entry(2 * SOL)]);
+    assert_eq!(skip_reasons(&batch.event), [(0, None, Some(SkipReason::WalletShort))]);
+    assert_eq!(fixture.lamports(&nodes[1].destination), 2 * SOL);
 
-    let missing = world.rent(NodeWallet::SIZE) / 2;
-    world.give(&nodes[0].wallet, missing);
-    world.settle(&[nodes[0].entry(0)]);
-    assert_eq!(world.lamports(&nodes[0].destination), 2 * SOL);
+    let missing = fixture.rent(NodeWallet::SIZE) / 2;
+    fixture.airdrop(&nodes[0].wallet, missing);
+    fixture.settle(&[nodes[0].entry(0)]);
+    assert_eq!(fixture.lamports(&nodes[0].destination), 2 * SOL);
 }
 
 #[test]
-fn two_nodes_with_one_destination_are_both_paid_and_see_each_others_lamports() {
-    let mut world = World::with(|args| args.default_threshold = 1_000);
-    let minimum = world.rent(0);
+fn two_nodes_with_one_destination_are_both_paid_in_order() {
+    let mut fixture = ProgramFixture::with_args(|args| args.default_threshold = 1_000);
+    let minimum = fixture.rent(0);
     let shared = Pubkey::new_unique();
     let nodes: Vec<_> =
-        (0..3).map(|i| world.node_with(&format!("n{i}"), |args| args.destination = Some(shared))).collect();
-    // The first is too small to open the account, the second opens it, the third finds it open.
-    let batch = world.settle(&[nodes[0].entry(minimum - 1), nodes[1].entry(minimum), nodes[2].entry(1_000)]);
-    assert_eq!(reasons(&batch.event), [(0, None, Some(SkipReason::DestinationNotRentExempt))]);
-    assert_eq!(world.lamports(&shared), minimum + 1_000);
-    world.settle(&[nodes[0].entry(0)]);
-    assert_eq!(world.lamports(&shared), 2 * minimum + 999);
+        (0..3).map(|i| fixture.register_node_with(&format!("n{i}"), |args| args.destination = Some(shared))).collect();
+    // The first amount is too small to create the account, the second creates it, the third adds to it.
+    let batch = fixture.settle(&[nodes[0].entry(minimum - 1), nodes[1].entry(minimum), nodes[2].entry(1_000)]);
+    assert_eq!(skip_reasons(&batch.event), [(0, None, Some(SkipReason::DestinationNotRentExempt))]);
+    assert_eq!(fixture.lamports(&shared), minimum + 1_000);
+    fixture.settle(&[nodes[0].entry(0)]);
+    assert_eq!(fixture.lamports(&shared), 2 * minimum + 999);
 }
 
 #[test]
-fn the_settler_can_be_a_destination_while_it_pays_the_fee() {
-    let mut world = World::new();
-    let settler = world.settler.insecure_clone();
-    world.give(&settler.pubkey(), SOL);
+fn the_settler_can_be_a_destination_and_the_fee_payer() {
+    let mut fixture = ProgramFixture::new();
+    let settler = fixture.settler.insecure_clone();
+    fixture.airdrop(&settler.pubkey(), SOL);
     let nodes: Vec<_> = (0..2)
         .map(|i| {
-            world.node_with(&format!("n{i}"), |args| {
+            fixture.register_node_with(&format!("n{i}"), |args| {
                 args.destination = Some(settler.pubkey());
             })
         })
         .collect();
-    let batch = ix(&world, &[nodes[0].entry(2 * SOL), nodes[1].entry(3 * SOL)]);
-    let meta = world.send_batch(batch).expect("settled");
-    assert_eq!(world.lamports(&settler.pubkey()), 6 * SOL - meta.fee);
+    let batch = ix(&fixture, &[nodes[0].entry(2 * SOL), nodes[1].entry(3 * SOL)]);
+    let meta = fixture.send_batch(batch).expect("the batch is applied");
+    assert_eq!(fixture.lamports(&settler.pubkey()), 6 * SOL - meta.fee);
 }
 
 #[test]
-fn a_node_whose_wallet_another_names_as_destination_is_paid_all_the_same() {
-    let mut world = World::new();
-    let victim = world.node("victim");
-    let griefer = world.node_with("griefer", |args| args.destination = Some(victim.wallet));
+fn a_node_is_paid_even_if_another_names_its_wallet_as_destination() {
+    let mut fixture = ProgramFixture::new();
+    let victim = fixture.register_node("victim");
+    let griefer = fixture.register_node_with("griefer", |args| args.destination = Some(victim.wallet));
     let why = Some(SkipReason::DestinationIsProgramAccount);
-    let batch = world.settle(&[griefer.entry(SOL), victim.entry(SOL)]);
-    assert_eq!(reasons(&batch.event), [(0, None, why)]);
-    assert_eq!(totals(&world, &victim), (SOL, SOL, 0));
-    let batch = world.settle(&[victim.entry(2 * SOL), griefer.entry(SOL)]);
+    let batch = fixture.settle(&[griefer.entry(SOL), victim.entry(SOL)]);
+    assert_eq!(skip_reasons(&batch.event), [(0, None, why)]);
+    assert_eq!(totals(&fixture, &victim), (SOL, SOL, 0));
+    let batch = fixture.settle(&[victim.entry(2 * SOL), griefer.entry(SOL)]);
     assert_eq!(batch.event.payout_skip_reason(1), why);
-    assert_eq!(totals(&world, &victim), (2 * SOL, 2 * SOL, 0));
-    assert_eq!(totals(&world, &griefer), (SOL, 0, SOL));
+    assert_eq!(totals(&fixture, &victim), (2 * SOL, 2 * SOL, 0));
+    assert_eq!(totals(&fixture, &griefer), (SOL, 0, SOL));
 }
 
 #[test]
 fn a_wallet_named_twice_is_credited_and_paid_once() {
-    let mut world = World::new();
-    let node = world.node("node");
-    let batch = world.settle(&[node.entry(SOL), node.entry(SOL), node.entry(5 * SOL)]);
+    let mut fixture = ProgramFixture::new();
+    let node = fixture.register_node("node");
+    let batch = fixture.settle(&[node.entry(SOL), node.entry(SOL), node.entry(5 * SOL)]);
     let duplicate = Some(SkipReason::DuplicateWallet);
-    assert_eq!(reasons(&batch.event), [(1, duplicate, None), (2, duplicate, None)]);
+    assert_eq!(skip_reasons(&batch.event), [(1, duplicate, None), (2, duplicate, None)]);
     assert_eq!((batch.event.credited, batch.event.paid), (SOL, SOL));
 
-    // Pending from before and named twice: the second finds nothing left.
-    world.credit(&[(node.wallet, 2 * SOL)]);
-    let batch = world.settle(&[node.entry(0), node.entry(0)]);
+    // With a pending amount and two entries, the second entry finds nothing due.
+    fixture.credit(&[(node.wallet, 2 * SOL)]);
+    let batch = fixture.settle(&[node.entry(0), node.entry(0)]);
     assert_eq!(batch.event.paid, SOL);
-    assert_eq!(world.lamports(&node.destination), 2 * SOL);
+    assert_eq!(fixture.lamports(&node.destination), 2 * SOL);
 }
 
 #[test]
-fn a_refused_credit_does_not_hold_back_what_is_due() {
-    let mut world = World::with(|args| args.per_node_cap = 2 * SOL);
-    let node = world.node("node");
-    world.credit(&[(node.wallet, 2 * SOL)]);
-    let batch = world.settle(&[node.entry(100 * SOL)]);
-    assert_eq!(reasons(&batch.event), [(0, Some(SkipReason::PerNodeCap), None)]);
+fn a_skipped_credit_does_not_hold_back_a_due_payout() {
+    let mut fixture = ProgramFixture::with_args(|args| args.per_node_cap = 2 * SOL);
+    let node = fixture.register_node("node");
+    fixture.credit(&[(node.wallet, 2 * SOL)]);
+    let batch = fixture.settle(&[node.entry(100 * SOL)]);
+    assert_eq!(skip_reasons(&batch.event), [(0, Some(SkipReason::PerNodeCap), None)]);
     assert_eq!((batch.event.credited, batch.event.paid), (0, 2 * SOL));
 }
 
 #[test]
-fn a_batch_of_the_wrong_shape_is_an_error() {
-    let mut world = World::new();
-    let node = world.node("node");
-    let empty = ix(&world, &[]);
-    assert_refused(world.send_batch(empty), SettlementError::EmptyBatch);
-    let crowded = ix(&world, &[node.entry(SOL); MAX_SETTLE_ENTRIES + 1]);
-    assert_refused(world.send_batch(crowded), SettlementError::TooManyEntries);
+fn a_malformed_batch_is_refused() {
+    let mut fixture = ProgramFixture::new();
+    let node = fixture.register_node("node");
+    let empty = ix(&fixture, &[]);
+    assert_refused(fixture.send_batch(empty), SettlementError::EmptyBatch);
+    let too_many = ix(&fixture, &[node.entry(SOL); MAX_SETTLE_ENTRIES + 1]);
+    assert_refused(fixture.send_batch(too_many), SettlementError::TooManyEntries);
     for missing in [1, 2] {
-        let mut batch = ix(&world, &[node.entry(SOL); 2]);
+        let mut batch = ix(&fixture, &[node.entry(SOL); 2]);
         batch.accounts.truncate(8 - missing);
-        assert_refused(world.send_batch(batch), SettlementError::AccountCountMismatch);
+        assert_refused(fixture.send_batch(batch), SettlementError::AccountCountMismatch);
     }
-    assert_eq!(totals(&world, &node), (0, 0, 0));
+    assert_eq!(totals(&fixture, &node), (0, 0, 0));
 }
 
+/// The event is emitted after lamports have moved, which must work with any runtime features.
 #[test]
-fn only_the_networks_settler_settles() {
-    let mut world = World::new();
-    let node = world.node("node");
-    let mut batch = ix(&world, &[node.entry(SOL)]);
-    batch.accounts[0].pubkey = world.admin.pubkey();
-    let admin = world.admin.insecure_clone();
-    assert_refused(world.send(&[batch], &[&admin]), SettlementError::Unauthorized);
-}
-
-/// The event is emitted after lamports have moved: this must hold on any runtime.
-#[test]
-fn a_batch_settles_with_every_feature_of_the_runtime_on_and_with_mainnets() {
-    // In the order in which `LiteSVM::new` puts one together.
+fn a_batch_settles_with_default_features_and_with_all_features() {
+    // The order of `LiteSVM::new`.
     let all = LiteSVM::default()
         .with_feature_set(FeatureSet::all_enabled())
         .with_builtins()
@@ -335,15 +325,15 @@ fn a_batch_settles_with_every_feature_of_the_runtime_on_and_with_mainnets() {
         .with_sigverify(true)
         .with_blockhash_check(true);
     for svm in [LiteSVM::new(), all] {
-        let mut world = World::on(svm, |_| {});
-        let nodes = world.nodes(MAX_SETTLE_ENTRIES);
+        let mut fixture = ProgramFixture::on_runtime(svm, |_| {});
+        let nodes = fixture.register_nodes(MAX_SETTLE_ENTRIES);
         let entries: Vec<_> = nodes.iter().map(|node| node.entry(SOL)).collect();
-        let batch = world.settle(&entries);
+        let batch = fixture.settle(&entries);
         assert_eq!((batch.event.n, batch.event.paid), (30, 30 * SOL));
         for node in &nodes {
-            assert_eq!(totals(&world, node), (SOL, SOL, 0));
-            assert_eq!(world.lamports(&node.destination), SOL);
+            assert_eq!(totals(&fixture, node), (SOL, SOL, 0));
+            assert_eq!(fixture.lamports(&node.destination), SOL);
         }
-        assert_eq!(world.surplus(), 70 * SOL);
+        assert_eq!(fixture.surplus(), 70 * SOL);
     }
 }

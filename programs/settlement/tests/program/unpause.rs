@@ -5,48 +5,38 @@ use settlement::error::SettlementError;
 use settlement::events::Unpaused;
 use solana_signer::Signer;
 
-use crate::common::{SOL, World, assert_refused, id};
+use crate::common::{ProgramFixture, SOL, assert_refused, network_id};
 
-fn paused() -> World {
-    let mut world = World::new();
-    world.pause();
-    world
+fn paused_network() -> ProgramFixture {
+    let mut fixture = ProgramFixture::new();
+    fixture.pause();
+    fixture
 }
 
 #[test]
-fn after_the_admin_unpauses_batches_pay_again() {
-    let mut world = paused();
-    let node = world.node("node");
-    let admin = world.admin.insecure_clone();
-    let ix = unpause_ix(admin.pubkey(), world.network);
-    let meta = world.send(&[ix], &[&admin]).expect("unpaused");
-    assert_eq!(world.event(&meta, Unpaused::decode_cpi), Unpaused { network: world.network, by: admin.pubkey() });
-    world.settle(&[node.entry(SOL)]);
-    assert_eq!(world.lamports(&node.destination), SOL);
+fn batches_pay_again_after_the_admin_unpauses() {
+    let mut fixture = paused_network();
+    let node = fixture.register_node("node");
+    let admin = fixture.admin.insecure_clone();
+    let ix = unpause_ix(admin.pubkey(), fixture.network);
+    let meta = fixture.send(&[ix], &[&admin]).expect("the network is unpaused");
+    assert_eq!(fixture.event(&meta, Unpaused::decode_cpi), Unpaused { network: fixture.network, by: admin.pubkey() });
+    fixture.settle(&[node.entry(SOL)]);
+    assert_eq!(fixture.lamports(&node.destination), SOL);
 }
 
 #[test]
-fn who_paused_can_not_unpause() {
-    let mut world = paused();
-    for key in [world.guardian.insecure_clone(), world.settler.insecure_clone()] {
-        let ix = unpause_ix(key.pubkey(), world.network);
-        assert_refused(world.send(&[ix], &[&key]), SettlementError::Unauthorized);
-    }
-    assert!(world.treasury_state().is_paused());
-}
-
-#[test]
-fn the_admin_of_one_network_can_not_unpause_another() {
-    let mut world = paused();
-    let thief = world.payer.insecure_clone();
-    let args = world.args("thiefs");
+fn the_admin_of_one_network_cannot_unpause_another() {
+    let mut fixture = paused_network();
+    let thief = fixture.payer.insecure_clone();
+    let args = fixture.network_args("thief");
     let ix = settlement::client::create_network_ix(thief.pubkey(), args);
-    world.send(&[ix], &[]).expect("created");
-    let own = network_address(&id("thiefs"));
-    assert_ne!(treasury_address(&own), world.treasury);
+    fixture.send(&[ix], &[]).expect("the network is created");
+    let own = network_address(&network_id("thief"));
+    assert_ne!(treasury_address(&own), fixture.treasury);
 
     let mut ix = unpause_ix(thief.pubkey(), own);
-    ix.accounts[2].pubkey = world.treasury;
-    assert_refused(world.send(&[ix], &[]), SettlementError::NetworkMismatch);
-    assert!(world.treasury_state().is_paused());
+    ix.accounts[2].pubkey = fixture.treasury;
+    assert_refused(fixture.send(&[ix], &[]), SettlementError::NetworkMismatch);
+    assert!(fixture.treasury_state().is_paused());
 }

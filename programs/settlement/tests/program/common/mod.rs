@@ -1,25 +1,25 @@
-//! A network in a LiteSVM, and what tests ask of it.
+//! Fixtures and assertions that all modules share.
 
-mod chain;
-mod every;
-mod expect;
+mod all_instructions;
+mod assertions;
+mod fixture;
+mod lookup_table;
 mod program;
 mod roles;
-mod table;
-mod tokens;
-mod world;
+mod runtime;
+mod token_fixture;
 
-pub use chain::chain;
-pub use every::{BYSTANDER, Part, Subject, every, every_with_tokens};
-pub use expect::{Refused, assert_refused, reasons};
-pub use program::bytes as program_bytes;
-pub use roles::{Role, assert_only, program_accounts};
-pub use tokens::{DECIMALS, Extension, Payee, TOKEN, TokenProgram, TokenWorld};
-pub use world::{Node, Outcome, SOL, START, World, header, wire_size};
+pub(crate) use all_instructions::{AccountKind, BYSTANDER, InstructionCase, all_instructions, all_token_instructions};
+pub(crate) use assertions::{ExpectedError, assert_refused, skip_reasons};
+pub(crate) use fixture::{Node, ProgramFixture, SOL, START, TransactionOutcome, header, wire_size};
+pub(crate) use program::bytes as program_bytes;
+pub(crate) use roles::{Role, assert_only_authorized, program_accounts};
+pub(crate) use runtime::runtime;
+pub(crate) use token_fixture::{DECIMALS, Extension, Payee, TOKEN, TokenFixture, TokenProgram};
 
 use settlement::client::NetworkId;
 
-/// The network id of a name known to be good.
-pub fn id(name: &str) -> NetworkId {
-    NetworkId::from_name(name).expect("a good name")
+/// The id of a network whose name is known to be valid.
+pub(crate) fn network_id(name: &str) -> NetworkId {
+    NetworkId::from_name(name).expect("a valid network name")
 }

@@ -1,14 +1,14 @@
-//! Where the built program is.
+//! Locates the built program.
 
 use std::path::PathBuf;
 
 /// The program's bytes: `$WILLIW_PROGRAM_SO`, or `deploy/settlement.so` in the target directory.
-pub fn bytes() -> Vec<u8> {
+pub(crate) fn bytes() -> Vec<u8> {
     let path = path();
     std::fs::read(&path).unwrap_or_else(|error| {
         panic!(
-            "can't read the built program at {}: {error}. Build it with `make program`, or name \
-             another file in WILLIW_PROGRAM_SO",
+            "cannot read the built program at {}: {error}. Build it with `make program`, or set \
+             WILLIW_PROGRAM_SO to another file",
             path.display()
         )
     })

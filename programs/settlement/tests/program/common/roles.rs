@@ -1,4 +1,4 @@
-//! Who signs, and who may.
+//! The roles in a network, and a check of which of them may send an instruction.
 
 use std::collections::BTreeMap;
 
@@ -10,54 +10,60 @@ use solana_instruction::Instruction;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
-use super::expect::assert_refused;
-use super::world::{Node, World};
+use super::assertions::assert_refused;
+use super::fixture::{Node, ProgramFixture};
 
-/// Everybody that an instruction can come from.
+/// The possible signers of an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     Admin,
     Settler,
     Guardian,
-    /// The node's.
-    Owner,
+    /// The owner of the node that the instruction is about.
+    NodeOwner,
     Stranger,
 }
 
 impl Role {
-    pub const ALL: [Self; 5] = [Self::Admin, Self::Settler, Self::Guardian, Self::Owner, Self::Stranger];
+    pub(crate) const ALL: [Self; 5] = [Self::Admin, Self::Settler, Self::Guardian, Self::NodeOwner, Self::Stranger];
 
-    pub fn key(self, world: &World, node: &Node) -> Keypair {
+    pub(crate) fn key(self, fixture: &ProgramFixture, node: &Node) -> Keypair {
         match self {
-            Self::Admin => world.admin.insecure_clone(),
-            Self::Settler => world.settler.insecure_clone(),
-            Self::Guardian => world.guardian.insecure_clone(),
-            Self::Owner => node.owner.insecure_clone(),
+            Self::Admin => fixture.admin.insecure_clone(),
+            Self::Settler => fixture.settler.insecure_clone(),
+            Self::Guardian => fixture.guardian.insecure_clone(),
+            Self::NodeOwner => node.owner.insecure_clone(),
             Self::Stranger => Keypair::new(),
         }
     }
 }
 
-/// The instruction that `ix` builds for a signer, its first account, is refused to everybody but
-/// those who `may`, and to them without their signature; no attempt changes anything.
+/// Asserts that the instruction that `ix` builds for a signer, its first account, is refused for
+/// every role that is not `authorized`, and for the authorized ones without their signature. No
+/// attempt changes an account.
 #[track_caller]
-pub fn assert_only(world: &mut World, node: &Node, may: &[Role], ix: impl Fn(Pubkey) -> Instruction) {
-    let before = program_accounts(world);
+pub(crate) fn assert_only_authorized(
+    fixture: &mut ProgramFixture,
+    node: &Node,
+    authorized: &[Role],
+    ix: impl Fn(Pubkey) -> Instruction,
+) {
+    let before = program_accounts(fixture);
     for role in Role::ALL {
-        let key = role.key(world, node);
+        let key = role.key(fixture, node);
         let mut ix = ix(key.pubkey());
         assert_eq!(ix.accounts[0].pubkey, key.pubkey());
-        if may.contains(&role) {
+        if authorized.contains(&role) {
             ix.accounts[0].is_signer = false;
-            assert_refused(world.send(&[ix], &[]), ErrorCode::AccountNotSigner);
+            assert_refused(fixture.send(&[ix], &[]), ErrorCode::AccountNotSigner);
         } else {
-            assert_refused(world.send(&[ix], &[&key]), SettlementError::Unauthorized);
+            assert_refused(fixture.send(&[ix], &[&key]), SettlementError::Unauthorized);
         }
     }
-    assert!(program_accounts(world) == before);
+    assert!(program_accounts(fixture) == before, "an attempt changed an account");
 }
 
-/// All accounts of the program.
-pub fn program_accounts(world: &World) -> BTreeMap<Pubkey, Account> {
-    world.svm.get_program_accounts(&settlement::ID).into_iter().collect()
+/// All accounts that the program owns.
+pub(crate) fn program_accounts(fixture: &ProgramFixture) -> BTreeMap<Pubkey, Account> {
+    fixture.svm.get_program_accounts(&settlement::ID).into_iter().collect()
 }

@@ -1,4 +1,4 @@
-//! Measures payments, by the program and by hand, in the same runtime.
+//! Measures payments by the program, and plain transfers for comparison, in the same runtime.
 
 use anchor_lang::Discriminator;
 use anchor_lang::prelude::{AccountMeta, Pubkey};
@@ -15,13 +15,13 @@ use spl_token_2022_interface::extension::transfer_fee::instruction::initialize_t
 use spl_token_2022_interface::instruction as token;
 
 use super::page::Table;
-use crate::common::{DECIMALS, Extension, SOL, TOKEN, TokenProgram, TokenWorld, World, program_bytes};
+use crate::common::{DECIMALS, Extension, ProgramFixture, SOL, TOKEN, TokenFixture, TokenProgram, program_bytes};
 
-/// Recipients that are measured: one, some, and as many as fit a v1 transaction of `settle` with
-/// tokens, of `settle`, and of `credit`.
+/// The measured numbers of recipients: one, ten, and the maximum of a `settle` in tokens, of a
+/// `settle` in SOL, and of a `credit`.
 const RECIPIENTS: [usize; 5] = [1, 10, MAX_TOKEN_SETTLE_ENTRIES, MAX_SETTLE_ENTRIES, MAX_CREDIT_ENTRIES];
 
-/// Number of p-token's `Batch`, and of the `Transfer` in it.
+/// The discriminators of p-token's `Batch`, and of the `Transfer`s in it.
 const BATCH: u8 = 255;
 const TRANSFER: u8 = 3;
 
@@ -31,8 +31,8 @@ const FEE: Extension = (ExtensionType::TransferFeeConfig, |mint, issuer| {
         .expect("built")
 });
 
-/// Everything that is written down.
-pub fn all() -> Vec<Table> {
+/// All tables of the page.
+pub(crate) fn all() -> Vec<Table> {
     let mut sol = Vec::new();
     let mut add = |name: &str, cells| sol.push((name.to_owned(), cells));
     add("`credit`", row(MAX_CREDIT_ENTRIES, credit_sol));
@@ -47,7 +47,7 @@ pub fn all() -> Vec<Table> {
         let name = mint.name();
         add(&format!("`settle`, {name}"), row(MAX_TOKEN_SETTLE_ENTRIES, |n| settle_tokens(mint, n)));
         add(&format!("`payout`, {name}"), row(MAX_TOKEN_SETTLE_ENTRIES, |n| payout_tokens(mint, n)));
-        // By hand, p-token is called as its users like, `batch` or not.
+        // Transfers by hand don't depend on whether p-token has `batch`.
         if !matches!(mint, Mint::PTokenWithoutBatch) {
             let name = format!("by hand: `TransferChecked`, {name}");
             add(&name, row(MAX_TOKEN_SETTLE_ENTRIES, |n| tokens_by_hand(mint, n)));
@@ -60,106 +60,107 @@ pub fn all() -> Vec<Table> {
     let columns: Vec<_> = RECIPIENTS.iter().map(usize::to_string).collect();
     let header = |first| [first].into_iter().chain(columns.iter().map(String::as_str)).collect::<Vec<_>>();
     vec![
-        Table::new(SOL_WORDS, &header("SOL: CU per recipient at"), sol),
-        Table::new(TOKEN_WORDS, &header("tokens: CU per recipient at"), tokens),
-        Table::new(SIZE_WORDS, &["what", "figure"], sizes()),
+        Table::new(SOL_TEXT, &header("SOL: CU per recipient at"), sol),
+        Table::new(TOKEN_TEXT, &header("tokens: CU per recipient at"), tokens),
+        Table::new(SIZE_TEXT, &["what", "figure"], sizes()),
     ]
 }
 
-const SOL_WORDS: &str = "## Costs per recipient
+const SOL_TEXT: &str = "## Costs per recipient
 
-Written and checked by the program's own tests, `cargo test -p settlement --test program costs`: they fail when a figure \
-here is exceeded by more than 5 %. `WILLIW_WRITE_COSTS=1` before that command writes them anew.
+The program's tests, `cargo test -p settlement --test program costs`, measure these figures and fail if one of them is \
+exceeded by more than 5 %. Run the command with `WILLIW_WRITE_COSTS=1` to update this section.
 
-Compute units of one v1 transaction, divided by its recipients, in steady state: every node has been paid before, so its \
-wallet account holds totals, and its destination exists. Nothing is skipped, every `settle` credits and pays everyone, and \
-the event is part of the figure. By hand means one transfer per recipient in one transaction, from the payer's own account.";
+The figures are the compute units of one v1 transaction, divided by the number of recipients, in steady state: every node \
+has been paid before, so its wallet account has totals and its destination exists. No entry is skipped, every `settle` \
+credits and pays every node, and the event is included. \"By hand\" means one transfer per recipient in one transaction, \
+from the payer's own account.";
 
-const TOKEN_WORDS: &str = "In a network that pays in tokens. `batch` is p-token's instruction that makes many transfers in \
-one call; the program uses it where the token program has it. The rows \"p-token without `batch`\" are the same p-token, \
+const TOKEN_TEXT: &str = "The costs in a network that pays in tokens. `batch` is p-token's instruction for several transfers \
+in one call; the program uses it if the token program has it. The rows \"p-token without `batch`\" are the same p-token, \
 called with one `TransferChecked` per recipient.";
 
-const SIZE_WORDS: &str = "What stays on the chain, at the rent rate of today's clusters.";
+const SIZE_TEXT: &str = "The sizes and rents of accounts, at the current rent rate of Solana's clusters.";
 
-/// Tenths of CU per recipient for each count that fits.
+/// The tenths of CU per recipient, for each number of recipients that fits.
 fn row(most: usize, measure: impl Fn(usize) -> u64) -> Vec<Option<u64>> {
     let per_recipient = |count: usize| (measure(count) * 10).div_ceil(count as u64);
     RECIPIENTS.iter().map(|count| (*count <= most).then(|| per_recipient(*count))).collect()
 }
 
 fn sizes() -> Vec<(String, Vec<Option<u64>>)> {
-    let world = World::bare(LiteSVM::new());
+    let fixture = ProgramFixture::without_network(LiteSVM::new());
     let figure = |name: &str, value: u64| (name.to_owned(), vec![Some(value * 10)]);
     let closed = ClosedNode::DISCRIMINATOR.len() + size_of::<ClosedNode>();
     vec![
-        figure("rent of a node (lamports)", world.rent(NodeWallet::SIZE)),
-        figure("rent that a closed node leaves behind (lamports)", world.rent(closed)),
+        figure("rent of a node (lamports)", fixture.rent(NodeWallet::SIZE)),
+        figure("rent that a closed node leaves behind (lamports)", fixture.rent(closed)),
         figure("a node's account (bytes)", NodeWallet::SIZE as u64),
         figure("settlement.so (bytes)", program_bytes().len() as u64),
     ]
 }
 
 /// A network with nodes that have been paid 1 SOL each.
-fn paid_sol(count: usize) -> (World, Vec<SettleEntry>) {
-    let mut world = World::new();
-    let nodes = world.nodes(count);
+fn paid_sol(count: usize) -> (ProgramFixture, Vec<SettleEntry>) {
+    let mut fixture = ProgramFixture::new();
+    let nodes = fixture.register_nodes(count);
     let entries: Vec<_> = nodes.iter().map(|node| node.entry(2 * SOL)).collect();
     for node in &nodes {
-        world.settle(&[node.entry(SOL)]);
+        fixture.settle(&[node.entry(SOL)]);
     }
-    world.set_surplus(1_000 * SOL);
-    (world, entries)
+    fixture.set_surplus(1_000 * SOL);
+    (fixture, entries)
 }
 
 fn credit_sol(count: usize) -> u64 {
-    let (mut world, entries) = paid_sol(count);
+    let (mut fixture, entries) = paid_sol(count);
     let entries: Vec<_> = entries.iter().map(|entry| (entry.wallet, entry.target)).collect();
-    let batch = world.credit(&entries);
+    let batch = fixture.credit(&entries);
     assert_eq!(batch.event.credited, count as u64 * SOL);
     batch.compute_units
 }
 
 fn settle_sol(count: usize) -> u64 {
-    let (mut world, entries) = paid_sol(count);
-    let batch = world.settle(&entries);
+    let (mut fixture, entries) = paid_sol(count);
+    let batch = fixture.settle(&entries);
     assert_eq!((batch.event.credited, batch.event.paid), (count as u64 * SOL, count as u64 * SOL));
     batch.compute_units
 }
 
 fn payout_sol(count: usize) -> u64 {
-    let (mut world, entries) = paid_sol(count);
+    let (mut fixture, entries) = paid_sol(count);
     let credits: Vec<_> = entries.iter().map(|entry| (entry.wallet, entry.target)).collect();
-    world.credit(&credits);
+    fixture.credit(&credits);
     let pairs: Vec<_> = entries.iter().map(|entry| (entry.wallet, entry.destination)).collect();
-    let ix = payout_ix(world.network, &pairs);
-    let units = sent(&mut world, &[ix]);
-    assert_eq!(world.treasury_state().paid_total, 2 * count as u64 * SOL);
+    let ix = payout_ix(fixture.network, &pairs);
+    let units = compute_units(&mut fixture, &[ix]);
+    assert_eq!(fixture.treasury_state().paid_total, 2 * count as u64 * SOL);
     units
 }
 
 fn sol_by_hand(count: usize) -> u64 {
-    let (mut world, entries) = paid_sol(count);
-    let settler = world.settler.pubkey();
-    world.give(&settler, 100 * SOL);
+    let (mut fixture, entries) = paid_sol(count);
+    let settler = fixture.settler.pubkey();
+    fixture.airdrop(&settler, 100 * SOL);
     let transfers: Vec<_> = entries.iter().map(|entry| transfer(&settler, &entry.destination, SOL)).collect();
-    let units = sent(&mut world, &transfers);
-    assert!(entries.iter().all(|entry| world.lamports(&entry.destination) == 2 * SOL));
+    let units = compute_units(&mut fixture, &transfers);
+    assert!(entries.iter().all(|entry| fixture.lamports(&entry.destination) == 2 * SOL));
     units
 }
 
-/// Compute units of a v1 transaction that the settler pays for.
-fn sent(world: &mut World, instructions: &[Instruction]) -> u64 {
-    let settler = world.settler.insecure_clone();
-    if world.lamports(&settler.pubkey()) < SOL {
-        world.give(&settler.pubkey(), SOL);
+/// The compute units of a v1 transaction whose fee the settler pays.
+fn compute_units(fixture: &mut ProgramFixture, instructions: &[Instruction]) -> u64 {
+    let settler = fixture.settler.insecure_clone();
+    if fixture.lamports(&settler.pubkey()) < SOL {
+        fixture.airdrop(&settler.pubkey(), SOL);
     }
-    match world.send_v1(instructions, &settler) {
+    match fixture.send_v1(instructions, &settler) {
         Ok(meta) => meta.compute_units_consumed,
         Err(failed) => panic!("{:?}\n{}", failed.err, failed.meta.pretty_logs()),
     }
 }
 
-/// What tokens are paid in.
+/// The mints, by token program, that tokens are paid in.
 #[derive(Clone, Copy)]
 enum Mint {
     PToken,
@@ -183,7 +184,7 @@ impl Mint {
         }
     }
 
-    fn world(self) -> TokenWorld {
+    fn fixture(self) -> TokenFixture {
         let (program, runtime) = match self {
             Self::PToken => (TokenProgram::PToken, TokenProgram::PToken.runtime()),
             Self::PTokenWithoutBatch => (TokenProgram::PToken, p_token_without_batch()),
@@ -191,95 +192,96 @@ impl Mint {
             Self::Token2022 | Self::Token2022WithFee => (TokenProgram::Token2022, TokenProgram::Token2022.runtime()),
         };
         let extensions: &[Extension] = if matches!(self, Self::Token2022WithFee) { &[FEE] } else { &[] };
-        TokenWorld::on(runtime, program, extensions, |_| {})
+        TokenFixture::on_runtime(runtime, program, extensions, |_| {})
     }
 }
 
-/// p-token under the loader of the program before it, which has no `batch`.
+/// p-token, but owned by the loader of the program that it replaced. The program under test takes it
+/// for that program, which has no `batch`.
 fn p_token_without_batch() -> LiteSVM {
     let mut svm = TokenProgram::PToken.runtime();
     let id = TokenProgram::PToken.id();
-    let program = svm.get_account(&id).expect("p-token");
+    let program = svm.get_account(&id).expect("p-token exists");
     let held_at = Pubkey::new_from_array(program.data[4..36].try_into().expect("an address"));
-    // What the upgradeable loader keeps before a program's bytes.
-    let bytes = svm.get_account(&held_at).expect("p-token's bytes").data.split_off(45);
+    // The upgradeable loader's metadata takes 45 bytes before the program.
+    let bytes = svm.get_account(&held_at).expect("the program data of p-token exists").data.split_off(45);
     svm.add_program_with_loader(id, &bytes, bpf_loader::ID).expect("p-token loads");
     svm
 }
 
 /// A network with nodes that have been paid 1 token each.
-fn paid_tokens(mint: Mint, count: usize) -> (TokenWorld, Vec<SettleEntry>) {
-    let mut world = mint.world();
-    let payees = world.payees(count);
+fn paid_tokens(mint: Mint, count: usize) -> (TokenFixture, Vec<SettleEntry>) {
+    let mut fixture = mint.fixture();
+    let payees = fixture.register_payees(count);
     for payee in &payees {
-        world.settle(&[payee.entry(TOKEN)]);
+        fixture.settle(&[payee.entry(TOKEN)]);
     }
     let entries = payees.iter().map(|payee| payee.entry(2 * TOKEN)).collect();
-    (world, entries)
+    (fixture, entries)
 }
 
 fn credit_tokens(mint: Mint, count: usize) -> u64 {
-    let (mut world, entries) = paid_tokens(mint, count);
+    let (mut fixture, entries) = paid_tokens(mint, count);
     let entries: Vec<_> = entries.iter().map(|entry| (entry.wallet, entry.target)).collect();
-    let batch = world.credit(&entries);
+    let batch = fixture.credit(&entries);
     assert_eq!(batch.event.credited, count as u64 * TOKEN);
     batch.compute_units
 }
 
 fn settle_tokens(mint: Mint, count: usize) -> u64 {
-    let (mut world, entries) = paid_tokens(mint, count);
-    let batch = world.settle(&entries);
+    let (mut fixture, entries) = paid_tokens(mint, count);
+    let batch = fixture.settle(&entries);
     assert_eq!((batch.event.credited, batch.event.paid), (count as u64 * TOKEN, count as u64 * TOKEN));
     batch.compute_units
 }
 
 fn payout_tokens(mint: Mint, count: usize) -> u64 {
-    let (mut world, entries) = paid_tokens(mint, count);
+    let (mut fixture, entries) = paid_tokens(mint, count);
     let credits: Vec<_> = entries.iter().map(|entry| (entry.wallet, entry.target)).collect();
-    world.credit(&credits);
+    fixture.credit(&credits);
     let pairs: Vec<_> = entries.iter().map(|entry| (entry.wallet, entry.destination)).collect();
-    let ix = payout_tokens_ix(world.network, &world.asset, &pairs);
-    let units = sent(&mut world, &[ix]);
-    assert_eq!(world.treasury_state().paid_total, 2 * count as u64 * TOKEN);
+    let ix = payout_tokens_ix(fixture.network, &fixture.asset, &pairs);
+    let units = compute_units(&mut fixture, &[ix]);
+    assert_eq!(fixture.treasury_state().paid_total, 2 * count as u64 * TOKEN);
     units
 }
 
-/// The settler's own token account, filled.
-fn own_tokens(world: &mut TokenWorld) -> Pubkey {
-    let (settler, asset) = (world.settler.pubkey(), world.asset);
-    let from = world.associated(&settler, &asset);
-    world.mint_to(&asset, &from, 100 * TOKEN);
+/// A token account of the settler with 100 tokens.
+fn settler_token_account(fixture: &mut TokenFixture) -> Pubkey {
+    let (settler, asset) = (fixture.settler.pubkey(), fixture.asset);
+    let from = fixture.create_associated_account(&settler, &asset);
+    fixture.mint_to(&asset, &from, 100 * TOKEN);
     from
 }
 
 fn tokens_by_hand(mint: Mint, count: usize) -> u64 {
-    let (mut world, entries) = paid_tokens(mint, count);
-    let (from, settler, asset) = (own_tokens(&mut world), world.settler.pubkey(), world.asset);
+    let (mut fixture, entries) = paid_tokens(mint, count);
+    let (from, settler, asset) = (settler_token_account(&mut fixture), fixture.settler.pubkey(), fixture.asset);
     let id = asset.token_program;
     let transfer = |entry: &SettleEntry| {
         token::transfer_checked(&id, &from, &asset.mint, &entry.destination, &settler, &[], TOKEN, DECIMALS)
             .expect("built")
     };
     let transfers: Vec<_> = entries.iter().map(transfer).collect();
-    let units = sent(&mut world, &transfers);
-    assert_eq!(world.tokens(&from), (100 - count as u64) * TOKEN);
+    let units = compute_units(&mut fixture, &transfers);
+    assert_eq!(fixture.token_balance(&from), (100 - count as u64) * TOKEN);
     units
 }
 
 fn p_token_batch_by_hand(count: usize) -> u64 {
-    let (mut world, entries) = paid_tokens(Mint::PToken, count);
-    let (from, settler) = (own_tokens(&mut world), world.settler.pubkey());
+    let (mut fixture, entries) = paid_tokens(Mint::PToken, count);
+    let (from, settler) = (settler_token_account(&mut fixture), fixture.settler.pubkey());
     let one = [[3, 9, TRANSFER].as_slice(), &TOKEN.to_le_bytes()].concat();
     let triple = |entry: &SettleEntry| {
         let to = AccountMeta::new(entry.destination, false);
         [AccountMeta::new(from, false), to, AccountMeta::new_readonly(settler, true)]
     };
     let batch = Instruction {
-        program_id: world.asset.token_program,
+        program_id: fixture.asset.token_program,
         accounts: entries.iter().flat_map(triple).collect(),
         data: [vec![BATCH], one.repeat(count)].concat(),
     };
-    let units = sent(&mut world, &[batch]);
-    assert!(entries.iter().all(|entry| world.tokens(&entry.destination) == 2 * TOKEN));
+    let units = compute_units(&mut fixture, &[batch]);
+    assert!(entries.iter().all(|entry| fixture.token_balance(&entry.destination) == 2 * TOKEN));
     units
 }

@@ -1,5 +1,5 @@
-//! What payments cost: measured here, written down in docs/BENCHMARKS.md, and held to what is
-//! written there.
+//! The costs of payments: measured here, documented in docs/BENCHMARKS.md, and compared with the
+//! documented figures.
 
 mod measure;
 mod page;
@@ -8,35 +8,35 @@ use std::fmt::Write as _;
 
 use page::{Page, Table};
 
-/// Set, it has the measured costs written down instead of compared.
+/// If set to 1, the measured costs are written to the page instead of compared with it.
 const WRITE: &str = "WILLIW_WRITE_COSTS";
-/// What a cost may rise by before somebody has to say that it shall, in percent.
+/// The increase in percent that is accepted without an update of the page.
 const TOLERANCE_PERCENT: u64 = 5;
 
 #[test]
-fn no_payment_costs_more_than_is_written_down() {
+fn no_payment_costs_more_than_documented() {
     let measured = measure::all();
     let mut page = Page::read();
     if std::env::var_os(WRITE).is_some_and(|value| value == "1") {
         page.write(&measured);
         return;
     }
-    let complaints = complaints(&page.committed(), &measured);
+    let differences = differences(&page.committed(), &measured);
     assert!(
-        complaints.is_empty(),
-        "{complaints}\nIf that is meant, write it down: {WRITE}=1 cargo test -p settlement --test program costs"
+        differences.is_empty(),
+        "{differences}\nIf this is intended, update the page: {WRITE}=1 cargo test -p settlement --test program costs"
     );
 }
 
-/// A line for each figure that rose too far, or that only one side knows.
-fn complaints(committed: &[Table], measured: &[Table]) -> String {
+/// One line for each figure that rose too much or that is missing on one side.
+fn differences(committed: &[Table], measured: &[Table]) -> String {
     let mut lines = String::new();
     let find = |tables: &[Table], row: &str, column: &str| {
         tables.iter().flat_map(Table::figures).find(|it| it.row == row && it.column == column).map(|it| it.tenths)
     };
     for now in measured.iter().flat_map(Table::figures) {
         let Some(then) = find(committed, &now.row, &now.column) else {
-            let _ = writeln!(lines, "{}, {}: measured, but not in {}", now.row, now.column, page::PATH);
+            let _ = writeln!(lines, "{}, {}: measured, but missing in {}", now.row, now.column, page::PATH);
             continue;
         };
         if now.tenths * 100 > then * (100 + TOLERANCE_PERCENT) {
@@ -55,7 +55,7 @@ fn complaints(committed: &[Table], measured: &[Table]) -> String {
     }
     for then in committed.iter().flat_map(Table::figures) {
         if find(measured, &then.row, &then.column).is_none() {
-            let _ = writeln!(lines, "{}, {}: in {}, but not measured", then.row, then.column, page::PATH);
+            let _ = writeln!(lines, "{}, {}: present in {}, but not measured", then.row, then.column, page::PATH);
         }
     }
     lines
@@ -64,10 +64,10 @@ fn complaints(committed: &[Table], measured: &[Table]) -> String {
 #[test]
 fn a_cost_may_rise_by_five_percent_and_no_more() {
     let table = |tenths| vec![Table::new("", &["what", "CU"], vec![("credit".into(), vec![Some(tenths)])])];
-    assert_eq!(complaints(&table(1_000), &table(1_050)), "");
-    assert_eq!(complaints(&table(1_000), &table(10)), "");
-    let complaint = complaints(&table(1_000), &table(1_051));
-    assert_eq!(complaint, "credit, CU: 105.1 is 5.1 % more than the 100 in docs/BENCHMARKS.md\n");
-    assert_eq!(complaints(&[], &table(1)).lines().count(), 1);
-    assert_eq!(complaints(&table(1), &[]).lines().count(), 1);
+    assert_eq!(differences(&table(1_000), &table(1_050)), "");
+    assert_eq!(differences(&table(1_000), &table(10)), "");
+    let difference = differences(&table(1_000), &table(1_051));
+    assert_eq!(difference, "credit, CU: 105.1 is 5.1 % more than the 100 in docs/BENCHMARKS.md\n");
+    assert_eq!(differences(&[], &table(1)).lines().count(), 1);
+    assert_eq!(differences(&table(1), &[]).lines().count(), 1);
 }

@@ -1,39 +1,39 @@
-//! The section of docs/BENCHMARKS.md that the costs are kept in.
+//! The section of docs/BENCHMARKS.md that contains the costs.
 
 use std::path::PathBuf;
 
-/// The page, from the repository's root.
-pub const PATH: &str = "docs/BENCHMARKS.md";
+/// The path of the page, relative to the root of the repository.
+pub(crate) const PATH: &str = "docs/BENCHMARKS.md";
 
 const BEGIN: &str = "<!-- costs:begin -->\n";
 const END: &str = "<!-- costs:end -->\n";
 
-/// What stands for no figure.
+/// The content of a cell without a figure.
 const NOTHING: &str = "-";
 
-/// A table of figures with a row's name before them. Figures are in tenths.
+/// A table of named rows of figures. Figures are in tenths.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
-    /// What stands above it.
-    words: String,
+pub(crate) struct Table {
+    /// The text above the table.
+    text: String,
     header: Vec<String>,
     rows: Vec<(String, Vec<Option<u64>>)>,
 }
 
 /// One figure of a table.
 #[derive(Debug)]
-pub struct Figure {
-    pub row: String,
-    pub column: String,
-    pub tenths: u64,
+pub(crate) struct Figure {
+    pub(crate) row: String,
+    pub(crate) column: String,
+    pub(crate) tenths: u64,
 }
 
 impl Table {
-    pub fn new(words: &str, header: &[&str], rows: Vec<(String, Vec<Option<u64>>)>) -> Self {
-        Self { words: words.to_owned(), header: header.iter().copied().map(String::from).collect(), rows }
+    pub(crate) fn new(text: &str, header: &[&str], rows: Vec<(String, Vec<Option<u64>>)>) -> Self {
+        Self { text: text.to_owned(), header: header.iter().copied().map(String::from).collect(), rows }
     }
 
-    pub fn figures(&self) -> Vec<Figure> {
+    pub(crate) fn figures(&self) -> Vec<Figure> {
         let columns = &self.header[1..];
         let cells = self.rows.iter().flat_map(|(row, cells)| cells.iter().zip(columns).map(move |it| (row, it)));
         cells
@@ -64,10 +64,10 @@ impl Table {
                 text += &format!("|{}|\n", rules.collect::<Vec<_>>().join("|"));
             }
         }
-        format!("{}\n\n{text}", self.words)
+        format!("{}\n\n{text}", self.text)
     }
 
-    /// The tables in a text, without the words around them.
+    /// The tables in a text, without the text around them.
     fn read_all(text: &str) -> Vec<Self> {
         let mut tables: Vec<Self> = Vec::new();
         let mut is_inside = false;
@@ -82,15 +82,15 @@ impl Table {
                 is_inside = true;
             } else if !cells[0].starts_with('-') {
                 let figures = cells[1..].iter().map(|cell| read_tenths(cell)).collect();
-                tables.last_mut().expect("inside a table").rows.push((cells[0].to_owned(), figures));
+                tables.last_mut().expect("the table has a header").rows.push((cells[0].to_owned(), figures));
             }
         }
         tables
     }
 }
 
-/// Tenths as a decimal, which whole numbers do without.
-pub fn tenths(tenths: u64) -> String {
+/// Formats tenths as a decimal number, or as an integer if it is one.
+pub(crate) fn tenths(tenths: u64) -> String {
     match tenths % 10 {
         0 => (tenths / 10).to_string(),
         tenth => format!("{}.{tenth}", tenths / 10),
@@ -102,42 +102,42 @@ fn read_tenths(cell: &str) -> Option<u64> {
         return None;
     }
     let (whole, tenth) = cell.split_once('.').unwrap_or((cell, "0"));
-    let read = |digits: &str| digits.parse::<u64>().unwrap_or_else(|_| panic!("{cell:?} in {PATH} is no figure"));
+    let read = |digits: &str| digits.parse::<u64>().unwrap_or_else(|_| panic!("{cell:?} in {PATH} is not a figure"));
     Some(read(whole) * 10 + read(tenth))
 }
 
-/// The page, split at the section.
-pub struct Page {
+/// The page, split around the section.
+pub(crate) struct Page {
     before: String,
     section: String,
     after: String,
 }
 
 impl Page {
-    pub fn read() -> Self {
-        let text = std::fs::read_to_string(file()).expect("the page is there");
+    pub(crate) fn read() -> Self {
+        let text = std::fs::read_to_string(file()).expect("the page can be read");
         Self::split(&text)
     }
 
-    /// A page without the section gets it at its end.
+    /// Splits a page. If it has no section yet, the section is added at the end.
     fn split(text: &str) -> Self {
-        let parts = text.split_once(BEGIN).and_then(|(before, rest)| {
+        let kinds = text.split_once(BEGIN).and_then(|(before, rest)| {
             let (section, after) = rest.split_once(END)?;
             Some((before, section, after))
         });
-        let (before, section, after) = parts.unwrap_or((text, "", ""));
+        let (before, section, after) = kinds.unwrap_or((text, "", ""));
         Self { before: before.to_owned(), section: section.to_owned(), after: after.to_owned() }
     }
 
-    pub fn committed(&self) -> Vec<Table> {
+    pub(crate) fn committed(&self) -> Vec<Table> {
         Table::read_all(&self.section)
     }
 
-    pub fn write(&mut self, tables: &[Table]) {
+    pub(crate) fn write(&mut self, tables: &[Table]) {
         let body: Vec<_> = tables.iter().map(Table::markdown).collect();
         self.section = body.join("\n");
         let Self { before, section, after } = self;
-        std::fs::write(file(), format!("{before}{BEGIN}{section}{END}{after}")).expect("the page is written");
+        std::fs::write(file(), format!("{before}{BEGIN}{section}{END}{after}")).expect("the page can be written");
     }
 }
 
@@ -146,7 +146,7 @@ fn file() -> PathBuf {
 }
 
 #[test]
-fn a_table_reads_back_as_it_was_written() {
+fn a_table_can_be_parsed_after_rendering() {
     let rows = vec![("credit".into(), vec![Some(12_345), None]), ("settle".into(), vec![Some(20_000), Some(7)])];
     let table = Table::new("", &["CU per recipient at", "1", "60"], rows);
     let text = format!("before\n{BEGIN}{}{END}after\n", table.markdown());

@@ -1,4 +1,4 @@
-//! Which mints a network can pay in, and that it pays right in those.
+//! The mints that a network can pay in.
 
 use anchor_lang::prelude::Pubkey;
 use settlement::client::{TokenAsset, treasury_token_address};
@@ -18,13 +18,15 @@ use spl_token_2022_interface::extension::{
 use spl_token_2022_interface::instruction as token;
 use spl_token_2022_interface::state::AccountState;
 
-use crate::common::{DECIMALS, Extension, SOL, TOKEN, TokenProgram, TokenWorld, World, assert_refused, chain};
+use crate::common::{
+    DECIMALS, Extension, ProgramFixture, SOL, TOKEN, TokenFixture, TokenProgram, assert_refused, runtime,
+};
 
-/// Where Token-2022 says that extended bytes are a mint's, and that value.
-const TYPE: usize = 165;
-const TYPE_MINT: u8 = 1;
+/// The offset of Token-2022's account type, and its value for a mint.
+const ACCOUNT_TYPE_AT: usize = 165;
+const ACCOUNT_TYPE_MINT: u8 = 1;
 
-/// The mint of wrapped SOL, which the ledger was born with.
+/// SPL Token's mint of wrapped SOL, which exists since genesis.
 const WRAPPED_SOL: Pubkey = anchor_lang::prelude::pubkey!("So11111111111111111111111111111111111111112");
 
 fn id() -> Pubkey {
@@ -87,49 +89,50 @@ const PERMISSIONED_BURN: Extension = (ExtensionType::PermissionedBurn, |mint, is
     permissioned_burn::instruction::initialize(&id(), mint, issuer).expect("built")
 });
 
-fn bare() -> World {
-    World::bare(chain())
+fn fixture() -> ProgramFixture {
+    ProgramFixture::without_network(runtime())
 }
 
-/// A network paying in `asset` is refused for this reason, and nothing is left of it.
+/// Asserts that creating a network that pays in `asset` is refused with this error and leaves no
+/// account.
 #[track_caller]
-fn assert_no_network(world: &mut World, asset: TokenAsset, why: SettlementError) {
-    let args = world.args("test");
-    let outcome = world.create_for(args, &asset);
+fn assert_network_refused(fixture: &mut ProgramFixture, asset: TokenAsset, why: SettlementError) {
+    let args = fixture.network_args("test");
+    let outcome = fixture.create_token_network(args, &asset);
     assert_refused(outcome, why);
-    for address in [world.network, world.treasury, treasury_token_address(&world.network, &asset)] {
-        assert!(world.svm.get_account(&address).is_none());
+    for address in [fixture.network, fixture.treasury, treasury_token_address(&fixture.network, &asset)] {
+        assert!(fixture.svm.get_account(&address).is_none());
     }
 }
 
-/// A mint with these extensions' bytes, whatever Token-2022 would say of them.
-fn mint_with_bytes(world: &mut World, extensions: &[(u16, usize)]) -> TokenAsset {
-    let plain = world.mint(TokenProgram::Token2022, DECIMALS, &[]);
-    let mut data = world.svm.get_account(&plain.mint).expect("a mint").data;
-    data.resize(TYPE, 0);
-    data.push(TYPE_MINT);
+/// Writes a mint with these extensions, even if Token-2022 would not create it.
+fn write_mint_with_extensions(fixture: &mut ProgramFixture, extensions: &[(u16, usize)]) -> TokenAsset {
+    let plain = fixture.create_mint(TokenProgram::Token2022, DECIMALS, &[]);
+    let mut data = fixture.svm.get_account(&plain.mint).expect("the mint exists").data;
+    data.resize(ACCOUNT_TYPE_AT, 0);
+    data.push(ACCOUNT_TYPE_MINT);
     for (kind, len) in extensions {
         data.extend(kind.to_le_bytes());
-        data.extend(u16::try_from(*len).expect("short").to_le_bytes());
+        data.extend(u16::try_from(*len).expect("a length below 64 KiB").to_le_bytes());
         data.extend(vec![0; *len]);
     }
-    let mint = world.place(plain.token_program, data);
+    let mint = fixture.place_account(plain.token_program, data);
     TokenAsset { mint, ..plain }
 }
 
-/// Funds a new network that pays in `asset`, and pays a node of it.
+/// Asserts that a new network that pays in `asset` can be funded and can pay a node.
 #[track_caller]
-fn assert_pays(world: World, asset: TokenAsset) {
-    let mut world = TokenWorld::of(world, asset, |_| {});
-    world.fund(10 * TOKEN);
-    let payee = world.payee("node");
-    let batch = world.settle(&[payee.entry(3 * TOKEN)]);
+fn assert_pays(fixture: ProgramFixture, asset: TokenAsset) {
+    let mut fixture = TokenFixture::in_fixture(fixture, asset, |_| {});
+    fixture.fund(10 * TOKEN);
+    let payee = fixture.register_payee("node");
+    let batch = fixture.settle(&[payee.entry(3 * TOKEN)]);
     assert_eq!((batch.event.credited, batch.event.paid), (3 * TOKEN, 3 * TOKEN));
-    assert_eq!((world.tokens(&payee.account), world.vault_tokens()), (3 * TOKEN, 7 * TOKEN));
+    assert_eq!((fixture.token_balance(&payee.account), fixture.vault_balance()), (3 * TOKEN, 7 * TOKEN));
 }
 
 #[test]
-fn extensions_that_could_stop_or_change_a_payment_are_refused_by_name() {
+fn extensions_that_could_stop_or_change_a_payment_are_refused_with_their_own_errors() {
     let cases: [(&[Extension], SettlementError); 12] = [
         (&[NON_TRANSFERABLE], SettlementError::MintNonTransferable),
         (&[HOOK], SettlementError::MintTransferHook),
@@ -144,20 +147,20 @@ fn extensions_that_could_stop_or_change_a_payment_are_refused_by_name() {
         (&[SCALED], SettlementError::MintScaledUiAmount),
         (&[PERMISSIONED_BURN], SettlementError::MintUnknownExtension),
     ];
-    let mut world = bare();
+    let mut fixture = fixture();
     for (extensions, why) in cases {
-        let asset = world.mint(TokenProgram::Token2022, DECIMALS, extensions);
-        assert_no_network(&mut world, asset, why);
-        // Also behind some that are taken.
+        let asset = fixture.create_mint(TokenProgram::Token2022, DECIMALS, extensions);
+        assert_network_refused(&mut fixture, asset, why);
+        // Also after extensions that are accepted.
         let behind = [&[METADATA_POINTER, GROUP_POINTER], extensions].concat();
-        let asset = world.mint(TokenProgram::Token2022, DECIMALS, &behind);
-        assert_no_network(&mut world, asset, why);
+        let asset = fixture.create_mint(TokenProgram::Token2022, DECIMALS, &behind);
+        assert_network_refused(&mut fixture, asset, why);
     }
 }
 
 #[test]
-fn extensions_that_come_with_others_or_are_yet_to_come_are_refused_too() {
-    let mut world = bare();
+fn dependent_and_unknown_extensions_are_refused() {
+    let mut fixture = fixture();
     for (kind, why) in [
         (ExtensionType::ConfidentialTransferFeeConfig as u16, SettlementError::MintConfidential),
         (ExtensionType::ConfidentialMintBurn as u16, SettlementError::MintConfidential),
@@ -165,150 +168,150 @@ fn extensions_that_come_with_others_or_are_yet_to_come_are_refused_too() {
         (ExtensionType::PermissionedBurn as u16 + 1, SettlementError::MintUnknownExtension),
         (u16::MAX, SettlementError::MintUnknownExtension),
     ] {
-        let asset = mint_with_bytes(&mut world, &[(kind, 8)]);
-        assert_no_network(&mut world, asset, why);
+        let asset = write_mint_with_extensions(&mut fixture, &[(kind, 8)]);
+        assert_network_refused(&mut fixture, asset, why);
     }
 }
 
 #[test]
-fn extensions_that_leave_transfers_alone_are_taken() {
+fn extensions_that_do_not_affect_transfers_are_accepted() {
     let each = [FEE, METADATA_POINTER, GROUP_POINTER, GROUP_MEMBER_POINTER];
     for extensions in each.iter().map(std::slice::from_ref).chain([each.as_slice()]) {
-        let mut world = bare();
-        let asset = world.mint(TokenProgram::Token2022, DECIMALS, extensions);
-        assert_pays(world, asset);
+        let mut fixture = fixture();
+        let asset = fixture.create_mint(TokenProgram::Token2022, DECIMALS, extensions);
+        assert_pays(fixture, asset);
     }
     for kind in [ExtensionType::TokenMetadata, ExtensionType::TokenGroup, ExtensionType::TokenGroupMember] {
-        let mut world = bare();
-        let asset = mint_with_bytes(&mut world, &[(kind as u16, 80)]);
-        assert_pays(world, asset);
+        let mut fixture = fixture();
+        let asset = write_mint_with_extensions(&mut fixture, &[(kind as u16, 80)]);
+        assert_pays(fixture, asset);
     }
 }
 
 #[test]
-fn what_is_no_initialized_mint_of_its_token_program_is_refused() {
+fn anything_but_an_initialized_mint_of_its_token_program_is_refused() {
     for program in TokenProgram::ALL {
-        let mut world = World::bare(program.runtime());
+        let mut fixture = ProgramFixture::without_network(program.runtime());
         let (id, owner) = (program.id(), Pubkey::new_unique());
-        let good = world.mint(program, DECIMALS, &[]);
-        let data = world.svm.get_account(&good.mint).expect("a mint").data;
+        let good = fixture.create_mint(program, DECIMALS, &[]);
+        let data = fixture.svm.get_account(&good.mint).expect("the mint exists").data;
         let other = if id == TokenProgram::Token2022.id() { TokenProgram::PToken } else { TokenProgram::Token2022 };
         let not_mints = [
             Pubkey::new_unique(),
-            world.associated(&owner, &good),
-            world.place(id, vec![0; MINT_LEN]),
-            world.place(id, data[..MINT_LEN - 1].to_vec()),
-            world.place(id, data.iter().copied().chain([0; 83]).collect()),
-            world.place(id, data.iter().copied().chain([0; 355 - MINT_LEN]).collect()),
-            world.place(Pubkey::new_unique(), data.clone()),
-            world.place(system_program::ID, data),
-            world.mint(other, DECIMALS, &[]).mint,
-            world.admin.pubkey(),
+            fixture.create_associated_account(&owner, &good),
+            fixture.place_account(id, vec![0; MINT_LEN]),
+            fixture.place_account(id, data[..MINT_LEN - 1].to_vec()),
+            fixture.place_account(id, data.iter().copied().chain([0; 83]).collect()),
+            fixture.place_account(id, data.iter().copied().chain([0; 355 - MINT_LEN]).collect()),
+            fixture.place_account(Pubkey::new_unique(), data.clone()),
+            fixture.place_account(system_program::ID, data),
+            fixture.create_mint(other, DECIMALS, &[]).mint,
+            fixture.admin.pubkey(),
             id,
         ];
         for mint in not_mints {
-            assert_no_network(&mut world, TokenAsset { mint, ..good }, SettlementError::InvalidMint);
+            assert_network_refused(&mut fixture, TokenAsset { mint, ..good }, SettlementError::InvalidMint);
         }
         for token_program in [system_program::ID, Pubkey::new_unique()] {
             let asset = TokenAsset { token_program, ..good };
-            assert_no_network(&mut world, asset, SettlementError::InvalidTokenProgram);
+            assert_network_refused(&mut fixture, asset, SettlementError::InvalidTokenProgram);
         }
-        // The mint itself was fine.
-        let args = world.args("test");
-        world.create_for(args, &good).expect("created");
+        // The genuine mint is accepted.
+        let args = fixture.network_args("test");
+        fixture.create_token_network(args, &good).expect("the network is created");
     }
 }
 
 #[test]
-fn a_network_tells_the_world_its_mint() {
-    let mut world = bare();
-    let asset = world.mint(TokenProgram::Token2022, 9, &[]);
-    let args = world.args("test");
-    let meta = world.create_for(args, &asset).expect("created");
+fn creating_a_token_network_emits_its_mint() {
+    let mut fixture = fixture();
+    let asset = fixture.create_mint(TokenProgram::Token2022, 9, &[]);
+    let args = fixture.network_args("test");
+    let meta = fixture.create_token_network(args, &asset).expect("the network is created");
     assert_eq!(
-        world.event(&meta, NetworkMint::decode_cpi),
+        fixture.event(&meta, NetworkMint::decode_cpi),
         NetworkMint {
-            network: world.network,
+            network: fixture.network,
             mint: asset.mint,
             token_program: asset.token_program,
-            treasury_token_account: treasury_token_address(&world.network, &asset),
+            treasury_token_account: treasury_token_address(&fixture.network, &asset),
             decimals: 9,
         }
     );
 }
 
 #[test]
-fn a_mint_of_any_decimals_is_paid_in_base_units() {
+fn a_mint_with_any_decimals_is_paid_in_base_units() {
     for program in TokenProgram::ALL {
         for decimals in [0, 255] {
-            let mut world = World::bare(program.runtime());
-            let asset = world.mint(program, decimals, &[]);
-            let mut world = TokenWorld::of(world, asset, |args| args.default_threshold = 1);
-            assert_eq!(world.network_state().decimals, decimals);
-            world.fund(10);
-            let payees = world.payees(2);
-            let batch = world.settle(&[payees[0].entry(3), payees[1].entry(1)]);
+            let mut fixture = ProgramFixture::without_network(program.runtime());
+            let asset = fixture.create_mint(program, decimals, &[]);
+            let mut fixture = TokenFixture::in_fixture(fixture, asset, |args| args.default_threshold = 1);
+            assert_eq!(fixture.network_state().decimals, decimals);
+            fixture.fund(10);
+            let payees = fixture.register_payees(2);
+            let batch = fixture.settle(&[payees[0].entry(3), payees[1].entry(1)]);
             assert_eq!((batch.event.credited, batch.event.paid), (4, 4));
-            world.credit(&[(payees[0].node.wallet, 5)]);
-            assert_eq!(world.payout(&[payees[0].pair()]).paid, 2);
-            let paid: Vec<_> = payees.iter().map(|payee| world.tokens(&payee.account)).collect();
-            assert_eq!((paid, world.vault_tokens()), (vec![5, 1], 4));
+            fixture.credit(&[(payees[0].node.wallet, 5)]);
+            assert_eq!(fixture.payout(&[payees[0].payout_entry()]).paid, 2);
+            let paid: Vec<_> = payees.iter().map(|payee| fixture.token_balance(&payee.account)).collect();
+            assert_eq!((paid, fixture.vault_balance()), (vec![5, 1], 4));
         }
     }
 }
 
-/// The mint of wrapped SOL, as mainnet has it.
-fn wrapped_sol(world: &mut World, program: TokenProgram) -> TokenAsset {
+/// Creates the mint of wrapped SOL as it is on mainnet.
+fn create_wrapped_sol(fixture: &mut ProgramFixture, program: TokenProgram) -> TokenAsset {
     let token_program = program.id();
     if program == TokenProgram::Token2022 {
-        let ix = token::create_native_mint(&token_program, &world.payer.pubkey()).expect("built");
-        world.send(&[ix], &[]).expect("created");
+        let ix = token::create_native_mint(&token_program, &fixture.payer.pubkey()).expect("built");
+        fixture.send(&[ix], &[]).expect("the network is created");
         return TokenAsset { mint: spl_token_2022_interface::native_mint::ID, token_program };
     }
     let mut data = vec![0; MINT_LEN];
     data[44..46].copy_from_slice(&[9, 1]);
-    world.put(&WRAPPED_SOL, Account { lamports: SOL, data, owner: token_program, ..Account::default() });
+    fixture.set_account(&WRAPPED_SOL, Account { lamports: SOL, data, owner: token_program, ..Account::default() });
     TokenAsset { mint: WRAPPED_SOL, token_program }
 }
 
-/// Turns lamports of the payer's into wrapped SOL on a token account.
-fn wrap(world: &World, asset: &TokenAsset, account: &Pubkey, lamports: u64) -> [Instruction; 2] {
+/// The instructions that turn the payer's lamports into wrapped SOL in a token account.
+fn wrap(fixture: &ProgramFixture, asset: &TokenAsset, account: &Pubkey, lamports: u64) -> [Instruction; 2] {
     let sync = token::sync_native(&asset.token_program, account).expect("built");
-    [transfer(&world.payer.pubkey(), account, lamports), sync]
+    [transfer(&fixture.payer.pubkey(), account, lamports), sync]
 }
 
 #[test]
 fn wrapped_sol_is_a_mint_like_any_other() {
     for program in TokenProgram::ALL {
-        let mut world = World::bare(program.runtime());
-        let asset = wrapped_sol(&mut world, program);
-        let mut world = TokenWorld::of(world, asset, |args| args.default_threshold = SOL);
-        let rent = world.lamports(&{ world.vault });
-        let payer = world.payer.pubkey();
-        let from = world.associated(&payer, &asset);
-        let fund = settlement::client::fund_tokens_ix(payer, from, world.network, &asset, 10 * SOL);
-        let wrap_then_fund = [wrap(&world, &asset, &from, 11 * SOL).as_slice(), &[fund]].concat();
-        world.send(&wrap_then_fund, &[]).expect("funded");
-        assert_eq!((world.vault_tokens(), world.lamports(&world.vault)), (10 * SOL, 10 * SOL + rent));
+        let mut fixture = ProgramFixture::without_network(program.runtime());
+        let asset = create_wrapped_sol(&mut fixture, program);
+        let mut fixture = TokenFixture::in_fixture(fixture, asset, |args| args.default_threshold = SOL);
+        let rent = fixture.lamports(&{ fixture.vault });
+        let payer = fixture.payer.pubkey();
+        let from = fixture.create_associated_account(&payer, &asset);
+        let fund = settlement::client::fund_tokens_ix(payer, from, fixture.network, &asset, 10 * SOL);
+        let wrap_then_fund = [wrap(&fixture, &asset, &from, 11 * SOL).as_slice(), &[fund]].concat();
+        fixture.send(&wrap_then_fund, &[]).expect("the treasury is funded");
+        assert_eq!((fixture.vault_balance(), fixture.lamports(&fixture.vault)), (10 * SOL, 10 * SOL + rent));
 
-        let payees = world.payees(2);
-        let batch = world.settle(&[payees[0].entry(3 * SOL), payees[1].entry(2 * SOL)]);
+        let payees = fixture.register_payees(2);
+        let batch = fixture.settle(&[payees[0].entry(3 * SOL), payees[1].entry(2 * SOL)]);
         assert_eq!(batch.event.paid, 5 * SOL);
         for (payee, paid) in payees.iter().zip([3 * SOL, 2 * SOL]) {
-            assert_eq!((world.tokens(&payee.account), world.lamports(&payee.account)), (paid, paid + rent));
+            assert_eq!((fixture.token_balance(&payee.account), fixture.lamports(&payee.account)), (paid, paid + rent));
         }
-        assert_eq!((world.vault_tokens(), world.lamports(&world.vault)), (5 * SOL, 5 * SOL + rent));
+        assert_eq!((fixture.vault_balance(), fixture.lamports(&fixture.vault)), (5 * SOL, 5 * SOL + rent));
 
-        // Lamports alone are no tokens until somebody says so.
-        let vault = world.vault;
-        let [send, sync] = wrap(&world, &asset, &vault, SOL);
-        world.send(&[send], &[]).expect("sent");
+        // Lamports become tokens only when the token program syncs the account.
+        let vault = fixture.vault;
+        let [send, sync] = wrap(&fixture, &asset, &vault, SOL);
+        fixture.send(&[send], &[]).expect("the lamports are sent");
         let entries: Vec<_> = payees.iter().zip([3, 8]).map(|(payee, sol)| payee.entry(sol * SOL)).collect();
-        world.settle(&entries);
-        assert_eq!((world.vault_tokens(), world.owed()), (5 * SOL, 0));
-        world.send(&[sync], &[]).expect("counted by the token program");
-        world.settle(&entries);
-        world.settle(&entries);
-        assert_eq!((world.vault_tokens(), world.tokens(&payees[1].account)), (0, 8 * SOL));
+        fixture.settle(&entries);
+        assert_eq!((fixture.vault_balance(), fixture.owed()), (5 * SOL, 0));
+        fixture.send(&[sync], &[]).expect("the account is synced");
+        fixture.settle(&entries);
+        fixture.settle(&entries);
+        assert_eq!((fixture.vault_balance(), fixture.token_balance(&payees[1].account)), (0, 8 * SOL));
     }
 }

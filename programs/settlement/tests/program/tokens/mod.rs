@@ -1,12 +1,12 @@
-//! Networks that pay in tokens, with the real token programs: p-token, the SPL Token before it, and
-//! Token-2022.
+//! Networks that pay in tokens, with the real token programs: p-token, the SPL Token that it
+//! replaced, and Token-2022.
 
 mod accounts;
 mod fees;
-mod formats;
+mod lifecycle;
 mod mints;
-mod path;
-mod skips;
+mod skip_reasons;
+mod transaction_formats;
 mod vault;
 
 use settlement::client::BatchHeader;

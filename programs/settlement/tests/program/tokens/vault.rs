@@ -1,4 +1,4 @@
-//! The treasury's token account, which strangers may send tokens to at any time.
+//! The treasury's token account, to which strangers can send tokens at any time.
 
 use settlement::client::{
     associated_token_address, fund_tokens_ix, treasury_token_address, withdraw_surplus_tokens_ix, withdraw_tokens_ix,
@@ -9,58 +9,60 @@ use solana_instruction::error::InstructionError;
 use solana_signer::Signer;
 use solana_transaction::TransactionError;
 
-use crate::common::{DECIMALS, Outcome, TOKEN, TokenProgram, TokenWorld, World, assert_refused, reasons};
+use crate::common::{
+    DECIMALS, ProgramFixture, TOKEN, TokenFixture, TokenProgram, TransactionOutcome, assert_refused, skip_reasons,
+};
 
-/// SPL Token's errors, which Token-2022 shares.
+/// Error codes of SPL Token and Token-2022.
 const OWNER_MISMATCH: u32 = 4;
 const ACCOUNT_FROZEN: u32 = 17;
 
 #[track_caller]
-fn assert_token_program_refused(outcome: Outcome, code: u32) {
-    let failed = outcome.expect_err("refused");
+fn assert_token_program_refused(outcome: TransactionOutcome, code: u32) {
+    let failed = outcome.expect_err("the transaction should have been refused");
     let expected = TransactionError::InstructionError(0, InstructionError::Custom(code));
     assert_eq!(failed.err, expected, "{}", failed.meta.pretty_logs());
 }
 
 #[test]
-fn a_vault_that_was_opened_and_filled_before_is_taken_over_with_its_tokens() {
+fn an_existing_vault_is_adopted_with_its_tokens() {
     for program in TokenProgram::ALL {
         for filled in [0, 5 * TOKEN] {
-            let mut world = World::bare(program.runtime());
-            let asset = world.mint(program, DECIMALS, &[]);
-            let vault = treasury_token_address(&world.network, &asset);
-            let treasury = world.treasury;
-            assert_eq!(world.associated(&treasury, &asset), vault);
-            world.mint_to(&asset, &vault, filled);
+            let mut fixture = ProgramFixture::without_network(program.runtime());
+            let asset = fixture.create_mint(program, DECIMALS, &[]);
+            let vault = treasury_token_address(&fixture.network, &asset);
+            let treasury = fixture.treasury;
+            assert_eq!(fixture.create_associated_account(&treasury, &asset), vault);
+            fixture.mint_to(&asset, &vault, filled);
 
-            let mut world = TokenWorld::of(world, asset, |_| {});
-            let treasury = world.treasury_state();
+            let mut fixture = TokenFixture::in_fixture(fixture, asset, |_| {});
+            let treasury = fixture.treasury_state();
             assert_eq!((treasury.token_account, treasury.token_balance), (vault, filled));
-            assert_eq!(treasury.funded_total, 0, "nobody funded it");
-            let payee = world.payee("node");
-            let batch = world.settle(&[payee.entry(5 * TOKEN)]);
+            assert_eq!(treasury.funded_total, 0, "tokens sent before are not counted as funded");
+            let payee = fixture.register_payee("node");
+            let batch = fixture.settle(&[payee.entry(5 * TOKEN)]);
             assert_eq!(batch.event.paid, filled);
-            assert_eq!(world.tokens(&payee.account), filled);
+            assert_eq!(fixture.token_balance(&payee.account), filled);
         }
     }
 }
 
 #[test]
-fn lamports_at_the_vaults_address_do_not_prevent_a_network() {
+fn lamports_at_the_vault_address_do_not_prevent_a_network() {
     for program in TokenProgram::ALL {
-        let mut world = World::bare(program.runtime());
-        let asset = world.mint(program, DECIMALS, &[]);
-        let vault = treasury_token_address(&world.network, &asset);
-        world.give(&vault, 1);
-        let mut world = TokenWorld::of(world, asset, |_| {});
-        world.fund(TOKEN);
-        assert_eq!(world.vault_tokens(), TOKEN);
+        let mut fixture = ProgramFixture::without_network(program.runtime());
+        let asset = fixture.create_mint(program, DECIMALS, &[]);
+        let vault = treasury_token_address(&fixture.network, &asset);
+        fixture.airdrop(&vault, 1);
+        let mut fixture = TokenFixture::in_fixture(fixture, asset, |_| {});
+        fixture.fund(TOKEN);
+        assert_eq!(fixture.vault_balance(), TOKEN);
     }
 }
 
-/// An instruction that takes the vault and so finds out what lies in it.
+/// The instructions that read the vault, and so update the treasury's token balance.
 #[derive(Clone, Copy, Debug)]
-enum Refresh {
+enum BalanceUpdate {
     Fund,
     Settle,
     Payout,
@@ -69,105 +71,111 @@ enum Refresh {
 }
 
 #[test]
-fn tokens_sent_to_the_vault_are_credited_once_an_instruction_has_seen_them() {
-    let refreshes = [Refresh::Fund, Refresh::Settle, Refresh::Payout, Refresh::Withdraw, Refresh::WithdrawSurplus];
+fn tokens_sent_to_the_vault_can_be_credited_after_the_next_instruction_that_reads_it() {
+    let updates = [
+        BalanceUpdate::Fund,
+        BalanceUpdate::Settle,
+        BalanceUpdate::Payout,
+        BalanceUpdate::Withdraw,
+        BalanceUpdate::WithdrawSurplus,
+    ];
     for program in TokenProgram::ALL {
-        for refresh in refreshes {
-            let mut world = TokenWorld::new(program);
-            let (network, asset, vault) = (world.network, world.asset, world.vault);
-            let payees = world.payees(2);
-            world.credit(&[(payees[0].node.wallet, 2 * TOKEN), (payees[1].node.wallet, 998 * TOKEN)]);
-            world.mint_to(&asset, &vault, 5 * TOKEN);
+        for update in updates {
+            let mut fixture = TokenFixture::new(program);
+            let (network, asset, vault) = (fixture.network, fixture.asset, fixture.vault);
+            let payees = fixture.register_payees(2);
+            fixture.credit(&[(payees[0].node.wallet, 2 * TOKEN), (payees[1].node.wallet, 998 * TOKEN)]);
+            fixture.mint_to(&asset, &vault, 5 * TOKEN);
 
-            // Not seen yet: `credit` takes no vault.
+            // Not counted yet: `credit` does not read the vault.
             let more = [(payees[0].node.wallet, 6 * TOKEN)];
-            let batch = world.credit(&more);
-            assert_eq!(reasons(&batch.event), [(0, Some(SkipReason::TreasuryShort), None)]);
-            assert_eq!(world.treasury_state().token_balance, 1_000 * TOKEN);
+            let batch = fixture.credit(&more);
+            assert_eq!(skip_reasons(&batch.event), [(0, Some(SkipReason::TreasuryShort), None)]);
+            assert_eq!(fixture.treasury_state().token_balance, 1_000 * TOKEN);
 
-            match refresh {
-                Refresh::Fund => world.fund(1),
-                Refresh::Settle => drop(world.settle(&[payees[0].entry(0)])),
-                Refresh::Payout => drop(world.payout(&[payees[0].pair()])),
-                Refresh::Withdraw => {
+            match update {
+                BalanceUpdate::Fund => fixture.fund(1),
+                BalanceUpdate::Settle => drop(fixture.settle(&[payees[0].entry(0)])),
+                BalanceUpdate::Payout => drop(fixture.payout(&[payees[0].payout_entry()])),
+                BalanceUpdate::Withdraw => {
                     let owner = payees[0].node.owner.insecure_clone();
                     let (id, to) = (payees[0].node.id, payees[0].account);
                     let ix = withdraw_tokens_ix(owner.pubkey(), network, &asset, id, to, Some(1));
-                    world.send(&[ix], &[&owner]).expect("withdrawn");
+                    fixture.send(&[ix], &[&owner]).expect("the withdrawal succeeds");
                 }
-                Refresh::WithdrawSurplus => {
-                    let admin = world.admin.insecure_clone();
-                    let to = world.associated(&admin.pubkey(), &asset);
+                BalanceUpdate::WithdrawSurplus => {
+                    let admin = fixture.admin.insecure_clone();
+                    let to = fixture.create_associated_account(&admin.pubkey(), &asset);
                     let ix = withdraw_surplus_tokens_ix(admin.pubkey(), network, &asset, to, 1);
-                    world.send(&[ix], &[&admin]).expect("withdrawn");
+                    fixture.send(&[ix], &[&admin]).expect("the withdrawal succeeds");
                 }
             }
-            assert_eq!(world.treasury_state().token_balance, world.vault_tokens(), "{refresh:?}");
-            let batch = world.credit(&more);
-            assert_eq!(batch.event.credited, 4 * TOKEN, "{program:?} {refresh:?}");
-            assert!(world.vault_tokens() >= world.owed());
+            assert_eq!(fixture.treasury_state().token_balance, fixture.vault_balance(), "{update:?}");
+            let batch = fixture.credit(&more);
+            assert_eq!(batch.event.credited, 4 * TOKEN, "{program:?} {update:?}");
+            assert!(fixture.vault_balance() >= fixture.owed());
         }
     }
 }
 
-/// Even where nothing is due, a batch that takes the vault finds out what lies in it.
+/// A batch that reads the vault updates the token balance even if nothing is due.
 #[test]
-fn a_payout_of_nothing_counts_the_vault() {
+fn a_payout_without_due_amounts_updates_the_token_balance() {
     for program in TokenProgram::ALL {
-        let mut world = TokenWorld::new(program);
-        let (asset, vault) = (world.asset, world.vault);
-        let payee = world.payee("node");
-        world.mint_to(&asset, &vault, 7);
-        assert_eq!(world.payout(&[payee.pair()]).paid, 0);
-        assert_eq!(world.treasury_state().token_balance, 1_000 * TOKEN + 7);
+        let mut fixture = TokenFixture::new(program);
+        let (asset, vault) = (fixture.asset, fixture.vault);
+        let payee = fixture.register_payee("node");
+        fixture.mint_to(&asset, &vault, 7);
+        assert_eq!(fixture.payout(&[payee.payout_entry()]).paid, 0);
+        assert_eq!(fixture.treasury_state().token_balance, 1_000 * TOKEN + 7);
     }
 }
 
 #[test]
-fn only_the_funders_own_tokens_fund() {
+fn a_funder_can_only_use_its_own_tokens() {
     for program in TokenProgram::ALL {
-        let mut world = TokenWorld::new(program);
-        let (network, asset, payer) = (world.network, world.asset, world.payer.pubkey());
-        let victim = world.payee("victim");
-        world.settle(&[victim.entry(5 * TOKEN)]);
-        // Another's tokens, and the vault's own.
-        for from in [victim.account, world.vault] {
+        let mut fixture = TokenFixture::new(program);
+        let (network, asset, payer) = (fixture.network, fixture.asset, fixture.payer.pubkey());
+        let victim = fixture.register_payee("victim");
+        fixture.settle(&[victim.entry(5 * TOKEN)]);
+        // Someone else's tokens, and the vault's own.
+        for from in [victim.account, fixture.vault] {
             let ix = fund_tokens_ix(payer, from, network, &asset, TOKEN);
-            assert_token_program_refused(world.send(&[ix], &[]), OWNER_MISMATCH);
+            assert_token_program_refused(fixture.send(&[ix], &[]), OWNER_MISMATCH);
         }
-        assert_eq!((world.vault_tokens(), world.tokens(&victim.account)), (995 * TOKEN, 5 * TOKEN));
-        assert_eq!(world.treasury_state().funded_total, 1_000 * TOKEN);
+        assert_eq!((fixture.vault_balance(), fixture.token_balance(&victim.account)), (995 * TOKEN, 5 * TOKEN));
+        assert_eq!(fixture.treasury_state().funded_total, 1_000 * TOKEN);
     }
 }
 
 #[test]
-fn a_frozen_vault_takes_no_funds_and_gives_no_surplus() {
+fn a_frozen_vault_accepts_no_funds_and_releases_no_surplus() {
     for program in TokenProgram::ALL {
-        let mut world = TokenWorld::new(program);
-        let (network, asset, vault, payer) = (world.network, world.asset, world.vault, world.payer.pubkey());
-        let admin = world.admin.insecure_clone();
-        let to = world.associated(&admin.pubkey(), &asset);
-        let from = world.associated(&payer, &asset);
-        world.mint_to(&asset, &from, TOKEN);
-        world.freeze(&asset, &vault);
+        let mut fixture = TokenFixture::new(program);
+        let (network, asset, vault, payer) = (fixture.network, fixture.asset, fixture.vault, fixture.payer.pubkey());
+        let admin = fixture.admin.insecure_clone();
+        let to = fixture.create_associated_account(&admin.pubkey(), &asset);
+        let from = fixture.create_associated_account(&payer, &asset);
+        fixture.mint_to(&asset, &from, TOKEN);
+        fixture.freeze(&asset, &vault);
         let fund = fund_tokens_ix(payer, from, network, &asset, TOKEN);
-        assert_token_program_refused(world.send(&[fund], &[]), ACCOUNT_FROZEN);
+        assert_token_program_refused(fixture.send(&[fund], &[]), ACCOUNT_FROZEN);
         let withdraw = withdraw_surplus_tokens_ix(admin.pubkey(), network, &asset, to, 1);
-        assert_refused(world.send(&[withdraw], &[&admin]), SettlementError::TreasuryFrozen);
+        assert_refused(fixture.send(&[withdraw], &[&admin]), SettlementError::TreasuryFrozen);
     }
 }
 
 #[test]
-fn surplus_goes_to_sound_token_accounts_only() {
+fn surplus_goes_only_to_valid_token_accounts() {
     for program in TokenProgram::ALL {
-        let mut world = TokenWorld::new(program);
-        let (network, asset, vault) = (world.network, world.asset, world.vault);
-        let admin = world.admin.insecure_clone();
+        let mut fixture = TokenFixture::new(program);
+        let (network, asset, vault) = (fixture.network, fixture.asset, fixture.vault);
+        let admin = fixture.admin.insecure_clone();
         let owner = admin.pubkey();
-        let frozen = world.token_account(&owner, &asset);
-        world.freeze(&asset, &frozen);
-        let other = world.mint(program, DECIMALS, &[]);
-        let other = world.associated(&owner, &other);
+        let frozen = fixture.create_token_account(&owner, &asset);
+        fixture.freeze(&asset, &frozen);
+        let other = fixture.create_mint(program, DECIMALS, &[]);
+        let other = fixture.create_associated_account(&owner, &other);
         let cases = [
             (vault, SettlementError::DestinationNotPayable),
             (frozen, SettlementError::TokenAccountFrozen),
@@ -177,12 +185,12 @@ fn surplus_goes_to_sound_token_accounts_only() {
         ];
         for (to, why) in cases {
             let ix = withdraw_surplus_tokens_ix(owner, network, &asset, to, TOKEN);
-            assert_refused(world.send(&[ix], &[&admin]), why);
+            assert_refused(fixture.send(&[ix], &[&admin]), why);
         }
-        // Anybody's will do: the admin says where.
-        let anybodys = world.payee("anybody").account;
-        let ix = withdraw_surplus_tokens_ix(owner, network, &asset, anybodys, TOKEN);
-        world.send(&[ix], &[&admin]).expect("withdrawn");
-        assert_eq!((world.tokens(&anybodys), world.vault_tokens()), (TOKEN, 999 * TOKEN));
+        // The admin may choose anyone's token account.
+        let anyones = fixture.register_payee("anyone").account;
+        let ix = withdraw_surplus_tokens_ix(owner, network, &asset, anyones, TOKEN);
+        fixture.send(&[ix], &[&admin]).expect("the withdrawal succeeds");
+        assert_eq!((fixture.token_balance(&anyones), fixture.vault_balance()), (TOKEN, 999 * TOKEN));
     }
 }

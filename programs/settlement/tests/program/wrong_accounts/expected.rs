@@ -1,22 +1,22 @@
-//! What is to become of an instruction with a wrong account.
+//! The expected result of each substitution.
 
 use anchor_lang::error::ErrorCode;
 use settlement::error::SettlementError;
 use settlement::rules::SkipReason;
 
-use super::swaps::{Swap, Whose, Wrong};
-use crate::common::{Part, Subject};
+use super::substitutions::{NetworkRelation, Substitution, WrongAccount};
+use crate::common::{AccountKind, InstructionCase};
 
-/// What becomes of it.
+/// The expected result of an instruction with a wrong account.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Expected {
-    /// Refused, by this number.
+pub(crate) enum Expected {
+    /// Refused with this error code.
     Refused(u32),
-    /// The runtime refuses a call that needs what the transaction doesn't grant.
-    NoPrivilege,
+    /// Refused by the runtime: a call needs a privilege that the transaction does not grant.
+    PrivilegeEscalation,
     /// Refused by a program that was called.
-    ByCallee,
-    /// A batch was applied, whose only entry was skipped for these reasons.
+    RefusedByCallee,
+    /// The batch was applied, and its only entry was skipped for these reasons.
     Skipped(Vec<u8>),
 }
 
@@ -38,128 +38,138 @@ impl From<SkipReason> for Expected {
     }
 }
 
-/// What lies at an address, as far as the answers differ.
+/// The account that is actually at the substituted address, as far as the result depends on it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Is {
-    Network(Whose),
-    Treasury(Whose),
-    Wallet(Whose),
+enum ActualAccount {
+    Network(NetworkRelation),
+    Treasury(NetworkRelation),
+    Wallet(NetworkRelation),
     Closed,
-    /// Nothing of the program's.
-    Strange,
+    /// Not an account of the program.
+    Unrelated,
 }
 
-/// `None` when the account is not wrong: another one that the signer may choose.
-pub fn expected(subject: &Subject, swap: &Swap) -> Option<Expected> {
-    let part = subject.parts[swap.at];
+/// The expected result; `None` if the account is not wrong, because the signer may choose it.
+pub(crate) fn expected(case: &InstructionCase, substitution: &Substitution) -> Option<Expected> {
+    let kind = case.kinds[substitution.at];
     let settled = |e: SettlementError| Some(e.into());
     let by_anchor = |e: ErrorCode| Some(e.into());
-    match (part, swap.wrong) {
-        (Part::Authority | Part::Payer, _) => signer(subject, swap),
-        (_, Wrong::ReadOnly) => Some(read_only(subject, part)),
-        (Part::Network, _) => network(subject.name, is(subject, swap)),
-        (Part::Treasury, _) => Some(treasury(subject, is(subject, swap))),
-        (Part::Wallet, _) => Some(wallet(subject, swap)),
-        (Part::New | Part::ClosedWallet, _) => by_anchor(ErrorCode::ConstraintSeeds),
-        (Part::NamedDestination | Part::FreeDestination, _) if !is_writable(swap) => {
+    match (kind, substitution.wrong) {
+        (AccountKind::Authority | AccountKind::Payer, _) => signer(case, substitution),
+        (_, WrongAccount::ReadOnly) => Some(read_only(case, kind)),
+        (AccountKind::Network, _) => network(case.name, actual_account(case, substitution)),
+        (AccountKind::Treasury, _) => Some(treasury(case, actual_account(case, substitution))),
+        (AccountKind::Wallet, _) => Some(wallet(case, substitution)),
+        (AccountKind::NewAccount | AccountKind::ClosedWallet, _) => by_anchor(ErrorCode::ConstraintSeeds),
+        (AccountKind::NamedDestination | AccountKind::ChosenDestination, _) if !is_writable(substitution) => {
             by_anchor(ErrorCode::ConstraintMut)
         }
-        (Part::NamedDestination, _) => settled(SettlementError::DestinationMismatch),
-        (Part::FreeDestination, _) => match is(subject, swap) {
-            // The admin's own choice, but for the event authority.
-            Is::Strange if !is_part(subject, swap, Part::EventAuthority) => None,
+        (AccountKind::NamedDestination, _) => settled(SettlementError::DestinationMismatch),
+        (AccountKind::ChosenDestination, _) => match actual_account(case, substitution) {
+            // The admin may choose any other address, except for the event authority.
+            ActualAccount::Unrelated if !is_duplicate_of(case, substitution, AccountKind::EventAuthority) => None,
             _ => settled(SettlementError::DestinationNotPayable),
         },
-        (Part::NoTokensToWrite, _) if !is_writable(swap) => by_anchor(ErrorCode::ConstraintMut),
-        (Part::NoTokens | Part::NoTokensToWrite, _) => settled(SettlementError::AssetAccountsMismatch),
-        (Part::SystemProgram | Part::Program, _) => by_anchor(ErrorCode::InvalidProgramId),
-        (Part::EventAuthority, _) => by_anchor(ErrorCode::ConstraintAddress),
-        (Part::EntryWallet, _) => entry_wallet(subject, is(subject, swap)),
-        (Part::EntryDestination, _) => Some(payout_skip(subject.name, SkipReason::DestinationMismatch)),
-        _ => tokens(subject, swap),
+        (AccountKind::OmittedTokenAccountMut, _) if !is_writable(substitution) => by_anchor(ErrorCode::ConstraintMut),
+        (AccountKind::OmittedTokenAccount | AccountKind::OmittedTokenAccountMut, _) => {
+            settled(SettlementError::AssetAccountsMismatch)
+        }
+        (AccountKind::SystemProgram | AccountKind::Program, _) => by_anchor(ErrorCode::InvalidProgramId),
+        (AccountKind::EventAuthority, _) => by_anchor(ErrorCode::ConstraintAddress),
+        (AccountKind::EntryWallet, _) => entry_wallet(case, actual_account(case, substitution)),
+        (AccountKind::EntryDestination, _) => Some(payout_skip(case.name, SkipReason::DestinationMismatch)),
+        _ => tokens(case, substitution),
     }
 }
 
-/// The same for the accounts of a network that pays in tokens.
-fn tokens(subject: &Subject, swap: &Swap) -> Option<Expected> {
-    let part = subject.parts[swap.at];
-    let is_option = !matches!(part, Part::NamedTokens | Part::FreeTokens | Part::EntryTokens);
-    if !is_batch(subject.name) && is_option && swap.ix.accounts[swap.at].pubkey == settlement::ID {
-        // Which is how an account is left out.
+/// The expected result for the token accounts of a network that pays in tokens.
+fn tokens(case: &InstructionCase, substitution: &Substitution) -> Option<Expected> {
+    let kind = case.kinds[substitution.at];
+    let is_optional = !matches!(
+        kind,
+        AccountKind::NamedTokenAccount | AccountKind::ChosenTokenAccount | AccountKind::EntryTokenAccount
+    );
+    if !is_batch(case.name) && is_optional && substitution.ix.accounts[substitution.at].pubkey == settlement::ID {
+        // This is how an optional account is omitted.
         return Some(SettlementError::AssetAccountsMismatch.into());
     }
-    let is_to_be_written = !matches!(part, Part::Mint | Part::TokenProgram | Part::AssociatedProgram);
-    if !is_batch(subject.name) && is_to_be_written && !is_writable(swap) {
+    let must_be_writable =
+        !matches!(kind, AccountKind::Mint | AccountKind::TokenProgram | AccountKind::AssociatedTokenProgram);
+    if !is_batch(case.name) && must_be_writable && !is_writable(substitution) {
         return Some(ErrorCode::ConstraintMut.into());
     }
-    let is_vault = is_part(subject, swap, Part::Vault);
-    let is_others = swap.wrong == Wrong::Tokens;
-    Some(match part {
-        Part::Vault => SettlementError::InvalidTreasuryTokenAccount.into(),
-        Part::Mint => SettlementError::InvalidMint.into(),
-        Part::TokenProgram => SettlementError::InvalidTokenProgram.into(),
-        Part::AssociatedProgram => SettlementError::AssetAccountsMismatch.into(),
-        // The token program says whose tokens are whose, and the other one where accounts are opened.
-        Part::FunderTokens | Part::NewVault => Expected::ByCallee,
-        Part::NamedTokens | Part::FreeTokens if is_vault => SettlementError::DestinationNotPayable.into(),
-        Part::NamedTokens if is_others => SettlementError::TokenAccountWrongOwner.into(),
-        // The admin's own choice.
-        Part::FreeTokens if is_others => return None,
-        Part::NamedTokens | Part::FreeTokens => SettlementError::InvalidTokenAccount.into(),
-        Part::EntryTokens if is_vault => payout_skip(subject.name, SkipReason::DestinationIsProgramAccount),
-        Part::EntryTokens if is_others => payout_skip(subject.name, SkipReason::TokenAccountWrongOwner),
-        Part::EntryTokens => payout_skip(subject.name, SkipReason::TokenAccountInvalid),
-        _ => unreachable!("{part:?} is no account of a network that pays in tokens"),
+    let is_vault = is_duplicate_of(case, substitution, AccountKind::Vault);
+    let is_others = substitution.wrong == WrongAccount::OthersTokenAccount;
+    Some(match kind {
+        AccountKind::Vault => SettlementError::InvalidTreasuryTokenAccount.into(),
+        AccountKind::Mint => SettlementError::InvalidMint.into(),
+        AccountKind::TokenProgram => SettlementError::InvalidTokenProgram.into(),
+        AccountKind::AssociatedTokenProgram => SettlementError::AssetAccountsMismatch.into(),
+        // The token program checks the owner, and the associated token program checks the address.
+        AccountKind::FunderTokenAccount | AccountKind::NewVault => Expected::RefusedByCallee,
+        AccountKind::NamedTokenAccount | AccountKind::ChosenTokenAccount if is_vault => {
+            SettlementError::DestinationNotPayable.into()
+        }
+        AccountKind::NamedTokenAccount if is_others => SettlementError::TokenAccountWrongOwner.into(),
+        // The admin may choose any token account.
+        AccountKind::ChosenTokenAccount if is_others => return None,
+        AccountKind::NamedTokenAccount | AccountKind::ChosenTokenAccount => SettlementError::InvalidTokenAccount.into(),
+        AccountKind::EntryTokenAccount if is_vault => payout_skip(case.name, SkipReason::DestinationIsProgramAccount),
+        AccountKind::EntryTokenAccount if is_others => payout_skip(case.name, SkipReason::TokenAccountWrongOwner),
+        AccountKind::EntryTokenAccount => payout_skip(case.name, SkipReason::TokenAccountInvalid),
+        _ => unreachable!("{kind:?} is not an account of a network that pays in tokens"),
     })
 }
 
-fn signer(subject: &Subject, swap: &Swap) -> Option<Expected> {
-    let is_payer = subject.parts[swap.at] == Part::Payer;
-    match swap.wrong {
-        // Where an account is created before Anchor looks, the runtime is the one to notice.
-        Wrong::ReadOnly if subject.parts.contains(&Part::New) => Some(Expected::NoPrivilege),
-        Wrong::ReadOnly => Some(ErrorCode::ConstraintMut.into()),
-        _ if !swap.ix.accounts[swap.at].is_signer => Some(ErrorCode::AccountNotSigner.into()),
-        // Whoever signs may pay, with tokens of its own.
-        _ if subject.parts.contains(&Part::FunderTokens) => Some(Expected::ByCallee),
+fn signer(case: &InstructionCase, substitution: &Substitution) -> Option<Expected> {
+    let is_payer = case.kinds[substitution.at] == AccountKind::Payer;
+    match substitution.wrong {
+        // The account is created before Anchor checks the signer, so the runtime refuses it first.
+        WrongAccount::ReadOnly if case.kinds.contains(&AccountKind::NewAccount) => Some(Expected::PrivilegeEscalation),
+        WrongAccount::ReadOnly => Some(ErrorCode::ConstraintMut.into()),
+        _ if !substitution.ix.accounts[substitution.at].is_signer => Some(ErrorCode::AccountNotSigner.into()),
+        // Any signer may pay, but only with its own tokens.
+        _ if case.kinds.contains(&AccountKind::FunderTokenAccount) => Some(Expected::RefusedByCallee),
         _ if is_payer => None,
         _ => Some(SettlementError::Unauthorized.into()),
     }
 }
 
-fn read_only(subject: &Subject, part: Part) -> Expected {
-    match part {
-        Part::New => Expected::NoPrivilege,
-        Part::EntryWallet => SkipReason::InvalidWallet.into(),
-        Part::EntryDestination | Part::EntryTokens => payout_skip(subject.name, SkipReason::DestinationNotWritable),
-        Part::Vault if is_batch(subject.name) => SettlementError::InvalidTreasuryTokenAccount.into(),
+fn read_only(case: &InstructionCase, kind: AccountKind) -> Expected {
+    match kind {
+        AccountKind::NewAccount => Expected::PrivilegeEscalation,
+        AccountKind::EntryWallet => SkipReason::InvalidWallet.into(),
+        AccountKind::EntryDestination | AccountKind::EntryTokenAccount => {
+            payout_skip(case.name, SkipReason::DestinationNotWritable)
+        }
+        AccountKind::Vault if is_batch(case.name) => SettlementError::InvalidTreasuryTokenAccount.into(),
         _ => ErrorCode::ConstraintMut.into(),
     }
 }
 
-fn network(name: &str, is: Is) -> Option<Expected> {
-    match is {
-        Is::Strange => Some(ErrorCode::AccountOwnedByWrongProgram.into()),
-        Is::Network(whose) => match (name, whose) {
-            // An admin acts on whichever of its networks it names.
-            ("propose_admin" | "set_guardian", Whose::Sisters) => None,
+fn network(name: &str, actual: ActualAccount) -> Option<Expected> {
+    match actual {
+        ActualAccount::Unrelated => Some(ErrorCode::AccountOwnedByWrongProgram.into()),
+        ActualAccount::Network(relation) => match (name, relation) {
+            // The admin of two networks may act on either.
+            ("propose_admin" | "set_guardian", NetworkRelation::Sibling) => None,
             ("register_node" | "reopen_node", _) => Some(ErrorCode::ConstraintSeeds.into()),
             ("pause" | "fund" | "close_node", _) => Some(SettlementError::NetworkMismatch.into()),
-            ("accept_admin", _) | (_, Whose::Theirs) => Some(SettlementError::Unauthorized.into()),
+            ("accept_admin", _) | (_, NetworkRelation::Foreign) => Some(SettlementError::Unauthorized.into()),
             _ => Some(SettlementError::NetworkMismatch.into()),
         },
         _ => Some(ErrorCode::AccountDiscriminatorMismatch.into()),
     }
 }
 
-fn treasury(subject: &Subject, is: Is) -> Expected {
-    match is {
-        Is::Strange => ErrorCode::AccountOwnedByWrongProgram.into(),
-        Is::Treasury(whose) => match (subject.name, whose) {
-            ("credit" | "settle", Whose::Theirs) => SettlementError::Unauthorized.into(),
-            // It has a token account of its own.
-            ("settle" | "payout", _) if subject.asset.is_some() => SettlementError::InvalidTreasuryTokenAccount.into(),
-            // Their own treasury knows no wallet of this network.
+fn treasury(case: &InstructionCase, actual: ActualAccount) -> Expected {
+    match actual {
+        ActualAccount::Unrelated => ErrorCode::AccountOwnedByWrongProgram.into(),
+        ActualAccount::Treasury(relation) => match (case.name, relation) {
+            ("credit" | "settle", NetworkRelation::Foreign) => SettlementError::Unauthorized.into(),
+            // The other treasury has another token account.
+            ("settle" | "payout", _) if case.asset.is_some() => SettlementError::InvalidTreasuryTokenAccount.into(),
+            // This network's wallets are not valid for another treasury.
             ("credit" | "settle" | "payout", _) => SkipReason::InvalidWallet.into(),
             ("migrate_treasury", _) => SettlementError::NothingToMigrate.into(),
             _ => SettlementError::NetworkMismatch.into(),
@@ -168,35 +178,35 @@ fn treasury(subject: &Subject, is: Is) -> Expected {
     }
 }
 
-fn wallet(subject: &Subject, swap: &Swap) -> Expected {
-    // An account that the handler loads by itself is asked first whether it can be written.
-    if subject.name == "close_node" && !is_writable(swap) {
+fn wallet(case: &InstructionCase, substitution: &Substitution) -> Expected {
+    // Here the handler loads the account, after Anchor has checked that it is writable.
+    if case.name == "close_node" && !is_writable(substitution) {
         return ErrorCode::ConstraintMut.into();
     }
-    match is(subject, swap) {
-        Is::Strange => ErrorCode::AccountOwnedByWrongProgram.into(),
-        Is::Wallet(Whose::Sisters | Whose::Theirs) if subject.name == "close_node" => {
+    match actual_account(case, substitution) {
+        ActualAccount::Unrelated => ErrorCode::AccountOwnedByWrongProgram.into(),
+        ActualAccount::Wallet(NetworkRelation::Sibling | NetworkRelation::Foreign) if case.name == "close_node" => {
             SettlementError::NetworkMismatch.into()
         }
-        Is::Wallet(_) => SettlementError::Unauthorized.into(),
+        ActualAccount::Wallet(_) => SettlementError::Unauthorized.into(),
         _ => ErrorCode::AccountDiscriminatorMismatch.into(),
     }
 }
 
-fn entry_wallet(subject: &Subject, is: Is) -> Option<Expected> {
-    let elsewhere = match subject.asset {
+fn entry_wallet(case: &InstructionCase, actual: ActualAccount) -> Option<Expected> {
+    let elsewhere = match case.asset {
         None => SkipReason::DestinationMismatch,
         Some(_) => SkipReason::TokenAccountWrongOwner,
     };
-    match is {
-        // A proper wallet, whose owner wants its earnings elsewhere.
-        Is::Wallet(Whose::Ours) if subject.name == "credit" => None,
-        Is::Wallet(Whose::Ours) => Some(payout_skip(subject.name, elsewhere)),
+    match actual {
+        // A valid wallet, but with another destination.
+        ActualAccount::Wallet(NetworkRelation::Own) if case.name == "credit" => None,
+        ActualAccount::Wallet(NetworkRelation::Own) => Some(payout_skip(case.name, elsewhere)),
         _ => Some(SkipReason::InvalidWallet.into()),
     }
 }
 
-/// A payout that is not made; a `settle` here has nothing to credit beside it.
+/// A skipped payout. A `settle` here also has nothing to credit.
 fn payout_skip(name: &str, reason: SkipReason) -> Expected {
     match name {
         "settle" => Expected::Skipped(vec![SkipReason::NothingToCredit.into(), reason.into()]),
@@ -208,31 +218,31 @@ fn is_batch(name: &str) -> bool {
     matches!(name, "credit" | "settle" | "payout")
 }
 
-/// Whether the wrong account can be written where it stands: the runtime makes builtins and the
-/// program called read-only, and one account's being writable counts wherever it is named.
-fn is_writable(swap: &Swap) -> bool {
-    let key = swap.ix.accounts[swap.at].pubkey;
-    let named = swap.ix.accounts.iter().any(|meta| meta.pubkey == key && meta.is_writable);
+/// Whether the wrong account is writable. The runtime makes builtins and called programs read-only,
+/// and an account that is writable anywhere in an instruction is writable everywhere in it.
+fn is_writable(substitution: &Substitution) -> bool {
+    let key = substitution.ix.accounts[substitution.at].pubkey;
+    let named = substitution.ix.accounts.iter().any(|meta| meta.pubkey == key && meta.is_writable);
     named && key != settlement::ID && key != solana_sdk_ids::system_program::ID
 }
 
-fn is_part(subject: &Subject, swap: &Swap, part: Part) -> bool {
-    matches!(swap.wrong, Wrong::Duplicate(place) if subject.parts[place] == part)
+fn is_duplicate_of(case: &InstructionCase, substitution: &Substitution, kind: AccountKind) -> bool {
+    matches!(substitution.wrong, WrongAccount::Duplicate(place) if case.kinds[place] == kind)
 }
 
-fn is(subject: &Subject, swap: &Swap) -> Is {
-    match swap.wrong {
-        Wrong::Network(whose) => Is::Network(whose),
-        Wrong::Treasury(whose) => Is::Treasury(whose),
-        Wrong::Wallet(whose) => Is::Wallet(whose),
-        Wrong::Closed => Is::Closed,
-        Wrong::Duplicate(place) => match subject.parts[place] {
-            Part::Network => Is::Network(Whose::Ours),
-            Part::Treasury => Is::Treasury(Whose::Ours),
-            Part::Wallet | Part::EntryWallet => Is::Wallet(Whose::Ours),
-            Part::ClosedWallet => Is::Closed,
-            _ => Is::Strange,
+fn actual_account(case: &InstructionCase, substitution: &Substitution) -> ActualAccount {
+    match substitution.wrong {
+        WrongAccount::Network(relation) => ActualAccount::Network(relation),
+        WrongAccount::Treasury(relation) => ActualAccount::Treasury(relation),
+        WrongAccount::Wallet(relation) => ActualAccount::Wallet(relation),
+        WrongAccount::Closed => ActualAccount::Closed,
+        WrongAccount::Duplicate(place) => match case.kinds[place] {
+            AccountKind::Network => ActualAccount::Network(NetworkRelation::Own),
+            AccountKind::Treasury => ActualAccount::Treasury(NetworkRelation::Own),
+            AccountKind::Wallet | AccountKind::EntryWallet => ActualAccount::Wallet(NetworkRelation::Own),
+            AccountKind::ClosedWallet => ActualAccount::Closed,
+            _ => ActualAccount::Unrelated,
         },
-        _ => Is::Strange,
+        _ => ActualAccount::Unrelated,
     }
 }

@@ -1,8 +1,8 @@
-//! Every account of every instruction, taken for a wrong one: the answer is the expected error or
-//! skip, and nothing moves.
+//! Every account of every instruction, replaced by each kind of wrong account: the result is the
+//! expected error or skip, and no account changes.
 
 mod expected;
-mod swaps;
+mod substitutions;
 
 use std::collections::BTreeMap;
 
@@ -14,46 +14,46 @@ use solana_instruction::Instruction;
 use solana_instruction::error::InstructionError;
 use solana_transaction::TransactionError;
 
-use crate::common::{Outcome, World, every, every_with_tokens, program_accounts};
+use crate::common::{ProgramFixture, TransactionOutcome, all_instructions, all_token_instructions, program_accounts};
 use expected::{Expected, expected};
-use swaps::swaps;
+use substitutions::substitutions;
 
-/// The lowest of Anchor's and of the program's own error codes.
+/// The lowest error code of Anchor and of the program.
 const FIRST_CODE: u32 = 100;
 
 #[test]
-fn a_wrong_account_anywhere_is_refused_by_name_and_moves_nothing() {
+fn every_wrong_account_is_refused_with_the_expected_error_and_changes_nothing() {
     let mut tried = 0;
-    for mut subject in every().into_iter().chain(every_with_tokens()) {
-        let good = subject.ix.clone();
-        for swap in swaps(&mut subject) {
-            let what = format!("{}: {:?} {:?}", subject.name, subject.parts[swap.at], swap.wrong);
-            let Some(expected) = expected(&subject, &swap) else { continue };
-            subject.signers.extend(swap.signer.iter().map(|key| key.insecure_clone()));
-            let before = accounts(&subject.world, &[&good, &swap.ix]);
+    for mut case in all_instructions().into_iter().chain(all_token_instructions()) {
+        let good = case.ix.clone();
+        for substitution in substitutions(&mut case) {
+            let what = format!("{}: {:?} {:?}", case.name, case.kinds[substitution.at], substitution.wrong);
+            let Some(expected) = expected(&case, &substitution) else { continue };
+            case.signers.extend(substitution.signer.iter().map(|key| key.insecure_clone()));
+            let before = accounts(&case.fixture, &[&good, &substitution.ix]);
 
-            let outcome = subject.send(swap.ix.clone());
+            let outcome = case.send(substitution.ix.clone());
 
-            assert_eq!(found(&outcome), Some(expected), "{what}");
-            let after = accounts(&subject.world, &[&good, &swap.ix]);
+            assert_eq!(result(&outcome), Some(expected), "{what}");
+            let after = accounts(&case.fixture, &[&good, &substitution.ix]);
             let moved: Vec<_> = after.iter().filter(|(key, account)| before[*key] != **account).collect();
             assert!(moved.is_empty(), "{what}: {moved:?}");
             tried += 1;
         }
-        // It was the wrong account and nothing else.
-        let before = accounts(&subject.world, &[&good]);
-        subject.send(good.clone()).expect("it succeeds");
-        assert!(accounts(&subject.world, &[&good]) != before, "{} does nothing", subject.name);
+        // Nothing but the account was wrong.
+        let before = accounts(&case.fixture, &[&good]);
+        case.send(good.clone()).expect("the unchanged instruction succeeds");
+        assert!(accounts(&case.fixture, &[&good]) != before, "{} does nothing", case.name);
     }
-    assert!(tried > 2_500, "{tried} wrong accounts");
+    assert!(tried > 2_500, "only {tried} wrong accounts were tried");
 }
 
-/// All accounts of the program and of the instructions, but for what any transaction changes: the
-/// payer's lamports, a treasury's count of batches, and the epoch of rent, which the runtime sets.
-fn accounts(world: &World, instructions: &[&Instruction]) -> BTreeMap<Pubkey, Option<Account>> {
+/// All accounts of the program and of the instructions, without what a batch of skips changes too (a
+/// treasury's batch sequence) and what the runtime sets (the rent epoch).
+fn accounts(fixture: &ProgramFixture, instructions: &[&Instruction]) -> BTreeMap<Pubkey, Option<Account>> {
     let keys = instructions.iter().flat_map(|ix| &ix.accounts).map(|meta| meta.pubkey);
-    let named = keys.map(|key| (key, world.svm.get_account(&key)));
-    let own = program_accounts(world).into_iter().map(|(key, account)| (key, Some(account)));
+    let named = keys.map(|key| (key, fixture.svm.get_account(&key)));
+    let own = program_accounts(fixture).into_iter().map(|(key, account)| (key, Some(account)));
     let mut all: BTreeMap<_, _> = named.chain(own).collect();
     for account in all.values_mut().flatten() {
         account.rent_epoch = 0;
@@ -65,22 +65,24 @@ fn accounts(world: &World, instructions: &[&Instruction]) -> BTreeMap<Pubkey, Op
     all
 }
 
-/// What became of an instruction, in the table's terms; `None` for what is never expected.
-fn found(outcome: &Outcome) -> Option<Expected> {
+/// The result of an instruction in the terms of the table; `None` if it is never expected.
+fn result(outcome: &TransactionOutcome) -> Option<Expected> {
     match outcome {
         Ok(meta) => skips(meta).map(Expected::Skipped),
         Err(failed) => match failed.err {
             TransactionError::InstructionError(0, InstructionError::Custom(code)) if code >= FIRST_CODE => {
                 Some(Expected::Refused(code))
             }
-            TransactionError::InstructionError(0, InstructionError::PrivilegeEscalation) => Some(Expected::NoPrivilege),
-            TransactionError::InstructionError(0, _) => Some(Expected::ByCallee),
+            TransactionError::InstructionError(0, InstructionError::PrivilegeEscalation) => {
+                Some(Expected::PrivilegeEscalation)
+            }
+            TransactionError::InstructionError(0, _) => Some(Expected::RefusedByCallee),
             _ => None,
         },
     }
 }
 
-/// The reasons in a batch's event.
+/// The skip reasons in a batch's event.
 fn skips(meta: &litesvm::types::TransactionMetadata) -> Option<Vec<u8>> {
     meta.inner_instructions.iter().flatten().find_map(|inner| {
         let data = &inner.instruction.data;

@@ -1,4 +1,4 @@
-//! What explorers and wallets read: the committed IDL, and whom to tell about a weakness.
+//! The metadata that explorers and wallets read: the committed IDL and the program's security.txt.
 
 use anchor_lang::Discriminator;
 use anchor_lang::prelude::Pubkey;
@@ -9,20 +9,24 @@ use settlement::rules::SkipReason;
 use settlement::{events, instruction, state};
 use solana_signer::Signer;
 
-use crate::common::{SOL, World, program_bytes};
+use crate::common::{ProgramFixture, SOL, program_bytes};
 
 fn idl() -> Value {
-    serde_json::from_str(include_str!("../../idl/settlement.json")).expect("the IDL is JSON")
+    serde_json::from_str(include_str!("../../idl/settlement.json")).expect("the IDL is valid JSON")
 }
 
-/// The entry called `name` in one of the IDL's lists.
+/// The entry with this name in one of the IDL's lists.
 #[track_caller]
 fn entry(idl: &Value, list: &str, name: &str) -> Value {
     let entries = idl[list].as_array().expect("a list");
-    entries.iter().find(|entry| entry["name"] == name).unwrap_or_else(|| panic!("{name} in {list}")).clone()
+    entries
+        .iter()
+        .find(|entry| entry["name"] == name)
+        .unwrap_or_else(|| panic!("the IDL has no {name} in {list}"))
+        .clone()
 }
 
-/// Reads a value of an IDL type off the front of `bytes`, as a client that knows nothing but the IDL would.
+/// Decodes a value of an IDL type from the front of `bytes`, as a client that only has the IDL would.
 fn read(idl: &Value, kind: &Value, bytes: &mut &[u8]) -> Value {
     let mut take = |len: usize| {
         let (taken, rest) = bytes.split_at(len);
@@ -39,7 +43,7 @@ fn read(idl: &Value, kind: &Value, bytes: &mut &[u8]) -> Value {
                 let len = u32::from_le_bytes(take(4).try_into().unwrap()) as usize;
                 json!(take(len))
             }
-            other => panic!("no reader for {other}"),
+            other => panic!("the type {other} is not supported"),
         },
         Value::Object(object) => {
             if let Some(of) = object.get("vec") {
@@ -53,7 +57,7 @@ fn read(idl: &Value, kind: &Value, bytes: &mut &[u8]) -> Value {
             let name = object["defined"]["name"].as_str().expect("a name");
             fields(idl, &entry(idl, "types", name)["type"]["fields"], bytes)
         }
-        other => panic!("no type: {other}"),
+        other => panic!("{other} is not an IDL type"),
     }
 }
 
@@ -67,7 +71,7 @@ fn fields(idl: &Value, fields: &Value, bytes: &mut &[u8]) -> Value {
 }
 
 #[test]
-fn the_idl_names_every_error_and_says_what_it_means() {
+fn the_idl_lists_every_error_with_its_message() {
     let idl = idl();
     let errors = idl["errors"].as_array().expect("errors");
     assert_eq!(errors.len(), SettlementError::ALL.len());
@@ -79,7 +83,7 @@ fn the_idl_names_every_error_and_says_what_it_means() {
 }
 
 #[test]
-fn the_idl_tells_instructions_accounts_and_events_apart_as_the_program_does() {
+fn the_idl_has_the_programs_discriminators() {
     let idl = idl();
     assert_eq!(idl["address"], settlement::ID.to_string());
     let listed = [
@@ -98,14 +102,14 @@ fn the_idl_tells_instructions_accounts_and_events_apart_as_the_program_does() {
 }
 
 #[test]
-fn a_batchs_amounts_and_its_event_read_with_nothing_but_the_idl() {
-    let mut world = World::new();
-    let nodes = world.nodes(2);
+fn a_batch_and_its_event_can_be_decoded_from_the_idl_alone() {
+    let mut fixture = ProgramFixture::new();
+    let nodes = fixture.register_nodes(2);
     let header = BatchHeader { batch_id: 7, records_root: [9; 32] };
     let entries = [nodes[0].entry(3 * SOL), nodes[1].entry(0)];
-    let ix = settle_ix(world.settler.pubkey(), world.network, header, &entries);
+    let ix = settle_ix(fixture.settler.pubkey(), fixture.network, header, &entries);
     let data = ix.data.clone();
-    let meta = world.send_batch(ix).expect("settled");
+    let meta = fixture.send_batch(ix).expect("the batch is applied");
     let idl = idl();
 
     let settle = entry(&idl, "instructions", "settle");
@@ -115,21 +119,21 @@ fn a_batchs_amounts_and_its_event_read_with_nothing_but_the_idl() {
     assert_eq!(read_back["batch"]["batch_id"], 7);
     assert!(arguments.is_empty());
 
-    let event = &meta.inner_instructions[0].last().expect("the event's call").instruction.data;
+    let event = &meta.inner_instructions[0].last().expect("the inner instruction with the event").instruction.data;
     let (tag, event) = event.split_at(8);
     assert_eq!(tag, anchor_lang::event::EVENT_IX_TAG_LE);
     let mut event = &event[8..];
-    let told = read(&idl, &json!({ "defined": { "name": "BatchSettled" } }), &mut event);
+    let decoded = read(&idl, &json!({ "defined": { "name": "BatchSettled" } }), &mut event);
     assert!(event.is_empty());
-    assert_eq!(told["network"], world.network.to_string());
-    assert_eq!((&told["credited"], &told["paid"], &told["n"]), (&json!(3 * SOL), &json!(3 * SOL), &json!(2)));
-    assert_eq!(told["credit_skips"], 0b10);
-    assert_eq!(told["reasons"], json!([u8::from(SkipReason::NothingToCredit)]));
+    assert_eq!(decoded["network"], fixture.network.to_string());
+    assert_eq!((&decoded["credited"], &decoded["paid"], &decoded["n"]), (&json!(3 * SOL), &json!(3 * SOL), &json!(2)));
+    assert_eq!(decoded["credit_skips"], 0b10);
+    assert_eq!(decoded["reasons"], json!([u8::from(SkipReason::NothingToCredit)]));
 }
 
 #[test]
-fn the_programs_bytes_say_whom_to_tell_about_a_weakness() {
-    let text = solana_security_txt::find_and_parse(&program_bytes()).expect("a security.txt");
+fn the_binary_contains_a_security_contact() {
+    let text = solana_security_txt::find_and_parse(&program_bytes()).expect("the program contains a security.txt");
     assert_eq!(text.name, "Williw settlement");
     assert!(!text.contacts.is_empty());
     assert!(text.policy.ends_with("SECURITY.md"));
