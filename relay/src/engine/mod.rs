@@ -78,28 +78,30 @@ pub struct Trigger<'a> {
     pub retry_held: bool,
 }
 
-/// What [`Engine::advance`] got to.
+/// The result of [`Engine::advance`]. It says whether a settlement is open, so that callers need not keep track.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// There is nothing to settle; nothing was sent or written.
+    /// No settlement is open and there is nothing to settle; nothing was sent or written.
     Idle,
-    /// Another runner holds the lease.
+    /// Another runner holds the lease. Whether a settlement is open was not read.
     Busy {
-        /// Its name.
+        /// The name of the runner that holds the lease.
         holder: String,
-        /// When to ask again, in milliseconds.
+        /// Milliseconds until the lease expires.
         retry_after_ms: u64,
     },
-    /// Call again after this many milliseconds (0: at once).
+    /// A settlement was opened for this call's [`Trigger`]. Call again at once.
+    Opened,
+    /// A settlement that was already open has advanced and is still open. Call again after the delay.
     Continue {
-        /// Milliseconds to wait.
+        /// The delay in milliseconds; 0 means at once.
         after_ms: u64,
     },
-    /// A settlement was closed.
+    /// The open settlement was closed; none is open now.
     Finished {
-        /// Which.
+        /// The settlement's number in the ledger.
         settlement_id: i64,
-        /// Why it could not be carried out; `None` when it was.
+        /// Why the settlement failed; `None` on success.
         failure: Option<String>,
     },
 }
@@ -173,7 +175,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             return Ok(Progress::Idle);
         }
         self.commit(lease, Changes::opening(trigger.name, now)).await?;
-        Ok(Progress::Continue { after_ms: 0 })
+        Ok(Progress::Opened)
     }
 
     async fn step(&self, lease: &Lease, open: &store::settlements::OpenSettlement) -> Result<Progress, EngineError> {

@@ -64,7 +64,7 @@ fn a_transaction_that_a_fork_undid_lands_again_and_pays_once() {
     let mut checkpoint = None;
     while scenario.count(landed) == 0 {
         match crate::support::block_on(engine.advance(trigger)).unwrap() {
-            williw_relay::engine::Progress::Continue { after_ms: 0 } => {}
+            williw_relay::engine::Progress::Opened | williw_relay::engine::Progress::Continue { after_ms: 0 } => {}
             _ => {
                 checkpoint.get_or_insert_with(|| scenario.chain.checkpoint());
                 scenario.pass(800);

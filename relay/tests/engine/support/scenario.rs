@@ -232,7 +232,7 @@ impl Scenario {
             match block_on(engine.advance(ANY))? {
                 Progress::Idle => return Ok(finished),
                 Progress::Busy { retry_after_ms, .. } => self.pass(retry_after_ms),
-                Progress::Continue { after_ms: 0 } => {}
+                Progress::Opened | Progress::Continue { after_ms: 0 } => {}
                 Progress::Continue { after_ms } => self.pass(after_ms),
                 Progress::Finished { failure, .. } => {
                     let failed = failure.is_some();

@@ -96,6 +96,7 @@ async fn drive<D: Database, C: Chain, S: Signer, K: Clock, E: Events>(
         };
         trouble = Trouble::default();
         match progress {
+            Progress::Opened => busy_with = None,
             Progress::Continue { after_ms } => {
                 busy_with = None;
                 if after_ms > 0 {
