@@ -2,8 +2,8 @@
 
 mod chain;
 mod crash;
-mod scenario;
+mod fixture;
 
 pub use chain::LocalChain;
 pub use crash::{Crash, CrashPoint, When};
-pub use scenario::{NodeSpec, Scenario, block_on};
+pub use fixture::{NodeSpec, Scenario, block_on};
