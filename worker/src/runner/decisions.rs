@@ -525,6 +525,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_wake_is_kept_while_a_settlement_of_another_runner_is_open() {
+        let object = Object::new();
+        object.wake(wake("api", true)).await;
+        let engine = Script::new([
+            Ok(Progress::Continue { after_ms: 0 }),
+            Ok(FINISHED),
+            Ok(Progress::Opened),
+            Ok(FINISHED),
+            Ok(Progress::Idle),
+        ]);
+        object.alarm(&engine).await;
+        let triggers: Vec<String> = engine.asked.borrow().iter().map(|(name, _)| name.clone()).collect();
+        assert_eq!(triggers, ["api", "api", "api", NO_WAKE, NO_WAKE]);
+    }
+
+    #[tokio::test]
     async fn a_wake_in_the_middle_of_a_run_is_not_lost() {
         let object = std::rc::Rc::new(Object::new());
         let engine = Script::new([Ok(Progress::Idle)]);
