@@ -1,10 +1,10 @@
-//! The Merkle tree over a batch's reward records, whose root goes into the program's event.
+//! The Merkle tree over a batch's reward records. The program emits its root in `BatchSettled`.
 //!
-//! Leaves and nodes are told apart by their first byte, as in RFC 6962, so that no node can be passed off as a
-//! record. A node without a sibling is carried up unchanged.
+//! As in RFC 6962, the first byte of the hashed data distinguishes leaves from inner nodes, so an inner node cannot be
+//! presented as a record. A node without a sibling moves up one level unchanged.
 //!
 //! - leaf = SHA-256(0x00 ‖ "williw-reward-v1" ‖ len(id) ‖ id ‖ len(node) ‖ node ‖ amount ‖ len(period) ‖ period),
-//!   lengths as u32 and the amount as u64, both little-endian, texts as UTF-8
+//!   with lengths as little-endian u32, the amount in lamports as little-endian u64, and strings as UTF-8
 //! - node = SHA-256(0x01 ‖ left ‖ right)
 
 use sha2::{Digest, Sha256};
@@ -14,21 +14,21 @@ use crate::types::{Lamports, NodeId};
 /// A SHA-256 hash.
 pub type Hash32 = [u8; 32];
 
-/// What a reward record's leaf covers.
+/// The fields of a reward record that its leaf covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RewardLeaf<'a> {
-    /// The reward's id.
+    /// The id of the reward record.
     pub id: &'a str,
-    /// The node that earned it.
+    /// The node that earned the reward.
     pub node_id: &'a NodeId,
-    /// How much.
+    /// The amount of the reward.
     pub amount: Lamports,
-    /// The UTC day, `YYYY-MM-DD`.
+    /// The UTC day on which the reward was earned, `YYYY-MM-DD`.
     pub period: &'a str,
 }
 
 impl RewardLeaf<'_> {
-    /// The leaf's hash.
+    /// Hashes the leaf.
     pub fn hash(&self) -> Hash32 {
         let mut hasher = Sha256::new();
         hasher.update([0x00]);
@@ -42,12 +42,12 @@ impl RewardLeaf<'_> {
 }
 
 fn update_text(hasher: &mut Sha256, text: &str) {
-    // Ids and periods are bounded far below u32::MAX by the ledger.
+    // The ledger limits ids and periods to lengths far below u32::MAX.
     hasher.update((text.len() as u32).to_le_bytes());
     hasher.update(text.as_bytes());
 }
 
-/// The root over `leaves`; all zeros when there are none.
+/// Returns the Merkle root over `leaves`, or all zeros if there are none.
 pub fn root(leaves: &[Hash32]) -> Hash32 {
     let mut level = leaves.to_vec();
     while level.len() > 1 {
@@ -56,16 +56,16 @@ pub fn root(leaves: &[Hash32]) -> Hash32 {
     level.first().copied().unwrap_or_default()
 }
 
-/// One step of a proof: the sibling, and on which side it stands.
+/// One step of a Merkle proof: a sibling and its side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProofStep {
-    /// The sibling's hash.
+    /// The hash of the sibling.
     pub sibling: Hash32,
-    /// Whether the sibling is the left one.
+    /// Whether the sibling is on the left.
     pub sibling_is_left: bool,
 }
 
-/// The proof that the leaf at `index` is under [`root`]; `None` when there is no such leaf.
+/// Returns the proof that the leaf at `index` is in the tree, or `None` if there is no such leaf.
 pub fn proof(leaves: &[Hash32], index: usize) -> Option<Vec<ProofStep>> {
     leaves.get(index)?;
     let (mut level, mut index, mut steps) = (leaves.to_vec(), index, Vec::new());
@@ -81,22 +81,17 @@ pub fn proof(leaves: &[Hash32], index: usize) -> Option<Vec<ProofStep>> {
     Some(steps)
 }
 
-/// Whether `proof` leads from `leaf` to `root`.
+/// Returns whether `proof` proves that `leaf` is in the tree with this `root`.
 pub fn verify(root: &Hash32, leaf: &Hash32, proof: &[ProofStep]) -> bool {
-    let reached = proof.iter().fold(*leaf, |hash, step| {
+    let computed = proof.iter().fold(*leaf, |hash, step| {
         if step.sibling_is_left { parent(&step.sibling, &hash) } else { parent(&hash, &step.sibling) }
     });
-    reached == *root
+    computed == *root
 }
 
 fn next_level(level: &[Hash32]) -> Vec<Hash32> {
-    let mut next: Vec<Hash32> = Vec::with_capacity(level.len().div_ceil(2));
-    let mut pairs = level.chunks_exact(2);
-    for pair in &mut pairs {
-        next.push(parent(&pair[0], &pair[1]));
-    }
-    next.extend_from_slice(pairs.remainder());
-    next
+    let (pairs, without_sibling) = level.as_chunks();
+    pairs.iter().map(|[left, right]| parent(left, right)).chain(without_sibling.iter().copied()).collect()
 }
 
 fn parent(left: &Hash32, right: &Hash32) -> Hash32 {
@@ -118,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn every_record_is_provable_against_the_root_and_only_at_its_own_leaf() {
+    fn a_proof_verifies_its_own_leaf_and_no_other() {
         for count in 1..=33 {
             let leaves = leaves(count);
             let root = root(&leaves);
@@ -133,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_differs_in_one_field_has_another_leaf() {
+    fn changing_any_field_of_a_record_changes_its_leaf() {
         let node: NodeId = "a".parse().unwrap();
         let other: NodeId = "b".parse().unwrap();
         let amount = Lamports::new(1).unwrap();

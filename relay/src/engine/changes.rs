@@ -1,12 +1,12 @@
-//! What one call of the engine is about to write: statements, and the log lines that go with them.
+//! The pending writes of one engine call: statements and the log events that belong to them.
 
 use crate::database::Statement;
 use crate::events::{Event, Level};
 
 use super::Step;
-use super::store::settlements::{self, OpenSettlement};
+use super::store::settlements::{self, OpenSettlement, SettlementOutcome};
 
-/// Statements that are written together or not at all.
+/// Statements that are committed together in one transaction.
 pub(super) struct Changes {
     settlement_id: i64,
     step: Step,
@@ -16,23 +16,23 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    /// Changes of an open settlement.
+    /// Starts changes to an open settlement.
     pub(super) fn for_settlement(open: &OpenSettlement, now_ms: i64) -> Self {
         Self { settlement_id: open.id, step: open.step, now_ms, statements: Vec::new(), events: Vec::new() }
     }
 
-    /// The opening of a settlement.
+    /// Starts with the statement that opens a settlement.
     pub(super) fn opening(trigger: &str, now_ms: i64) -> Self {
         let statements = vec![settlements::open_new(trigger, now_ms)];
         Self { settlement_id: 0, step: Step::Validate, now_ms, statements, events: Vec::new() }
     }
 
-    /// Adds a statement.
+    /// Appends a statement.
     pub(super) fn push(&mut self, statement: Statement) {
         self.statements.push(statement);
     }
 
-    /// Adds statements.
+    /// Appends statements.
     pub(super) fn extend(&mut self, statements: impl IntoIterator<Item = Statement>) {
         self.statements.extend(statements);
     }
@@ -42,31 +42,32 @@ impl Changes {
         self.log(Level::Info, message.into());
     }
 
-    /// Logs what was put off or has to be done again.
+    /// Logs something that was postponed or will be retried.
     pub(super) fn warn(&mut self, message: impl Into<String>) {
         self.log(Level::Warn, message.into());
     }
 
-    /// Logs what needs a person.
+    /// Logs something that needs manual intervention.
     pub(super) fn error(&mut self, message: impl Into<String>) {
         self.log(Level::Error, message.into());
     }
 
-    /// Goes on to `step`, and clears a passing error.
+    /// Moves the settlement to `step` and clears its transient error.
     pub(super) fn go_to(&mut self, step: Step) {
         self.statements.push(settlements::go_to(self.settlement_id, self.step, step, self.now_ms));
         self.step = step;
     }
 
-    /// Closes the settlement as done.
+    /// Closes the settlement as [`SettlementState::Done`](super::SettlementState::Done).
     pub(super) fn finish_settlement(&mut self) {
-        self.statements.push(settlements::close(self.settlement_id, "done", None, self.now_ms));
+        self.statements.push(settlements::close(self.settlement_id, SettlementOutcome::Done, self.now_ms));
     }
 
-    /// Closes the settlement as failed.
+    /// Closes the settlement as [`SettlementState::Failed`](super::SettlementState::Failed).
     pub(super) fn fail_settlement(&mut self, reason: &str) {
         self.error(reason);
-        self.statements.push(settlements::close(self.settlement_id, "failed", Some(reason), self.now_ms));
+        let outcome = SettlementOutcome::Failed { reason };
+        self.statements.push(settlements::close(self.settlement_id, outcome, self.now_ms));
     }
 
     fn log(&mut self, level: Level, message: String) {
@@ -74,6 +75,7 @@ impl Changes {
         self.events.push(Event { settlement_id: self.settlement_id, step: self.step.as_str(), level, message });
     }
 
+    /// Splits into the statements to commit and the events to emit afterwards.
     pub(super) fn into_parts(self) -> (Vec<Statement>, Vec<Event>) {
         (self.statements, self.events)
     }

@@ -1,4 +1,4 @@
-//! What an operator can set.
+//! The engine's configuration.
 
 use settlement::client::NetworkId;
 
@@ -7,39 +7,40 @@ use crate::transaction::Format;
 /// Which transaction format to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FormatChoice {
-    /// v1 where the cluster takes it, v0 otherwise.
+    /// v1 if the cluster supports it, v0 otherwise.
     Auto,
-    /// This one.
+    /// Always this format.
     Only(Format),
 }
 
-/// The settings of an [`Engine`](super::Engine).
+/// The configuration of an [`Engine`](super::Engine).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineConfig {
     /// The network to settle.
     pub network: NetworkId,
-    /// This runner's name for the lease: unlike that of any other runner, living or dead.
+    /// This runner's name for the lease. It must differ from the name of every other runner, past or present.
     pub holder: String,
-    /// The transaction format.
+    /// The transaction format to use.
     pub format: FormatChoice,
-    /// The most to pay per compute unit to go first, in micro-lamports.
+    /// The highest priority fee to pay, in micro-lamports per compute unit.
     pub max_compute_unit_price: u64,
-    /// How many nodes one settlement takes at most; the next one takes the others.
+    /// The maximum number of nodes in one settlement; the next settlement takes the remaining ones.
     pub max_nodes: usize,
-    /// How many batches one call of `advance` simulates or signs at most: it bounds a call's time and requests.
+    /// The maximum number of batches that one call of `advance` simulates or signs. It bounds the call's duration and
+    /// its requests.
     pub batches_per_call: usize,
 }
 
 impl EngineConfig {
-    /// The defaults for `network`.
+    /// The default configuration for `network`.
     pub fn new(network: NetworkId, holder: String) -> Self {
         Self {
             network,
             holder,
             format: FormatChoice::Auto,
-            // 60 credits at this price cost about 0.00002 SOL on top of the fee.
+            // A batch of 60 credits at this price costs about 0.00002 SOL more than the base fee.
             max_compute_unit_price: 1_000_000,
-            // Fits a Worker's subrequests and a statement's 2 MB of parameters.
+            // Stays within a Worker's subrequest limit and D1's 2 MB of parameters per statement.
             max_nodes: 3_000,
             batches_per_call: 8,
         }

@@ -1,4 +1,4 @@
-//! What can stop a call of the engine.
+//! Errors of the engine.
 
 use crate::chain::ChainError;
 use crate::database::DatabaseError;
@@ -14,19 +14,19 @@ pub enum EngineError {
     /// The cluster failed.
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// The key failed.
+    /// The signer failed.
     #[error(transparent)]
     Signer(#[from] SignerError),
     /// A transaction cannot be built: the ledger holds a batch that does not fit its format.
     #[error(transparent)]
     Build(#[from] TransactionBuildError),
     /// Another runner has taken over; this one must stop.
-    #[error("another runner has taken over the settlement; this one stops")]
+    #[error("another runner has taken over the settlement; this runner stops")]
     LeaseLost,
-    /// The ledger changed under this runner's hands: nothing was written, the next call reads again.
-    #[error("the ledger changed meanwhile; nothing was written")]
+    /// The ledger changed between this runner's read and its write. Nothing was written; the next call reads again.
+    #[error("the ledger has changed since it was read; nothing was written")]
     StateChanged,
-    /// The settlement cannot be carried out as things stand. It is closed as failed with this reason.
+    /// The settlement cannot proceed. It is closed as failed with this reason.
     #[error("{0}")]
     Rejected(String),
 }
@@ -44,8 +44,8 @@ impl From<DatabaseError> for EngineError {
 }
 
 impl EngineError {
-    /// Whether calling again later can help without anyone's doing.
-    pub fn is_passing(&self) -> bool {
+    /// Whether the error is transient: a later call can succeed without intervention.
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Ledger(DatabaseError::Unavailable(_)) | Self::StateChanged => true,
             Self::Chain(error) => error.is_passing(),

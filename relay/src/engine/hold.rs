@@ -1,32 +1,32 @@
-//! Why a reward or a payout has to wait.
+//! Why a reward or a payout is held.
 
 use std::fmt;
 
 use settlement::rules::SkipReason;
 
-/// A reason that is written on the reward's or the wallet's row, until it no longer holds.
+/// Why a reward or a payout is held. Stored on the reward's or the wallet's row until it no longer applies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HoldReason {
-    /// The node has not named a Solana address yet.
+    /// The node has not registered a Solana address yet.
     NoAddress,
     /// An operator suspended the node.
     NodeSuspended,
-    /// The wallet account on the chain belongs to another owner than the node's address.
+    /// The wallet account's owner differs from the node's address in the ledger.
     OwnerMismatch,
-    /// The wallet account on the chain cannot be read by this version.
+    /// The wallet account's data has a layout that this version cannot decode.
     WalletUnreadable,
-    /// The node's wallet account was closed. What it was paid stays on the chain; the settler or the admin opens it
-    /// again with `reopen_node` once it is clear why it was closed.
+    /// The node's wallet account was closed. Its totals stay on the chain. After finding out why it was closed, the
+    /// settler or the admin reopens it with `reopen_node`.
     NodeClosed,
-    /// The wallet account could not be opened.
+    /// Creating the wallet account failed.
     RegistrationFailed,
-    /// The chain's total is none that the ledger knows: it is not for the relay to decide which is right.
+    /// The chain's credited total matches no total in the ledger. The relay cannot decide which of them is right.
     TotalMismatch,
-    /// An earlier batch with this node waits for a person.
+    /// An earlier batch with this node needs manual review.
     EarlierBatchOpen,
-    /// The batch failed with this entry alone; the cluster's reason.
+    /// The batch failed with this as its only entry; holds the cluster's error.
     Evicted(String),
-    /// The program would skip it, or has skipped it.
+    /// The program skipped the entry, or would skip it.
     Skipped(SkipReason),
 }
 

@@ -1,4 +1,4 @@
-//! One runner at a time: the lease with its fencing token.
+//! The lease with its fencing token: only one runner at a time may write.
 
 use crate::chain::Chain;
 use crate::clock::Clock;
@@ -10,11 +10,11 @@ use super::changes::Changes;
 use super::store::leases;
 use super::{Engine, EngineError, Progress};
 
-/// Longer than one call of `advance` takes even with slow answers (it is renewed by each), short enough that a
-/// crashed runner's successor does not wait long.
+/// How long a lease lasts. Every call of `advance` renews it, so it must outlast one call even with slow responses; and
+/// it must be short, because the successor of a crashed runner waits for it to expire.
 const LEASE_MS: i64 = 20_000;
 
-/// The right to write.
+/// A lease held by this runner. Every write requires it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Lease {
     holder: String,
@@ -22,7 +22,7 @@ pub(super) struct Lease {
 }
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
-    /// Takes the lease, or renews it; [`Progress::Busy`] when another runner has it.
+    /// Acquires or renews the lease. Returns [`Progress::Busy`] if another runner holds it.
     pub(super) async fn take_lease(&self) -> Result<Result<Lease, Progress>, EngineError> {
         let now = self.clock.now_ms();
         let holder = &self.config.holder;
@@ -34,12 +34,12 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         Ok(Err(Progress::Busy { holder, retry_after_ms }))
     }
 
-    /// Gives the lease back.
+    /// Releases the lease.
     pub(super) async fn release(&self, lease: &Lease) -> Result<(), EngineError> {
         Ok(leases::release(&self.database, &lease.holder, lease.fencing_token).await?)
     }
 
-    /// Writes `changes` in one transaction, and only while the lease is held; then tells who watches.
+    /// Writes `changes` in one transaction if the lease is still held, then emits their events.
     pub(super) async fn commit(&self, lease: &Lease, changes: Changes) -> Result<(), EngineError> {
         let (statements, events) = changes.into_parts();
         let mut all = Vec::with_capacity(statements.len().saturating_add(2));

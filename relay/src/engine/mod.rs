@@ -1,33 +1,34 @@
 //! The settlement state machine.
 //!
-//! A settlement goes through six steps: validate → sync → plan → simulate → submit → reconcile. [`Engine::advance`]
-//! does a bounded piece of it and returns; all that it knows between two calls is in the ledger, so that a crash at
-//! any point is continued by whoever calls next. It must never send bytes whose signature is not stored, never sign
-//! a batch again while an earlier attempt may still land, and never write without holding the lease.
+//! A settlement goes through six steps: validate → sync → plan → simulate → submit → reconcile. Each call of
+//! [`Engine::advance`] does a bounded amount of work and returns. All state between two calls is in the ledger, so the
+//! next caller resumes after a crash at any point. The engine never sends a transaction whose signature is not stored,
+//! never signs a batch again while an earlier attempt may still land, and never writes without holding the lease.
 
-mod attempt;
+mod advance_batches;
 mod changes;
 mod config;
-mod drive;
 mod error;
-mod follow;
 mod hold;
 mod lease;
 mod plan;
-mod prepare;
 mod reconcile;
+mod simulate;
 mod split;
+mod states;
 mod step;
 pub(crate) mod store;
 mod submit;
 mod sync;
+mod text;
+mod track;
 mod validate;
 mod verdict;
 
-pub use attempt::AttemptState;
 pub use config::{EngineConfig, FormatChoice};
 pub use error::EngineError;
 pub use hold::HoldReason;
+pub use states::{AttemptState, BatchState, EntryOutcome, SettlementState};
 pub use step::Step;
 
 use settlement::client::{network_address, treasury_address};
@@ -41,22 +42,23 @@ use crate::signer::Signer;
 
 use changes::Changes;
 use lease::Lease;
+use store::settlements::HeldRewards;
 
-/// The five sides of the world that a settlement touches.
+/// The implementations of the five traits that an [`Engine`] runs on.
 pub struct EngineParts<D, C, S, K, E> {
-    /// The ledger.
+    /// The ledger's database.
     pub database: D,
-    /// The cluster.
+    /// The Solana cluster.
     pub chain: C,
-    /// The settler's key.
+    /// Signs with the settler's key.
     pub signer: S,
-    /// The time.
+    /// The source of the current time.
     pub clock: K,
-    /// Who watches.
+    /// Receives progress events.
     pub events: E,
 }
 
-/// Settles one network's rewards.
+/// Settles the rewards of one network.
 pub struct Engine<D, C, S, K, E> {
     database: D,
     chain: C,
@@ -68,47 +70,48 @@ pub struct Engine<D, C, S, K, E> {
     treasury: Pubkey,
 }
 
-/// Who asks for a settlement.
+/// What requests a settlement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trigger<'a> {
-    /// Its name in the ledger: `cron`, `api`, `cli`, …
+    /// The trigger's name in the ledger: `cron`, `api`, `cli`, …
     pub name: &'a str,
-    /// Whether rewards that the last settlement had to hold back are tried again now rather than after
-    /// [`HOLD_RETRY_MS`].
+    /// Whether to retry held rewards now instead of [`HOLD_RETRY_MS`] after the last settlement.
     pub retry_held: bool,
 }
 
-/// What [`Engine::advance`] got to.
+/// The result of [`Engine::advance`]. It says whether a settlement is open, so that callers need not keep track.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// There is nothing to settle; nothing was sent or written.
+    /// No settlement is open and there is nothing to settle; nothing was sent or written.
     Idle,
-    /// Another runner holds the lease.
+    /// Another runner holds the lease. Whether a settlement is open was not read.
     Busy {
-        /// Its name.
+        /// The name of the runner that holds the lease.
         holder: String,
-        /// When to ask again, in milliseconds.
+        /// Milliseconds until the lease expires.
         retry_after_ms: u64,
     },
-    /// Call again after this many milliseconds (0: at once).
+    /// A settlement was opened for this call's [`Trigger`]. Call again at once.
+    Opened,
+    /// A settlement that was already open has advanced and is still open. Call again after the delay.
     Continue {
-        /// Milliseconds to wait.
+        /// The delay in milliseconds; 0 means at once.
         after_ms: u64,
     },
-    /// A settlement was closed.
+    /// The open settlement was closed; none is open now.
     Finished {
-        /// Which.
+        /// The settlement's number in the ledger.
         settlement_id: i64,
-        /// Why it could not be carried out; `None` when it was.
+        /// Why the settlement failed; `None` on success.
         failure: Option<String>,
     },
 }
 
-/// Rewards that were held back (no address, a cap, an empty treasury) are tried again after this long.
+/// How long after a settlement its held rewards (no address, a cap, an empty treasury) are retried, in milliseconds.
 pub const HOLD_RETRY_MS: i64 = 10 * 60 * 1000;
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
-    /// An engine for the network that `config` names.
+    /// Creates an engine for the network named in `config`.
     pub fn new(parts: EngineParts<D, C, S, K, E>, config: EngineConfig) -> Self {
         let network = network_address(&config.network);
         Self {
@@ -123,10 +126,10 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
     }
 
-    /// Does the next piece of the open settlement, or opens one when there is something to settle.
+    /// Advances the open settlement, or opens one if there is something to settle.
     ///
     /// # Errors
-    /// [`EngineError`]: whatever was not finished stays as the ledger has it, and the next call goes on from there.
+    /// [`EngineError`]. Unfinished work stays in the ledger, and the next call resumes it.
     pub async fn advance(&self, trigger: Trigger<'_>) -> Result<Progress, EngineError> {
         let lease = match self.take_lease().await? {
             Ok(lease) => lease,
@@ -142,7 +145,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 }
                 Ok(progress)
             }
-            // With batches under way it stays open: they are followed to their ends whatever happens.
+            // While it has open batches, the settlement stays open: each of them is tracked to its end.
             Err(EngineError::Rejected(reason)) if !store::batches::any_open(&self.database, open.id).await? => {
                 let mut changes = Changes::for_settlement(&open, self.clock.now_ms());
                 changes.fail_settlement(&reason);
@@ -151,29 +154,34 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 Ok(Progress::Finished { settlement_id: open.id, failure: Some(reason) })
             }
             Err(error) => {
-                self.note_error(&lease, &open, &error).await?;
+                self.record_error(&lease, &open, &error).await?;
                 Err(error)
             }
         }
     }
 
-    /// Gives the lease back, so that another runner need not wait for its end. For a clean stop between two calls
-    /// of [`Engine::advance`].
+    /// Releases the lease so that another runner need not wait for it to expire. Call this for a clean stop between
+    /// two calls of [`Engine::advance`].
     ///
     /// # Errors
-    /// When the ledger cannot be reached; the lease then ends by itself.
+    /// [`EngineError::Ledger`] if the ledger is unavailable; the lease then expires on its own.
     pub async fn stop(&self) -> Result<(), EngineError> {
-        Ok(store::leases::release_all_of(&self.database, &self.config.holder).await?)
+        Ok(store::leases::release_held_by(&self.database, &self.config.holder).await?)
     }
 
     async fn open_settlement(&self, lease: &Lease, trigger: Trigger<'_>) -> Result<Progress, EngineError> {
         let now = self.clock.now_ms();
-        if !store::settlements::has_work(&self.database, trigger.retry_held, HOLD_RETRY_MS, now).await? {
+        let held = if trigger.retry_held {
+            HeldRewards::Retry
+        } else {
+            HeldRewards::RetryIfLastClosedBefore(now.saturating_sub(HOLD_RETRY_MS))
+        };
+        if !store::settlements::has_work(&self.database, held, now).await? {
             self.release(lease).await?;
             return Ok(Progress::Idle);
         }
         self.commit(lease, Changes::opening(trigger.name, now)).await?;
-        Ok(Progress::Continue { after_ms: 0 })
+        Ok(Progress::Opened)
     }
 
     async fn step(&self, lease: &Lease, open: &store::settlements::OpenSettlement) -> Result<Progress, EngineError> {
@@ -187,15 +195,15 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
     }
 
-    /// Writes the error of an unfinished settlement where its status is read; once, not at every retry.
-    async fn note_error(
+    /// Stores the error of an unfinished settlement for its status. A repeated error is stored once.
+    async fn record_error(
         &self,
         lease: &Lease,
         open: &store::settlements::OpenSettlement,
         error: &EngineError,
     ) -> Result<(), EngineError> {
         let text = error.to_string();
-        // Without the ledger or the lease there is nowhere to write.
+        // Without the ledger or the lease, nothing can be written.
         if matches!(error, EngineError::Ledger(_) | EngineError::LeaseLost) || open.error.as_deref() == Some(&text) {
             return Ok(());
         }

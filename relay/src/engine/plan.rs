@@ -1,7 +1,7 @@
-//! Step 3: pending rewards become batches.
+//! Step 3: turns pending rewards into batches.
 //!
-//! The decision is [`plan`], a pure function of what the ledger and the chain show; the rules are the program's own,
-//! so that what is planned here is what the program will accept.
+//! [`plan`] is a pure function of the state of the ledger and the chain. It applies the program's own rules, so the
+//! program accepts what is planned here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,39 +26,44 @@ use super::lease::Lease;
 use super::store::batches::{Entry, NewBatch};
 use super::store::rewards::PendingReward;
 use super::store::settlements::{self, OpenSettlement};
-use super::store::wallets::MirroredWallet;
+use super::store::wallets::{MirroredWallet, WalletTotals};
 use super::store::{batches, rewards, wallets};
+use super::text::plural;
 use super::{Engine, EngineError, Progress, Step};
 
-/// What bounds a plan.
+/// The limits on a plan. Amounts are in lamports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Limits {
     per_node_cap: u64,
     per_batch_cap: u64,
+    /// What the outflow window still allows.
     window_left: u64,
+    /// What the treasury holds above its rent-exempt minimum.
     treasury_left: u64,
     max_pending_age_s: u64,
     rent_per_byte: u64,
+    /// The maximum number of entries in a credit batch.
     credit_capacity: usize,
+    /// The maximum number of entries in a settle batch.
     settle_capacity: usize,
     format: Format,
     now_s: i64,
 }
 
-/// One node: its wallet and what it waits for, oldest first.
+/// A node's wallet and its pending rewards, oldest first.
 #[derive(Clone, Debug)]
-struct NodeDue<'a> {
+struct NodeRewards<'a> {
     wallet: &'a MirroredWallet,
     rewards: Vec<&'a PendingReward>,
 }
 
-/// What is to be done, and what has to wait.
+/// The batches to add and the reasons for what is held.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Plan {
     batches: Vec<NewBatch>,
-    /// Why pending rewards of a node were not (all) planned.
+    /// Why not all pending rewards of a node were planned.
     held: BTreeMap<NodeId, HoldReason>,
-    /// Why a due payout is not made; `None` clears an earlier reason.
+    /// Why a due payout is held; `None` clears an earlier reason.
     payout_holds: BTreeMap<NodeId, Option<SkipReason>>,
 }
 
@@ -84,9 +89,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let pending = rewards::pending(&self.database, &with_wallet).await?;
 
         let limits = self.limits(now).await?;
-        let due = by_node(&mirrored, &pending);
-        let destinations = self.destinations(&due, &limits).await?;
-        let mut plan = plan(due, &destinations, &limits);
+        let nodes = by_node(&mirrored, &pending);
+        let destinations = self.destinations(&nodes, &limits).await?;
+        let mut plan = plan(nodes, &destinations, &limits);
         plan.held.append(&mut held);
 
         let mut changes = Changes::for_settlement(open, now);
@@ -103,16 +108,17 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             changes.extend(batches::insert(id, open.id, batch, now));
             changes.extend(rewards::assign(id, None));
         }
-        describe(&plan, &mut changes);
+        log_plan(&plan, &mut changes);
         changes.go_to(if plan.batches.is_empty() { Step::Reconcile } else { Step::Simulate });
         self.commit(lease, changes).await?;
         Ok(Progress::Continue { after_ms: 0 })
     }
 
+    /// Reads the limits that apply at `now_ms`.
     async fn limits(&self, now_ms: i64) -> Result<Limits, EngineError> {
         let read = self.chain.accounts(&[self.treasury], AccountData::Whole, Commitment::Finalized).await?;
         let (treasury, balance) = self.decode_treasury(read.accounts.first().and_then(Option::as_ref))?;
-        // An account without data pays for its 128 bytes of overhead: the rate per byte, in whole lamports.
+        // An account without data pays rent for 128 bytes of overhead. The rate per byte is a whole number of lamports.
         let rent_per_byte = self.chain.minimum_balance(0).await? / settlement::rules::rent::ACCOUNT_OVERHEAD_BYTES;
         let treasury_minimum = self.chain.minimum_balance(Treasury::SIZE as u64).await?;
         let now_s = now_ms.div_euclid(1_000);
@@ -137,14 +143,17 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         })
     }
 
-    /// The accounts of those destinations that a payout may go to.
+    /// Reads the destination accounts of the nodes whose payout may be due.
     async fn destinations(
         &self,
-        due: &[NodeDue<'_>],
+        nodes: &[NodeRewards<'_>],
         limits: &Limits,
     ) -> Result<BTreeMap<Pubkey, Option<Account>>, EngineError> {
-        let wanted: BTreeSet<Pubkey> =
-            due.iter().filter(|node| node.is_due(node.target(), limits)).map(|node| node.wallet.destination).collect();
+        let wanted: BTreeSet<Pubkey> = nodes
+            .iter()
+            .filter(|node| node.is_due(node.target(), limits))
+            .map(|node| node.wallet.destination)
+            .collect();
         let wanted: Vec<Pubkey> = wanted.into_iter().collect();
         let mut destinations = BTreeMap::new();
         for chunk in wanted.chunks(MAX_ACCOUNTS_PER_READ) {
@@ -155,27 +164,27 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     }
 }
 
-/// Every wallet with its node's pending rewards, the longest waiting first.
-fn by_node<'a>(mirrored: &'a [MirroredWallet], pending: &'a [PendingReward]) -> Vec<NodeDue<'a>> {
+/// Joins each wallet with its node's pending rewards, ordered by the node's oldest reward.
+fn by_node<'a>(mirrored: &'a [MirroredWallet], pending: &'a [PendingReward]) -> Vec<NodeRewards<'a>> {
     let mut rewards: BTreeMap<&NodeId, Vec<&PendingReward>> = BTreeMap::new();
     for reward in pending {
         rewards.entry(&reward.node_id).or_default().push(reward);
     }
-    let mut due: Vec<NodeDue<'a>> = mirrored
+    let mut nodes: Vec<NodeRewards<'a>> = mirrored
         .iter()
-        .map(|wallet| NodeDue { wallet, rewards: rewards.remove(&wallet.node_id).unwrap_or_default() })
+        .map(|wallet| NodeRewards { wallet, rewards: rewards.remove(&wallet.node_id).unwrap_or_default() })
         .collect();
-    due.sort_by_key(|node| node.rewards.first().map_or(i64::MAX, |reward| reward.sequence));
-    due
+    nodes.sort_by_key(|node| node.rewards.first().map_or(i64::MAX, |reward| reward.sequence));
+    nodes
 }
 
-impl NodeDue<'_> {
-    /// What the node has earned with all its pending rewards.
+impl NodeRewards<'_> {
+    /// The total that the node has earned, all its pending rewards included.
     fn target(&self) -> u64 {
         self.rewards.last().map_or(self.wallet.credited, |reward| reward.node_total.get())
     }
 
-    /// Whether a payout is due once the node's total is `target`.
+    /// Whether a payout is due once the node's credited total is `target`.
     fn is_due(&self, target: u64, limits: &Limits) -> bool {
         let oldest = match self.wallet.oldest_unpaid_at_ms {
             Some(ms) if !payout::waits_from_now(self.wallet.credited, self.wallet.paid) => ms.div_euclid(1_000),
@@ -190,18 +199,19 @@ impl NodeDue<'_> {
         )
     }
 
-    /// Whether the pending rewards begin where the chain's total ends, and go on without a gap. When they don't,
-    /// either side has lost something, and paying on would be a guess.
-    fn continues_the_chain(&self) -> bool {
+    /// Whether the pending rewards start at the chain's credited total and have no gap. Otherwise the ledger or the chain
+    /// is missing records, and paying would be a guess.
+    fn continues_credited_total(&self) -> bool {
         let mut total = self.wallet.credited;
         self.rewards.iter().all(|reward| {
-            let begins_there = reward.node_total.checked_sub(reward.amount).is_some_and(|before| before.get() == total);
+            let continues = reward.node_total.checked_sub(reward.amount).is_some_and(|before| before.get() == total);
             total = reward.node_total.get();
-            begins_there
+            continues
         })
     }
 
-    fn payable(&self, target: u64, destination: Option<&Account>, limits: &Limits) -> Result<(), SkipReason> {
+    /// Applies the program's payout rules to a payout that brings the node's totals to `target`.
+    fn check_payout(&self, target: u64, destination: Option<&Account>, limits: &Limits) -> Result<(), SkipReason> {
         let amount = target.saturating_sub(self.wallet.paid);
         let credited = target.saturating_sub(self.wallet.credited);
         let space = destination.map_or(0, |account| account.space);
@@ -225,19 +235,22 @@ impl NodeDue<'_> {
     }
 }
 
-/// Batches under construction, of one kind.
-struct Packer {
+/// Builds batches of one kind, starting a new one when the current one is full.
+struct BatchBuilder {
     kind: BatchKind,
     capacity: usize,
     per_batch_cap: u64,
     format: Format,
+    /// Lamports credited by the current batch.
     sum: u64,
+    /// Entries of the current batch.
     entries: Vec<Entry>,
+    /// Sequences and Merkle leaves of the current batch's reward records.
     records: Vec<(i64, merkle::Hash32)>,
-    full: Vec<NewBatch>,
+    finished: Vec<NewBatch>,
 }
 
-impl Packer {
+impl BatchBuilder {
     fn new(kind: BatchKind, capacity: usize, limits: &Limits) -> Self {
         Self {
             kind,
@@ -247,24 +260,24 @@ impl Packer {
             sum: 0,
             entries: Vec::new(),
             records: Vec::new(),
-            full: Vec::new(),
+            finished: Vec::new(),
         }
     }
 
     fn add(&mut self, entry: Entry, rewards: &[&PendingReward]) {
-        let credited = entry.target.saturating_sub(entry.credited_before);
+        let credited = entry.target.saturating_sub(entry.before.credited);
         let above_cap = self.sum.checked_add(credited).is_none_or(|sum| sum > self.per_batch_cap);
         if !self.entries.is_empty() && (above_cap || self.entries.len() >= self.capacity) {
-            self.close();
+            self.finish_batch();
         }
         self.sum = self.sum.saturating_add(credited);
         self.records.extend(rewards.iter().map(|reward| (reward.sequence, reward.leaf().hash())));
         self.entries.push(entry);
     }
 
-    fn close(&mut self) {
+    fn finish_batch(&mut self) {
         let (records, leaves): (Vec<_>, Vec<_>) = std::mem::take(&mut self.records).into_iter().unzip();
-        self.full.push(NewBatch {
+        self.finished.push(NewBatch {
             kind: self.kind,
             format: self.format,
             records_root: merkle::root(&leaves),
@@ -276,31 +289,32 @@ impl Packer {
 
     fn finish(mut self) -> Vec<NewBatch> {
         if !self.entries.is_empty() {
-            self.close();
+            self.finish_batch();
         }
-        self.full
+        self.finished
     }
 }
 
-/// Decides what each node gets now. `due` in the order in which nodes are served when funds do not last for all.
-fn plan(due: Vec<NodeDue<'_>>, destinations: &BTreeMap<Pubkey, Option<Account>>, limits: &Limits) -> Plan {
+/// Decides what to credit and pay out now. Nodes that come first in `nodes` are served first if the limits do not suffice
+/// for all.
+fn plan(nodes: Vec<NodeRewards<'_>>, destinations: &BTreeMap<Pubkey, Option<Account>>, limits: &Limits) -> Plan {
     let mut plan = Plan::default();
-    let mut credit = Packer::new(BatchKind::Credit, limits.credit_capacity, limits);
-    let mut settle = Packer::new(BatchKind::Settle, limits.settle_capacity, limits);
+    let mut credit = BatchBuilder::new(BatchKind::Credit, limits.credit_capacity, limits);
+    let mut settle = BatchBuilder::new(BatchKind::Settle, limits.settle_capacity, limits);
     let (mut window_left, mut treasury_left) = (limits.window_left, limits.treasury_left);
 
-    for node in due {
+    for node in nodes {
         let node_id = &node.wallet.node_id;
-        if !node.continues_the_chain() {
+        if !node.continues_credited_total() {
             plan.held.insert(node_id.clone(), HoldReason::TotalMismatch);
             continue;
         }
-        // Whole rewards, oldest first, as far as the limits go.
+        // Only whole rewards are credited, oldest first, up to the limits.
         let mut taken = 0;
         let mut credited = 0_u64;
         for reward in &node.rewards {
             let Some(sum) = credited.checked_add(reward.amount.get()) else { break };
-            let refused = if sum > limits.per_node_cap {
+            let exceeded = if sum > limits.per_node_cap {
                 Some(SkipReason::PerNodeCap)
             } else if sum > limits.per_batch_cap {
                 Some(SkipReason::PerBatchCap)
@@ -311,7 +325,7 @@ fn plan(due: Vec<NodeDue<'_>>, destinations: &BTreeMap<Pubkey, Option<Account>>,
             } else {
                 None
             };
-            if let Some(reason) = refused {
+            if let Some(reason) = exceeded {
                 plan.held.insert(node_id.clone(), HoldReason::Skipped(reason));
                 break;
             }
@@ -322,24 +336,23 @@ fn plan(due: Vec<NodeDue<'_>>, destinations: &BTreeMap<Pubkey, Option<Account>>,
         let target = rewards.last().map_or(node.wallet.credited, |reward| reward.node_total.get());
         let payout = node.is_due(target, limits).then(|| {
             let destination = destinations.get(&node.wallet.destination).and_then(Option::as_ref);
-            node.payable(target, destination, limits)
+            node.check_payout(target, destination, limits)
         });
         plan.payout_holds.insert(node_id.clone(), payout.and_then(Result::err));
-        let packer = match payout {
+        let builder = match payout {
             Some(Ok(())) => &mut settle,
             _ if rewards.is_empty() => continue,
             _ => &mut credit,
         };
         window_left = window_left.saturating_sub(credited);
         treasury_left = treasury_left.saturating_sub(credited);
-        packer.add(
+        builder.add(
             Entry {
                 node_id: node_id.clone(),
                 wallet: node.wallet.address,
                 owner: node.wallet.owner,
                 destination: node.wallet.destination,
-                credited_before: node.wallet.credited,
-                paid_before: node.wallet.paid,
+                before: WalletTotals { credited: node.wallet.credited, paid: node.wallet.paid },
                 target,
             },
             rewards,
@@ -350,10 +363,15 @@ fn plan(due: Vec<NodeDue<'_>>, destinations: &BTreeMap<Pubkey, Option<Account>>,
     plan
 }
 
-fn describe(plan: &Plan, changes: &mut Changes) {
+fn log_plan(plan: &Plan, changes: &mut Changes) {
     let nodes: usize = plan.batches.iter().map(|batch| batch.entries.len()).sum();
     let records: usize = plan.batches.iter().map(|batch| batch.records.len()).sum();
-    changes.info(format!("{records} rewards of {nodes} nodes in {} batches", plan.batches.len()));
+    changes.info(format!(
+        "planned {} of {} in {}",
+        plural(records, "reward"),
+        plural(nodes, "node"),
+        plural(plan.batches.len(), "batch")
+    ));
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     for reason in plan.held.values() {
         *reasons.entry(reason.to_string()).or_default() += 1;
@@ -362,7 +380,7 @@ fn describe(plan: &Plan, changes: &mut Changes) {
         *reasons.entry(format!("payout: {reason}")).or_default() += 1;
     }
     for (reason, nodes) in reasons {
-        changes.warn(format!("{nodes} nodes wait: {reason}"));
+        changes.warn(format!("{} held: {reason}", plural(nodes, "node")));
     }
 }
 
@@ -396,7 +414,7 @@ mod tests {
         }
     }
 
-    const WIDE: Limits = Limits {
+    const UNLIMITED: Limits = Limits {
         per_node_cap: u64::MAX,
         per_batch_cap: u64::MAX,
         window_left: u64::MAX,
@@ -409,15 +427,15 @@ mod tests {
         now_s: 1_800_000_000,
     };
 
-    fn planned(credited: u64, rewards: &[PendingReward]) -> Plan {
+    fn plan_for(credited: u64, rewards: &[PendingReward]) -> Plan {
         let wallet = wallet(credited);
-        let due = vec![NodeDue { wallet: &wallet, rewards: rewards.iter().collect() }];
-        plan(due, &BTreeMap::new(), &WIDE)
+        let nodes = vec![NodeRewards { wallet: &wallet, rewards: rewards.iter().collect() }];
+        plan(nodes, &BTreeMap::new(), &UNLIMITED)
     }
 
     #[test]
-    fn rewards_that_continue_the_chains_total_are_planned_up_to_the_last() {
-        let plan = planned(10, &[reward(1, 5, 15), reward(2, 1, 16)]);
+    fn rewards_that_continue_the_credited_total_are_planned_up_to_the_last() {
+        let plan = plan_for(10, &[reward(1, 5, 15), reward(2, 1, 16)]);
         assert_eq!(plan.batches.len(), 1);
         assert_eq!(plan.batches[0].entries[0].target, 16);
         assert_eq!(plan.batches[0].records, [1, 2]);
@@ -425,23 +443,23 @@ mod tests {
     }
 
     #[test]
-    fn rewards_with_a_gap_before_or_between_them_are_never_paid_on_a_guess() {
+    fn rewards_with_a_gap_before_or_between_them_are_held() {
         let node = "node".parse().unwrap();
         for rewards in [[reward(1, 5, 16), reward(2, 1, 17)], [reward(1, 5, 15), reward(3, 1, 17)]] {
-            let plan = planned(10, &rewards);
+            let plan = plan_for(10, &rewards);
             assert!(plan.batches.is_empty());
             assert_eq!(plan.held.get(&node), Some(&HoldReason::TotalMismatch));
         }
     }
 
     #[test]
-    fn a_payout_goes_by_settle_and_anything_less_by_credit() {
-        let paid = planned(0, &[reward(1, 900_000, 900_000)]);
+    fn a_payable_node_is_settled_and_any_other_node_is_credited() {
+        let paid = plan_for(0, &[reward(1, 900_000, 900_000)]);
         assert_eq!(paid.batches[0].kind, BatchKind::Settle);
-        let held = planned(0, &[reward(1, 999, 999)]);
+        let held = plan_for(0, &[reward(1, 999, 999)]);
         assert_eq!(held.batches[0].kind, BatchKind::Credit);
-        // Due, but the destination does not exist and the amount would not keep it alive.
-        let unpayable = planned(0, &[reward(1, 1_000, 1_000)]);
+        // Due, but the destination does not exist and the amount would not make it rent-exempt.
+        let unpayable = plan_for(0, &[reward(1, 1_000, 1_000)]);
         assert_eq!(unpayable.batches[0].kind, BatchKind::Credit);
         let node = "node".parse().unwrap();
         assert_eq!(unpayable.payout_holds.get(&node), Some(&Some(SkipReason::DestinationNotRentExempt)));

@@ -1,4 +1,4 @@
-//! Step 6: what the chain did is written back, and ledger and chain are compared.
+//! Step 6: writes the effects of finalized batches to the ledger and compares the ledger with the chain.
 
 use std::collections::BTreeMap;
 
@@ -16,25 +16,28 @@ use crate::types::NodeId;
 
 use super::changes::Changes;
 use super::lease::Lease;
-use super::store::attempts::{self, Attempt, StoredTransaction};
-use super::store::batches::{self, Batch, Entry, Outcome};
-use super::store::settlements::{self, OpenSettlement};
-use super::store::wallets::WalletReading;
+use super::store::attempts::{self, AttemptTransition};
+use super::store::batches::{self, Batch, BatchTransition, Entry, EntryResult};
+use super::store::settlements::{self, OpenSettlement, SettlementSums};
+use super::store::wallets::{TreasuryReading, WalletReading, WalletTotals};
 use super::store::{rewards, wallets};
-use super::{AttemptState, Engine, EngineError, Progress};
+use super::text::plural;
+use super::track::{InFlight, Tracking};
+use super::{BatchState, Engine, EngineError, EntryOutcome, Progress};
 
-/// The wallets of a batch's entries, in their order, with their lamports.
+/// The wallets of a batch's entries, as read from the finalized chain.
 pub(super) struct WalletsRead {
-    /// The oldest slot of the readings.
+    /// The lowest slot of the reads.
     pub(super) slot: u64,
+    /// Each entry's wallet and its balance in lamports, in the order of the entries; `None` where no wallet exists.
     pub(super) wallets: Vec<Option<(NodeWallet, u64)>>,
 }
 
-/// Said of an entry that was not credited when the node does not keep the transaction's details.
-const REASON_NOT_KEPT: &str = "skipped (the RPC node keeps no transaction history to tell why)";
+/// The skip reason of an entry when the RPC node no longer has the transaction that skipped it.
+const REASON_NOT_KEPT: &str = "skipped (reason unknown: the RPC node keeps no transaction history)";
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
-    /// Reads the wallets of `entries` in the rooted chain.
+    /// Reads the wallets of `entries` from the finalized chain.
     pub(super) async fn read_wallets(&self, entries: &[Entry]) -> Result<WalletsRead, EngineError> {
         let addresses: Vec<Pubkey> = entries.iter().map(|entry| entry.wallet).collect();
         let mut read = WalletsRead { slot: u64::MAX, wallets: Vec::with_capacity(entries.len()) };
@@ -49,79 +52,85 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         Ok(read)
     }
 
-    /// Writes back what a finalized attempt did: entries, rewards, wallets and sums, in one transaction. Whether it
-    /// was written: not while the node that answers is behind the attempt's slot.
+    /// Closes a batch as confirmed: writes the results of its entries, its rewards, wallets and sums in one transaction.
+    /// `slot` is the slot of the finalized attempt, if known. Returns [`Tracking::Unchanged`], and writes nothing, while
+    /// the RPC node has not reached that slot.
     pub(super) async fn close_batch(
         &self,
         lease: &Lease,
         open: &OpenSettlement,
-        batch: &Batch,
-        attempt: &Attempt,
-        signed: &StoredTransaction,
+        InFlight { batch, attempt, signed }: &InFlight,
         slot: Option<u64>,
-    ) -> Result<bool, EngineError> {
+    ) -> Result<Tracking, EngineError> {
         let entries = batches::entries(&self.database, batch.id).await?;
         let read = self.read_wallets(&entries).await?;
         if slot.is_some_and(|slot| read.slot < slot) {
-            return Ok(false);
+            return Ok(Tracking::Unchanged);
         }
         let executed = self.chain.transaction(&signed.signature).await?;
         let now = self.clock.now_ms();
         let signature = signed.signature.to_string();
         let fee = executed.as_ref().map(|executed| executed.fee_lamports);
-        let effect = Effect::of(batch, &entries, &read, executed.as_ref());
+        let effect = BatchEffect::of(batch, &entries, &read, executed.as_ref());
 
         let mut changes = Changes::for_settlement(open, now);
-        changes.push(batches::require_open(batch));
-        changes.extend(attempts::set_state(attempt, AttemptState::Finalized, slot, fee, None, now));
-        changes.push(batches::set_state(batch.id, "confirmed", Some(&signature), None, now));
-        changes.push(batches::set_outcomes(batch.id, &effect.outcomes));
+        changes.push(batches::require_unchanged(batch));
+        changes.extend(attempts::transition(attempt, AttemptTransition::Finalized { slot, fee_lamports: fee }, now));
+        changes.push(batches::transition(batch.id, BatchTransition::Confirmed { signature: &signature }, now));
+        changes.push(batches::set_results(batch.id, &effect.results));
         changes.extend(wallets::upsert(&readings(&entries, read), now));
         if batch.kind == BatchKind::Register {
-            changes.info(format!("batch {}: {} wallet accounts opened", batch.id, effect.done));
+            changes.info(format!(
+                "batch {} confirmed: {} created",
+                batch.id,
+                plural(effect.succeeded, "wallet account")
+            ));
         } else {
             changes.push(wallets::set_signature(&effect.touched, &signature));
             changes.push(wallets::set_holds(effect.payout_holds));
             changes.extend(rewards::close_batch(batch.id, &signature, &effect.returned, now));
             changes.info(format!(
-                "batch {} is final: {} of {} nodes credited with {} lamports, {} lamports paid out",
+                "batch {} confirmed: {} of {} credited; {} credited, {} paid out",
                 batch.id,
-                effect.done,
-                entries.len(),
-                effect.credited,
-                effect.paid
+                effect.succeeded,
+                plural(entries.len(), "node"),
+                plural(effect.credited, "lamport"),
+                plural(effect.paid, "lamport")
             ));
         }
-        changes.push(settlements::add_sums(open.id, effect.credited, effect.paid, fee.unwrap_or(0), now));
+        let sums = SettlementSums { credited: effect.credited, paid: effect.paid, fees: fee.unwrap_or(0) };
+        changes.push(settlements::add_sums(open.id, sums, now));
         self.commit(lease, changes).await?;
-        Ok(true)
+        Ok(Tracking::Advanced)
     }
 
-    /// Compares the ledger with the chain once more, and closes the settlement.
+    /// Compares the ledger with the chain and closes the settlement.
     pub(super) async fn reconcile(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
         let read = self.chain.accounts(&[self.treasury], AccountData::Whole, Commitment::Finalized).await?;
-        let (treasury, balance) = self.decode_treasury(read.accounts.first().and_then(Option::as_ref))?;
+        let (treasury, lamports) = self.decode_treasury(read.accounts.first().and_then(Option::as_ref))?;
         let now = self.clock.now_ms();
+        let reading = TreasuryReading { address: self.treasury, lamports, slot: read.slot, treasury };
         let mut changes = Changes::for_settlement(open, now);
         changes.push(settlements::require_step(open.id, open.step));
-        changes.push(wallets::upsert_treasury(&self.treasury, balance, &treasury, read.slot, now));
+        changes.push(wallets::upsert_treasury(&reading, now));
         let mirrored = wallets::credited_sum(&self.database).await?;
-        if mirrored == treasury.credited_total {
-            changes.info(format!("ledger and chain agree: {mirrored} lamports credited in all"));
+        let credited_total = reading.treasury.credited_total;
+        if mirrored == credited_total {
+            changes.info(format!("ledger and chain agree: {} credited in total", plural(mirrored, "lamport")));
         } else {
             changes.warn(format!(
-                "the treasury has credited {} lamports in all, the wallets in this ledger {mirrored}: \
-                 some wallets are not in this ledger, or have not been read since",
-                treasury.credited_total
+                "the treasury has credited {} in total, but the wallets in this ledger add up to {mirrored}: \
+                 some wallets are missing from this ledger or were not read recently",
+                plural(credited_total, "lamport")
             ));
         }
         let counts = batches::counts(&self.database, open.id).await?;
-        let count = |state: &str| counts.get(state).copied().unwrap_or(0);
+        let count = |state: BatchState| counts.get(&state).copied().unwrap_or(0);
         changes.info(format!(
-            "{} batches final, {} given up, {} waiting for a person",
-            count("confirmed"),
-            count("failed"),
-            count("review")
+            "payment batches: {} confirmed, {} failed, {} in review",
+            count(BatchState::Confirmed),
+            count(BatchState::Failed),
+            count(BatchState::Review)
         ));
         let failure = batches::failure(&self.database, open.id).await?;
         match &failure {
@@ -150,29 +159,33 @@ fn readings(entries: &[Entry], read: WalletsRead) -> Vec<WalletReading> {
         .collect()
 }
 
-/// What a batch did, entry by entry. The wallets say whether; the event says why not.
-struct Effect<'a> {
-    outcomes: Vec<Outcome>,
-    /// Entries that were credited, or wallets that were opened.
-    done: usize,
+/// The effect of a batch. The wallets show which entries took effect; the program's event gives the reasons of those
+/// that did not.
+struct BatchEffect<'a> {
+    /// The result of each entry, in the order of the entries.
+    results: Vec<EntryResult>,
+    /// The number of entries that were credited or whose wallets were created.
+    succeeded: usize,
+    /// Lamports credited by the batch.
     credited: u64,
+    /// Lamports paid out by the batch.
     paid: u64,
     /// Nodes that were credited or paid.
     touched: Vec<&'a NodeId>,
-    /// Why each node's payout is held, or that it no longer is.
+    /// Each node's payout hold reason; `None` clears an earlier one.
     payout_holds: Vec<(&'a NodeId, Option<String>)>,
-    /// Why the rewards of nodes that were not credited go back.
+    /// Nodes that were not credited, with the hold reason of their rewards.
     returned: BTreeMap<NodeId, String>,
 }
 
-impl<'a> Effect<'a> {
+impl<'a> BatchEffect<'a> {
     fn of(batch: &Batch, entries: &'a [Entry], read: &WalletsRead, executed: Option<&ExecutedTransaction>) -> Self {
         let event = executed.and_then(|executed| {
             executed.inner_instruction_data.iter().find_map(|data| BatchSettled::decode_cpi(data))
         });
         let mut effect = Self {
-            outcomes: Vec::with_capacity(entries.len()),
-            done: 0,
+            results: Vec::with_capacity(entries.len()),
+            succeeded: 0,
             credited: 0,
             paid: 0,
             touched: Vec::new(),
@@ -180,15 +193,15 @@ impl<'a> Effect<'a> {
             returned: BTreeMap::new(),
         };
         for (position, (entry, wallet)) in entries.iter().zip(&read.wallets).enumerate() {
-            let totals = wallet.as_ref().map(|(wallet, _)| (wallet.credited_total, wallet.paid_total));
-            let (credited, paid) = totals.unwrap_or((entry.credited_before, entry.paid_before));
+            let totals = wallet.as_ref().map(|(wallet, _)| WalletTotals::of(wallet));
             if batch.kind == BatchKind::Register {
-                let outcome = if totals.is_some() { "registered" } else { "skipped" };
-                effect.done = effect.done.saturating_add(usize::from(totals.is_some()));
-                effect.outcomes.push(Outcome { outcome, credit_skip: None, payout_skip: None });
+                let outcome = if totals.is_some() { EntryOutcome::Registered } else { EntryOutcome::Skipped };
+                effect.succeeded = effect.succeeded.saturating_add(usize::from(totals.is_some()));
+                effect.results.push(EntryResult::without_skips(outcome));
                 continue;
             }
-            let reached = credited >= entry.target;
+            let now = totals.unwrap_or(entry.before);
+            let reached = now.credited >= entry.target;
             let reason = |known: Option<settlement::rules::SkipReason>| {
                 known.map_or_else(|| REASON_NOT_KEPT.to_owned(), |reason| reason.as_str().to_owned())
             };
@@ -196,27 +209,31 @@ impl<'a> Effect<'a> {
                 (!reached).then(|| reason(event.as_ref().and_then(|event| event.credit_skip_reason(position))));
             let payout_skip = match &event {
                 Some(event) => event.payout_skip_reason(position).map(|reason| reason.as_str().to_owned()),
-                // Only what was due goes into a settle batch: what is pending after it was not paid.
-                None => (batch.kind == BatchKind::Settle && credited > paid).then(|| REASON_NOT_KEPT.to_owned()),
+                // A settle batch holds only due payouts, so lamports that are still pending after it were not paid.
+                None => {
+                    (batch.kind == BatchKind::Settle && now.credited > now.paid).then(|| REASON_NOT_KEPT.to_owned())
+                }
             };
             if let Some(reason) = &credit_skip {
                 effect.returned.insert(entry.node_id.clone(), reason.clone());
             } else {
-                effect.done = effect.done.saturating_add(1);
-                // A credit does not try to pay: why it could not stays as it was planned.
+                effect.succeeded = effect.succeeded.saturating_add(1);
+                // A credit batch attempts no payout, so the hold reason from planning stays.
                 if batch.kind == BatchKind::Settle {
                     effect.payout_holds.push((&entry.node_id, payout_skip.clone()));
                 }
             }
-            if credited > entry.credited_before || paid > entry.paid_before {
+            let newly_credited = now.credited.saturating_sub(entry.before.credited);
+            let newly_paid = now.paid.saturating_sub(entry.before.paid);
+            if newly_credited > 0 || newly_paid > 0 {
                 effect.touched.push(&entry.node_id);
             }
-            effect.credited = effect.credited.saturating_add(credited.saturating_sub(entry.credited_before));
-            effect.paid = effect.paid.saturating_add(paid.saturating_sub(entry.paid_before));
-            let outcome = if reached { "credited" } else { "skipped" };
-            effect.outcomes.push(Outcome { outcome, credit_skip, payout_skip });
+            effect.credited = effect.credited.saturating_add(newly_credited);
+            effect.paid = effect.paid.saturating_add(newly_paid);
+            let outcome = if reached { EntryOutcome::Credited } else { EntryOutcome::Skipped };
+            effect.results.push(EntryResult { outcome, credit_skip, payout_skip });
         }
-        // The event counts what this transaction did, the wallets what all did: the event is the better witness.
+        // The event counts only this transaction, the wallets also other ones: the event takes precedence.
         if let Some(event) = event {
             effect.credited = event.credited;
             effect.paid = event.paid;

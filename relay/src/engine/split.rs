@@ -1,4 +1,4 @@
-//! A batch that fails as a whole is halved until the bad entry is alone; then that entry is evicted, not the others.
+//! Splitting: a batch that fails as a whole is halved until the failing entry is alone, and only that entry is evicted.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +12,14 @@ use crate::transaction::BatchKind;
 
 use super::changes::Changes;
 use super::hold::HoldReason;
-use super::store::batches::{Batch, Entry, NewBatch, Outcome};
+use super::store::batches::{Batch, BatchTransition, Entry, EntryResult, NewBatch};
 use super::store::rewards::PendingReward;
 use super::store::settlements::OpenSettlement;
 use super::store::{batches, rewards};
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, EntryOutcome};
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
-    /// Replaces the batch by its halves, or gives it up when it has one entry.
+    /// Replaces the batch with its two halves, or fails it if it has only one entry.
     pub(super) async fn split_or_evict(
         &self,
         open: &OpenSettlement,
@@ -29,39 +29,38 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         changes: &mut Changes,
     ) -> Result<(), EngineError> {
         if entries.len() <= 1 {
-            self.give_up(batch, entries, &error.text, changes);
+            self.fail_batch(batch, entries, &error.text, changes);
             return Ok(());
         }
         let now = self.clock.now_ms();
-        let records = rewards::of_batch(&self.database, batch.id).await?;
+        let records = rewards::records_of(&self.database, batch.id).await?;
         let mut id = batches::last_id(&self.database).await?;
-        changes.push(batches::set_state(batch.id, "split", None, Some(&error.text), now));
+        changes.push(batches::transition(batch.id, BatchTransition::Split { reason: &error.text }, now));
         let (first, second) = entries.split_at(entries.len() / 2);
         for half in [first, second] {
-            let records: Vec<&PendingReward> =
+            let half_records: Vec<&PendingReward> =
                 records.iter().filter(|record| half.iter().any(|entry| entry.node_id == record.node_id)).collect();
             id = id.saturating_add(1);
-            changes.extend(batches::insert(id, open.id, &new_batch(batch, half, &records), now));
+            changes.extend(batches::insert(id, open.id, &new_batch(batch, half, &half_records), now));
             changes.extend(rewards::assign(id, Some(batch.id)));
         }
-        changes.warn(format!("batch {} fails as a whole and is halved: {}", batch.id, error.text));
+        changes.warn(format!("batch {} fails as a whole and is split: {}", batch.id, error.text));
         Ok(())
     }
 
-    /// Closes a batch that cannot land; its rewards wait, with the reason on their rows.
-    pub(super) fn give_up(&self, batch: &Batch, entries: &[Entry], reason: &str, changes: &mut Changes) {
+    /// Closes a batch that cannot land and returns its rewards to pending with a hold reason.
+    pub(super) fn fail_batch(&self, batch: &Batch, entries: &[Entry], reason: &str, changes: &mut Changes) {
         let hold = match batch.kind {
             BatchKind::Register => HoldReason::RegistrationFailed,
             BatchKind::Credit | BatchKind::Settle => HoldReason::Evicted(reason.to_owned()),
         };
         let holds: BTreeMap<_, _> = entries.iter().map(|entry| (entry.node_id.clone(), hold.to_string())).collect();
-        let outcomes: Vec<Outcome> =
-            entries.iter().map(|_| Outcome { outcome: "evicted", credit_skip: None, payout_skip: None }).collect();
+        let results = vec![EntryResult::without_skips(EntryOutcome::Evicted); entries.len()];
         let now = self.clock.now_ms();
-        changes.push(batches::set_state(batch.id, "failed", None, Some(reason), now));
-        changes.push(batches::set_outcomes(batch.id, &outcomes));
+        changes.push(batches::transition(batch.id, BatchTransition::Failed { reason }, now));
+        changes.push(batches::set_results(batch.id, &results));
         changes.push(rewards::return_to_pending(batch.id, &holds));
-        changes.warn(format!("batch {} is given up: {reason}", batch.id));
+        changes.warn(format!("batch {} failed: {reason}", batch.id));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Step 5: signatures and bytes are stored, and only then sent.
+//! Step 5: signs transactions, stores their signatures and bytes, and only then sends them.
 
 use crate::chain::Chain;
 use crate::clock::Clock;
@@ -7,19 +7,21 @@ use crate::events::Events;
 use crate::signer::Signer;
 use crate::transaction::Budget;
 
+use super::advance_batches::{BatchesProgress, OpenBatch};
 use super::changes::Changes;
-use super::drive::{Driven, OpenBatch};
 use super::lease::Lease;
 use super::store::attempts::Attempt;
+use super::store::batches::BatchSelection;
 use super::store::settlements::OpenSettlement;
 use super::store::{attempts, batches};
+use super::text::plural;
 use super::{AttemptState, Engine, EngineError, Progress, Step};
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     pub(super) async fn submit(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
-        match self.drive(lease, open, false).await? {
-            Driven::Waiting { after_ms } => Ok(Progress::Continue { after_ms }),
-            Driven::AllClosed => {
+        match self.advance_batches(lease, open, BatchSelection::Payments).await? {
+            BatchesProgress::Waiting { after_ms } => Ok(Progress::Continue { after_ms }),
+            BatchesProgress::AllClosed => {
                 let mut changes = Changes::for_settlement(open, self.clock.now_ms());
                 changes.go_to(Step::Reconcile);
                 self.commit(lease, changes).await?;
@@ -28,18 +30,18 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
     }
 
-    /// Signs the planned attempts with one blockhash, stores them all, and then sends them.
+    /// Signs the planned attempts with one blockhash, stores them, and then sends them.
     pub(super) async fn sign_and_send(
         &self,
         lease: &Lease,
         open: &OpenSettlement,
-        planned: Vec<OpenBatch>,
+        batches: Vec<OpenBatch>,
     ) -> Result<(), EngineError> {
         let latest = self.chain.latest_blockhash().await?;
         let mut changes = Changes::for_settlement(open, self.clock.now_ms());
-        let mut stored = Vec::with_capacity(planned.len());
-        for OpenBatch { batch, last } in planned {
-            let Some(attempt) = last else { continue };
+        let mut stored = Vec::with_capacity(batches.len());
+        for OpenBatch { batch, latest_attempt } in batches {
+            let Some(attempt) = latest_attempt else { continue };
             let entries = batches::entries(&self.database, batch.id).await?;
             let budget = Budget {
                 compute_unit_limit: attempt.compute_unit_limit,
@@ -56,17 +58,17 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             let signed = unsigned.signed(signature)?;
             changes.extend(attempts::sign(&attempt, &signed, latest.last_valid_block_height, self.clock.now_ms()));
             changes.info(format!(
-                "batch {} ({}, {} nodes, {}), attempt {}: signed as {signature}",
+                "batch {} ({}, {}, {}), attempt {}: signed as {signature}",
                 batch.id,
                 batch.kind,
-                entries.len(),
+                plural(entries.len(), "node"),
                 batch.format,
                 attempt.number
             ));
             let version = attempt.version.saturating_add(1);
             stored.push((Attempt { state: AttemptState::Signed, version, ..attempt }, signed.bytes));
         }
-        // The one line that everything else leans on: nothing below runs unless this was written.
+        // The central guarantee: nothing is sent unless this commit has stored its signature and bytes.
         self.commit(lease, changes).await?;
 
         for (attempt, bytes) in stored {
@@ -75,8 +77,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         Ok(())
     }
 
-    /// Hands stored bytes to a node, and notes that it was done. A refusal or a lost answer is noted too, and changes
-    /// nothing: the bytes may have left, only the chain tells an attempt's fate, and other batches need not wait.
+    /// Sends stored bytes and records that they were sent. An error or a lost response is logged and does not change
+    /// that: the bytes may have arrived, only the chain determines the outcome, and other batches need not wait.
     pub(super) async fn send(
         &self,
         lease: &Lease,

@@ -1,6 +1,6 @@
-//! Step 2: the chain's wallets are read into the ledger, and those that are missing are opened.
+//! Step 2: reads the chain's wallets into the ledger and creates the missing ones.
 //!
-//! The chain is always right: what it has credited is confirmed here even when the ledger had not heard of it.
+//! The chain is authoritative: credits found there are confirmed even if the ledger has no record of the transaction.
 
 use std::collections::BTreeMap;
 
@@ -17,59 +17,65 @@ use crate::signer::Signer;
 use crate::transaction::{BatchKind, capacity};
 use crate::types::NodeId;
 
+use super::advance_batches::BatchesProgress;
 use super::changes::Changes;
-use super::drive::Driven;
 use super::hold::HoldReason;
 use super::lease::Lease;
-use super::store::batches::{Entry, NewBatch};
+use super::store::batches::{BatchSelection, Entry, NewBatch};
 use super::store::settlements::{self, OpenSettlement};
-use super::store::wallets::{Candidate, WalletReading};
+use super::store::wallets::{Candidate, WalletReading, WalletTotals};
 use super::store::{batches, rewards, wallets};
+use super::text::plural;
 use super::{Engine, EngineError, Progress, Step};
 
-/// What the chain has at a node's wallet address.
-enum Found {
-    Wallet(Box<WalletReading>),
-    Nothing,
-    /// What a closed wallet left: its totals, owned by nobody.
+/// The account at a node's wallet address.
+enum WalletAccount {
+    /// A wallet account.
+    Open(Box<WalletReading>),
+    /// No wallet account exists.
+    Missing,
+    /// The remains of a closed wallet account: its totals without an owner.
     Closed(Box<WalletReading>),
+    /// An account of the program with a layout that this version cannot decode.
     Unreadable,
 }
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     pub(super) async fn sync(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
-        // Batches that wait for a person are looked at again here too: time may have told their fate.
-        match self.drive(lease, open, true).await? {
-            Driven::Waiting { after_ms } => return Ok(Progress::Continue { after_ms }),
-            Driven::AllClosed => {}
+        // This also tracks batches in review: their outcome may be known by now.
+        match self.advance_batches(lease, open, BatchSelection::RegistrationsAndReviews).await? {
+            BatchesProgress::Waiting { after_ms } => return Ok(Progress::Continue { after_ms }),
+            BatchesProgress::AllClosed => {}
         }
 
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
         changes.push(settlements::require_step(open.id, Step::Sync));
-        let tried = batches::tried_registrations(&self.database, open.id).await?;
+        let attempted = batches::attempted_registrations(&self.database, open.id).await?;
         let mut held: BTreeMap<NodeId, String> = BTreeMap::new();
         let mut readings = Vec::new();
         let mut missing = Vec::new();
 
         let candidates = wallets::candidates(&self.database, self.config.max_nodes, now).await?;
-        for (candidate, found) in self.find_wallets(candidates).await? {
-            let hold = match (&found, candidate.address) {
+        for (candidate, account) in self.read_wallet_accounts(candidates).await? {
+            let hold = match (&account, candidate.address) {
                 _ if candidate.suspended => Some(HoldReason::NodeSuspended),
-                (Found::Unreadable, _) => Some(HoldReason::WalletUnreadable),
-                (Found::Closed(_), _) => Some(HoldReason::NodeClosed),
+                (WalletAccount::Unreadable, _) => Some(HoldReason::WalletUnreadable),
+                (WalletAccount::Closed(_), _) => Some(HoldReason::NodeClosed),
                 (_, None) => Some(HoldReason::NoAddress),
-                (Found::Wallet(reading), Some(address)) if reading.wallet.owner != address => {
+                (WalletAccount::Open(reading), Some(address)) if reading.wallet.owner != address => {
                     Some(HoldReason::OwnerMismatch)
                 }
-                (Found::Nothing, Some(_)) if tried.contains(&candidate.node_id) => Some(HoldReason::RegistrationFailed),
-                (Found::Nothing, Some(address)) => {
+                (WalletAccount::Missing, Some(_)) if attempted.contains(&candidate.node_id) => {
+                    Some(HoldReason::RegistrationFailed)
+                }
+                (WalletAccount::Missing, Some(address)) => {
                     missing.push(self.registration(&candidate.node_id, address));
                     None
                 }
-                (Found::Wallet(_), Some(_)) => None,
+                (WalletAccount::Open(_), Some(_)) => None,
             };
-            if let Found::Wallet(reading) | Found::Closed(reading) = found {
+            if let WalletAccount::Open(reading) | WalletAccount::Closed(reading) = account {
                 readings.push(*reading);
             }
             if let Some(hold) = hold {
@@ -82,7 +88,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         changes.push(rewards::confirm_covered(&read, now));
         changes.push(rewards::hold(&held));
         if missing.is_empty() {
-            changes.info(format!("{} wallets read, {} nodes held back", readings.len(), held.len()));
+            changes.info(format!("{} read, {} held", plural(readings.len(), "wallet"), plural(held.len(), "node")));
             changes.go_to(Step::Plan);
         } else {
             self.plan_registrations(open, missing, &mut changes).await?;
@@ -91,19 +97,23 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         Ok(Progress::Continue { after_ms: 0 })
     }
 
+    /// The batch entry that creates the node's wallet account.
     fn registration(&self, node_id: &NodeId, owner: Pubkey) -> Entry {
         Entry {
             node_id: node_id.clone(),
             wallet: node_wallet_address(&self.network, &node_id.on_chain()),
             owner,
             destination: owner,
-            credited_before: 0,
-            paid_before: 0,
+            before: WalletTotals::default(),
             target: 0,
         }
     }
 
-    async fn find_wallets(&self, candidates: Vec<Candidate>) -> Result<Vec<(Candidate, Found)>, EngineError> {
+    /// Reads the account at each candidate's wallet address.
+    async fn read_wallet_accounts(
+        &self,
+        candidates: Vec<Candidate>,
+    ) -> Result<Vec<(Candidate, WalletAccount)>, EngineError> {
         let mut all = Vec::with_capacity(candidates.len());
         let mut candidates = candidates.into_iter().peekable();
         while candidates.peek().is_some() {
@@ -116,23 +126,24 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                     let node_id = candidate.node_id.clone();
                     Box::new(WalletReading { node_id, address, lamports, slot: read.slot, wallet })
                 };
-                let found = match account {
+                let account = match account {
                     Some(account) if account.owner == settlement::ID => {
                         match (NodeWallet::decode(&account.data), ClosedNode::decode(&account.data)) {
-                            (Ok(wallet), _) => Found::Wallet(reading(wallet, account.lamports)),
-                            (_, Ok(closed)) => Found::Closed(reading(closed.into(), account.lamports)),
-                            _ => Found::Unreadable,
+                            (Ok(wallet), _) => WalletAccount::Open(reading(wallet, account.lamports)),
+                            (_, Ok(closed)) => WalletAccount::Closed(reading(closed.into(), account.lamports)),
+                            _ => WalletAccount::Unreadable,
                         }
                     }
-                    // Lamports that a stranger sent there do not make it a wallet, nor keep it from becoming one.
-                    _ => Found::Nothing,
+                    // Anyone can send lamports to the address; the wallet account can still be created there.
+                    _ => WalletAccount::Missing,
                 };
-                all.push((candidate, found));
+                all.push((candidate, account));
             }
         }
         Ok(all)
     }
 
+    /// Adds batches that create the missing wallet accounts.
     async fn plan_registrations(
         &self,
         open: &OpenSettlement,
@@ -141,7 +152,6 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     ) -> Result<(), EngineError> {
         let format = self.format().await?;
         let mut id = batches::last_id(&self.database).await?;
-        let count = missing.len();
         let mut batch_count = 0_usize;
         for entries in missing.chunks(capacity(BatchKind::Register, format).max(1)) {
             let batch = NewBatch {
@@ -155,7 +165,11 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             batch_count = batch_count.saturating_add(1);
             changes.extend(batches::insert(id, open.id, &batch, self.clock.now_ms()));
         }
-        changes.info(format!("{count} nodes have no wallet account yet: opening them in {batch_count} batches"));
+        changes.info(format!(
+            "creating {} in {}",
+            plural(missing.len(), "wallet account"),
+            plural(batch_count, "batch")
+        ));
         Ok(())
     }
 }

@@ -1,4 +1,5 @@
-//! Step 1: the ledger and the chain belong together, the program is in service, and the settler may settle.
+//! Step 1: checks that the ledger belongs to this cluster and network, that the program is in service, and that the
+//! settler is authorized and can pay fees.
 
 use settlement::state::{AssetKind, Network, Treasury};
 
@@ -11,10 +12,12 @@ use crate::signer::Signer;
 use super::changes::Changes;
 use super::lease::Lease;
 use super::store::settlements::OpenSettlement;
+use super::store::wallets::TreasuryReading;
 use super::store::{binding, wallets};
+use super::text::plural;
 use super::{Engine, EngineError, Progress, Step};
 
-/// The fee of one signature. With less than this the settler cannot send anything.
+/// The fee of one signature: the minimum balance with which the settler can send a transaction.
 const SIGNATURE_FEE_LAMPORTS: u64 = 5_000;
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
@@ -28,15 +31,15 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let addresses = [settlement::ID, self.network, self.treasury, settler];
         let read = self.chain.accounts(&addresses, AccountData::Whole, Commitment::Finalized).await?;
         let [program, network, treasury_account, settler_account] = read.accounts.as_slice() else {
-            return Err(EngineError::Rejected("the RPC node left accounts out of its answer".to_owned()));
+            return Err(EngineError::Rejected("the RPC node returned fewer accounts than requested".to_owned()));
         };
         check_program(program.as_ref())?;
         self.check_network(network.as_ref())?;
-        let (treasury, balance) = self.decode_treasury(treasury_account.as_ref())?;
+        let (treasury, lamports) = self.decode_treasury(treasury_account.as_ref())?;
 
         if treasury.asset_kind != u8::from(AssetKind::Sol) {
             return Err(EngineError::Rejected(format!(
-                "the network {} pays in tokens of the mint {}, and this relay settles networks that pay in SOL",
+                "the network {} pays in tokens of the mint {}, but this relay only settles networks that pay in SOL",
                 self.config.network.name(),
                 treasury.mint
             )));
@@ -55,69 +58,71 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let funds = settler_account.as_ref().map_or(0, |account| account.lamports);
         if funds < SIGNATURE_FEE_LAMPORTS {
             return Err(EngineError::Rejected(format!(
-                "the settler {settler} has {funds} lamports and cannot pay a fee of {SIGNATURE_FEE_LAMPORTS}: send it SOL"
+                "the settler {settler} holds {funds} lamports and cannot pay a fee of {SIGNATURE_FEE_LAMPORTS}: send it SOL"
             )));
         }
 
-        changes.push(wallets::upsert_treasury(&self.treasury, balance, &treasury, read.slot, self.clock.now_ms()));
+        let reading = TreasuryReading { address: self.treasury, lamports, slot: read.slot, treasury };
+        changes.push(wallets::upsert_treasury(&reading, self.clock.now_ms()));
         changes.info(format!(
-            "network {} is in service; the treasury holds {balance} lamports",
-            self.config.network.name()
+            "network {} is in service; the treasury holds {}",
+            self.config.network.name(),
+            plural(lamports, "lamport")
         ));
         changes.go_to(Step::Sync);
         self.commit(lease, changes).await?;
         Ok(Progress::Continue { after_ms: 0 })
     }
 
-    /// What the ledger must be bound to.
+    /// The cluster, program and network that the ledger must be bound to.
     ///
     /// # Errors
-    /// [`EngineError::Rejected`] when it is bound to something else.
+    /// [`EngineError::Rejected`] if the ledger is bound to others.
     async fn binding(&self) -> Result<[(&'static str, String); 3], EngineError> {
-        let ours = [
+        let expected = [
             ("genesis_hash", self.chain.genesis_hash().await?.to_string()),
             ("program_id", settlement::ID.to_string()),
             ("network", self.network.to_string()),
         ];
         let bound = binding::read(&self.database).await?;
-        for (name, value) in &ours {
+        for (name, value) in &expected {
             match bound.get(*name) {
-                Some(there) if there != value => {
+                Some(stored) if stored != value => {
                     return Err(EngineError::Rejected(format!(
-                        "this ledger was settled with {name} {there} before, and now {name} is {value}: \
-                         check the RPC URL and the network's name, or use the ledger that belongs to it"
+                        "this ledger is bound to {name} {stored}, but {name} is now {value}: \
+                         check the RPC URL and the network name, or use the matching ledger"
                     )));
                 }
                 _ => {}
             }
         }
-        Ok(ours)
+        Ok(expected)
     }
 
     fn check_network(&self, account: Option<&Account>) -> Result<(), EngineError> {
         let name = self.config.network.name();
         let account = account.ok_or_else(|| {
             EngineError::Rejected(format!(
-                "there is no network '{name}' on this cluster: create it with `williw-relay network create`"
+                "the network '{name}' does not exist on this cluster: create it with `williw-relay network create`"
             ))
         })?;
         let decoded = if account.owner == settlement::ID { Network::decode(&account.data).ok() } else { None };
         decoded.map(drop).ok_or_else(|| {
             EngineError::Rejected(format!(
-                "the account {} of network '{name}' is not one that this version of the program has written",
+                "the account {} of network '{name}' cannot be decoded: another version of the program has written it",
                 self.network
             ))
         })
     }
 
-    /// The treasury's fields and balance.
+    /// Decodes the treasury account. Returns its fields and its balance in lamports.
     pub(super) fn decode_treasury(&self, account: Option<&Account>) -> Result<(Treasury, u64), EngineError> {
         let decoded = account
             .filter(|account| account.owner == settlement::ID)
             .and_then(|account| Some((Treasury::decode(&account.data).ok()?, account.lamports)));
         decoded.ok_or_else(|| {
             EngineError::Rejected(format!(
-                "the treasury {} cannot be read: it is missing, or another version of the program has written it",
+                "the treasury {} cannot be decoded: it is missing, or another version of the program has written it",
                 self.treasury
             ))
         })

@@ -1,7 +1,5 @@
-//! How many entries one transaction holds: found by building it, not by a formula that can drift from the wire format.
-
-use std::fmt;
-use std::str::FromStr;
+//! The number of entries that fit into one transaction. It is found by building transactions: a formula could drift
+//! from the wire format.
 
 use settlement::client::{BatchHeader, RegisterNodeArgs, SettleEntry, credit_ix, register_node_ix, settle_ix};
 use settlement::rules::{MAX_CREDIT_ENTRIES, MAX_SETTLE_ENTRIES};
@@ -10,81 +8,56 @@ use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 
 use super::{Budget, Format};
+use crate::types::text_enum;
 
-/// What a batch does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum BatchKind {
-    /// Opens wallet accounts.
-    Register,
-    /// Credits wallet accounts.
-    Credit,
-    /// Credits wallet accounts and pays them out.
-    Settle,
-}
-
-impl BatchKind {
-    /// The kind's name in the ledger.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Register => "register",
-            Self::Credit => "credit",
-            Self::Settle => "settle",
-        }
+text_enum! {
+    /// What a batch does.
+    pub enum BatchKind: "batch kind" {
+        /// Creates wallet accounts.
+        Register = "register",
+        /// Credits wallet accounts.
+        Credit = "credit",
+        /// Credits wallet accounts and pays them out.
+        Settle = "settle",
     }
 }
 
-impl fmt::Display for BatchKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for BatchKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "register" => Ok(Self::Register),
-            "credit" => Ok(Self::Credit),
-            "settle" => Ok(Self::Settle),
-            other => Err(format!("'{other}' is no kind of batch")),
-        }
-    }
-}
-
-/// The most entries of a batch of `kind` in one transaction of `format`.
+/// Returns the maximum number of entries of a `kind` batch in one transaction of `format`.
 ///
-/// Every entry has accounts of its own here: real batches can only be smaller.
+/// No two entries share an account here, so every real batch with this many entries fits.
 pub fn capacity(kind: BatchKind, format: Format) -> usize {
-    let most = match kind {
+    let max_entries = match kind {
         BatchKind::Credit => MAX_CREDIT_ENTRIES,
         BatchKind::Settle => MAX_SETTLE_ENTRIES,
         BatchKind::Register => MAX_REGISTRATIONS,
     };
     let fits = |count: usize| {
         let budget = Budget { compute_unit_price: 1, ..Budget::WIDEST };
-        format.build(&PAYER, &specimen(kind, count), &budget, Hash::default()).is_ok()
+        format.build(&PAYER, &sample_batch(kind, count), &budget, Hash::default()).is_ok()
     };
-    (1..=most).rev().find(|count| fits(*count)).unwrap_or(0)
+    (1..=max_entries).rev().find(|count| fits(*count)).unwrap_or(0)
 }
 
-/// The most registrations in one transaction: what the runtime's trace of instructions holds. Their compute units
-/// (about 10,000 each) and bytes stay below the limits.
+/// The maximum number of registrations in one transaction: as many as fit into the runtime's instruction trace. Their
+/// compute units (about 10,000 each) and bytes stay below the limits.
 const MAX_REGISTRATIONS: usize = INSTRUCTION_TRACE_LENGTH / INSTRUCTIONS_PER_REGISTRATION;
 
-/// Instructions that one transaction may execute, inner ones included (Agave's `MAX_INSTRUCTION_TRACE_LENGTH`).
+/// The maximum number of instructions that one transaction may execute, inner instructions included (Agave's
+/// `MAX_INSTRUCTION_TRACE_LENGTH`).
 const INSTRUCTION_TRACE_LENGTH: usize = 64;
 
-/// The registration itself, the System program's that makes the account, and the event's.
+/// `register_node` itself, the System program instruction that creates the account, and the event.
 const INSTRUCTIONS_PER_REGISTRATION: usize = 3;
 
 const PAYER: Pubkey = Pubkey::new_from_array([1; 32]);
 
-/// A batch of `count` entries, no two accounts alike.
-fn specimen(kind: BatchKind, count: usize) -> Vec<Instruction> {
+/// Builds a batch of `count` entries in which no two entries share an account.
+fn sample_batch(kind: BatchKind, count: usize) -> Vec<Instruction> {
     let address = |role: u8, index: usize| {
         let mut bytes = [role; 32];
-        bytes[..8].copy_from_slice(&(index as u64).to_le_bytes());
+        for (byte, value) in bytes.iter_mut().zip((index as u64).to_le_bytes()) {
+            *byte = value;
+        }
         Pubkey::new_from_array(bytes)
     };
     let network = address(2, 0);
@@ -115,13 +88,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_v1_transaction_takes_sixty_credits_and_thirty_payouts() {
+    fn a_v1_transaction_fits_sixty_credits_and_thirty_payouts() {
         assert_eq!(capacity(BatchKind::Credit, Format::V1), 60);
         assert_eq!(capacity(BatchKind::Settle, Format::V1), 30);
     }
 
     #[test]
-    fn a_v0_transaction_takes_fewer_but_some_of_each_kind() {
+    fn a_v0_transaction_fits_fewer_entries_of_each_kind() {
         for kind in [BatchKind::Register, BatchKind::Credit, BatchKind::Settle] {
             let (v0, v1) = (capacity(kind, Format::V0), capacity(kind, Format::V1));
             assert!(0 < v0 && v0 < v1, "{kind}: {v0} in v0, {v1} in v1");

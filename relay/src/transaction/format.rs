@@ -1,11 +1,10 @@
-//! The wire formats: v1 (SIMD-0385) where the cluster takes it, v0 otherwise.
+//! The wire formats: v1 (SIMD-0385) if the cluster supports it, v0 otherwise.
 //!
-//! v1 carries its budget in its header and measures the priority fee in lamports; v0 carries it in ComputeBudget
-//! instructions and measures a price per compute unit. Bytes come from wincode for both: bincode gives wrong bytes
-//! for v1.
+//! v1 carries the compute budget in its header, with the priority fee in lamports. v0 carries it in ComputeBudget
+//! instructions, with a price per compute unit. Both are serialized with wincode; bincode does not serialize v1
+//! correctly.
 
 use std::fmt;
-use std::str::FromStr;
 
 use solana_compute_budget_interface::ComputeBudgetInstruction;
 use solana_hash::Hash;
@@ -16,56 +15,50 @@ use solana_signature::Signature;
 use solana_transaction::versioned::VersionedTransaction;
 
 use super::Budget;
+use crate::types::text_enum;
 
-/// A transaction format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// Version 0 without address lookup tables: 1,232 bytes.
-    V0,
-    /// Version 1: 4,096 bytes, 64 addresses.
-    V1,
+text_enum! {
+    /// A transaction format.
+    pub enum Format: "transaction format" {
+        /// Version 0 without address lookup tables: at most 1,232 bytes.
+        V0 = "v0",
+        /// Version 1: at most 4,096 bytes and 64 addresses.
+        V1 = "v1",
+    }
 }
 
 /// Why a transaction cannot be built.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransactionBuildError {
-    /// Too many accounts or instructions for the format.
-    #[error("the transaction cannot be put together: {0}")]
+    /// The message cannot be compiled or serialized in the format, for example because it has too many accounts.
+    #[error("the transaction cannot be built: {0}")]
     Compile(String),
-    /// Too many bytes for the format.
-    #[error("the transaction has {bytes} bytes where {format} takes {limit}")]
+    /// The serialized transaction exceeds the size limit of the format.
+    #[error("the transaction has {bytes} bytes, but {format} allows at most {limit}")]
     TooLarge {
-        /// Its size.
+        /// The size of the signed transaction in bytes.
         bytes: usize,
-        /// The format.
+        /// The format that was used.
         format: Format,
-        /// The format's limit.
+        /// The size limit of the format in bytes.
         limit: usize,
     },
 }
 
 impl Format {
-    /// The most bytes of a signed transaction.
+    /// The maximum size of a signed transaction in bytes.
     pub const fn max_bytes(self) -> usize {
         match self {
-            // IPv6's minimum MTU less headers (Agave's PACKET_DATA_SIZE).
+            // The minimum IPv6 MTU minus headers (Agave's PACKET_DATA_SIZE).
             Self::V0 => 1_232,
             Self::V1 => v1::MAX_TRANSACTION_SIZE,
         }
     }
 
-    /// The format's name in the ledger.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::V0 => "v0",
-            Self::V1 => "v1",
-        }
-    }
-
-    /// Puts `instruction` into a transaction with `budget`, paid for by `payer`, its only signer.
+    /// Builds a transaction from `instructions` and `budget`. `payer` pays its fee and is its only signer.
     ///
     /// # Errors
-    /// [`TransactionBuildError`] when it does not fit the format.
+    /// [`TransactionBuildError`] if the transaction does not fit the format.
     pub fn build(
         self,
         payer: &Pubkey,
@@ -89,7 +82,7 @@ impl Format {
                 )
             }
             Self::V1 => {
-                // An unset limit means zero in v1.
+                // In v1, a limit that is not set is zero.
                 let config = v1::TransactionConfig::empty()
                     .with_compute_unit_limit(budget.compute_unit_limit)
                     .with_loaded_accounts_data_size_limit(budget.loaded_accounts_data_limit)
@@ -109,49 +102,31 @@ impl Format {
     }
 }
 
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Format {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "v0" => Ok(Self::V0),
-            "v1" => Ok(Self::V1),
-            other => Err(format!("'{other}' is no transaction format: v0 or v1")),
-        }
-    }
-}
-
-/// A message that waits for its one signature.
+/// A message without its signature.
 #[derive(Clone, Debug)]
 pub struct UnsignedTransaction {
     message: VersionedMessage,
 }
 
-/// The bytes to send, and the signature that names them.
+/// A signed transaction, ready to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedTransaction {
-    /// The transaction's first signature.
+    /// The signature, which identifies the transaction.
     pub signature: Signature,
-    /// The wire format.
+    /// The serialized transaction.
     pub bytes: Vec<u8>,
 }
 
 impl UnsignedTransaction {
-    /// The bytes that the signature covers.
+    /// The bytes to sign.
     pub fn message_bytes(&self) -> Vec<u8> {
         self.message.serialize()
     }
 
-    /// The transaction with its signature (all zeros will do for a simulation).
+    /// Adds the signature. Simulations do not check it, so it may be all zeros there.
     ///
     /// # Errors
-    /// [`TransactionBuildError::Compile`] when the format cannot write it.
+    /// [`TransactionBuildError::Compile`] if the transaction cannot be serialized.
     pub fn signed(self, signature: Signature) -> Result<SignedTransaction, TransactionBuildError> {
         let transaction = VersionedTransaction { signatures: vec![signature], message: self.message };
         let bytes =

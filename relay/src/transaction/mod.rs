@@ -1,4 +1,4 @@
-//! Transactions: what goes into one, in which format, and how much of it fits.
+//! Transactions: compute budget, wire format and capacity.
 
 mod budget;
 mod capacity;

@@ -25,3 +25,4 @@ pub use percent::{Percent, PercentError};
 pub use public_key::{PublicKey, PublicKeyError};
 pub use reward::{NodeWalletBalance, RewardDistribution, RewardRecord, RewardStatus};
 pub use settlement::{AttemptStatus, BatchStatus, SettlementStatus, SettlementStep};
+pub(crate) use text_enum::text_enum;

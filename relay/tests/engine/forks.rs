@@ -1,78 +1,78 @@
-//! Transactions that get lost, land late, or land and are undone.
+//! Transactions that are lost, land late, or are undone by a fork.
 
-use crate::support::{NodeSpec, Scenario};
+use williw_relay::engine::{AttemptState, Progress};
+use williw_relay::types::RewardStatus;
 
-fn rewarded() -> (Scenario, NodeSpec) {
+use crate::support::{EngineFixture, NodeSpec, TRIGGER, block_on};
+
+/// A node with a wallet and a pending reward above the threshold.
+fn fixture() -> (EngineFixture, NodeSpec) {
     let node = NodeSpec::payable("a");
-    let scenario = Scenario::new(std::slice::from_ref(&node));
-    scenario.reward("a", 100);
-    scenario.settle();
-    scenario.reward("a", 2_000_000);
-    (scenario, node)
+    let fixture = EngineFixture::new(std::slice::from_ref(&node));
+    fixture.grant("a", 100);
+    fixture.settle();
+    fixture.grant("a", 2_000_000);
+    (fixture, node)
 }
 
-fn assert_paid_once(scenario: &Scenario, node: &NodeSpec) {
-    assert_eq!(scenario.wallet("a").unwrap().paid_total, 2_000_100);
-    assert_eq!(scenario.balance_of(&node.address.unwrap()), node.funds + 2_000_100);
-    assert_eq!(scenario.count("SELECT CAST(COUNT(*) AS TEXT) AS value FROM rewards WHERE status = 'confirmed'"), 2);
-}
-
-#[test]
-fn a_lost_transaction_is_sent_again_with_the_same_bytes_while_it_lives() {
-    let (scenario, node) = rewarded();
-    let attempts = "SELECT CAST(COUNT(*) AS TEXT) AS value FROM attempts";
-    let before = scenario.count(attempts);
-    scenario.chain.lose_sends.set(2);
-    assert_eq!(scenario.settle(), [None]);
-    assert_paid_once(&scenario, &node);
-    assert_eq!(scenario.count(attempts), before + 1, "the same attempt landed");
+fn assert_paid_once(fixture: &EngineFixture, node: &NodeSpec) {
+    assert_eq!(fixture.wallet("a").unwrap().paid_total, 2_000_100);
+    assert_eq!(fixture.balance_of(&node.address.unwrap()), node.funds + 2_000_100);
+    assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 2);
 }
 
 #[test]
-fn a_lost_answer_keeps_no_batch_waiting_and_leads_to_no_second_attempt() {
+fn a_lost_transaction_is_resent_with_the_same_bytes_while_its_blockhash_is_valid() {
+    let (fixture, node) = fixture();
+    let before = fixture.attempts().len();
+    fixture.chain.drop_sends.set(2);
+    assert_eq!(fixture.settle(), [None]);
+    assert_paid_once(&fixture, &node);
+    assert_eq!(fixture.attempts().len(), before + 1, "the first attempt landed");
+}
+
+#[test]
+fn a_lost_response_delays_no_batch_and_causes_no_second_attempt() {
     let nodes: Vec<NodeSpec> = (0..45).map(|index| NodeSpec::payable(&format!("node-{index}"))).collect();
-    let scenario = Scenario::new(&nodes);
-    for node in 0..45 {
-        scenario.reward(&format!("node-{node}"), 2_000_000);
-    }
-    scenario.chain.lose_answers.set(true);
-    assert_eq!(scenario.settle(), [None]);
+    let fixture = EngineFixture::new(&nodes);
     for node in &nodes {
-        assert_eq!(scenario.balance_of(&node.address.unwrap()), node.funds + 2_000_000);
+        fixture.grant(&node.name, 2_000_000);
     }
-    let batches = scenario.count("SELECT CAST(COUNT(*) AS TEXT) AS value FROM batches");
-    assert!(batches > 3, "{batches}");
-    assert_eq!(scenario.count("SELECT CAST(COUNT(*) AS TEXT) AS value FROM attempts"), batches);
+    fixture.chain.lose_responses.set(true);
+    assert_eq!(fixture.settle(), [None]);
+    for node in &nodes {
+        assert_eq!(fixture.balance_of(&node.address.unwrap()), node.funds + 2_000_000);
+    }
+    let batches = fixture.batches();
+    assert!(batches.len() > 3, "{batches:?}");
+    assert!(batches.iter().all(|batch| batch.attempts.len() == 1), "{batches:?}");
 }
 
 #[test]
-fn a_transaction_that_can_never_land_is_signed_anew_only_after_its_blockhash_died() {
-    let (scenario, node) = rewarded();
-    scenario.chain.lose_sends.set(6);
-    assert_eq!(scenario.settle(), [None]);
-    assert_paid_once(&scenario, &node);
-    let states = "SELECT state AS value FROM attempts WHERE batch_id = (SELECT MAX(id) FROM batches) ORDER BY number";
-    assert_eq!(scenario.column(states), [Some("expired".to_owned()), Some("finalized".to_owned())]);
+fn a_lost_transaction_is_signed_again_only_after_its_blockhash_has_expired() {
+    let (fixture, node) = fixture();
+    fixture.chain.drop_sends.set(6);
+    assert_eq!(fixture.settle(), [None]);
+    assert_paid_once(&fixture, &node);
+    assert_eq!(fixture.latest_batch().attempt_states(), [AttemptState::Expired, AttemptState::Finalized]);
 }
 
 #[test]
-fn a_transaction_that_a_fork_undid_lands_again_and_pays_once() {
-    let (scenario, node) = rewarded();
-    let engine = scenario.engine(&scenario.database, &scenario.chain);
-    let trigger = williw_relay::engine::Trigger { name: "test", retry_held: false };
-    let landed = "SELECT CAST(COUNT(*) AS TEXT) AS value FROM attempts WHERE state = 'landed'";
+fn a_transaction_undone_by_a_fork_lands_again_and_pays_once() {
+    let (fixture, node) = fixture();
+    let engine = fixture.engine(&fixture.database, &fixture.chain);
     let mut checkpoint = None;
-    while scenario.count(landed) == 0 {
-        match crate::support::block_on(engine.advance(trigger)).unwrap() {
-            williw_relay::engine::Progress::Continue { after_ms: 0 } => {}
+    while !fixture.has_attempt_in(AttemptState::Landed) {
+        match block_on(engine.advance(TRIGGER)).unwrap() {
+            Progress::Opened | Progress::Continue { after_ms: 0 } => {}
             _ => {
-                checkpoint.get_or_insert_with(|| scenario.chain.checkpoint());
-                scenario.pass(800);
+                checkpoint.get_or_insert_with(|| fixture.chain.checkpoint());
+                fixture.advance_time(800);
             }
         }
     }
-    scenario.chain.fork_to(checkpoint.expect("a block was awaited"));
-    assert_eq!(scenario.wallet("a").unwrap().paid_total, 0, "the fork undid the payout");
-    scenario.run_engine(&engine).unwrap();
-    assert_paid_once(&scenario, &node);
+    fixture.chain.fork_to(checkpoint.expect("the engine has waited for a block"));
+    assert_eq!(fixture.wallet("a").unwrap().paid_total, 0, "the fork undid the payout");
+    fixture.settle_with(&engine).unwrap();
+    assert_paid_once(&fixture, &node);
 }

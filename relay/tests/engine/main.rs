@@ -1,11 +1,18 @@
 //! The engine against the real program in LiteSVM and a real SQLite ledger, with injected faults.
 //!
-//! One file per family of promises. Time and blocks only move when a test moves them.
+//! Each module covers one group of promises. Time passes and blocks are produced only when a test says so.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that meets something unexpected fails by a panic"
+)]
 
-mod bindings;
 mod crashes;
 mod forks;
 mod limits;
+mod rejections;
 mod settling;
 mod splitting;
 mod support;

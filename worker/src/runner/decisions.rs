@@ -47,15 +47,6 @@ pub struct RunnerState {
     last: Option<Outcome>,
 }
 
-impl RunnerState {
-    /// Whether the last run may have left a settlement open.
-    fn settlement_may_be_open(&self) -> bool {
-        self.last.as_ref().is_some_and(|last| {
-            matches!(last.result, OutcomeResult::Working | OutcomeResult::Busy { .. } | OutcomeResult::Error { .. })
-        })
-    }
-}
-
 /// What the last run came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Outcome {
@@ -226,7 +217,7 @@ impl<'a, S: AlarmSlot, C: Clock> Runner<'a, S, C> {
         let mut advanced = false;
         let run = match engine {
             Ok(engine) => {
-                let run = self.call(&engine, &mut wake, state.settlement_may_be_open(), &mut advanced).await;
+                let run = self.call(&engine, &mut wake, &mut advanced).await;
                 if run.is_err() {
                     engine.rest().await;
                 }
@@ -276,7 +267,6 @@ impl<'a, S: AlarmSlot, C: Clock> Runner<'a, S, C> {
         &self,
         engine: &A,
         wake: &mut Option<Wake>,
-        mut may_be_open: bool,
         advanced: &mut bool,
     ) -> Result<(OutcomeResult, Next), RunnerError> {
         for _ in 0..MAX_CALLS_PER_ALARM {
@@ -289,17 +279,11 @@ impl<'a, S: AlarmSlot, C: Clock> Runner<'a, S, C> {
             };
             *advanced = true;
             match progress {
-                Progress::Continue { after_ms } => {
-                    if !may_be_open {
-                        *wake = None;
-                        may_be_open = true;
-                    }
-                    if after_ms > 0 {
-                        return Ok((OutcomeResult::Working, Next::after(after_ms)));
-                    }
-                }
+                Progress::Opened => *wake = None,
+                Progress::Continue { after_ms: 0 } => {}
+                Progress::Continue { after_ms } => return Ok((OutcomeResult::Working, Next::after(after_ms))),
                 // There may be more: rewards that came meanwhile, or more nodes than one settlement takes.
-                Progress::Finished { failure: None, .. } => may_be_open = false,
+                Progress::Finished { failure: None, .. } => {}
                 // Another try now would fail in the same way: the next wake tries again.
                 Progress::Finished { settlement_id, failure: Some(reason) } => {
                     *wake = None;
@@ -523,7 +507,7 @@ mod tests {
     async fn after_a_settlement_it_looks_for_more_but_does_not_try_held_rewards_again_and_again() {
         let object = Object::new();
         object.wake(wake("api", true)).await;
-        let engine = Script::new([Ok(Progress::Continue { after_ms: 0 }), Ok(FINISHED), Ok(Progress::Idle)]);
+        let engine = Script::new([Ok(Progress::Opened), Ok(FINISHED), Ok(Progress::Idle)]);
         object.alarm(&engine).await;
         let asked = engine.asked.borrow();
         assert_eq!(*asked, [("api".to_owned(), true), (NO_WAKE.to_owned(), false), (NO_WAKE.to_owned(), false)]);
@@ -538,6 +522,22 @@ mod tests {
         let engine = Script::new([Ok(Progress::Continue { after_ms: 0 }), Ok(FINISHED), Ok(Progress::Idle)]);
         object.alarm(&engine).await;
         assert_eq!(engine.asked.borrow().last(), Some(&("api".to_owned(), true)));
+    }
+
+    #[tokio::test]
+    async fn a_wake_is_kept_while_a_settlement_of_another_runner_is_open() {
+        let object = Object::new();
+        object.wake(wake("api", true)).await;
+        let engine = Script::new([
+            Ok(Progress::Continue { after_ms: 0 }),
+            Ok(FINISHED),
+            Ok(Progress::Opened),
+            Ok(FINISHED),
+            Ok(Progress::Idle),
+        ]);
+        object.alarm(&engine).await;
+        let triggers: Vec<String> = engine.asked.borrow().iter().map(|(name, _)| name.clone()).collect();
+        assert_eq!(triggers, ["api", "api", "api", NO_WAKE, NO_WAKE]);
     }
 
     #[tokio::test]

@@ -11,8 +11,8 @@ use crate::transaction::SignedTransaction;
 use super::super::AttemptState;
 
 statements! {
-    /// The last attempt of each batch in ?1.
-    LAST = "SELECT CAST(id AS TEXT) AS id, CAST(batch_id AS TEXT) AS batch_id, CAST(number AS TEXT) AS number, \
+    /// The latest attempt of each batch in ?1.
+    LATEST_OF = "SELECT CAST(id AS TEXT) AS id, CAST(batch_id AS TEXT) AS batch_id, CAST(number AS TEXT) AS number, \
             state, CAST(version AS TEXT) AS version, signature, transaction_base64, \
             CAST(last_valid_block_height AS TEXT) AS last_valid_block_height, \
             CAST(compute_unit_limit AS TEXT) AS compute_unit_limit, \
@@ -22,22 +22,23 @@ statements! {
         FROM attempts WHERE batch_id IN (SELECT CAST(value AS INTEGER) FROM json_each(?1)) \
             AND number = (SELECT MAX(number) FROM attempts AS other WHERE other.batch_id = attempts.batch_id)";
 
-    /// A planned attempt of batch ?1: number ?2, compute units ?3, loaded data ?4, price ?5, priority fee ?6, at ?7.
+    /// Adds a planned attempt to batch ?1: number ?2, compute unit limit ?3, loaded data limit ?4, compute unit price ?5,
+    /// priority fee ?6, at ?7.
     INSERT = "INSERT INTO attempts (batch_id, number, state, compute_unit_limit, loaded_accounts_data_limit, \
             compute_unit_price, priority_fee_lamports, created_at, updated_at) \
         VALUES (CAST(?1 AS INTEGER), CAST(?2 AS INTEGER), 'planned', CAST(?3 AS INTEGER), CAST(?4 AS INTEGER), \
             CAST(?5 AS INTEGER), CAST(?6 AS INTEGER), CAST(?7 AS INTEGER), CAST(?7 AS INTEGER))";
 
-    /// The compare: refuses the batch of statements unless attempt ?1 is in state ?2 at version ?3.
+    /// The compare: fails the statement batch unless attempt ?1 is in state ?2 at version ?3.
     REQUIRE = "INSERT INTO preconditions (state_unchanged) SELECT EXISTS ( \
         SELECT 1 FROM attempts WHERE id = CAST(?1 AS INTEGER) AND state = ?2 AND version = CAST(?3 AS INTEGER))";
 
-    /// Stores the signature ?2 and the bytes ?3 of attempt ?1, valid up to block height ?4, at ?5.
+    /// Stores the signature ?2, the bytes ?3 and the last valid block height ?4 of attempt ?1 at ?5.
     SIGN = "UPDATE attempts SET state = 'signed', version = version + 1, signature = ?2, transaction_base64 = ?3, \
             last_valid_block_height = CAST(?4 AS INTEGER), updated_at = CAST(?5 AS INTEGER) \
         WHERE id = CAST(?1 AS INTEGER)";
 
-    /// The bytes of attempt ?1 were handed over at ?2.
+    /// Records that the bytes of attempt ?1 were sent at ?2.
     SENT = "UPDATE attempts SET state = CASE state WHEN 'signed' THEN 'sent' ELSE state END, version = version + 1, \
             sent_at = CAST(?2 AS INTEGER), updated_at = CAST(?2 AS INTEGER) \
         WHERE id = CAST(?1 AS INTEGER)";
@@ -47,12 +48,12 @@ statements! {
             fee_lamports = COALESCE(CAST(?4 AS INTEGER), fee_lamports), error = ?5, updated_at = CAST(?6 AS INTEGER) \
         WHERE id = CAST(?1 AS INTEGER)";
 
-    /// The fate of attempt ?1 could not be told at ?2.
+    /// Records at ?2 that the outcome of attempt ?1 is unknown.
     UNKNOWN = "UPDATE attempts SET state = 'unknown', version = version + 1, unknown_polls = unknown_polls + 1, \
         updated_at = CAST(?2 AS INTEGER) WHERE id = CAST(?1 AS INTEGER)";
 }
 
-/// An attempt to land a batch.
+/// One attempt to land a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Attempt {
     pub(crate) id: i64,
@@ -65,11 +66,11 @@ pub(crate) struct Attempt {
     pub(crate) compute_unit_price: u64,
     pub(crate) unknown_polls: u32,
     pub(crate) sent_at_ms: Option<i64>,
-    /// Set from `signed` on.
+    /// The signed transaction; `None` only for planned attempts.
     pub(crate) signed: Option<StoredTransaction>,
 }
 
-/// What was stored before the bytes left.
+/// A signed transaction, stored before its bytes are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoredTransaction {
     pub(crate) signature: Signature,
@@ -77,9 +78,9 @@ pub(crate) struct StoredTransaction {
     pub(crate) last_valid_block_height: u64,
 }
 
-/// The last attempt of each of the batches that has one.
-pub(crate) async fn last_of(database: &impl Database, batch_ids: &[i64]) -> Result<Vec<Attempt>, DatabaseError> {
-    let rows = database.query(Statement::new(LAST).bind(json!(batch_ids).to_string())).await?;
+/// Returns the latest attempt of each batch that has one.
+pub(crate) async fn latest_of(database: &impl Database, batch_ids: &[i64]) -> Result<Vec<Attempt>, DatabaseError> {
+    let rows = database.query(Statement::new(LATEST_OF).bind(json!(batch_ids).to_string())).await?;
     rows.iter().map(attempt).collect()
 }
 
@@ -109,7 +110,7 @@ fn attempt(row: &Row) -> Result<Attempt, DatabaseError> {
     })
 }
 
-/// Adds a planned attempt; the index of live attempts refuses it while an earlier one is.
+/// Adds a planned attempt. A unique index rejects it while an earlier attempt of the batch is live.
 pub(crate) fn insert(batch_id: i64, number: u32, budget: &crate::transaction::Budget, now_ms: i64) -> Statement {
     Statement::new(INSERT)
         .bind(batch_id)
@@ -123,10 +124,10 @@ pub(crate) fn insert(batch_id: i64, number: u32, budget: &crate::transaction::Bu
 
 /// The compare of a compare-and-set.
 fn require(attempt: &Attempt) -> Statement {
-    Statement::new(REQUIRE).bind(attempt.id).bind(attempt.state.as_str()).bind(attempt.version)
+    Statement::new(REQUIRE).bind(attempt.id).bind(attempt.state).bind(attempt.version)
 }
 
-/// `planned → signed`.
+/// Moves an attempt from `planned` to `signed`.
 pub(crate) fn sign(
     attempt: &Attempt,
     transaction: &SignedTransaction,
@@ -142,31 +143,41 @@ pub(crate) fn sign(
     [require(attempt), set]
 }
 
-/// The bytes were handed over (again).
+/// Records that an attempt's bytes were sent, for the first time or again.
 pub(crate) fn sent(attempt: &Attempt, now_ms: i64) -> [Statement; 2] {
     [require(attempt), Statement::new(SENT).bind(attempt.id).bind(now_ms)]
 }
 
-/// To `landed`, `finalized`, `failed`, `expired` or `review`.
-pub(crate) fn set_state(
-    attempt: &Attempt,
-    state: AttemptState,
-    slot: Option<u64>,
-    fee_lamports: Option<u64>,
-    error: Option<&str>,
-    now_ms: i64,
-) -> [Statement; 2] {
-    let set = Statement::new(SET_STATE)
-        .bind(attempt.id)
-        .bind(state.as_str())
-        .bind(slot)
-        .bind(fee_lamports)
-        .bind(error)
-        .bind(now_ms);
+/// A transition of a signed attempt, with what is stored along with its new state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AttemptTransition<'a> {
+    /// It is in a confirmed block.
+    Landed { slot: u64 },
+    /// It took effect. Slot and fee are unknown if only its effect was observed.
+    Finalized { slot: Option<u64>, fee_lamports: Option<u64> },
+    /// It failed in a finalized block.
+    Failed { slot: u64, error: &'a str },
+    /// It can no longer land.
+    Expired,
+    /// It needs manual review.
+    Review { reason: &'a str },
+}
+
+/// Moves an attempt to another state.
+pub(crate) fn transition(attempt: &Attempt, transition: AttemptTransition<'_>, now_ms: i64) -> [Statement; 2] {
+    let (state, slot, fee_lamports, error) = match transition {
+        AttemptTransition::Landed { slot } => (AttemptState::Landed, Some(slot), None, None),
+        AttemptTransition::Finalized { slot, fee_lamports } => (AttemptState::Finalized, slot, fee_lamports, None),
+        AttemptTransition::Failed { slot, error } => (AttemptState::Failed, Some(slot), None, Some(error)),
+        AttemptTransition::Expired => (AttemptState::Expired, None, None, None),
+        AttemptTransition::Review { reason } => (AttemptState::Review, None, None, Some(reason)),
+    };
+    let set =
+        Statement::new(SET_STATE).bind(attempt.id).bind(state).bind(slot).bind(fee_lamports).bind(error).bind(now_ms);
     [require(attempt), set]
 }
 
-/// To `unknown`, once more.
+/// Moves an attempt to `unknown` and counts one more poll without an outcome.
 pub(crate) fn unknown(attempt: &Attempt, now_ms: i64) -> [Statement; 2] {
     [require(attempt), Statement::new(UNKNOWN).bind(attempt.id).bind(now_ms)]
 }

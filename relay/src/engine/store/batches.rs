@@ -1,6 +1,6 @@
 //! Batches and their entries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 use solana_pubkey::Pubkey;
@@ -10,13 +10,15 @@ use crate::merkle::Hash32;
 use crate::transaction::{BatchKind, Format};
 use crate::types::NodeId;
 
+use super::super::{BatchState, EntryOutcome};
+use super::wallets::WalletTotals;
 use super::{address, unsigned};
 
 statements! {
-    /// The highest batch id so far.
+    /// The highest batch id; 0 if there is no batch.
     LAST_ID = "SELECT CAST(COALESCE(MAX(id), 0) AS TEXT) AS id FROM batches";
 
-    /// Adds batch ?1 of settlement ?2: kind ?3, format ?4, count ?5, root ?6, at ?7.
+    /// Adds batch ?1 to settlement ?2: kind ?3, format ?4, entry count ?5, records root ?6, at ?7.
     INSERT = "INSERT INTO batches (id, settlement_id, kind, state, format, entry_count, records_root, created_at, updated_at) \
         VALUES (CAST(?1 AS INTEGER), CAST(?2 AS INTEGER), ?3, 'planned', ?4, CAST(?5 AS INTEGER), ?6, \
             CAST(?7 AS INTEGER), CAST(?7 AS INTEGER))";
@@ -33,25 +35,25 @@ statements! {
     INSERT_RECORDS = "INSERT INTO batch_records (batch_id, leaf_index, reward_sequence) \
         SELECT CAST(?1 AS INTEGER), key, CAST(value AS INTEGER) FROM json_each(?2)";
 
-    /// The open batches of settlement ?1, those that open wallets (?2 = 1) or those that pay (?2 = 0), and every
-    /// batch that waits for a person.
+    /// With ?2 = 1, the open register batches of settlement ?1 and every batch in review; with ?2 = 0, the other open
+    /// batches of settlement ?1.
     OPEN = "SELECT CAST(id AS TEXT) AS id, kind, state, format, records_root FROM batches \
         WHERE (settlement_id = CAST(?1 AS INTEGER) AND state = 'planned' AND (kind = 'register') = CAST(?2 AS INTEGER)) \
-            OR (state = 'review' AND ?3 = '1') \
+            OR (state = 'review' AND ?2 = '1') \
         ORDER BY batches.id";
 
-    /// The entries of batch ?1.
+    /// The entries of batch ?1, in order.
     ENTRIES = "SELECT node_id, wallet_address, owner, destination, \
             CAST(credited_before_lamports AS TEXT) AS credited_before, CAST(paid_before_lamports AS TEXT) AS paid_before, \
             CAST(target_lamports AS TEXT) AS target \
         FROM batch_entries WHERE batch_id = CAST(?1 AS INTEGER) ORDER BY position";
 
-    /// The nodes that settlement ?1 has already tried to open wallets for.
-    TRIED_REGISTRATIONS = "SELECT DISTINCT node_id FROM batch_entries \
+    /// The nodes whose registration settlement ?1 has already attempted.
+    ATTEMPTED_REGISTRATIONS = "SELECT DISTINCT node_id FROM batch_entries \
         JOIN batches ON batches.id = batch_entries.batch_id \
         WHERE batches.settlement_id = CAST(?1 AS INTEGER) AND batches.kind = 'register'";
 
-    /// Refuses the batch of statements unless batch ?1 is in state ?2.
+    /// Fails the statement batch unless batch ?1 is in state ?2.
     REQUIRE_STATE = "INSERT INTO preconditions (state_unchanged) SELECT EXISTS ( \
         SELECT 1 FROM batches WHERE id = CAST(?1 AS INTEGER) AND state = ?2)";
 
@@ -59,15 +61,14 @@ statements! {
     SET_STATE = "UPDATE batches SET state = ?2, signature = COALESCE(?3, signature), reason = ?4, \
         updated_at = CAST(?5 AS INTEGER) WHERE id = CAST(?1 AS INTEGER)";
 
-    /// Writes what became of the entries of batch ?1: ?2 is a JSON array by position.
-    SET_OUTCOMES = "UPDATE batch_entries SET \
+    /// Sets the results of the entries of batch ?1 from ?2, a JSON array by position.
+    SET_RESULTS = "UPDATE batch_entries SET \
             outcome = (SELECT value ->> 'outcome' FROM json_each(?2) WHERE key = position), \
             credit_skip = (SELECT value ->> 'credit_skip' FROM json_each(?2) WHERE key = position), \
             payout_skip = (SELECT value ->> 'payout_skip' FROM json_each(?2) WHERE key = position) \
         WHERE batch_id = CAST(?1 AS INTEGER)";
 
-    /// Why settlement ?1 came to nothing: the reason of its first failed batch, when none that pays is final or waits
-    /// for a person.
+    /// The reason of the first failed batch of settlement ?1, unless a payment batch of it is confirmed or in review.
     FAILURE = "SELECT reason FROM batches WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'failed' \
             AND NOT EXISTS (SELECT 1 FROM batches AS other WHERE other.settlement_id = CAST(?1 AS INTEGER) \
                 AND other.kind <> 'register' AND other.state IN ('confirmed', 'review')) \
@@ -77,22 +78,22 @@ statements! {
     ANY_OPEN = "SELECT CAST(EXISTS (SELECT 1 FROM batches \
         WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'planned') AS TEXT) AS any_open";
 
-    /// How many batches of settlement ?1 are in each state.
+    /// The number of payment batches of settlement ?1 in each state.
     COUNTS = "SELECT state, CAST(COUNT(*) AS TEXT) AS count FROM batches \
         WHERE settlement_id = CAST(?1 AS INTEGER) AND kind <> 'register' GROUP BY state";
 }
 
-/// One recipient of a batch.
+/// One recipient in a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) node_id: NodeId,
     pub(crate) wallet: Pubkey,
     pub(crate) owner: Pubkey,
     pub(crate) destination: Pubkey,
-    /// The wallet's totals when the batch was planned: they tell whether an attempt took effect.
-    pub(crate) credited_before: u64,
-    pub(crate) paid_before: u64,
-    /// What the node has earned in total; 0 when the batch only opens the wallet.
+    /// The wallet's totals when the batch was planned. Comparing them with the current ones shows whether an attempt took
+    /// effect.
+    pub(crate) before: WalletTotals,
+    /// The credited total to reach, in lamports; 0 in a register batch.
     pub(crate) target: u64,
 }
 
@@ -103,37 +104,74 @@ pub(crate) struct Batch {
     pub(crate) kind: BatchKind,
     pub(crate) format: Format,
     pub(crate) records_root: Hash32,
-    /// It waits for a person; its attempt is looked at again, but it is not signed again.
-    pub(crate) in_review: bool,
+    /// The state when the batch was read: planned or in review.
+    pub(crate) state: BatchState,
 }
 
-/// A batch to be added.
+impl Batch {
+    /// Whether the batch needs manual review. Its latest attempt is still tracked, but the batch is not signed again.
+    pub(crate) fn in_review(&self) -> bool {
+        self.state == BatchState::Review
+    }
+}
+
+/// Which batches to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BatchSelection {
+    /// The settlement's open register batches, and the batches in review of every settlement.
+    RegistrationsAndReviews,
+    /// The settlement's open credit and settle batches.
+    Payments,
+}
+
+/// A transition of an open batch, with what is stored along with its new state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BatchTransition<'a> {
+    /// The attempt with this signature took effect.
+    Confirmed { signature: &'a str },
+    /// It was closed without effect.
+    Failed { reason: &'a str },
+    /// It was replaced by its halves.
+    Split { reason: &'a str },
+    /// It needs manual review.
+    Review { reason: &'a str },
+}
+
+/// A batch to add.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NewBatch {
     pub(crate) kind: BatchKind,
     pub(crate) format: Format,
     pub(crate) records_root: Hash32,
     pub(crate) entries: Vec<Entry>,
-    /// Sequences of its reward records, in the order of the leaves.
+    /// Sequences of its reward records, in the order of its Merkle leaves.
     pub(crate) records: Vec<i64>,
 }
 
-/// What became of an entry.
+/// The result of an entry in a closed batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    /// `credited`, `skipped`, `registered` or `evicted`.
-    pub(crate) outcome: &'static str,
+pub(crate) struct EntryResult {
+    pub(crate) outcome: EntryOutcome,
+    /// Why the entry was not credited.
     pub(crate) credit_skip: Option<String>,
+    /// Why the entry was not paid out.
     pub(crate) payout_skip: Option<String>,
 }
 
-/// The highest batch id so far.
+impl EntryResult {
+    pub(crate) fn without_skips(outcome: EntryOutcome) -> Self {
+        Self { outcome, credit_skip: None, payout_skip: None }
+    }
+}
+
+/// Returns the highest batch id; 0 if there is no batch.
 pub(crate) async fn last_id(database: &impl Database) -> Result<i64, DatabaseError> {
     let rows = database.query(Statement::new(LAST_ID)).await?;
     rows.first().map_or(Ok(0), |row| row.get("id"))
 }
 
-/// Adds `batch` as `id`: under the lease nobody else takes the same one, and if they do the key refuses it.
+/// Adds `batch` with the id `id`. The lease keeps other runners from using the same id; if one did, the primary key
+/// would reject it.
 pub(crate) fn insert(id: i64, settlement_id: i64, batch: &NewBatch, now_ms: i64) -> Vec<Statement> {
     let entries: Vec<_> = batch
         .entries
@@ -144,8 +182,8 @@ pub(crate) fn insert(id: i64, settlement_id: i64, batch: &NewBatch, now_ms: i64)
                 "wallet": entry.wallet.to_string(),
                 "owner": entry.owner.to_string(),
                 "destination": entry.destination.to_string(),
-                "credited_before": entry.credited_before.to_string(),
-                "paid_before": entry.paid_before.to_string(),
+                "credited_before": entry.before.credited.to_string(),
+                "paid_before": entry.before.paid.to_string(),
                 "target": entry.target.to_string(),
             })
         })
@@ -168,16 +206,14 @@ pub(crate) fn insert(id: i64, settlement_id: i64, batch: &NewBatch, now_ms: i64)
     statements
 }
 
-/// The open batches of a settlement: `registrations`, or those that credit and pay. `with_reviews` adds every batch
-/// that waits for a person.
+/// Returns the selected batches, oldest first.
 pub(crate) async fn open(
     database: &impl Database,
     settlement_id: i64,
-    registrations: bool,
-    with_reviews: bool,
+    selection: BatchSelection,
 ) -> Result<Vec<Batch>, DatabaseError> {
-    let statement = Statement::new(OPEN).bind(settlement_id).bind(registrations).bind(with_reviews);
-    let rows = database.query(statement).await?;
+    let registrations = selection == BatchSelection::RegistrationsAndReviews;
+    let rows = database.query(Statement::new(OPEN).bind(settlement_id).bind(registrations)).await?;
     rows.iter().map(batch).collect()
 }
 
@@ -187,13 +223,14 @@ fn batch(row: &Row) -> Result<Batch, DatabaseError> {
         id: row.get("id")?,
         kind: row.get("kind")?,
         format: row.get("format")?,
-        records_root: unhex(&root)
-            .ok_or_else(|| DatabaseError::Decode(format!("column 'records_root': '{root}' is no SHA-256 hash")))?,
-        in_review: row.get::<String>("state")? == "review",
+        records_root: unhex(&root).ok_or_else(|| {
+            DatabaseError::Decode(format!("column 'records_root': '{root}' is not a valid SHA-256 hash"))
+        })?,
+        state: row.get("state")?,
     })
 }
 
-/// The entries of a batch, in order.
+/// Returns the entries of a batch, in order.
 pub(crate) async fn entries(database: &impl Database, batch_id: i64) -> Result<Vec<Entry>, DatabaseError> {
     let rows = database.query(Statement::new(ENTRIES).bind(batch_id)).await?;
     rows.iter()
@@ -203,70 +240,72 @@ pub(crate) async fn entries(database: &impl Database, batch_id: i64) -> Result<V
                 wallet: address(row, "wallet_address")?,
                 owner: address(row, "owner")?,
                 destination: address(row, "destination")?,
-                credited_before: unsigned(row, "credited_before")?,
-                paid_before: unsigned(row, "paid_before")?,
+                before: WalletTotals {
+                    credited: unsigned(row, "credited_before")?,
+                    paid: unsigned(row, "paid_before")?,
+                },
                 target: unsigned(row, "target")?,
             })
         })
         .collect()
 }
 
-/// The nodes whose wallets this settlement has already tried to open.
-pub(crate) async fn tried_registrations(
+/// Returns the nodes whose registration this settlement has already attempted.
+pub(crate) async fn attempted_registrations(
     database: &impl Database,
     settlement_id: i64,
-) -> Result<std::collections::BTreeSet<NodeId>, DatabaseError> {
-    let rows = database.query(Statement::new(TRIED_REGISTRATIONS).bind(settlement_id)).await?;
+) -> Result<BTreeSet<NodeId>, DatabaseError> {
+    let rows = database.query(Statement::new(ATTEMPTED_REGISTRATIONS).bind(settlement_id)).await?;
     rows.iter().map(|row| row.get("node_id")).collect()
 }
 
-pub(crate) fn require_open(batch: &Batch) -> Statement {
-    let state = if batch.in_review { "review" } else { "planned" };
-    Statement::new(REQUIRE_STATE).bind(batch.id).bind(state)
+/// Fails the statement batch unless `batch` is still in the state in which it was read.
+pub(crate) fn require_unchanged(batch: &Batch) -> Statement {
+    Statement::new(REQUIRE_STATE).bind(batch.id).bind(batch.state)
 }
 
-/// Moves a batch to `confirmed`, `failed`, `split` or `review`.
-pub(crate) fn set_state(
-    batch_id: i64,
-    state: &str,
-    signature: Option<&str>,
-    reason: Option<&str>,
-    now_ms: i64,
-) -> Statement {
+/// Moves a batch to another state.
+pub(crate) fn transition(batch_id: i64, transition: BatchTransition<'_>, now_ms: i64) -> Statement {
+    let (state, signature, reason) = match transition {
+        BatchTransition::Confirmed { signature } => (BatchState::Confirmed, Some(signature), None),
+        BatchTransition::Failed { reason } => (BatchState::Failed, None, Some(reason)),
+        BatchTransition::Split { reason } => (BatchState::Split, None, Some(reason)),
+        BatchTransition::Review { reason } => (BatchState::Review, None, Some(reason)),
+    };
     Statement::new(SET_STATE).bind(batch_id).bind(state).bind(signature).bind(reason).bind(now_ms)
 }
 
-/// Writes what became of a batch's entries, by position.
-pub(crate) fn set_outcomes(batch_id: i64, outcomes: &[Outcome]) -> Statement {
-    let rows: Vec<_> = outcomes
+/// Sets the results of a batch's entries, in the order of the entries.
+pub(crate) fn set_results(batch_id: i64, results: &[EntryResult]) -> Statement {
+    let rows: Vec<_> = results
         .iter()
-        .map(|outcome| {
+        .map(|result| {
             json!({
-                "outcome": outcome.outcome,
-                "credit_skip": outcome.credit_skip,
-                "payout_skip": outcome.payout_skip,
+                "outcome": result.outcome,
+                "credit_skip": result.credit_skip,
+                "payout_skip": result.payout_skip,
             })
         })
         .collect();
-    Statement::new(SET_OUTCOMES).bind(batch_id).bind(json!(rows).to_string())
+    Statement::new(SET_RESULTS).bind(batch_id).bind(json!(rows).to_string())
 }
 
-/// How many paying batches of a settlement are in each state.
+/// Returns the number of payment batches of a settlement in each state.
 pub(crate) async fn counts(
     database: &impl Database,
     settlement_id: i64,
-) -> Result<BTreeMap<String, u64>, DatabaseError> {
+) -> Result<BTreeMap<BatchState, u64>, DatabaseError> {
     let rows = database.query(Statement::new(COUNTS).bind(settlement_id)).await?;
     rows.iter().map(|row| Ok((row.get("state")?, row.get("count")?))).collect()
 }
 
-/// Why a settlement came to nothing; `None` when it did not.
+/// Returns why a settlement failed, or `None` if a payment batch of it is confirmed or in review, or none failed.
 pub(crate) async fn failure(database: &impl Database, settlement_id: i64) -> Result<Option<String>, DatabaseError> {
     let rows = database.query(Statement::new(FAILURE).bind(settlement_id)).await?;
     rows.first().map_or(Ok(None), |row| row.optional("reason"))
 }
 
-/// Whether a settlement has open batches.
+/// Returns whether a settlement has open batches.
 pub(crate) async fn any_open(database: &impl Database, settlement_id: i64) -> Result<bool, DatabaseError> {
     let rows = database.query(Statement::new(ANY_OPEN).bind(settlement_id)).await?;
     Ok(rows.first().map(|row| row.get::<u8>("any_open")).transpose()? == Some(1))

@@ -1,4 +1,4 @@
-//! What the engine reads from and writes to the ledger: SQL, and rows as types. No decisions are made here.
+//! The engine's SQL: statements, and rows decoded into types. No decisions are made here.
 //!
 //! Every write of a settlement is one atomic batch that begins with [`leases::require`].
 
@@ -14,16 +14,16 @@ use solana_pubkey::Pubkey;
 
 use crate::database::{DatabaseError, Row};
 
-/// Every statement of the engine.
+/// All statements of the engine, by module.
 pub(crate) const MODULES: &[&[&str]] =
     &[attempts::ALL, batches::ALL, binding::ALL, leases::ALL, rewards::ALL, settlements::ALL, wallets::ALL];
 
-/// A column that holds a base58 address.
+/// Reads a column that holds a base58 address.
 fn address(row: &Row, column: &str) -> Result<Pubkey, DatabaseError> {
     row.get(column)
 }
 
-/// A column that holds a count or an amount.
+/// Reads a column that holds a count or an amount.
 fn unsigned(row: &Row, column: &str) -> Result<u64, DatabaseError> {
     row.get(column)
 }

@@ -1,16 +1,17 @@
-//! The mirror of the chain's wallets and treasury, and which nodes a settlement is about.
+//! The ledger's mirror of the chain's wallets and treasury, and the candidate nodes of a settlement.
 
 use serde_json::json;
 use settlement::state::{NodeWallet, Treasury};
 use solana_pubkey::Pubkey;
 
 use crate::database::{Database, DatabaseError, Row, Statement, statements};
-use crate::types::NodeId;
+use crate::types::{NodeId, NodeStatus};
 
 use super::{address, unsigned};
 
 statements! {
-    /// At most ?1 nodes with pending rewards, those never held first, then at most ?1 whose payout is due at ?2.
+    /// At most ?1 nodes with pending rewards, those without a hold reason first, and at most ?1 nodes whose payout is due
+    /// at ?2.
     CANDIDATES = "WITH owed AS ( \
             SELECT node_id FROM rewards WHERE status = 'pending' GROUP BY node_id \
             ORDER BY MIN(hold_reason IS NOT NULL), MIN(sequence) LIMIT CAST(?1 AS INTEGER)), \
@@ -23,7 +24,7 @@ statements! {
             CAST(EXISTS (SELECT 1 FROM rewards WHERE node_id = nodes.id AND status = 'batched') AS TEXT) AS batched \
         FROM nodes WHERE id IN (SELECT node_id FROM owed UNION SELECT node_id FROM due) ORDER BY id";
 
-    /// Writes the wallets in ?1 (a JSON array) as read at ?2. A newer reading is not overwritten.
+    /// Mirrors the wallets in ?1 (a JSON array), read at ?2. A reading from a later slot is not overwritten.
     UPSERT = "INSERT INTO wallets (node_id, wallet_address, owner, destination, sol_balance_lamports, \
             credited_lamports, pending_rewards_lamports, total_rewards_distributed_lamports, threshold_lamports, \
             oldest_unpaid_at, hold_reason, last_slot, last_updated_at) \
@@ -42,15 +43,15 @@ statements! {
             last_slot = excluded.last_slot, last_updated_at = excluded.last_updated_at \
         WHERE excluded.last_slot >= wallets.last_slot";
 
-    /// Notes ?2 as the last transaction that credited or paid the wallets of the nodes in ?1.
+    /// Sets ?2 as the last transaction that credited or paid the wallets of the nodes in ?1.
     SET_SIGNATURE = "UPDATE wallets SET last_signature = ?2 WHERE node_id IN (SELECT value FROM json_each(?1))";
 
-    /// Writes why payouts are held: ?1 is a JSON array of node_id and hold (null clears it).
+    /// Sets payout hold reasons from ?1, a JSON array of `node_id` and `hold` (null clears the reason).
     SET_HOLD = "UPDATE wallets SET hold_reason = ( \
             SELECT value ->> 'hold' FROM json_each(?1) WHERE value ->> 'node_id' = wallets.node_id) \
         WHERE node_id IN (SELECT value ->> 'node_id' FROM json_each(?1))";
 
-    /// The wallets of the nodes in ?1.
+    /// The mirrored wallets of the nodes in ?1.
     SELECT = "SELECT node_id, wallet_address, owner, destination, \
             CAST(sol_balance_lamports AS TEXT) AS sol_balance_lamports, \
             CAST(credited_lamports AS TEXT) AS credited_lamports, \
@@ -59,7 +60,8 @@ statements! {
             CAST(oldest_unpaid_at AS TEXT) AS oldest_unpaid_at \
         FROM wallets WHERE node_id IN (SELECT value FROM json_each(?1)) ORDER BY node_id";
 
-    /// The treasury: address ?1, balance ?2, credited ?3, paid ?4, maximal pending age ?5, paused ?6, slot ?7, at ?8.
+    /// Mirrors the treasury: address ?1, balance ?2, credited ?3, paid ?4, maximum pending age ?5, paused ?6, slot ?7,
+    /// at ?8. A reading from a later slot is not overwritten.
     UPSERT_TREASURY = "INSERT INTO treasury (address, balance_lamports, credited_total_lamports, \
             paid_total_lamports, max_pending_age_ms, paused, last_slot, last_updated_at) \
         VALUES (?1, CAST(?2 AS INTEGER), CAST(?3 AS INTEGER), CAST(?4 AS INTEGER), CAST(?5 AS INTEGER), \
@@ -71,25 +73,25 @@ statements! {
             paused = excluded.paused, last_slot = excluded.last_slot, last_updated_at = excluded.last_updated_at \
         WHERE excluded.last_slot >= treasury.last_slot";
 
-    /// What the ledger's mirror of the wallets adds up to.
+    /// The sum of the credited totals of all mirrored wallets.
     CREDITED_SUM = "SELECT CAST(COALESCE(SUM(credited_lamports), 0) AS TEXT) AS credited FROM wallets";
 }
 
-/// Rows in one JSON parameter: far below the 2 MB that D1 takes.
+/// The maximum number of rows in one JSON parameter. It keeps the parameter far below D1's limit of 2 MB.
 const ROWS_PER_STATEMENT: usize = 1_000;
 
-/// A node that a settlement is about.
+/// A node with pending rewards or a due payout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {
     pub(crate) node_id: NodeId,
-    /// The address that the node named.
+    /// The address that the node has registered.
     pub(crate) address: Option<Pubkey>,
     pub(crate) suspended: bool,
-    /// Some of its rewards are in a batch that is not closed.
+    /// Whether some of its rewards are in an open batch.
     pub(crate) batched: bool,
 }
 
-/// A wallet account as the chain shows it.
+/// A wallet account as read from the chain.
 #[derive(Clone, Debug)]
 pub(crate) struct WalletReading {
     pub(crate) node_id: NodeId,
@@ -99,7 +101,7 @@ pub(crate) struct WalletReading {
     pub(crate) wallet: NodeWallet,
 }
 
-/// A wallet account as the ledger mirrors it.
+/// A wallet account as mirrored in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MirroredWallet {
     pub(crate) node_id: NodeId,
@@ -114,7 +116,31 @@ pub(crate) struct MirroredWallet {
     pub(crate) oldest_unpaid_at_ms: Option<i64>,
 }
 
-/// The nodes of the next settlement.
+/// The totals of a wallet account, in lamports. Both only ever grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WalletTotals {
+    /// Everything ever credited to the wallet.
+    pub(crate) credited: u64,
+    /// Everything ever paid out of the wallet.
+    pub(crate) paid: u64,
+}
+
+impl WalletTotals {
+    pub(crate) fn of(wallet: &NodeWallet) -> Self {
+        Self { credited: wallet.credited_total, paid: wallet.paid_total }
+    }
+}
+
+/// The treasury as read from the chain.
+#[derive(Clone, Debug)]
+pub(crate) struct TreasuryReading {
+    pub(crate) address: Pubkey,
+    pub(crate) lamports: u64,
+    pub(crate) slot: u64,
+    pub(crate) treasury: Treasury,
+}
+
+/// Returns the candidates of a settlement: at most `limit` nodes with pending rewards and as many with due payouts.
 pub(crate) async fn candidates(
     database: &impl Database,
     limit: usize,
@@ -126,14 +152,14 @@ pub(crate) async fn candidates(
             Ok(Candidate {
                 node_id: row.get("id")?,
                 address: row.optional("address")?,
-                suspended: row.get::<String>("status")? == "suspended",
+                suspended: row.get::<NodeStatus>("status")? == NodeStatus::Suspended,
                 batched: row.get::<u8>("batched")? == 1,
             })
         })
         .collect()
 }
 
-/// Mirrors the readings.
+/// Mirrors wallet readings.
 pub(crate) fn upsert(readings: &[WalletReading], now_ms: i64) -> Vec<Statement> {
     readings
         .chunks(ROWS_PER_STATEMENT)
@@ -164,24 +190,24 @@ pub(crate) fn upsert(readings: &[WalletReading], now_ms: i64) -> Vec<Statement> 
         .collect()
 }
 
-/// Settings of the chain may be "without limit", above what the ledger's integers hold.
+/// On-chain limits can be `u64::MAX` ("unlimited"), which exceeds the range of the ledger's integers.
 fn clamped(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-/// Notes `signature` on the wallets of `nodes`.
+/// Sets `signature` as the last transaction of the wallets of `nodes`.
 pub(crate) fn set_signature(nodes: &[&NodeId], signature: &str) -> Statement {
     let nodes: Vec<_> = nodes.iter().map(|node| node.as_str()).collect();
     Statement::new(SET_SIGNATURE).bind(json!(nodes).to_string()).bind(signature)
 }
 
-/// Writes why each node's payout is held, or that it no longer is.
+/// Sets each node's payout hold reason; `None` clears it.
 pub(crate) fn set_holds<'a>(holds: impl IntoIterator<Item = (&'a NodeId, Option<String>)>) -> Statement {
     let rows: Vec<_> = holds.into_iter().map(|(node, hold)| json!({"node_id": node.as_str(), "hold": hold})).collect();
     Statement::new(SET_HOLD).bind(json!(rows).to_string())
 }
 
-/// The mirrored wallets of `nodes`.
+/// Returns the mirrored wallets of `nodes`.
 pub(crate) async fn mirrored(
     database: &impl Database,
     nodes: &[&NodeId],
@@ -205,26 +231,21 @@ fn mirrored_wallet(row: &Row) -> Result<MirroredWallet, DatabaseError> {
     })
 }
 
-/// Mirrors the treasury as read at `slot`.
-pub(crate) fn upsert_treasury(
-    address: &Pubkey,
-    balance: u64,
-    treasury: &Treasury,
-    slot: u64,
-    now_ms: i64,
-) -> Statement {
+/// Mirrors a treasury reading.
+pub(crate) fn upsert_treasury(reading: &TreasuryReading, now_ms: i64) -> Statement {
+    let treasury = &reading.treasury;
     Statement::new(UPSERT_TREASURY)
-        .bind(address.to_string())
-        .bind(balance)
+        .bind(reading.address.to_string())
+        .bind(reading.lamports)
         .bind(treasury.credited_total)
         .bind(treasury.paid_total)
         .bind(clamped(treasury.max_pending_age.saturating_mul(1_000)))
         .bind(treasury.is_paused())
-        .bind(slot)
+        .bind(reading.slot)
         .bind(now_ms)
 }
 
-/// The sum of all mirrored wallets' credited totals.
+/// Returns the sum of the credited totals of all mirrored wallets.
 pub(crate) async fn credited_sum(database: &impl Database) -> Result<u64, DatabaseError> {
     let rows = database.query(Statement::new(CREDITED_SUM)).await?;
     rows.first().map_or(Ok(0), |row| unsigned(row, "credited"))

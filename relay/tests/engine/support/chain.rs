@@ -1,4 +1,4 @@
-//! A cluster of one: LiteSVM runs the real program; blocks, statuses and finality are kept here.
+//! A single-node cluster: LiteSVM runs the real program, and this module models blocks, statuses and finality.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -13,28 +13,28 @@ use williw_relay::chain::{
     SignatureStatus, Simulation, TransactionError,
 };
 
-/// Blocks until one is rooted.
+/// The number of blocks after which a block is finalized.
 const FINALITY_BLOCKS: u64 = 3;
 
-/// Blocks for which a blockhash lives: far fewer than a cluster's 150, so that tests reach its end soon.
-pub const BLOCKHASH_BLOCKS: u64 = 8;
+/// The number of blocks for which a blockhash is valid. A real cluster has 150; fewer make it expire sooner in tests.
+const BLOCKHASH_BLOCKS: u64 = 8;
 
-/// A cluster whose blocks are made by [`LocalChain::produce_block`].
-pub struct LocalChain {
-    pub svm: RefCell<LiteSVM>,
+/// A cluster that produces blocks only through [`LocalChain::produce_block`].
+pub(crate) struct LocalChain {
+    pub(crate) svm: RefCell<LiteSVM>,
     height: Cell<u64>,
     pending: RefCell<Vec<VersionedTransaction>>,
     landed: RefCell<BTreeMap<Signature, Landed>>,
-    /// How often bytes were handed over.
-    pub sends: Cell<u64>,
-    /// The next so many handed over transactions are lost.
-    pub lose_sends: Cell<u64>,
-    /// Handed over transactions arrive, but the answer to it is lost.
-    pub lose_answers: Cell<bool>,
-    /// Statuses are not known any more (a node without history).
-    pub forget_statuses: Cell<bool>,
-    /// The cluster has not activated v1.
-    pub refuses_v1: Cell<bool>,
+    /// The number of calls of `send`.
+    pub(crate) sends: Cell<u64>,
+    /// The number of transactions that `send` will still drop.
+    pub(crate) drop_sends: Cell<u64>,
+    /// Whether transactions arrive but the response of `send` is lost.
+    pub(crate) lose_responses: Cell<bool>,
+    /// Whether statuses and transactions are unavailable, as on a node without history.
+    pub(crate) without_history: Cell<bool>,
+    /// Whether the cluster rejects v1 transactions because the feature is not activated.
+    pub(crate) rejects_v1: Cell<bool>,
 }
 
 struct Landed {
@@ -44,22 +44,22 @@ struct Landed {
 }
 
 impl LocalChain {
-    pub fn new(svm: LiteSVM) -> Self {
+    pub(crate) fn new(svm: LiteSVM) -> Self {
         Self {
             svm: RefCell::new(svm),
             height: Cell::new(1),
             pending: RefCell::default(),
             landed: RefCell::default(),
             sends: Cell::new(0),
-            lose_sends: Cell::new(0),
-            lose_answers: Cell::new(false),
-            forget_statuses: Cell::new(false),
-            refuses_v1: Cell::new(false),
+            drop_sends: Cell::new(0),
+            lose_responses: Cell::new(false),
+            without_history: Cell::new(false),
+            rejects_v1: Cell::new(false),
         }
     }
 
-    /// Every transaction that landed, with whether it succeeded, in order of landing.
-    pub fn landed(&self) -> Vec<(Signature, bool)> {
+    /// Every landed transaction with whether it succeeded, in the order of landing.
+    pub(crate) fn landed(&self) -> Vec<(Signature, bool)> {
         let mut landed: Vec<_> = self
             .landed
             .borrow()
@@ -70,8 +70,8 @@ impl LocalChain {
         landed.into_iter().map(|(_, signature, succeeded)| (signature, succeeded)).collect()
     }
 
-    /// Makes a block of everything that was handed over and can still land.
-    pub fn produce_block(&self) {
+    /// Produces a block from the pending transactions that can still land.
+    pub(crate) fn produce_block(&self) {
         self.height.set(self.height.get() + 1);
         for transaction in self.pending.take() {
             self.execute(&transaction);
@@ -80,8 +80,8 @@ impl LocalChain {
 
     fn execute(&self, transaction: &VersionedTransaction) {
         let (height, signature) = (self.height.get(), transaction.signatures[0]);
-        let born = height_of(transaction.message.recent_blockhash());
-        if born + BLOCKHASH_BLOCKS < height || self.landed.borrow().contains_key(&signature) {
+        let blockhash_height = height_of(transaction.message.recent_blockhash());
+        if blockhash_height + BLOCKHASH_BLOCKS < height || self.landed.borrow().contains_key(&signature) {
             return;
         }
         let (error, meta) = match self.svm.borrow_mut().send_transaction(transaction.clone()) {
@@ -101,25 +101,25 @@ impl LocalChain {
         self.landed.borrow_mut().insert(signature, Landed { height, error, executed });
     }
 
-    /// A copy of the cluster as it is now, to come back to with [`LocalChain::fork_to`].
-    pub fn checkpoint(&self) -> (LiteSVM, u64) {
+    /// Copies the state of the cluster, for [`LocalChain::fork_to`].
+    pub(crate) fn checkpoint(&self) -> (LiteSVM, u64) {
         (self.svm.borrow().clone(), self.height.get())
     }
 
-    /// Goes on from a checkpoint: what landed since is undone and can land again.
-    pub fn fork_to(&self, (svm, height): (LiteSVM, u64)) {
+    /// Continues from a checkpoint: transactions that landed since then are undone and can land again.
+    pub(crate) fn fork_to(&self, (svm, height): (LiteSVM, u64)) {
         *self.svm.borrow_mut() = svm;
         self.landed.borrow_mut().retain(|_, landed| landed.height <= height);
     }
 }
 
 fn transaction_error(error: &impl serde::Serialize) -> TransactionError {
-    let value = serde_json::to_value(error).expect("transaction errors are JSON");
+    let value = serde_json::to_value(error).expect("transaction errors serialize to JSON");
     let custom_code = value.pointer("/InstructionError/1/Custom").and_then(serde_json::Value::as_u64);
     TransactionError { text: value.to_string(), custom_code: custom_code.map(|code| code as u32) }
 }
 
-/// Blockhashes carry the height that they were handed out at.
+/// Makes a blockhash that encodes the height at which it was issued.
 fn blockhash_at(height: u64) -> Hash {
     let mut bytes = [7; 32];
     bytes[..8].copy_from_slice(&height.to_le_bytes());
@@ -181,7 +181,7 @@ impl Chain for LocalChain {
 
     async fn simulate(&self, transaction: &[u8]) -> Result<Simulation, ChainError> {
         let transaction = decode(transaction);
-        if self.refuses_v1.get() && matches!(transaction.message, solana_message::VersionedMessage::V1(_)) {
+        if self.rejects_v1.get() && matches!(transaction.message, solana_message::VersionedMessage::V1(_)) {
             return Err(ChainError::UnsupportedVersion);
         }
         Ok(match self.svm.borrow().simulate_transaction(transaction) {
@@ -200,13 +200,13 @@ impl Chain for LocalChain {
 
     async fn send(&self, transaction: &[u8]) -> Result<(), ChainError> {
         self.sends.set(self.sends.get() + 1);
-        if self.lose_sends.get() > 0 {
-            self.lose_sends.set(self.lose_sends.get() - 1);
+        if self.drop_sends.get() > 0 {
+            self.drop_sends.set(self.drop_sends.get() - 1);
         } else {
             self.pending.borrow_mut().push(decode(transaction));
         }
-        if self.lose_answers.get() {
-            return Err(ChainError::Unreachable("the answer was lost".to_owned()));
+        if self.lose_responses.get() {
+            return Err(ChainError::Unreachable("the response was lost".to_owned()));
         }
         Ok(())
     }
@@ -220,7 +220,7 @@ impl Chain for LocalChain {
         Ok(signatures
             .iter()
             .map(|signature| {
-                let landed = landed.get(signature).filter(|_| !self.forget_statuses.get())?;
+                let landed = landed.get(signature).filter(|_| !self.without_history.get())?;
                 Some(SignatureStatus {
                     slot: landed.height,
                     finalized: landed.height + FINALITY_BLOCKS <= self.height.get(),
@@ -231,7 +231,7 @@ impl Chain for LocalChain {
     }
 
     async fn transaction(&self, signature: &Signature) -> Result<Option<ExecutedTransaction>, ChainError> {
-        if self.forget_statuses.get() {
+        if self.without_history.get() {
             return Ok(None);
         }
         Ok(self.landed.borrow().get(signature).map(|landed| landed.executed.clone()))

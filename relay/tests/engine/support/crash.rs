@@ -1,4 +1,4 @@
-//! A process that dies at a chosen call to the outside, before or after the call has taken effect.
+//! Simulates a process that crashes at a chosen external call, before or after the call takes effect.
 
 use std::cell::Cell;
 
@@ -11,76 +11,77 @@ use williw_relay::chain::{
 };
 use williw_relay::database::{Database, DatabaseError, Row, Statement};
 
-/// Which side of the call's effect.
+/// Whether the crash happens before or after the call takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
-    Before,
-    After,
+pub(crate) enum CrashTiming {
+    BeforeEffect,
+    AfterEffect,
 }
 
-/// Counts calls, and fails the one with this number and all after it: a dead process calls nothing.
+/// Counts external calls. The call with number `at` and all later ones fail: a crashed process makes no calls.
 #[derive(Debug)]
-pub struct CrashPoint {
+pub(crate) struct CrashPoint {
     at: u64,
-    when: When,
+    timing: CrashTiming,
     calls: Cell<u64>,
 }
 
 impl CrashPoint {
-    pub fn new(at: u64, when: When) -> Self {
-        Self { at, when, calls: Cell::new(0) }
+    pub(crate) fn new(at: u64, timing: CrashTiming) -> Self {
+        Self { at, timing, calls: Cell::new(0) }
     }
 
-    /// Never.
-    pub fn never() -> Self {
-        Self::new(u64::MAX, When::Before)
+    /// A process that does not crash.
+    pub(crate) fn never() -> Self {
+        Self::new(u64::MAX, CrashTiming::BeforeEffect)
     }
 
-    pub fn calls(&self) -> u64 {
+    /// The number of calls so far.
+    pub(crate) fn calls(&self) -> u64 {
         self.calls.get()
     }
 
-    async fn call<T, E: Clone>(&self, dead: E, effect: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    async fn call<T, E: Clone>(&self, crashed: E, effect: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let number = self.calls.get();
         self.calls.set(number + 1);
-        if number > self.at || (number == self.at && self.when == When::Before) {
-            return Err(dead);
+        if number > self.at || (number == self.at && self.timing == CrashTiming::BeforeEffect) {
+            return Err(crashed);
         }
-        let answer = effect.await;
-        if number == self.at { Err(dead) } else { answer }
+        let result = effect.await;
+        if number == self.at { Err(crashed) } else { result }
     }
 }
 
 /// A database or a chain behind a [`CrashPoint`].
-pub struct Crash<'a, T> {
-    pub inner: &'a T,
-    pub point: &'a CrashPoint,
+pub(crate) struct Crash<'a, T> {
+    pub(crate) inner: &'a T,
+    pub(crate) point: &'a CrashPoint,
 }
 
 impl<T: Database> Database for Crash<'_, T> {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseError> {
-        let dead = DatabaseError::Unavailable("the process is dead".to_owned());
-        self.point.call(dead, self.inner.batch(statements)).await
+        let crashed = DatabaseError::Unavailable("the process has crashed".to_owned());
+        self.point.call(crashed, self.inner.batch(statements)).await
     }
 }
 
 impl<T: Chain> Crash<'_, T> {
-    async fn ask<R>(&self, effect: impl Future<Output = Result<R, ChainError>>) -> Result<R, ChainError> {
-        self.point.call(ChainError::Unreachable("the process is dead".to_owned()), effect).await
+    async fn request<R>(&self, effect: impl Future<Output = Result<R, ChainError>>) -> Result<R, ChainError> {
+        self.point.call(ChainError::Unreachable("the process has crashed".to_owned()), effect).await
     }
 }
 
 impl<T: Chain> Chain for Crash<'_, T> {
     async fn genesis_hash(&self) -> Result<Hash, ChainError> {
-        self.ask(self.inner.genesis_hash()).await
+        self.request(self.inner.genesis_hash()).await
     }
 
     async fn latest_blockhash(&self) -> Result<LatestBlockhash, ChainError> {
-        self.ask(self.inner.latest_blockhash()).await
+        self.request(self.inner.latest_blockhash()).await
     }
 
     async fn block_height(&self, commitment: Commitment) -> Result<u64, ChainError> {
-        self.ask(self.inner.block_height(commitment)).await
+        self.request(self.inner.block_height(commitment)).await
     }
 
     async fn accounts(
@@ -89,19 +90,19 @@ impl<T: Chain> Chain for Crash<'_, T> {
         data: AccountData,
         commitment: Commitment,
     ) -> Result<AccountsAtSlot, ChainError> {
-        self.ask(self.inner.accounts(addresses, data, commitment)).await
+        self.request(self.inner.accounts(addresses, data, commitment)).await
     }
 
     async fn minimum_balance(&self, data_len: u64) -> Result<u64, ChainError> {
-        self.ask(self.inner.minimum_balance(data_len)).await
+        self.request(self.inner.minimum_balance(data_len)).await
     }
 
     async fn simulate(&self, transaction: &[u8]) -> Result<Simulation, ChainError> {
-        self.ask(self.inner.simulate(transaction)).await
+        self.request(self.inner.simulate(transaction)).await
     }
 
     async fn send(&self, transaction: &[u8]) -> Result<(), ChainError> {
-        self.ask(self.inner.send(transaction)).await
+        self.request(self.inner.send(transaction)).await
     }
 
     async fn statuses(
@@ -109,14 +110,14 @@ impl<T: Chain> Chain for Crash<'_, T> {
         signatures: &[Signature],
         search_history: bool,
     ) -> Result<Vec<Option<SignatureStatus>>, ChainError> {
-        self.ask(self.inner.statuses(signatures, search_history)).await
+        self.request(self.inner.statuses(signatures, search_history)).await
     }
 
     async fn transaction(&self, signature: &Signature) -> Result<Option<ExecutedTransaction>, ChainError> {
-        self.ask(self.inner.transaction(signature)).await
+        self.request(self.inner.transaction(signature)).await
     }
 
     async fn recent_priority_fees(&self, writable: &[Pubkey]) -> Result<Vec<u64>, ChainError> {
-        self.ask(self.inner.recent_priority_fees(writable)).await
+        self.request(self.inner.recent_priority_fees(writable)).await
     }
 }

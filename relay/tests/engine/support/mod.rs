@@ -1,9 +1,10 @@
-//! What the tests of the engine stand on.
+//! Support for the engine's tests: a local cluster, injected crashes, and a fixture with typed reads of the ledger.
 
 mod chain;
 mod crash;
-mod scenario;
+mod fixture;
+mod ledger;
 
-pub use chain::LocalChain;
-pub use crash::{Crash, CrashPoint, When};
-pub use scenario::{NodeSpec, Scenario, block_on};
+pub(crate) use chain::LocalChain;
+pub(crate) use crash::{Crash, CrashPoint, CrashTiming};
+pub(crate) use fixture::{EngineFixture, NodeSpec, TRIGGER, block_on, node_id};

@@ -83,7 +83,7 @@ async fn drive<D: Database, C: Chain, S: Signer, K: Clock, E: Events>(
                 shutdown.sleep(AFTER_LEASE_LOST).await;
                 continue;
             }
-            Err(error) if error.is_passing() => {
+            Err(error) if error.is_transient() => {
                 let pause = trouble.next_pause(SystemClock.now_ms());
                 if !arguments.watch && trouble.lasts_longer_than(arguments.patience, SystemClock.now_ms()) {
                     return Err(error.into());
@@ -96,6 +96,7 @@ async fn drive<D: Database, C: Chain, S: Signer, K: Clock, E: Events>(
         };
         trouble = Trouble::default();
         match progress {
+            Progress::Opened => busy_with = None,
             Progress::Continue { after_ms } => {
                 busy_with = None;
                 if after_ms > 0 {

@@ -1,4 +1,4 @@
-//! Step 4, and before every further attempt: a batch is simulated, which gives its budget, or tells what is wrong.
+//! Step 4, and before every further attempt: simulating a batch sizes its compute budget or shows why it fails.
 
 use settlement::client::{BatchHeader, RegisterNodeArgs, SettleEntry, credit_ix, register_node_ix, settle_ix};
 use solana_compute_budget_interface::ComputeBudgetInstruction;
@@ -13,39 +13,39 @@ use crate::events::Events;
 use crate::signer::Signer;
 use crate::transaction::{BatchKind, Budget, Format};
 
+use super::advance_batches::OpenBatch;
 use super::changes::Changes;
 use super::config::FormatChoice;
-use super::drive::OpenBatch;
 use super::lease::Lease;
-use super::store::batches::{Batch, Entry};
+use super::store::batches::{Batch, BatchSelection, Entry};
 use super::store::settlements::OpenSettlement;
 use super::store::{attempts, batches};
 use super::{Engine, EngineError, Progress, Step};
 
-/// A batch that did not land in this many attempts is given up, and its rewards wait for the next settlement. Each
-/// attempt lives for a blockhash, so this is about ten minutes of trying.
+/// The number of attempts after which a batch that has not landed fails; its rewards then wait for the next settlement.
+/// An attempt lasts as long as its blockhash, so this is about ten minutes.
 const MAX_ATTEMPTS: u32 = 10;
 
-/// The share of recent fees to pay, by attempt: low first, higher when that did not land.
+/// The percentile of recent priority fees to pay, by attempt: low at first, higher after each expired attempt.
 const FEE_PERCENTILES: [usize; 4] = [25, 50, 75, 100];
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     pub(super) async fn simulate(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
-        let mut unprepared = self.open_batches(open, false).await?;
-        unprepared.retain(|batch| batch.last.is_none());
-        if unprepared.is_empty() {
+        let mut to_simulate = self.open_batches(open, BatchSelection::Payments).await?;
+        to_simulate.retain(|open_batch| open_batch.latest_attempt.is_none());
+        if to_simulate.is_empty() {
             let mut changes = Changes::for_settlement(open, self.clock.now_ms());
             changes.go_to(Step::Submit);
             self.commit(lease, changes).await?;
         } else {
-            unprepared.truncate(self.config.batches_per_call.max(1));
-            self.prepare(lease, open, unprepared).await?;
+            to_simulate.truncate(self.config.batches_per_call.max(1));
+            self.plan_attempts(lease, open, to_simulate).await?;
         }
         Ok(Progress::Continue { after_ms: 0 })
     }
 
     /// Simulates each batch and plans its next attempt.
-    pub(super) async fn prepare(
+    pub(super) async fn plan_attempts(
         &self,
         lease: &Lease,
         open: &OpenSettlement,
@@ -56,10 +56,10 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             let batch = &open_batch.batch;
             let entries = batches::entries(&self.database, batch.id).await?;
             let mut changes = Changes::for_settlement(open, self.clock.now_ms());
-            changes.push(batches::require_open(batch));
+            changes.push(batches::require_unchanged(batch));
             let number = open_batch.next_number();
             if number > MAX_ATTEMPTS {
-                self.give_up(batch, &entries, &format!("it did not land in {MAX_ATTEMPTS} attempts"), &mut changes);
+                self.fail_batch(batch, &entries, &format!("it did not land in {MAX_ATTEMPTS} attempts"), &mut changes);
             } else {
                 let simulation = self.simulate_batch(batch, &entries).await?;
                 match simulation.error {
@@ -67,12 +67,12 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                         let budget = Budget::for_usage(
                             simulation.units_consumed,
                             simulation.loaded_accounts_data_bytes,
-                            price(&fees, number).min(self.config.max_compute_unit_price),
+                            compute_unit_price(&fees, number).min(self.config.max_compute_unit_price),
                         );
                         changes.push(attempts::insert(batch.id, number, &budget, self.clock.now_ms()));
                     }
-                    Some(error) => match hopeless(batch.kind, &error) {
-                        Some(reason) => self.give_up(batch, &entries, &reason, &mut changes),
+                    Some(error) => match batch_wide_failure(batch.kind, &error) {
+                        Some(reason) => self.fail_batch(batch, &entries, &reason, &mut changes),
                         None => self.split_or_evict(open, batch, &entries, &error, &mut changes).await?,
                     },
                 }
@@ -90,7 +90,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         Ok(self.chain.simulate(&transaction.bytes).await?)
     }
 
-    /// What a batch does, as instructions.
+    /// Builds the instructions of a batch.
     pub(super) fn instructions(&self, batch: &Batch, entries: &[Entry]) -> Vec<Instruction> {
         let settler = self.signer.address();
         let header = BatchHeader { batch_id: batch.id.unsigned_abs(), records_root: batch.records_root };
@@ -125,12 +125,12 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
     }
 
-    /// The format that this cluster takes: asked by simulating a v1 transaction that does nothing.
+    /// Detects the transaction format that the cluster supports by simulating a v1 transaction without effect.
     pub(super) async fn format(&self) -> Result<Format, EngineError> {
         if let FormatChoice::Only(format) = self.config.format {
             return Ok(format);
         }
-        // In v1 a ComputeBudget instruction has no effect; a transaction without any would be refused for that.
+        // A transaction needs at least one instruction; in v1, a ComputeBudget instruction has no effect.
         let nothing = [ComputeBudgetInstruction::set_compute_unit_limit(Budget::WIDEST.compute_unit_limit)];
         let probe = Format::V1
             .build(&self.signer.address(), &nothing, &Budget::WIDEST, Hash::default())?
@@ -142,6 +142,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
     }
 
+    /// The recent priority fees on the accounts that every batch writes, ascending, in micro-lamports per compute unit.
     async fn recent_fees(&self) -> Result<Vec<u64>, EngineError> {
         let mut fees = self.chain.recent_priority_fees(&[self.treasury, self.signer.address()]).await?;
         fees.sort_unstable();
@@ -149,29 +150,30 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     }
 }
 
-/// The price per compute unit for attempt `number`, out of ascending `fees`.
-fn price(fees: &[u64], number: u32) -> u64 {
+/// Chooses the compute unit price for attempt `number` from the ascending `fees`.
+fn compute_unit_price(fees: &[u64], number: u32) -> u64 {
     let step = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
     let percentile = FEE_PERCENTILES.get(step).copied().unwrap_or(100);
     let last = fees.len().saturating_sub(1);
     fees.get(last.saturating_mul(percentile) / 100).copied().unwrap_or(0)
 }
 
-/// The sentence of an error that no splitting can cure, because it concerns every batch.
-fn hopeless(kind: BatchKind, error: &TransactionError) -> Option<String> {
+/// Explains an error that splitting the batch cannot resolve because it does not depend on the entries. Returns `None`
+/// for an error that a single entry can cause.
+fn batch_wide_failure(kind: BatchKind, error: &TransactionError) -> Option<String> {
     if ["InsufficientFundsForFee", "AccountNotFound"].iter().any(|name| error.text.contains(name)) {
-        return Some("the settler cannot pay the transaction's fee: send it SOL".to_owned());
+        return Some("the settler cannot pay the transaction fee: send it SOL".to_owned());
     }
     if error.text.contains("ProgramAccountNotFound") {
         return Some("the settlement program is not deployed on this cluster".to_owned());
     }
     match (kind, error.custom_code) {
-        // Credit and settle skip what is wrong with an entry: an error of the program concerns the batch as such.
+        // Credit and settle skip invalid entries, so an error of the program concerns the whole batch.
         (BatchKind::Credit | BatchKind::Settle, Some(code)) => Some(format!(
-            "the settlement program refuses the batch: {}",
+            "the settlement program rejects the batch: {}",
             settlement::client::error_message(code).unwrap_or_else(|| format!("error {code}"))
         )),
-        // The System program's ResultWithNegativeLamports: the payer cannot pay the wallets' rent.
+        // The System program's ResultWithNegativeLamports: the payer cannot fund the wallets' rent.
         (BatchKind::Register, Some(1)) => {
             Some("the settler cannot pay the rent of new wallet accounts: send it SOL".to_owned())
         }
@@ -184,10 +186,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_price_starts_low_and_rises_with_every_attempt_that_did_not_land() {
+    fn the_compute_unit_price_rises_with_every_attempt_that_did_not_land() {
         let fees: Vec<u64> = (0..=100).collect();
-        assert_eq!([1, 2, 3, 4, 9].map(|number| price(&fees, number)), [25, 50, 75, 100, 100]);
-        assert_eq!(price(&[], 1), 0);
-        assert_eq!(price(&[7], 3), 7);
+        assert_eq!([1, 2, 3, 4, 9].map(|number| compute_unit_price(&fees, number)), [25, 50, 75, 100, 100]);
+        assert_eq!(compute_unit_price(&[], 1), 0);
+        assert_eq!(compute_unit_price(&[7], 3), 7);
     }
 }

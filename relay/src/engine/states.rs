@@ -1,0 +1,77 @@
+//! The states that the ledger records for settlements, batches and attempts.
+
+use crate::types::text_enum;
+
+text_enum! {
+    /// The state of a settlement. At most one settlement is open at a time.
+    pub enum SettlementState: "settlement state" {
+        /// In progress, at one of the six [`Step`](super::Step)s.
+        Open = "open",
+        /// Closed after its last step.
+        Done = "done",
+        /// Closed because it could not be carried out; its `error` holds the reason.
+        Failed = "failed",
+    }
+}
+
+text_enum! {
+    /// The state of a batch: `planned → confirmed`, or one of the other ends.
+    pub enum BatchState: "batch state" {
+        /// Open: it still needs an attempt, or its attempt is in flight.
+        Planned = "planned",
+        /// One of its attempts is finalized.
+        Confirmed = "confirmed",
+        /// Closed without effect; its rewards are pending again.
+        Failed = "failed",
+        /// Replaced by two halves because it failed as a whole.
+        Split = "split",
+        /// The outcome of its attempt stayed unknown; it needs manual review and is not signed again.
+        Review = "review",
+    }
+}
+
+text_enum! {
+    /// What a closed batch did for one of its entries.
+    pub enum EntryOutcome: "entry outcome" {
+        /// The wallet's credited total reached the target.
+        Credited = "credited",
+        /// The program skipped the entry.
+        Skipped = "skipped",
+        /// The wallet account was created.
+        Registered = "registered",
+        /// The batch failed, and the entry's rewards are pending again.
+        Evicted = "evicted",
+    }
+}
+
+text_enum! {
+    /// The state of an attempt to land a batch: `planned → signed → sent → landed → finalized`, or `failed` or
+    /// `expired`, or `unknown` and then `review`.
+    pub enum AttemptState: "attempt state" {
+        /// Simulated; it has a compute budget but no signature yet.
+        Planned = "planned",
+        /// Its signature and bytes are stored; the bytes may or may not have been sent.
+        Signed = "signed",
+        /// Its bytes were sent to an RPC node.
+        Sent = "sent",
+        /// It is in a confirmed block.
+        Landed = "landed",
+        /// It is in a finalized block and succeeded.
+        Finalized = "finalized",
+        /// It is in a finalized block and failed, so it moved no lamports but its fee.
+        Failed = "failed",
+        /// It can no longer land.
+        Expired = "expired",
+        /// Its blockhash has expired, and whether it landed is unknown.
+        Unknown = "unknown",
+        /// Its outcome stayed unknown for too long; it needs manual review.
+        Review = "review",
+    }
+}
+
+impl AttemptState {
+    /// Whether the attempt has ended: it can change nothing any more.
+    pub(super) const fn is_final(self) -> bool {
+        matches!(self, Self::Finalized | Self::Failed | Self::Expired)
+    }
+}

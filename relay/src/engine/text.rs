@@ -1,0 +1,24 @@
+//! Wording of log messages.
+
+use std::fmt::Display;
+
+/// Formats a count with its noun: "1 batch", "2 nodes".
+pub(super) fn plural<N: PartialEq + From<u8> + Display>(count: N, noun: &str) -> String {
+    let ending = match noun {
+        _ if count == N::from(1) => "",
+        _ if noun.ends_with("ch") => "es",
+        _ => "s",
+    };
+    format!("{count} {noun}{ending}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_noun_agrees_with_its_count() {
+        let texts = [plural(0_u64, "node"), plural(1_u64, "node"), plural(1_u64, "batch"), plural(2_u64, "batch")];
+        assert_eq!(texts, ["0 nodes", "1 node", "1 batch", "2 batches"]);
+    }
+}

@@ -1,0 +1,86 @@
+//! Settlements that are rejected: each records its reason and sends nothing.
+
+use settlement::state::{AssetKind, Treasury};
+use solana_keypair::Keypair;
+use solana_signer::Signer as _;
+use williw_relay::types::RewardStatus;
+
+use crate::support::{EngineFixture, NodeSpec};
+
+fn with_a_pending_reward() -> EngineFixture {
+    let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
+    fixture.grant("a", 1_000_000);
+    fixture
+}
+
+fn assert_rejected(fixture: &EngineFixture, expected: &str) {
+    let finished = fixture.settle();
+    let reason = finished.last().cloned().flatten().expect("the settlement fails");
+    assert!(reason.contains(expected), "{reason}");
+    assert_eq!(fixture.chain.sends.get(), 0, "nothing was sent");
+    assert_eq!(fixture.latest_settlement_error(), Some(reason));
+    assert_eq!(fixture.reward_count(RewardStatus::Pending), 1);
+}
+
+#[test]
+fn a_paused_network_is_settled_only_after_it_is_unpaused() {
+    let fixture = with_a_pending_reward();
+    fixture.pause();
+    assert_rejected(&fixture, "paused");
+    fixture.unpause();
+    assert_eq!(fixture.settle(), [None]);
+    assert_eq!(fixture.wallet("a").unwrap().paid_total, 1_000_000);
+}
+
+#[test]
+fn a_network_that_pays_in_tokens_is_rejected() {
+    let fixture = with_a_pending_reward();
+    let mut svm = fixture.chain.svm.borrow_mut();
+    let mut treasury = svm.get_account(&fixture.treasury).unwrap();
+    treasury.data[8 + std::mem::offset_of!(Treasury, asset_kind)] = AssetKind::SplToken.into();
+    svm.set_account(fixture.treasury, treasury).unwrap();
+    drop(svm);
+    assert_rejected(&fixture, "pays in tokens");
+}
+
+#[test]
+fn a_key_other_than_the_settlers_is_rejected() {
+    let mut fixture = with_a_pending_reward();
+    fixture.settler = Keypair::new();
+    fixture.chain.svm.borrow_mut().airdrop(&fixture.settler.pubkey(), 1_000_000_000).unwrap();
+    assert_rejected(&fixture, "use the settler's key");
+}
+
+#[test]
+fn a_settler_without_funds_is_rejected() {
+    let fixture = with_a_pending_reward();
+    let mut svm = fixture.chain.svm.borrow_mut();
+    svm.set_account(fixture.settler.pubkey(), Default::default()).unwrap();
+    drop(svm);
+    assert_rejected(&fixture, "send it SOL");
+}
+
+#[test]
+fn a_cluster_without_the_program_is_rejected() {
+    let fixture = with_a_pending_reward();
+    let mut svm = fixture.chain.svm.borrow_mut();
+    svm.set_account(settlement::ID, Default::default()).unwrap();
+    drop(svm);
+    assert_rejected(&fixture, "not deployed");
+}
+
+#[test]
+fn a_network_that_does_not_exist_is_rejected() {
+    let fixture = with_a_pending_reward();
+    let mut svm = fixture.chain.svm.borrow_mut();
+    svm.set_account(fixture.network, Default::default()).unwrap();
+    drop(svm);
+    assert_rejected(&fixture, "williw-relay network create");
+}
+
+#[test]
+fn a_ledger_bound_to_another_cluster_is_rejected() {
+    let fixture = with_a_pending_reward();
+    fixture.bind_to_genesis_hash("another");
+    assert_rejected(&fixture, "genesis_hash another");
+}

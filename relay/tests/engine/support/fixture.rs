@@ -1,0 +1,302 @@
+//! The fixture: a network on the chain, its nodes in the ledger, and engines that settle it.
+
+use std::path::{Path, PathBuf};
+
+use litesvm::LiteSVM;
+use settlement::client::{
+    BatchHeader, CreateNetworkArgs, NetworkId, create_network_ix, credit_ix, fund_ix, network_address,
+    node_wallet_address, pause_ix, treasury_address, unpause_ix,
+};
+use settlement::state::{NodeWallet, Treasury};
+use solana_instruction::Instruction;
+use solana_keypair::Keypair;
+use solana_message::{Message, VersionedMessage};
+use solana_pubkey::Pubkey;
+use solana_signer::Signer as _;
+use solana_transaction::versioned::VersionedTransaction;
+use williw_relay::chain::Chain;
+use williw_relay::clock::{Clock, ManualClock};
+use williw_relay::database::Database;
+use williw_relay::database::sqlite::SqliteDatabase;
+use williw_relay::engine::{Engine, EngineConfig, EngineError, EngineParts, Progress, Trigger};
+use williw_relay::events::NoEvents;
+use williw_relay::ledger::{Actor, balances, nodes, rewards};
+use williw_relay::signer::SecretKey;
+use williw_relay::types::{IdempotencyKey, Lamports, NewNode, NodeId, NodeWalletBalance, RewardDistribution};
+
+use super::{Crash, CrashPoint, LocalChain};
+
+/// The default payout threshold of the network.
+const THRESHOLD: u64 = 1_000_000;
+
+fn lamports(value: u64) -> Lamports {
+    Lamports::new(value).expect("a valid amount")
+}
+
+pub(crate) fn node_id(name: &str) -> NodeId {
+    name.parse().expect("a valid node id")
+}
+
+/// A node to register.
+pub(crate) struct NodeSpec {
+    pub(crate) name: String,
+    pub(crate) address: Option<Pubkey>,
+    /// The initial balance of its address on the chain, in lamports.
+    pub(crate) funds: u64,
+}
+
+impl NodeSpec {
+    /// A node whose address exists on the chain and can receive any payout.
+    pub(crate) fn payable(name: &str) -> Self {
+        Self { name: name.to_owned(), address: Some(Keypair::new().pubkey()), funds: 1_000_000_000 }
+    }
+
+    /// A node whose address does not exist on the chain.
+    pub(crate) fn unfunded(name: &str) -> Self {
+        Self { funds: 0, ..Self::payable(name) }
+    }
+
+    /// A node without an address.
+    pub(crate) fn without_address(name: &str) -> Self {
+        Self { name: name.to_owned(), address: None, funds: 0 }
+    }
+}
+
+/// Everything that outlives a process: the chain, the ledger and the keys.
+pub(crate) struct EngineFixture {
+    pub(crate) chain: LocalChain,
+    pub(crate) database: SqliteDatabase,
+    pub(crate) clock: ManualClock,
+    pub(crate) admin: Keypair,
+    pub(crate) settler: Keypair,
+    pub(crate) network: Pubkey,
+    pub(crate) treasury: Pubkey,
+    network_id: NetworkId,
+    processes: std::cell::Cell<u32>,
+    rewards_granted: std::cell::Cell<u32>,
+}
+
+/// A trigger that does not retry held rewards.
+pub(crate) const TRIGGER: Trigger<'static> = Trigger { name: "test", retry_held: false };
+
+fn program_file() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")), PathBuf::from);
+    std::env::var_os("WILLIW_PROGRAM_SO").map_or_else(|| target.join("deploy/settlement.so"), PathBuf::from)
+}
+
+impl EngineFixture {
+    /// A network without limits, a funded treasury, and the nodes registered in the ledger.
+    pub(crate) fn new(nodes: &[NodeSpec]) -> Self {
+        Self::with_network(nodes, |_| {})
+    }
+
+    /// As [`EngineFixture::new`], with changed network parameters.
+    pub(crate) fn with_network(nodes: &[NodeSpec], change: impl FnOnce(&mut CreateNetworkArgs)) -> Self {
+        let file = program_file();
+        assert!(file.exists(), "{} is missing: run `make program`", file.display());
+        let mut svm = LiteSVM::new().with_sigverify(false).with_blockhash_check(false);
+        svm.add_program_from_file(settlement::ID, &file).expect("the program loads");
+        let (admin, settler) = (Keypair::new(), Keypair::new());
+        svm.airdrop(&admin.pubkey(), 1_000_000_000_000).expect("airdrop");
+        svm.airdrop(&settler.pubkey(), 10_000_000_000).expect("airdrop");
+        let network_id = NetworkId::from_name("test").expect("a valid name");
+        let network = network_address(&network_id);
+        let clock = ManualClock::at(1_800_000_000_000);
+        let fixture = Self {
+            chain: LocalChain::new(svm),
+            database: SqliteDatabase::open(Path::new(":memory:")).expect("an in-memory database opens"),
+            clock,
+            admin,
+            settler,
+            network,
+            treasury: treasury_address(&network),
+            network_id,
+            processes: Default::default(),
+            rewards_granted: Default::default(),
+        };
+        fixture.set_chain_time();
+        let mut args = CreateNetworkArgs {
+            id: network_id.0,
+            settler: fixture.settler.pubkey(),
+            guardian: fixture.admin.pubkey(),
+            default_threshold: THRESHOLD,
+            per_node_cap: u64::MAX,
+            per_batch_cap: u64::MAX,
+            window_limit: u64::MAX,
+            window_seconds: 3_600,
+            max_pending_age: 30 * 24 * 3_600,
+        };
+        change(&mut args);
+        fixture.execute_as_admin(create_network_ix(fixture.admin.pubkey(), args));
+        fixture.fund(100_000_000_000);
+        for node in nodes {
+            fixture.register(node);
+        }
+        fixture
+    }
+
+    fn set_chain_time(&self) {
+        let mut svm = self.chain.svm.borrow_mut();
+        let mut clock: solana_clock::Clock = svm.get_sysvar();
+        clock.unix_timestamp = self.clock.now_ms() / 1_000;
+        svm.set_sysvar(&clock);
+    }
+
+    /// Executes an instruction signed by the admin, outside the engine.
+    pub(crate) fn execute_as_admin(&self, instruction: Instruction) {
+        self.execute_as(&self.admin, instruction);
+    }
+
+    /// Executes an instruction signed by `signer`, outside the engine.
+    pub(crate) fn execute_as(&self, signer: &Keypair, instruction: Instruction) {
+        let mut svm = self.chain.svm.borrow_mut();
+        svm.expire_blockhash();
+        let message = Message::new_with_blockhash(&[instruction], Some(&signer.pubkey()), &svm.latest_blockhash());
+        let transaction = VersionedTransaction::try_new(VersionedMessage::Legacy(message), &[signer])
+            .expect("the transaction is signed");
+        svm.send_transaction(transaction).expect("the instruction succeeds");
+    }
+
+    pub(crate) fn fund(&self, amount: u64) {
+        self.execute_as_admin(fund_ix(self.admin.pubkey(), self.network, amount));
+    }
+
+    pub(crate) fn pause(&self) {
+        self.execute_as_admin(pause_ix(self.admin.pubkey(), self.network));
+    }
+
+    pub(crate) fn unpause(&self) {
+        self.execute_as_admin(unpause_ix(self.admin.pubkey(), self.network));
+    }
+
+    pub(crate) fn register(&self, node: &NodeSpec) {
+        if let Some(address) = node.address.filter(|_| node.funds > 0) {
+            self.chain.svm.borrow_mut().airdrop(&address, node.funds).expect("airdrop");
+        }
+        let new = NewNode {
+            id: node_id(&node.name),
+            address: node.address.map(|address| address.to_string().parse().expect("a valid address")),
+            public_key: None,
+            capabilities: None,
+        };
+        block_on(nodes::register(&self.database, &self.clock, &actor(), new)).expect("the node is registered");
+    }
+
+    /// Grants a reward to a node.
+    pub(crate) fn grant(&self, node: &str, amount: u64) {
+        self.rewards_granted.set(self.rewards_granted.get() + 1);
+        let key: IdempotencyKey = format!("grant-{}", self.rewards_granted.get()).parse().expect("a valid key");
+        let entry = RewardDistribution { node_id: node_id(node), amount_lamports: lamports(amount), reason: None };
+        block_on(rewards::distribute(&self.database, &self.clock, &actor(), &key, vec![entry]))
+            .expect("the reward is granted");
+    }
+
+    /// An engine in a new process, with its own lease holder name.
+    pub(crate) fn engine<D: Database, C: Chain>(
+        &self,
+        database: D,
+        chain: C,
+    ) -> Engine<D, C, SecretKey, &ManualClock, NoEvents> {
+        self.processes.set(self.processes.get() + 1);
+        let config = EngineConfig::new(self.network_id, format!("process-{}", self.processes.get()));
+        let secret = bs58::encode(self.settler.to_bytes()).into_string();
+        let signer = SecretKey::parse(&secret).expect("a valid key");
+        Engine::new(EngineParts { database, chain, signer, clock: &self.clock, events: NoEvents }, config)
+    }
+
+    /// Advances the clock and produces a block.
+    pub(crate) fn advance_time(&self, ms: u64) {
+        self.clock.advance(ms as i64);
+        self.set_chain_time();
+        self.chain.produce_block();
+    }
+
+    /// Runs an engine until it is idle or a settlement fails. Returns the failure of each finished settlement, `None` for
+    /// those that succeeded.
+    pub(crate) fn settle(&self) -> Vec<Option<String>> {
+        self.settle_with_crash(&CrashPoint::never()).expect("the engine does not return an error")
+    }
+
+    /// As [`EngineFixture::settle`], in a process that crashes at `point`.
+    pub(crate) fn settle_with_crash(&self, point: &CrashPoint) -> Result<Vec<Option<String>>, EngineError> {
+        let database = Crash { inner: &self.database, point };
+        let chain = Crash { inner: &self.chain, point };
+        let engine = self.engine(database, chain);
+        self.settle_with(&engine)
+    }
+
+    /// As [`EngineFixture::settle`], with a given engine.
+    pub(crate) fn settle_with<D: Database, C: Chain>(
+        &self,
+        engine: &Engine<D, C, SecretKey, &ManualClock, NoEvents>,
+    ) -> Result<Vec<Option<String>>, EngineError> {
+        const MAX_CALLS: usize = 2_000;
+        let mut finished = Vec::new();
+        for _ in 0..MAX_CALLS {
+            match block_on(engine.advance(TRIGGER))? {
+                Progress::Idle => return Ok(finished),
+                Progress::Busy { retry_after_ms, .. } => self.advance_time(retry_after_ms),
+                Progress::Opened | Progress::Continue { after_ms: 0 } => {}
+                Progress::Continue { after_ms } => self.advance_time(after_ms),
+                Progress::Finished { failure, .. } => {
+                    let failed = failure.is_some();
+                    finished.push(failure);
+                    if failed {
+                        return Ok(finished);
+                    }
+                }
+            }
+        }
+        panic!("the engine does not become idle; settlements finished so far: {finished:?}");
+    }
+
+    /// The address of the node's wallet account.
+    pub(crate) fn wallet_address(&self, node: &str) -> Pubkey {
+        node_wallet_address(&self.network, &node_id(node).on_chain())
+    }
+
+    /// The node's wallet account on the chain.
+    pub(crate) fn wallet(&self, node: &str) -> Option<NodeWallet> {
+        let address = self.wallet_address(node);
+        let account = self.chain.svm.borrow().get_account(&address)?;
+        Some(NodeWallet::decode(&account.data).expect("the wallet decodes"))
+    }
+
+    /// Credits wallets to the given totals with the settler's key, without the engine.
+    pub(crate) fn credit_outside_the_engine(&self, targets: &[(&str, u64)]) {
+        let entries: Vec<_> = targets.iter().map(|(node, target)| (self.wallet_address(node), *target)).collect();
+        let header = BatchHeader { batch_id: 99, records_root: [0; 32] };
+        self.execute_as(&self.settler, credit_ix(self.settler.pubkey(), self.network, header, &entries));
+    }
+
+    /// The treasury account on the chain.
+    pub(crate) fn treasury_state(&self) -> Treasury {
+        let account = self.chain.svm.borrow().get_account(&self.treasury).expect("the treasury exists");
+        Treasury::decode(&account.data).expect("the treasury decodes")
+    }
+
+    /// The balance of an address on the chain, in lamports.
+    pub(crate) fn balance_of(&self, address: &Pubkey) -> u64 {
+        self.chain.svm.borrow().get_balance(address).unwrap_or(0)
+    }
+
+    /// The node's balance in the ledger.
+    pub(crate) fn balance(&self, node: &str) -> NodeWalletBalance {
+        block_on(balances::balance(&self.database, &node_id(node))).expect("a balance")
+    }
+}
+
+fn actor() -> Actor {
+    Actor::operator()
+}
+
+/// Runs a future to completion. The databases and chains in these tests never wait.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = std::pin::pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match future.as_mut().poll(&mut context) {
+        std::task::Poll::Ready(value) => value,
+        std::task::Poll::Pending => panic!("the future is pending"),
+    }
+}

@@ -1,0 +1,154 @@
+//! Typed reads of the ledger, for assertions.
+
+use williw_relay::database::{Database as _, Statement};
+use williw_relay::engine::{AttemptState, BatchState};
+use williw_relay::ledger::settlements;
+use williw_relay::transaction::{BatchKind, Format};
+use williw_relay::types::{BatchStatus, RewardStatus, SettlementStatus};
+
+use super::{EngineFixture, block_on};
+
+/// A row of `rewards`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reward {
+    pub(crate) node: String,
+    pub(crate) status: RewardStatus,
+    pub(crate) hold_reason: Option<String>,
+    pub(crate) signature: Option<String>,
+}
+
+/// A batch with its attempts, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Batch {
+    pub(crate) kind: BatchKind,
+    pub(crate) state: BatchState,
+    pub(crate) format: Format,
+    pub(crate) entry_count: u64,
+    pub(crate) records_root: String,
+    pub(crate) signature: Option<String>,
+    pub(crate) attempts: Vec<Attempt>,
+}
+
+impl Batch {
+    /// The states of its attempts, oldest first.
+    pub(crate) fn attempt_states(&self) -> Vec<AttemptState> {
+        self.attempts.iter().map(|attempt| attempt.state).collect()
+    }
+}
+
+/// One attempt to land a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attempt {
+    pub(crate) state: AttemptState,
+    pub(crate) signature: Option<String>,
+}
+
+impl EngineFixture {
+    /// All rewards in the order in which they were earned.
+    pub(crate) fn rewards(&self) -> Vec<Reward> {
+        const SQL: &str = "SELECT node_id, status, hold_reason, transaction_signature FROM rewards ORDER BY sequence";
+        let rows = block_on(self.database.query(Statement::new(SQL))).expect("rewards are readable");
+        rows.iter()
+            .map(|row| Reward {
+                node: row.get("node_id").expect("a node id"),
+                status: row.get("status").expect("a reward status"),
+                hold_reason: row.optional("hold_reason").expect("a text"),
+                signature: row.optional("transaction_signature").expect("a text"),
+            })
+            .collect()
+    }
+
+    /// The hold reasons of all rewards in the order in which they were earned.
+    pub(crate) fn hold_reasons(&self) -> Vec<Option<String>> {
+        self.rewards().into_iter().map(|reward| reward.hold_reason).collect()
+    }
+
+    /// The number of rewards with this status.
+    pub(crate) fn reward_count(&self, status: RewardStatus) -> usize {
+        self.rewards().iter().filter(|reward| reward.status == status).count()
+    }
+
+    /// All settlements, oldest first.
+    pub(crate) fn settlements(&self) -> Vec<SettlementStatus> {
+        let latest = block_on(settlements::latest(&self.database)).expect("settlements are readable");
+        (1..=latest.map_or(0, |settlement| settlement.id))
+            .map(|id| block_on(settlements::get(&self.database, id)).expect("a settlement"))
+            .collect()
+    }
+
+    /// The error of the latest settlement.
+    pub(crate) fn latest_settlement_error(&self) -> Option<String> {
+        self.settlements().pop().expect("a settlement").error
+    }
+
+    /// The number of settlements in progress.
+    pub(crate) fn open_settlement_count(&self) -> usize {
+        self.settlements().iter().filter(|settlement| settlement.finished_at.is_none()).count()
+    }
+
+    /// All batches of all settlements, oldest first.
+    pub(crate) fn batches(&self) -> Vec<Batch> {
+        self.settlements().into_iter().flat_map(|settlement| settlement.batches).map(|batch| typed(&batch)).collect()
+    }
+
+    /// All batches of one kind, oldest first.
+    pub(crate) fn batches_of_kind(&self, kind: BatchKind) -> Vec<Batch> {
+        self.batches().into_iter().filter(|batch| batch.kind == kind).collect()
+    }
+
+    /// The newest batch.
+    pub(crate) fn latest_batch(&self) -> Batch {
+        self.batches().pop().expect("a batch")
+    }
+
+    /// The attempts of all batches.
+    pub(crate) fn attempts(&self) -> Vec<Attempt> {
+        self.batches().into_iter().flat_map(|batch| batch.attempts).collect()
+    }
+
+    /// Whether any attempt is in this state.
+    pub(crate) fn has_attempt_in(&self, state: AttemptState) -> bool {
+        self.attempts().iter().any(|attempt| attempt.state == state)
+    }
+
+    /// The number of reward records that are covered by the Merkle roots of batches.
+    pub(crate) fn batch_record_count(&self) -> u64 {
+        self.count("SELECT CAST(COUNT(*) AS TEXT) AS count FROM batch_records")
+    }
+
+    /// The number of preconditions that a statement batch has left behind.
+    pub(crate) fn precondition_count(&self) -> u64 {
+        self.count("SELECT CAST(COUNT(*) AS TEXT) AS count FROM preconditions")
+    }
+
+    fn count(&self, sql: &'static str) -> u64 {
+        let rows = block_on(self.database.query(Statement::new(sql))).expect("rows are countable");
+        rows[0].get("count").expect("a count")
+    }
+
+    /// Binds the ledger to a cluster with this genesis hash.
+    pub(crate) fn bind_to_genesis_hash(&self, genesis_hash: &str) {
+        const SQL: &str = "INSERT INTO ledger_binding (name, value) VALUES ('genesis_hash', ?1)";
+        block_on(self.database.query(Statement::new(SQL).bind(genesis_hash))).expect("the ledger is not bound yet");
+    }
+}
+
+fn typed(batch: &BatchStatus) -> Batch {
+    Batch {
+        kind: parse(&batch.kind),
+        state: parse(&batch.state),
+        format: parse(&batch.format),
+        entry_count: batch.entry_count,
+        records_root: batch.records_root.clone(),
+        signature: batch.signature.clone(),
+        attempts: batch
+            .attempts
+            .iter()
+            .map(|attempt| Attempt { state: parse(&attempt.state), signature: attempt.signature.clone() })
+            .collect(),
+    }
+}
+
+fn parse<T: std::str::FromStr<Err = String>>(text: &impl ToString) -> T {
+    text.to_string().parse().expect("a known word")
+}
