@@ -18,7 +18,7 @@ pub enum NodeKind {
     Paid,
     /// Earns less than the payout threshold: credited but held.
     BelowThreshold,
-    /// Earns more than the threshold, but not enough for its new destination account to become rent-exempt: credited
+    /// Earns at least the threshold, but not enough for its new destination account to become rent-exempt: credited
     /// but held.
     UnpayableDestination,
     /// Earns enough but has no registered address: its rewards stay pending in the ledger.

@@ -1,5 +1,6 @@
 //! Dependency rules: `worker → relay → programs/settlement`, and the engine does not depend on workerd, an async runtime
 //! or HTTP.
+#![allow(clippy::expect_used, reason = "a test that meets something unexpected fails by a panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -46,8 +46,7 @@ pub(crate) fn markdown(
     section(
         &mut text,
         "Recipients per transaction",
-        "Maximum number of recipients in one transaction built by the relay, by transaction version. No recipients share \
-         accounts.",
+        "Maximum number of recipients in one transaction built by the relay, if every recipient has its own accounts.",
         &capacities(),
     );
     section(
