@@ -1,4 +1,4 @@
-//! A client of the Worker's HTTP API.
+//! Client for the Worker's HTTP API.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::HarnessError;
 
-/// Longer than any request takes on a loaded machine.
+/// Well above the duration of any request, even on a loaded machine.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The API at one URL with one key.
+/// An API client for one base URL and one bearer key.
 #[derive(Clone, Debug)]
 pub struct Api {
     client: Client,
@@ -19,89 +19,89 @@ pub struct Api {
     key: Option<String>,
 }
 
-/// An answer: the status, what came with it, and the body.
+/// A response from the API.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct ApiResponse {
     /// The HTTP status code.
     pub status: u16,
-    /// Whether the answer says that it repeats an earlier one (`Idempotent-Replayed: true`).
+    /// Whether the server replayed a stored response (`Idempotent-Replayed: true`).
     pub replayed: bool,
-    /// The body; [`Value::Null`] when it is no JSON.
+    /// The JSON body, or [`Value::Null`] if the body is not valid JSON.
     pub body: Value,
 }
 
-impl Answer {
-    /// What a success carries.
+impl ApiResponse {
+    /// Returns the `data` field of a successful response.
     ///
     /// # Errors
-    /// [`HarnessError::Unexpected`] with the body when the API said no.
+    /// [`HarnessError::Unexpected`] with the body if the API rejected the request.
     pub fn data(self) -> Result<Value, HarnessError> {
         match self.body.get("data") {
-            Some(data) if self.body["success"] == true => Ok(data.clone()),
-            _ => Err(HarnessError::Unexpected(format!("the API answered {}: {}", self.status, self.body))),
+            Some(data) if self.body.get("success") == Some(&Value::Bool(true)) => Ok(data.clone()),
+            _ => Err(HarnessError::Unexpected(format!("the API responded with status {}: {}", self.status, self.body))),
         }
     }
 
-    /// The error code of a refusal.
+    /// Returns the error code of an unsuccessful response.
     pub fn code(&self) -> Option<&str> {
-        self.body["error"].as_str()
+        self.body.get("error")?.as_str()
     }
 }
 
 impl Api {
-    /// The API at `url`, asked with `key` as the bearer key.
+    /// Creates a client for the API at `url` that authenticates with `key`.
     ///
     /// # Errors
-    /// [`HarnessError::Http`] when the HTTP client cannot be made.
+    /// [`HarnessError::Http`] if the HTTP client cannot be created.
     pub fn new(url: &str, key: Option<&str>) -> Result<Self, HarnessError> {
         let client = Client::builder()
             .timeout(REQUEST_TIMEOUT)
             .no_proxy()
             .build()
-            .map_err(|source| HarnessError::Http { what: "making an HTTP client".to_owned(), source })?;
+            .map_err(|source| HarnessError::Http { what: "creating an HTTP client".to_owned(), source })?;
         Ok(Self { client, url: url.to_owned(), key: key.map(str::to_owned) })
     }
 
-    /// The same API asked with another key, or with none.
+    /// Returns a client for the same API with another key, or without one.
     #[must_use]
     pub fn with_key(&self, key: Option<&str>) -> Self {
         Self { key: key.map(str::to_owned), ..self.clone() }
     }
 
-    /// The URL that paths are added to.
+    /// The base URL.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Asks with GET.
+    /// Sends a GET request.
     ///
     /// # Errors
-    /// [`HarnessError::Http`] when there is no answer.
-    pub fn get(&self, path: &str) -> Result<Answer, HarnessError> {
+    /// [`HarnessError::Http`] if no response is received.
+    pub fn get(&self, path: &str) -> Result<ApiResponse, HarnessError> {
         self.send(path, self.request(Method::GET, path))
     }
 
-    /// Asks with POST and a JSON body.
+    /// Sends a POST request with a JSON body.
     ///
     /// # Errors
-    /// As for [`Api::get`].
-    pub fn post(&self, path: &str, body: &Value) -> Result<Answer, HarnessError> {
+    /// See [`Api::get`].
+    pub fn post(&self, path: &str, body: &Value) -> Result<ApiResponse, HarnessError> {
         self.send(path, self.request(Method::POST, path).json(body))
     }
 
-    /// As [`Api::post`], with an `Idempotency-Key`.
+    /// Sends a POST request with a JSON body and an `Idempotency-Key` header.
     ///
     /// # Errors
-    /// As for [`Api::get`].
-    pub fn post_once(&self, path: &str, key: &str, body: &Value) -> Result<Answer, HarnessError> {
+    /// See [`Api::get`].
+    pub fn post_idempotent(&self, path: &str, key: &str, body: &Value) -> Result<ApiResponse, HarnessError> {
         self.send(path, self.request(Method::POST, path).header("Idempotency-Key", key).json(body))
     }
 
-    /// Asks with POST and a body that need not be JSON.
+    /// Sends a POST request with a raw body, which need not be valid JSON.
     ///
     /// # Errors
-    /// As for [`Api::get`].
-    pub fn post_raw(&self, path: &str, body: Vec<u8>) -> Result<Answer, HarnessError> {
+    /// See [`Api::get`].
+    pub fn post_raw(&self, path: &str, body: Vec<u8>) -> Result<ApiResponse, HarnessError> {
         let request = self.request(Method::POST, path).header("Content-Type", "application/json").body(body);
         self.send(path, request)
     }
@@ -114,12 +114,12 @@ impl Api {
         }
     }
 
-    fn send(&self, path: &str, request: RequestBuilder) -> Result<Answer, HarnessError> {
-        let failed = |source| HarnessError::Http { what: format!("asking the API for {path}"), source };
+    fn send(&self, path: &str, request: RequestBuilder) -> Result<ApiResponse, HarnessError> {
+        let failed = |source| HarnessError::Http { what: format!("requesting {path} from the API"), source };
         let response = request.send().map_err(failed)?;
         let status = response.status().as_u16();
         let replayed = response.headers().get("Idempotent-Replayed").is_some_and(|value| value == "true");
         let text = response.text().map_err(failed)?;
-        Ok(Answer { status, replayed, body: serde_json::from_str(&text).unwrap_or(Value::Null) })
+        Ok(ApiResponse { status, replayed, body: serde_json::from_str(&text).unwrap_or(Value::Null) })
     }
 }

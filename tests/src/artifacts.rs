@@ -1,33 +1,33 @@
-//! Where the built parts are. Looked for before anything is started, so that what is missing is said first.
+//! Locates build artifacts and tools, so that missing ones are reported before anything is started.
 
 use std::path::{Path, PathBuf};
 
 use crate::HarnessError;
 
-/// The parts that were built for this checkout, and the tools that run them.
+/// Paths of the artifacts built from this checkout and of the tools that run them.
 #[derive(Clone, Debug)]
 pub struct Artifacts {
-    /// The root of the checkout.
+    /// Root directory of the checkout.
     pub checkout: PathBuf,
-    /// Cargo's target directory: everything that is written goes below it.
+    /// Cargo's target directory; the harness writes all its files below it.
     pub target: PathBuf,
-    /// The program's bytecode.
+    /// The program's bytecode (`settlement.so`).
     pub program: PathBuf,
-    /// The relay's binary.
+    /// The `williw-relay` binary.
     pub relay: PathBuf,
-    /// The Worker's entry module.
+    /// The Worker's entry module (`index.js`).
     pub worker: PathBuf,
-    /// The localnet's binary.
+    /// The `williw-localnet` binary.
     pub localnet: PathBuf,
-    /// Cloudflare's command line tool.
+    /// Cloudflare's `wrangler` command.
     pub wrangler: PathBuf,
 }
 
 impl Artifacts {
-    /// Finds all of them.
+    /// Locates all artifacts and tools.
     ///
     /// # Errors
-    /// [`HarnessError::Missing`] with how to bring the missing one.
+    /// [`HarnessError::Missing`] with the command that provides the missing item.
     pub fn find() -> Result<Self, HarnessError> {
         let checkout = checkout();
         let profile_directory = profile_directory()?;
@@ -47,15 +47,15 @@ impl Artifacts {
     }
 }
 
-/// The root of the checkout that this was compiled from.
+/// Returns the root directory of the checkout that this crate was compiled from.
 pub fn checkout() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests.parent().unwrap_or(tests).to_owned()
 }
 
-/// Cargo puts all binaries of a profile side by side, and those of tests one folder deeper.
+/// Returns the directory of the current build profile. Cargo places test binaries one level deeper, in `deps`.
 fn profile_directory() -> Result<PathBuf, HarnessError> {
-    let this = std::env::current_exe().map_err(HarnessError::io("asking for the path of this program"))?;
+    let this = std::env::current_exe().map_err(HarnessError::io("determining the path of the current executable"))?;
     let mut directory = this.parent().unwrap_or(&this);
     if directory.ends_with("deps") {
         directory = directory.parent().unwrap_or(directory);
@@ -78,6 +78,6 @@ fn tool(name: &str) -> Result<PathBuf, HarnessError> {
         .find(|candidate| candidate.is_file())
         .ok_or_else(|| HarnessError::Missing {
             what: format!("the tool '{name}'"),
-            remedy: "run toolchain/setup.sh, then '. toolchain/env.sh' in this shell".to_owned(),
+            remedy: "run 'toolchain/setup.sh', then '. toolchain/env.sh' in this shell".to_owned(),
         })
 }

@@ -1,4 +1,4 @@
-//! The chain as a witness sees it: through Solana's own RPC client, never through the relay's codec.
+//! Independent access to the chain through Solana's own RPC client, never through the relay's codec.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,100 +11,100 @@ use solana_rpc_client::rpc_client::{GetConfirmedSignaturesForAddress2Config, Rpc
 use solana_signature::Signature;
 
 use crate::HarnessError;
-use crate::wait::{self, Seen};
+use crate::wait::{self, Poll};
 
-/// Past the finality of a localnet with slots of 400 ms.
+/// Longer than finalization takes on a localnet with 400 ms slots.
 const AIRDROP_DEADLINE: Duration = Duration::from_secs(60);
 
-/// Reads the chain at the finalized commitment.
-pub struct Witness {
+/// RPC client that reads at the `finalized` commitment.
+pub struct ChainClient {
     rpc: RpcClient,
 }
 
-/// A node's wallet account.
+/// The state of a node's wallet account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WalletView {
-    /// The account's address.
+    /// Address of the wallet account.
     pub address: Pubkey,
-    /// What it holds: the rent and the pending rewards.
+    /// Balance of the account: rent plus pending rewards.
     pub lamports: u64,
-    /// Where it pays to.
+    /// Address that payouts are sent to.
     pub destination: Pubkey,
-    /// All that the node was ever credited.
+    /// Total lamports ever credited to the node.
     pub credited: u64,
-    /// All that the node was ever paid.
+    /// Total lamports ever paid out to the node.
     pub paid: u64,
 }
 
-/// A network's treasury.
+/// The state of a network's treasury.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TreasuryView {
-    /// The account's address.
+    /// Address of the treasury account.
     pub address: Pubkey,
-    /// What it holds: the rent and what is left of the funds.
+    /// Balance of the account: rent plus remaining funds.
     pub lamports: u64,
-    /// All that was ever put in through `fund`.
+    /// Total lamports ever deposited with `fund`.
     pub funded: u64,
-    /// All that was ever credited.
+    /// Total lamports ever credited to nodes.
     pub credited: u64,
-    /// All that was ever paid out.
+    /// Total lamports ever paid out to nodes.
     pub paid: u64,
-    /// Batches so far.
+    /// Number of settled batches.
     pub batches: u64,
 }
 
-/// A transaction that an address signed or was named in.
+/// A transaction that references an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seal {
-    /// The transaction's signature.
+pub struct TransactionSummary {
+    /// Base58 signature of the transaction.
     pub signature: String,
-    /// The slot that it landed in.
+    /// Slot in which the transaction was processed.
     pub slot: u64,
-    /// Why it failed, if it did.
+    /// The transaction error, if execution failed.
     pub error: Option<String>,
 }
 
-impl Witness {
-    /// A witness that asks the RPC node at `url`.
+impl ChainClient {
+    /// Creates a client for the RPC node at `url`.
     pub fn new(url: &str) -> Self {
         Self { rpc: RpcClient::new_with_commitment(url.to_owned(), CommitmentConfig::finalized()) }
     }
 
-    /// The balance of an address; 0 where there is no account.
+    /// Returns the balance of an address in lamports, or 0 if the account does not exist.
     ///
     /// # Errors
     /// [`HarnessError::Rpc`].
     pub fn balance(&self, address: &Pubkey) -> Result<u64, HarnessError> {
-        self.rpc.get_balance(address).map_err(|error| rpc(format!("the balance of {address}"), &error))
+        self.rpc.get_balance(address).map_err(|error| rpc(format!("reading the balance of {address}"), &error))
     }
 
-    /// What an account of `bytes` bytes must hold to stay.
+    /// Returns the rent-exempt minimum in lamports of an account with `bytes` bytes of data.
     ///
     /// # Errors
     /// [`HarnessError::Rpc`].
     pub fn rent_minimum(&self, bytes: usize) -> Result<u64, HarnessError> {
         self.rpc
             .get_minimum_balance_for_rent_exemption(bytes)
-            .map_err(|error| rpc(format!("the rent of {bytes} bytes"), &error))
+            .map_err(|error| rpc(format!("reading the rent-exempt minimum of {bytes} bytes"), &error))
     }
 
-    /// The slot of the finalized tip.
+    /// Returns the latest finalized slot.
     ///
     /// # Errors
     /// [`HarnessError::Rpc`].
     pub fn finalized_slot(&self) -> Result<u64, HarnessError> {
-        self.rpc.get_slot().map_err(|error| rpc("the finalized slot".to_owned(), &error))
+        self.rpc.get_slot().map_err(|error| rpc("reading the finalized slot".to_owned(), &error))
     }
 
-    /// The wallet account of a node, if it has one.
+    /// Returns the wallet account of a node, or `None` if it does not exist.
     ///
     /// # Errors
-    /// [`HarnessError::Rpc`], and [`HarnessError::Unexpected`] when the account is no wallet.
+    /// [`HarnessError::Rpc`], or [`HarnessError::Unexpected`] if the account cannot be decoded.
     pub fn wallet(&self, network: &str, node: &str) -> Result<Option<WalletView>, HarnessError> {
         let address = node_wallet_address(&network_pda(network)?, &node_id(node));
         let Some((lamports, data)) = self.account(&address)? else { return Ok(None) };
         let wallet = NodeWallet::decode(&data)
-            .map_err(|error| HarnessError::Unexpected(format!("the wallet account {address}: {error}")))?;
+            .map_err(|error| HarnessError::Unexpected(format!("decoding the wallet account {address}: {error}")))?;
         Ok(Some(WalletView {
             address,
             lamports,
@@ -114,15 +114,15 @@ impl Witness {
         }))
     }
 
-    /// The treasury of a network, if there is one.
+    /// Returns the treasury of a network, or `None` if it does not exist.
     ///
     /// # Errors
-    /// As for [`Witness::wallet`].
+    /// See [`ChainClient::wallet`].
     pub fn treasury(&self, network: &str) -> Result<Option<TreasuryView>, HarnessError> {
         let address = treasury_address(&network_pda(network)?);
         let Some((lamports, data)) = self.account(&address)? else { return Ok(None) };
         let treasury = Treasury::decode(&data)
-            .map_err(|error| HarnessError::Unexpected(format!("the treasury {address}: {error}")))?;
+            .map_err(|error| HarnessError::Unexpected(format!("decoding the treasury {address}: {error}")))?;
         Ok(Some(TreasuryView {
             address,
             lamports,
@@ -133,14 +133,14 @@ impl Witness {
         }))
     }
 
-    /// Every transaction that names `address`, the newest first.
+    /// Returns every transaction that references `address`, newest first.
     ///
     /// # Errors
     /// [`HarnessError::Rpc`].
-    pub fn transactions_of(&self, address: &Pubkey) -> Result<Vec<Seal>, HarnessError> {
-        let mut seals: Vec<Seal> = Vec::new();
+    pub fn transactions_of(&self, address: &Pubkey) -> Result<Vec<TransactionSummary>, HarnessError> {
+        let mut transactions: Vec<TransactionSummary> = Vec::new();
         loop {
-            let before = match seals.last() {
+            let before = match transactions.last() {
                 Some(last) => Some(signature(&last.signature)?),
                 None => None,
             };
@@ -152,11 +152,11 @@ impl Witness {
             let page = self
                 .rpc
                 .get_signatures_for_address_with_config(address, config)
-                .map_err(|error| rpc(format!("the transactions of {address}"), &error))?;
+                .map_err(|error| rpc(format!("listing the transactions of {address}"), &error))?;
             if page.is_empty() {
-                return Ok(seals);
+                return Ok(transactions);
             }
-            seals.extend(page.into_iter().map(|status| Seal {
+            transactions.extend(page.into_iter().map(|status| TransactionSummary {
                 signature: status.signature,
                 slot: status.slot,
                 error: status.err.map(|error| error.to_string()),
@@ -164,16 +164,18 @@ impl Witness {
         }
     }
 
-    /// Gives `address` lamports of the localnet and waits until they are there.
+    /// Requests an airdrop for `address` and waits until it is finalized.
     ///
     /// # Errors
     /// [`HarnessError::Rpc`] and [`HarnessError::Timeout`].
     pub fn airdrop(&self, address: &Pubkey, lamports: u64) -> Result<(), HarnessError> {
         let wanted = self.balance(address)?.saturating_add(lamports);
-        self.rpc.request_airdrop(address, lamports).map_err(|error| rpc(format!("an airdrop to {address}"), &error))?;
-        wait::until(&format!("{lamports} lamports on {address}"), AIRDROP_DEADLINE, || {
+        self.rpc
+            .request_airdrop(address, lamports)
+            .map_err(|error| rpc(format!("requesting an airdrop for {address}"), &error))?;
+        wait::until(&format!("an airdrop of {lamports} lamports to {address}"), AIRDROP_DEADLINE, || {
             let balance = self.balance(address)?;
-            Ok(if balance >= wanted { Seen::Done(()) } else { Seen::NotYet(format!("{balance} lamports")) })
+            Ok(Poll::when(balance >= wanted, || format!("balance {balance} lamports")))
         })
     }
 
@@ -181,24 +183,25 @@ impl Witness {
         let account = self
             .rpc
             .get_account_with_commitment(address, CommitmentConfig::finalized())
-            .map_err(|error| rpc(format!("the account {address}"), &error))?
+            .map_err(|error| rpc(format!("reading the account {address}"), &error))?
             .value;
         Ok(account.map(|account| (account.lamports, account.data)))
     }
 }
 
-/// The address of the network account of the network called `name`.
+/// Returns the address of the network account of the network `name`.
 ///
 /// # Errors
-/// [`HarnessError::Unexpected`] when `name` is no network name.
+/// [`HarnessError::Unexpected`] if `name` is not a valid network name.
 pub fn network_pda(name: &str) -> Result<Pubkey, HarnessError> {
     let id = NetworkId::from_name(name)
-        .map_err(|error| HarnessError::Unexpected(format!("'{name}' is no network name: {error}")))?;
+        .map_err(|error| HarnessError::Unexpected(format!("'{name}' is not a valid network name: {error}")))?;
     Ok(network_address(&id))
 }
 
 fn signature(text: &str) -> Result<Signature, HarnessError> {
-    Signature::from_str(text).map_err(|error| HarnessError::Unexpected(format!("the signature '{text}': {error}")))
+    Signature::from_str(text)
+        .map_err(|error| HarnessError::Unexpected(format!("'{text}' is not a valid signature: {error}")))
 }
 
 fn rpc(what: String, error: &solana_rpc_client_api::client_error::Error) -> HarnessError {

@@ -1,115 +1,115 @@
-//! What can go wrong while the parts are started and driven, each with what to do about it.
+//! Errors of the harness, each with enough context to act on it.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Why the harness could not go on.
+/// Why a harness operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum HarnessError {
-    /// A tool or a built file is not there.
+    /// A required tool or build artifact does not exist.
     #[error("{what} is missing: {remedy}")]
     Missing {
-        /// What was looked for, with its path.
+        /// The missing item, including its path where it has one.
         what: String,
-        /// What to do.
+        /// The command that provides it.
         remedy: String,
     },
-    /// Somebody else listens on the port.
-    #[error("port {port} is taken: stop what listens there, or choose another with {variable}")]
-    PortTaken {
-        /// The port.
+    /// Another process is listening on the port.
+    #[error("port {port} is already in use: stop the process listening on it, or set {variable} to another port")]
+    PortInUse {
+        /// The port that could not be bound.
         port: u16,
-        /// The environment variable that sets it.
+        /// The environment variable that configures the port.
         variable: &'static str,
     },
-    /// A variable holds no port number.
-    #[error("{variable} is '{value}', which is no port: write a number from 1 to 65535")]
-    NotAPort {
-        /// The environment variable.
+    /// An environment variable does not contain a valid port number.
+    #[error("{variable}={value} is not a valid port: use a number from 1 to 65535")]
+    InvalidPort {
+        /// The environment variable that configures the port.
         variable: &'static str,
-        /// What it holds.
+        /// The variable's value.
         value: String,
     },
-    /// A server ended before it was asked to.
-    #[error("{name} ended unexpectedly ({status}). The end of its log {}:\n{tail}", log.display())]
+    /// A server exited without having been asked to.
+    #[error("{name} exited unexpectedly ({status}). Last lines of its log {}:\n{tail}", log.display())]
     Exited {
-        /// Which server.
+        /// The server's display name.
         name: String,
-        /// How it ended.
+        /// The exit code or signal, in words.
         status: String,
-        /// Its log.
+        /// Path of the server's log file.
         log: PathBuf,
         /// The last lines of the log.
         tail: String,
     },
-    /// A condition did not come true in time.
-    #[error("waited {:.1} s for {what}{}", waited.as_secs_f64(), last.as_ref().map_or(String::new(), |last| format!("; last seen: {last}")))]
+    /// A condition was not met before its deadline.
+    #[error("timed out after {:.1} s waiting for {what}{}", waited.as_secs_f64(), last.as_ref().map_or(String::new(), |last| format!("; last state: {last}")))]
     Timeout {
         /// The condition.
         what: String,
-        /// How long it was waited for.
+        /// Time spent waiting.
         waited: Duration,
-        /// What was seen when it was last looked at.
+        /// The state at the last check, if the check described it.
         last: Option<String>,
     },
-    /// A command failed.
+    /// A command exited unsuccessfully.
     #[error("{command} failed ({status}):\n{output}")]
     Command {
-        /// The command, without secrets.
+        /// The command line, without secrets.
         command: String,
-        /// How it ended.
+        /// The exit code or signal, in words.
         status: String,
-        /// What it printed.
+        /// The command's stdout and stderr.
         output: String,
     },
-    /// Reading or writing a file, or starting a process, failed.
+    /// A file operation failed, or a process could not be started.
     #[error("{what}: {source}")]
     Io {
-        /// What was being done.
+        /// The operation that failed.
         what: String,
-        /// The system's error.
+        /// The error reported by the operating system.
         source: std::io::Error,
     },
-    /// A server could not be asked.
-    #[error("{what}: {}", chain_of(source))]
+    /// An HTTP request failed before a response was received.
+    #[error("{what}: {}", with_causes(source))]
     Http {
-        /// What was asked.
+        /// The request.
         what: String,
-        /// The client's error.
+        /// The error reported by the HTTP client.
         source: reqwest::Error,
     },
-    /// The chain could not be asked, or refused.
+    /// A Solana RPC request failed.
     #[error("{what}: {message}")]
     Rpc {
-        /// What was asked.
+        /// The request.
         what: String,
-        /// The client's error.
+        /// The error reported by the RPC client.
         message: String,
     },
-    /// The D1 file could not be read.
+    /// The ledger's database file could not be opened or queried.
     #[error("{what}: {source}")]
     Sqlite {
-        /// What was read.
+        /// The operation that failed.
         what: String,
-        /// The database's error.
+        /// The error reported by SQLite.
         source: rusqlite::Error,
     },
-    /// An answer is not what the interface promises, or not what was expected.
+    /// A component returned something that violates its interface or differs from the expected result.
     #[error("{0}")]
     Unexpected(String),
 }
 
 impl HarnessError {
-    /// For `map_err`: an I/O error with what was being done.
+    /// Returns a closure for `map_err` that adds the failed operation to an I/O error.
     pub fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.into();
         move |source| Self::Io { what, source }
     }
 }
 
-/// An error with all its causes: reqwest's own sentence leaves out the one that matters.
-fn chain_of(error: &dyn std::error::Error) -> String {
+/// Formats an error with all its causes, because reqwest's own message omits the root cause.
+fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

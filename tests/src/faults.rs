@@ -1,4 +1,4 @@
-//! Injected faults: an RPC node that misbehaves on purpose, in front of the real one.
+//! Fault injection: a proxy in front of a Solana RPC node that misbehaves on demand.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -11,47 +11,47 @@ use serde_json::Value;
 
 use crate::HarnessError;
 
-/// A client that sends nothing for so long is given up.
+/// Time after which the connection of a silent client is closed.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What happens to one request.
+/// How the proxy handles a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing: the real node answers.
-    None,
-    /// The real node gets the request, its answer is lost.
-    AnswerLost,
-    /// The connection is closed and nothing reaches the real node.
-    Refused,
-    /// This comes as the answer, with status 200; nothing reaches the real node.
-    Answer(&'static str),
+    /// Forwards the request and returns the node's response.
+    Forward,
+    /// Forwards the request but drops the node's response.
+    DropResponse,
+    /// Closes the connection without forwarding the request.
+    CloseConnection,
+    /// Responds with this body and status 200 without forwarding the request.
+    Respond(&'static str),
 }
 
 type Decide = dyn Fn(&str, &Value) -> Fault + Send + Sync;
 
-/// An RPC node in front of another, with faults. Dropping it closes it.
+/// A faulty proxy for an RPC node. Dropping it closes the listener.
 pub struct FaultyRpc {
     address: SocketAddr,
     closing: Arc<AtomicBool>,
 }
 
 impl FaultyRpc {
-    /// Listens on a free port and passes requests on to `upstream`, unless `decide` (called with the JSON-RPC method
-    /// and its parameters) says otherwise.
+    /// Listens on a free port. `decide` is called with the JSON-RPC method and its parameters for each request and
+    /// determines whether it is forwarded to `upstream`.
     ///
     /// # Errors
-    /// [`HarnessError`] when it cannot listen.
+    /// [`HarnessError::Io`] if the listener cannot be opened, [`HarnessError::Http`] if the client cannot be created.
     pub fn start(
         upstream: &str,
         decide: impl Fn(&str, &Value) -> Fault + Send + Sync + 'static,
     ) -> Result<Self, HarnessError> {
         let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(HarnessError::io("opening the faulty RPC node"))?;
-        let address = listener.local_addr().map_err(HarnessError::io("opening the faulty RPC node"))?;
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(HarnessError::io("opening the faulty RPC proxy"))?;
+        let address = listener.local_addr().map_err(HarnessError::io("opening the faulty RPC proxy"))?;
         let client = Client::builder()
             .no_proxy()
             .build()
-            .map_err(|source| HarnessError::Http { what: "making an HTTP client".to_owned(), source })?;
+            .map_err(|source| HarnessError::Http { what: "creating an HTTP client".to_owned(), source })?;
         let closing = Arc::new(AtomicBool::new(false));
         let (stop, upstream, decide) = (Arc::clone(&closing), upstream.to_owned(), Arc::new(decide) as Arc<Decide>);
         std::thread::spawn(move || {
@@ -61,7 +61,7 @@ impl FaultyRpc {
                 }
                 let (client, upstream, decide) = (client.clone(), upstream.clone(), Arc::clone(&decide));
                 if let Ok(connection) = connection {
-                    // A connection that breaks is what this is for.
+                    // Broken connections are expected here.
                     std::thread::spawn(move || drop(serve(&connection, &client, &upstream, &*decide)));
                 }
             }
@@ -69,7 +69,7 @@ impl FaultyRpc {
         Ok(Self { address, closing })
     }
 
-    /// Its URL.
+    /// URL of the proxy.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -78,38 +78,39 @@ impl FaultyRpc {
 impl Drop for FaultyRpc {
     fn drop(&mut self) {
         self.closing.store(true, Ordering::SeqCst);
-        // Wakes the listener, which then sees that it is to close.
+        // Wake the listener thread, so that it notices the flag.
         let _ = TcpStream::connect(self.address);
     }
 }
 
-/// Answers one request and closes the connection.
+/// Handles one request and closes the connection.
 fn serve(connection: &TcpStream, client: &Client, upstream: &str, decide: &Decide) -> std::io::Result<()> {
     connection.set_read_timeout(Some(READ_TIMEOUT))?;
     let body = read_request(connection)?;
     let request: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let answer = match decide(request["method"].as_str().unwrap_or_default(), &request["params"]) {
-        Fault::Refused => return Ok(()),
-        Fault::Answer(text) => text.as_bytes().to_vec(),
-        fault @ (Fault::None | Fault::AnswerLost) => {
+    let method = request.get("method").and_then(Value::as_str).unwrap_or_default();
+    let response = match decide(method, request.get("params").unwrap_or(&Value::Null)) {
+        Fault::CloseConnection => return Ok(()),
+        Fault::Respond(text) => text.as_bytes().to_vec(),
+        fault @ (Fault::Forward | Fault::DropResponse) => {
             let sent = client.post(upstream).header("Content-Type", "application/json").body(body).send();
-            let answer = sent.and_then(reqwest::blocking::Response::bytes).map_err(std::io::Error::other)?;
-            if fault == Fault::AnswerLost {
+            let response = sent.and_then(reqwest::blocking::Response::bytes).map_err(std::io::Error::other)?;
+            if fault == Fault::DropResponse {
                 return Ok(());
             }
-            answer.to_vec()
+            response.to_vec()
         }
     };
     let mut connection = connection;
     write!(
         connection,
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-        answer.len()
+        response.len()
     )?;
-    connection.write_all(&answer)
+    connection.write_all(&response)
 }
 
-/// The body of a request with a `Content-Length`.
+/// Reads the body of a request with a `Content-Length` header.
 fn read_request(connection: &TcpStream) -> std::io::Result<Vec<u8>> {
     let mut reader = BufReader::new(connection);
     let mut length = 0;

@@ -1,4 +1,4 @@
-//! Files of a run: folders, and secrets that only their owner can read.
+//! Directories and files of a run. Secrets are readable by their owner only.
 
 use std::fs::{DirBuilder, File};
 use std::io::Write;
@@ -9,7 +9,7 @@ use solana_keypair::Keypair;
 
 use crate::HarnessError;
 
-/// Makes `directory` and those above it, where they are missing.
+/// Creates `directory` and its missing parents, accessible by their owner only.
 ///
 /// # Errors
 /// [`HarnessError::Io`].
@@ -18,22 +18,22 @@ pub fn create_directory(directory: &Path) -> Result<(), HarnessError> {
         .recursive(true)
         .mode(0o700)
         .create(directory)
-        .map_err(HarnessError::io(format!("making the folder {}", directory.display())))
+        .map_err(HarnessError::io(format!("creating directory {}", directory.display())))
 }
 
-/// Empties `directory`, or makes it.
+/// Creates `directory`, removing any previous contents.
 ///
 /// # Errors
 /// [`HarnessError::Io`].
-pub fn fresh_directory(directory: &Path) -> Result<(), HarnessError> {
+pub fn create_empty_directory(directory: &Path) -> Result<(), HarnessError> {
     if directory.exists() {
         std::fs::remove_dir_all(directory)
-            .map_err(HarnessError::io(format!("emptying the folder {}", directory.display())))?;
+            .map_err(HarnessError::io(format!("removing directory {}", directory.display())))?;
     }
     create_directory(directory)
 }
 
-/// Writes `content` to `path`, readable by its owner alone.
+/// Writes `content` to `path`, readable by its owner only.
 ///
 /// # Errors
 /// [`HarnessError::Io`].
@@ -43,7 +43,7 @@ pub fn write_secret(path: &Path, content: &str) -> Result<(), HarnessError> {
     file.write_all(content.as_bytes()).map_err(failed())
 }
 
-/// Writes a keypair in the format of Solana's tools, a JSON array of 64 bytes, and returns its path.
+/// Writes `keypair` to `name`.json in the format of Solana's tools, a JSON array of 64 bytes, and returns the path.
 ///
 /// # Errors
 /// [`HarnessError::Io`].
@@ -53,7 +53,7 @@ pub fn write_keypair(directory: &Path, name: &str, keypair: &Keypair) -> Result<
     Ok(path)
 }
 
-/// A keypair as a JSON array of 64 bytes.
+/// Formats a keypair as a JSON array of 64 bytes.
 pub fn keypair_json(keypair: &Keypair) -> String {
     let bytes: Vec<String> = keypair.to_bytes().iter().map(u8::to_string).collect();
     format!("[{}]", bytes.join(","))

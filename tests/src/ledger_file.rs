@@ -1,5 +1,5 @@
-//! The ledger as a witness sees it: SQLite's file or, for the local D1, the SQLite file behind it. Read-only, past the
-//! relay, the Worker and their codecs.
+//! Direct read-only access to a ledger's SQLite file, or to the SQLite file behind a local D1 database. It bypasses
+//! the relay, the Worker and their codecs.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::HarnessError;
 
-/// A read-only view of a ledger.
+/// A read-only connection to a ledger.
 #[derive(Debug)]
 pub struct LedgerFile {
     connection: Connection,
@@ -25,41 +25,43 @@ impl LedgerFile {
         Ok(Self { connection })
     }
 
-    /// Opens the one D1 database below wrangler's `--persist-to` folder.
+    /// Opens the D1 database below wrangler's `--persist-to` directory.
     ///
     /// # Errors
-    /// [`HarnessError::Missing`] when there is none, [`HarnessError::Sqlite`] when it cannot be opened.
+    /// [`HarnessError::Missing`] if the directory contains no database, [`HarnessError::Sqlite`] if it cannot be
+    /// opened.
     pub fn open_d1(persist_to: &Path) -> Result<Self, HarnessError> {
         Self::open(&d1_file(persist_to)?)
     }
 
-    /// The rows of a query that has one text parameter `?1` or none; every column as text, NULL as `None`.
+    /// Runs a query with at most one text parameter, `?1`, and returns all rows. Every column is returned as text,
+    /// NULL as `None`.
     ///
     /// # Errors
     /// [`HarnessError::Sqlite`].
     pub fn rows(&self, sql: &str, parameter: Option<&str>) -> Result<Vec<Vec<Option<String>>>, HarnessError> {
-        let failed = |source| HarnessError::Sqlite { what: format!("asking the ledger: {sql}"), source };
+        let failed = |source| HarnessError::Sqlite { what: format!("querying the ledger: {sql}"), source };
         let mut statement = self.connection.prepare(sql).map_err(failed)?;
         let columns = statement.column_count();
-        let mut found = statement.query(rusqlite::params_from_iter(parameter)).map_err(failed)?;
+        let mut results = statement.query(rusqlite::params_from_iter(parameter)).map_err(failed)?;
         let mut rows = Vec::new();
-        while let Some(row) = found.next().map_err(failed)? {
+        while let Some(row) = results.next().map_err(failed)? {
             let values: Result<Vec<_>, _> = (0..columns).map(|column| row.get(column).map(text)).collect();
             rows.push(values.map_err(failed)?);
         }
         Ok(rows)
     }
 
-    /// The one number that a query gives.
+    /// Runs a query that returns a single number.
     ///
     /// # Errors
-    /// [`HarnessError::Sqlite`], and [`HarnessError::Unexpected`] when it gives something else.
+    /// [`HarnessError::Sqlite`], or [`HarnessError::Unexpected`] if the result is not an unsigned integer.
     pub fn number(&self, sql: &str, parameter: Option<&str>) -> Result<u64, HarnessError> {
         let rows = self.rows(sql, parameter)?;
         let value = rows.first().and_then(|row| row.first()).and_then(Option::as_deref);
         value
             .and_then(|text| text.parse().ok())
-            .ok_or_else(|| HarnessError::Unexpected(format!("the ledger answered {rows:?} to: {sql}")))
+            .ok_or_else(|| HarnessError::Unexpected(format!("expected one number but got {rows:?} from: {sql}")))
     }
 }
 
@@ -73,11 +75,12 @@ fn text(value: Value) -> Option<String> {
     }
 }
 
-/// Miniflare names the file by a hash of the binding; beside it stands one of its own.
+/// Locates the database file. Miniflare derives its name from a hash of the binding and stores its own
+/// `metadata.sqlite` in the same directory.
 fn d1_file(persist_to: &Path) -> Result<PathBuf, HarnessError> {
     let directory = persist_to.join("v3/d1/miniflare-D1DatabaseObject");
     let missing = || HarnessError::Missing {
-        what: format!("the D1 database below {}", directory.display()),
+        what: format!("the D1 database in {}", directory.display()),
         remedy: "apply the migrations first".to_owned(),
     };
     std::fs::read_dir(&directory)

@@ -1,26 +1,27 @@
-//! The whole product on real parts: what the demo, the end-to-end tests and the benchmark stand on.
+//! Test harness shared by the demo, the end-to-end tests and the benchmark.
 //!
-//! It starts a localnet and Workers as processes of their own, drives them through their public interfaces only
-//! (HTTP, the cron trigger, the relay's command line), and reads what became of it past them: the chain through
-//! Solana's RPC client, the ledger through its file. It must never use the relay's engine or codec to judge the relay.
+//! It starts a localnet and Workers as child processes, drives them through their public interfaces only (HTTP, the
+//! cron trigger, the relay's command line) and verifies the outcome independently: the chain through Solana's own RPC
+//! client, the ledger by reading its database file. The harness must never use the relay's engine or codec to verify
+//! the relay.
 
 pub mod api;
 pub mod artifacts;
-pub mod audit;
+pub mod balances;
 pub mod chain;
-pub mod edge;
 mod error;
 pub mod faults;
 pub mod files;
-pub mod intake;
+pub mod ingest;
 pub mod ledger_file;
 pub mod localnet;
-pub mod operator;
+pub mod network;
 pub mod ports;
 pub mod process;
-pub mod sample;
+pub mod relay_cli;
+pub mod sample_nodes;
 pub mod settlements;
-pub mod stage;
 pub mod wait;
+pub mod worker;
 
 pub use error::HarnessError;

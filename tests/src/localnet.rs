@@ -1,4 +1,4 @@
-//! A Solana localnet with the project's program deployed.
+//! A local Solana cluster with the settlement program deployed.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,26 +6,42 @@ use std::time::Duration;
 
 use crate::artifacts::Artifacts;
 use crate::process::{self, Process};
-use crate::wait::{self, Seen};
+use crate::wait::{self, Poll};
 use crate::{HarnessError, files};
 
-/// It starts in about 0.2 s; a loaded machine may take longer.
+/// A localnet starts in about 0.2 s; a loaded machine may need longer.
 const START_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Where a localnet listens and how fast it runs.
-#[derive(Clone, Copy, Debug)]
-pub struct LocalnetOptions {
-    /// The port of the JSON-RPC API; 0 takes a free one.
-    pub rpc_port: u16,
-    /// The port of the subscriptions; 0 takes a free one.
-    pub ws_port: u16,
-    /// Milliseconds of a slot. Finality is 31 slots later, and a blockhash lives for 150.
-    pub slot_ms: u64,
-    /// Whether the program is there. Off only to show what happens without it.
-    pub deploy: bool,
+/// Whether the settlement program exists when a localnet starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InitialProgram {
+    /// The program is deployed in the genesis state.
+    Deployed,
+    /// The program does not exist, for tests that deploy it or depend on its absence.
+    Absent,
 }
 
-/// A running localnet. Dropping it stops it.
+/// Ports, slot time and initial state of a localnet.
+#[derive(Clone, Copy, Debug)]
+pub struct LocalnetOptions {
+    /// Port of the JSON-RPC API; 0 selects a free port.
+    pub rpc_port: u16,
+    /// Port of the WebSocket subscriptions; 0 selects a free port.
+    pub ws_port: u16,
+    /// Slot time in milliseconds. A block is finalized after 31 slots; a blockhash expires after 150.
+    pub slot_ms: u64,
+    /// Whether the settlement program is deployed.
+    pub program: InitialProgram,
+}
+
+impl LocalnetOptions {
+    /// Options for a localnet on free ports.
+    pub fn on_free_ports(slot_ms: u64, program: InitialProgram) -> Self {
+        Self { rpc_port: 0, ws_port: 0, slot_ms, program }
+    }
+}
+
+/// A running localnet. Dropping it stops the process.
 #[derive(Debug)]
 pub struct Localnet {
     process: Process,
@@ -33,7 +49,7 @@ pub struct Localnet {
 }
 
 impl Localnet {
-    /// Starts a localnet and waits until it answers with the program deployed. `directory` takes its log.
+    /// Starts a localnet and waits until it is ready. Its log is written to `directory`.
     ///
     /// # Errors
     /// See [`HarnessError`].
@@ -45,7 +61,7 @@ impl Localnet {
             .args(["--ws-port", &options.ws_port.to_string()])
             .args(["--slot-ms", &options.slot_ms.to_string()])
             .arg("--exit-with-parent");
-        if options.deploy {
+        if options.program == InitialProgram::Deployed {
             command.arg("--program").arg(format!("{}={}", settlement::ID, artifacts.program.display()));
         }
         let log = directory.join("localnet.log");
@@ -56,7 +72,7 @@ impl Localnet {
             let text = process::tail(&log);
             let ready = text.lines().find_map(|line| line.strip_prefix("ready "));
             let url = ready.and_then(|addresses| addresses.split_whitespace().next()).map(str::to_owned);
-            Ok(url.map_or(Seen::NotYet(text), Seen::Done))
+            Ok(url.map_or(Poll::Pending(text), Poll::Ready))
         })?;
         Ok(Self { process, url })
     }
@@ -66,12 +82,12 @@ impl Localnet {
         &self.url
     }
 
-    /// The end of its log, for the report of a failure.
+    /// The last lines of the log, for failure reports.
     pub fn log_tail(&self) -> String {
         self.process.log_tail()
     }
 
-    /// An error when it has ended.
+    /// Returns an error if the process has exited.
     ///
     /// # Errors
     /// [`HarnessError::Exited`].
@@ -79,7 +95,7 @@ impl Localnet {
         self.process.check_running()
     }
 
-    /// Stops it.
+    /// Stops the process.
     pub fn stop(&mut self) {
         self.process.stop();
     }

@@ -1,8 +1,8 @@
-//! Servers as child processes: each in a process group of its own, with a log file, and gone when we are.
+//! Servers as child processes, each with its own process group and log file. They never outlive this process.
 //!
-//! A server may have children of its own (wrangler starts workerd), so it is always the group that is signalled. The
-//! kernel sends SIGTERM to a server when the thread that started it ends; therefore one thread, which lives as long
-//! as the process, starts them all.
+//! Signals are always sent to the whole group, because a server may have children of its own (wrangler starts
+//! workerd). The kernel sends SIGTERM to a server when the thread that spawned it exits, so all servers are spawned by
+//! one thread that lives as long as this process.
 
 use std::fs::File;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -15,19 +15,19 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal};
 
 use crate::HarnessError;
-use crate::wait::{self, Seen};
+use crate::wait::{self, Poll};
 
-/// Lines of a log that an error shows.
+/// Number of log lines included in an error.
 const TAIL_LINES: usize = 40;
-/// How long a server has to end by itself before it is killed: wrangler takes below 2 s.
+/// Time a server has to exit after SIGTERM before it is killed. wrangler needs less than 2 s.
 const STOP_GRACE: Duration = Duration::from_secs(10);
-/// How long the kernel may take to end a killed group.
+/// Time the kernel may take to end a killed process group.
 const KILL_DEADLINE: Duration = Duration::from_secs(10);
 
-/// The groups that run now, for [`stop_all`].
+/// All running process groups, for [`stop_all`].
 static RUNNING: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 
-/// A server in a process group of its own. Dropping it stops it.
+/// A server in its own process group. Dropping it stops the group.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -37,10 +37,10 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `command`, its output going to the end of the file `log`.
+    /// Starts `command` and appends its output to the file `log`.
     ///
     /// # Errors
-    /// [`HarnessError::Io`] when the log cannot be opened or the program cannot be started.
+    /// [`HarnessError::Io`] if the log cannot be opened or the program cannot be started.
     pub fn spawn(name: &str, mut command: Command, log: &Path) -> Result<Self, HarnessError> {
         let open = || File::options().create(true).append(true).open(log);
         let output = open().map_err(HarnessError::io(format!("opening the log {}", log.display())))?;
@@ -50,26 +50,26 @@ impl Process {
         Ok(Self { name: name.to_owned(), child, group, log: log.to_owned() })
     }
 
-    /// Where its output goes.
+    /// Path of the log file.
     pub fn log(&self) -> &Path {
         &self.log
     }
 
-    /// The last lines of its log.
+    /// The last lines of the log. See [`tail`].
     pub fn log_tail(&self) -> String {
         tail(&self.log)
     }
 
-    /// An error when it has ended.
+    /// Returns an error if the server has exited.
     ///
     /// # Errors
-    /// [`HarnessError::Exited`] with the end of the log.
+    /// [`HarnessError::Exited`] with the last lines of the log.
     pub fn check_running(&mut self) -> Result<(), HarnessError> {
-        let status = self.child.try_wait().map_err(HarnessError::io(format!("asking after {}", self.name)))?;
+        let status = self.child.try_wait().map_err(HarnessError::io(format!("checking {}", self.name)))?;
         match status {
             None => Ok(()),
             Some(status) => {
-                // What it may have left, before the group's number can be given to others.
+                // End the server's remaining children before the kernel can reuse the group id.
                 kill_group(self.group);
                 running().retain(|group| *group != self.group);
                 Err(self.exited(status))
@@ -77,20 +77,20 @@ impl Process {
         }
     }
 
-    /// Asks the group to end, and kills what is left after [`STOP_GRACE`].
+    /// Sends SIGTERM to the group, and SIGKILL if it is still running after [`STOP_GRACE`].
     pub fn stop(&mut self) {
         stop_group(self.group);
         self.reap();
     }
 
-    /// Kills the whole group at once, as a power cut would.
+    /// Sends SIGKILL to the whole group, simulating a power failure.
     pub fn kill(&mut self) {
         kill_group(self.group);
         self.reap();
     }
 
     fn reap(&mut self) {
-        // The group has ended: this takes the exit status and cannot block for long.
+        // The group has ended, so this only collects the exit status and does not block.
         let _ = self.child.wait();
         running().retain(|group| *group != self.group);
     }
@@ -113,11 +113,43 @@ impl Drop for Process {
     }
 }
 
-/// Runs `command` to its end, in a group that ends with us as a server's does; what it printed, and how it ended.
+/// Runs `command` until it exits, and requires success. Like a server, it does not outlive this process.
 ///
 /// # Errors
-/// When it cannot be started.
-pub fn output(mut command: Command) -> std::io::Result<Output> {
+/// [`HarnessError::Io`] if it cannot be started, [`HarnessError::Command`] if it fails.
+pub fn run_to_success(command: Command) -> Result<Output, HarnessError> {
+    let command_line = command_line(&command);
+    let output = run_to_exit(command)?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    Err(HarnessError::Command {
+        command: command_line,
+        status: describe(output.status),
+        output: format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)),
+    })
+}
+
+/// Runs `command` until it exits, whatever its exit status. Like a server, it does not outlive this process.
+///
+/// # Errors
+/// [`HarnessError::Io`] if it cannot be started.
+pub fn run_to_exit(command: Command) -> Result<Output, HarnessError> {
+    let program = program_name(&command);
+    output(command).map_err(HarnessError::io(format!("starting {program}")))
+}
+
+fn command_line(command: &Command) -> String {
+    // Secrets are passed through the environment or files, never as arguments.
+    let arguments = command.get_args().map(|argument| argument.to_string_lossy().into_owned());
+    std::iter::once(program_name(command)).chain(arguments).collect::<Vec<_>>().join(" ")
+}
+
+fn program_name(command: &Command) -> String {
+    Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn output(mut command: Command) -> std::io::Result<Output> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let (child, group) = start(command)?;
     let output = child.wait_with_output();
@@ -125,7 +157,7 @@ pub fn output(mut command: Command) -> std::io::Result<Output> {
     output
 }
 
-/// Stops every server of this process: for the end by a signal, where nothing is dropped.
+/// Stops every server started by this process. Used when a signal ends the process and no destructors run.
 pub fn stop_all() {
     let groups = running().clone();
     for group in groups.iter().rev() {
@@ -134,7 +166,7 @@ pub fn stop_all() {
     running().retain(|group| !groups.contains(group));
 }
 
-/// How a process ended, in words.
+/// Describes how a process ended: its exit code or the signal that ended it.
 pub fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit code {code}"),
@@ -143,33 +175,35 @@ pub fn describe(status: ExitStatus) -> String {
     }
 }
 
-/// The last lines of the file `log`, without those that tell of requests that went well: who waits asks often.
+/// Returns the last lines of the file `log`, omitting successful requests, which polling produces in large numbers.
 pub fn tail(log: &Path) -> String {
     let text = match std::fs::read(log) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) => return format!("(the log cannot be read: {error})"),
     };
-    let went_well = |line: &&str| line.contains(" 200 OK ") || line.contains("\"status\":200");
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty() && !went_well(line)).collect();
-    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+    let is_successful_request = |line: &&str| line.contains(" 200 OK ") || line.contains("\"status\":200");
+    let lines: Vec<&str> =
+        text.lines().filter(|line| !line.trim().is_empty() && !is_successful_request(line)).collect();
+    lines.get(lines.len().saturating_sub(TAIL_LINES)..).unwrap_or_default().join("\n")
 }
 
-/// Starts `command` in a group of its own, without input, and remembers the group.
+/// Starts `command` in its own process group with an empty stdin, and registers the group in [`RUNNING`].
 fn start(mut command: Command) -> std::io::Result<(Child, Pid)> {
     let parent = rustix::process::getpid();
     command.stdin(Stdio::null()).process_group(0);
-    // SAFETY: between fork and exec the closure makes two system calls and nothing else: no allocation, no lock.
+    // SAFETY: the closure runs between fork and exec and only makes two async-signal-safe system calls. It does not
+    // allocate or take a lock.
     unsafe {
         command.pre_exec(move || {
             rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
-            // The parent may have ended before the signal was asked for.
+            // The parent may have exited before the death signal was registered.
             if rustix::process::getppid() != Some(parent) {
                 return Err(std::io::Error::from(rustix::io::Errno::SRCH));
             }
             Ok(())
         });
     }
-    let child = spawn_on_lasting_thread(command)?;
+    let child = spawn_on_permanent_thread(command)?;
     let group = Pid::from_child(&child);
     running().push(group);
     Ok((child, group))
@@ -180,7 +214,7 @@ fn running() -> std::sync::MutexGuard<'static, Vec<Pid>> {
 }
 
 fn stop_group(group: Pid) {
-    // An error means that the group has ended already.
+    // An error means that the group has already ended.
     let _ = rustix::process::kill_process_group(group, Signal::TERM);
     if wait_for_end(group, STOP_GRACE).is_err() {
         kill_group(group);
@@ -193,22 +227,21 @@ fn kill_group(group: Pid) {
 }
 
 fn wait_for_end(group: Pid, deadline: Duration) -> Result<(), HarnessError> {
-    wait::until("the process group to end", deadline, || {
-        Ok(if has_living_member(group) { Seen::NotYet(String::new()) } else { Seen::Done(()) })
-    })
+    wait::until("the process group to end", deadline, || Ok(Poll::when(!has_running_member(group), String::new)))
 }
 
-/// Whether a process of `group` still runs. A zombie does not: it waits for somebody else to take its exit status. But
-/// one whose other threads are still ending does, and keeps its ports until they have.
-fn has_living_member(group: Pid) -> bool {
+/// Whether any process in `group` is still running. A zombie with a single thread has ended and only waits for its exit
+/// status to be collected. A zombie whose other threads are still exiting counts as running, because it keeps its ports
+/// open until they have exited.
+fn has_running_member(group: Pid) -> bool {
     let Ok(processes) = std::fs::read_dir("/proc") else {
         return rustix::process::test_kill_process_group(group).is_ok();
     };
     let group = group.as_raw_nonzero().to_string();
     processes.flatten().any(|process| {
         let Ok(stat) = std::fs::read_to_string(process.path().join("stat")) else { return false };
-        // "pid (name) state ppid pgrp …", and the number of threads as the 20th; the name may hold spaces and
-        // parentheses (proc(5)).
+        // "pid (name) state ppid pgrp …", with the number of threads in field 20 (proc(5)). The name may contain
+        // spaces and parentheses.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let field = |number: usize| fields.get(number - 3).copied().unwrap_or_default();
         let has_ended = matches!(field(3), "Z" | "X") && matches!(field(20), "0" | "1");
@@ -219,21 +252,21 @@ fn has_living_member(group: Pid) -> bool {
 type Spawned = std::io::Result<Child>;
 type SpawnRequest = (Command, Sender<Spawned>);
 
-fn spawn_on_lasting_thread(command: Command) -> Spawned {
+fn spawn_on_permanent_thread(command: Command) -> Spawned {
     static SPAWNER: OnceLock<Mutex<Sender<SpawnRequest>>> = OnceLock::new();
     let spawner = SPAWNER.get_or_init(|| {
         let (requests, inbox) = channel::<SpawnRequest>();
         std::thread::spawn(move || {
-            for (mut command, answer) in inbox {
-                // The asker waits for the answer, so it is always there.
-                let _ = answer.send(command.spawn());
+            for (mut command, result) in inbox {
+                // The receiver waits for this result, so it is always connected.
+                let _ = result.send(command.spawn());
             }
         });
         Mutex::new(requests)
     });
-    let (answer, spawned) = channel();
-    let gone = || std::io::Error::other("the thread that starts processes has ended");
-    spawner.lock().unwrap_or_else(PoisonError::into_inner).send((command, answer)).map_err(|_| gone())?;
+    let (result, spawned) = channel();
+    let gone = || std::io::Error::other("the thread that spawns processes has exited");
+    spawner.lock().unwrap_or_else(PoisonError::into_inner).send((command, result)).map_err(|_| gone())?;
     spawned.recv().map_err(|_| gone())?
 }
 
@@ -249,54 +282,55 @@ mod tests {
 
     fn log(name: &str) -> PathBuf {
         let directory = std::env::temp_dir().join(format!("williw-process-{}-{name}", std::process::id()));
-        crate::files::fresh_directory(&directory).unwrap();
+        crate::files::create_empty_directory(&directory).unwrap();
         directory.join("log")
     }
 
     #[test]
-    fn the_children_of_a_killed_server_end_with_it() {
+    fn killing_a_server_also_kills_its_children() {
         let log = log("kill");
         let mut server = Process::spawn("server", shell("sleep 1000 & sleep 1000 & echo up; wait"), &log).unwrap();
-        wait::until("the server", Duration::from_secs(5), || {
-            Ok(if tail(&log).contains("up") { Seen::Done(()) } else { Seen::NotYet(tail(&log)) })
+        wait::until("the server to start", Duration::from_secs(5), || {
+            Ok(Poll::when(tail(&log).contains("up"), || tail(&log)))
         })
         .unwrap();
         let group = server.group;
-        assert!(has_living_member(group));
+        assert!(has_running_member(group));
         server.kill();
-        assert!(!has_living_member(group));
+        assert!(!has_running_member(group));
     }
 
     #[test]
-    fn a_server_outlives_the_thread_that_asked_for_it() {
+    fn a_server_outlives_the_thread_that_requested_it() {
         let log = log("thread");
         let ping = log.with_file_name("ping");
         let script = format!("while [ ! -e {} ]; do sleep 0.01; done; echo pong; sleep 1000", ping.display());
         let server_log = log.clone();
-        let asker = std::thread::spawn(move || {
+        let requester = std::thread::spawn(move || {
             (Process::spawn("server", shell(&script), &server_log).unwrap(), rustix::thread::gettid())
         });
-        let (mut server, thread) = asker.join().unwrap();
-        // Once the kernel has buried the thread, a server that hung on it has its signal and cannot answer any more.
-        let grave = format!("/proc/self/task/{}", thread.as_raw_nonzero());
-        wait::until("the thread's end", Duration::from_secs(5), || {
-            Ok(if Path::new(&grave).exists() { Seen::NotYet(String::new()) } else { Seen::Done(()) })
+        let (mut server, thread) = requester.join().unwrap();
+        // Once the kernel has removed the thread, a server spawned by it would have received its death signal and could
+        // not respond anymore.
+        let thread_entry = format!("/proc/self/task/{}", thread.as_raw_nonzero());
+        wait::until("the thread to exit", Duration::from_secs(5), || {
+            Ok(Poll::when(!Path::new(&thread_entry).exists(), String::new))
         })
         .unwrap();
         std::fs::write(&ping, "").unwrap();
-        wait::until("the server's answer", Duration::from_secs(5), || {
+        wait::until("the server to respond", Duration::from_secs(5), || {
             server.check_running()?;
-            Ok(if tail(&log).contains("pong") { Seen::Done(()) } else { Seen::NotYet(tail(&log)) })
+            Ok(Poll::when(tail(&log).contains("pong"), || tail(&log)))
         })
         .unwrap();
     }
 
     #[test]
-    fn a_server_that_ended_is_told_with_the_end_of_its_log() {
+    fn an_exited_server_is_reported_with_the_last_lines_of_its_log() {
         let log = log("exit");
         let mut server = Process::spawn("server", shell("echo no room; exit 3"), &log).unwrap();
-        let error = wait::until("the end", Duration::from_secs(5), || {
-            Ok(server.check_running().err().map_or(Seen::NotYet(String::new()), Seen::Done))
+        let error = wait::until("the server to exit", Duration::from_secs(5), || {
+            Ok(server.check_running().err().map_or(Poll::Pending(String::new()), Poll::Ready))
         })
         .unwrap();
         let text = error.to_string();

@@ -1,174 +1,193 @@
-//! Following settlements over HTTP.
+//! Observing settlements over HTTP.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::HarnessError;
-use crate::edge::Edge;
-use crate::wait::{self, Seen};
+use crate::wait::{self, Poll};
+use crate::worker::Worker;
 
-/// What `GET /v1/settlements/latest` tells.
+/// The response of `GET /v1/settlements/latest`.
 #[derive(Clone, Debug)]
-pub struct Report {
-    /// The latest settlement; `None` before the first.
+pub struct LatestSettlement {
+    /// The latest settlement, or `None` before the first one.
     pub settlement: Option<Settlement>,
-    /// What drives settlements: when it runs next, and what its last run came to.
+    /// State of the settlement runner: its next run and the result of its last run.
     pub runner: Value,
 }
 
-/// A settlement.
+/// The state of a settlement.
 #[derive(Clone, Debug)]
 pub struct Settlement {
-    /// Its number.
+    /// Sequential number of the settlement.
     pub id: i64,
     /// `open`, `done` or `failed`.
     pub state: String,
-    /// The whole answer.
+    /// The complete `settlement` object of the response.
     pub status: Value,
 }
 
-impl Report {
-    /// Asks the Worker.
+impl LatestSettlement {
+    /// Requests the latest settlement from the Worker.
     ///
     /// # Errors
     /// See [`HarnessError`].
-    pub fn read(edge: &Edge) -> Result<Self, HarnessError> {
-        let mut data = edge.api().get("/v1/settlements/latest")?.data()?;
-        let settlement = match data["settlement"].take() {
+    pub fn read(worker: &Worker) -> Result<Self, HarnessError> {
+        let mut data = worker.api().get("/v1/settlements/latest")?.data()?;
+        let settlement = match take_field(&mut data, "settlement") {
             Value::Null => None,
             status => Some(Settlement::from_status(status)?),
         };
-        Ok(Self { settlement, runner: data["runner"].take() })
+        Ok(Self { settlement, runner: take_field(&mut data, "runner") })
     }
 
-    /// The latest settlement's number; 0 before the first.
+    /// Number of the latest settlement, or 0 before the first one.
     pub fn settlement_id(&self) -> i64 {
         self.settlement.as_ref().map_or(0, |settlement| settlement.id)
     }
 
-    /// When the runner last ran, in Unix milliseconds; 0 when it never did.
-    fn last_run_at(&self) -> i64 {
-        self.runner["last_run"]["at"].as_i64().unwrap_or_default()
+    /// Time of the runner's last run in Unix milliseconds, or 0 if it has never run.
+    pub fn last_run_at(&self) -> i64 {
+        self.last_run("at").and_then(Value::as_i64).unwrap_or_default()
     }
 
-    /// When and why the last run was interrupted, if it was.
+    /// A field of the runner's last run, such as `result`.
+    pub fn last_run(&self, field: &str) -> Option<&Value> {
+        self.runner.get("last_run")?.get(field)
+    }
+
+    /// Time and message of the error that interrupted the last run, if any.
     fn error(&self) -> Option<(i64, &str)> {
-        let run = &self.runner["last_run"];
-        (run["result"] == "error").then(|| (self.last_run_at(), run["message"].as_str().unwrap_or_default()))
+        let is_error = self.last_run("result").is_some_and(|result| result == "error");
+        is_error.then(|| (self.last_run_at(), self.last_run("message").and_then(Value::as_str).unwrap_or_default()))
     }
 
-    /// Whether the runner found nothing to do and sleeps.
+    /// Whether the runner found nothing to do and has no next run scheduled.
     fn is_idle(&self) -> bool {
-        self.runner["last_run"]["result"] == "idle" && self.runner["next_run_at"].is_null()
+        self.last_run("result").is_some_and(|result| result == "idle")
+            && self.runner.get("next_run_at").is_none_or(Value::is_null)
     }
 }
 
 impl Settlement {
-    /// Settlement number `id`; `None` when there is none.
+    /// Requests settlement number `id`. Returns `None` if it does not exist.
     ///
     /// # Errors
     /// See [`HarnessError`].
-    pub fn read(edge: &Edge, id: i64) -> Result<Option<Self>, HarnessError> {
-        let answer = edge.api().get(&format!("/v1/settlements/{id}"))?;
-        if answer.status == 404 {
+    pub fn read(worker: &Worker, id: i64) -> Result<Option<Self>, HarnessError> {
+        let response = worker.api().get(&format!("/v1/settlements/{id}"))?;
+        if response.status == 404 {
             return Ok(None);
         }
-        Self::from_status(answer.data()?["settlement"].take()).map(Some)
+        Self::from_status(take_field(&mut response.data()?, "settlement")).map(Some)
     }
 
     fn from_status(status: Value) -> Result<Self, HarnessError> {
-        let field = |name: &str| HarnessError::Unexpected(format!("no '{name}' in the settlement {status}"));
-        let id = status["id"].as_i64().ok_or_else(|| field("id"))?;
-        let state = status["state"].as_str().ok_or_else(|| field("state"))?.to_owned();
+        let field = |name: &str| HarnessError::Unexpected(format!("'{name}' is missing in the settlement {status}"));
+        let id = status.get("id").and_then(Value::as_i64).ok_or_else(|| field("id"))?;
+        let state = text(&status, "state").ok_or_else(|| field("state"))?.to_owned();
         Ok(Self { id, state, status })
     }
 
-    /// Its batches' attempts that have a signature, oldest first: signature and state.
-    pub fn attempts(&self) -> Vec<(String, String)> {
-        let batches = self.status["batches"].as_array().into_iter().flatten();
-        batches
-            .flat_map(|batch| batch["attempts"].as_array().into_iter().flatten())
-            .filter_map(|attempt| {
-                Some((attempt["signature"].as_str()?.to_owned(), attempt["state"].as_str()?.to_owned()))
-            })
+    /// Signatures of all attempts of the settlement's batches, oldest first.
+    pub fn signatures(&self) -> Vec<String> {
+        items(&self.status, "batches")
+            .iter()
+            .flat_map(|batch| items(batch, "attempts"))
+            .filter_map(|attempt| text(attempt, "signature").map(str::to_owned))
             .collect()
     }
 }
 
-/// Fires cron, waits until the settlement that it sets off has ended, and tells each of its log lines to `on_line`
-/// (step and message; `error` as the step where the runner was interrupted).
+/// Moves a field out of an object, leaving `null`. A missing field is returned as `null`.
+fn take_field(object: &mut Value, field: &str) -> Value {
+    object.get_mut(field).map_or(Value::Null, Value::take)
+}
+
+fn text<'a>(object: &'a Value, field: &str) -> Option<&'a str> {
+    object.get(field)?.as_str()
+}
+
+fn items<'a>(object: &'a Value, field: &str) -> &'a [Value] {
+    object.get(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// Fires the cron trigger and waits until the resulting settlement is done. `on_line` is called with the step and the
+/// message of each line of its log, and with the step `error` whenever the runner was interrupted.
 ///
 /// # Errors
-/// [`HarnessError::Timeout`] after `deadline`, and [`HarnessError::Unexpected`] when the settlement failed.
+/// [`HarnessError::Timeout`] after `deadline`, and [`HarnessError::Unexpected`] if the settlement failed.
 pub fn settle_by_cron(
-    edge: &mut Edge,
+    worker: &mut Worker,
     deadline: Duration,
     on_line: impl FnMut(&str, &str),
 ) -> Result<Settlement, HarnessError> {
-    let before = Report::read(edge)?.settlement_id();
-    edge.fire_cron()?;
-    wait_until_ended(edge, before, deadline, on_line)
+    let before = LatestSettlement::read(worker)?.settlement_id();
+    worker.fire_cron()?;
+    wait_until_done(worker, before, deadline, on_line)
 }
 
-/// Waits until the settlement after number `after` is done.
+/// Waits until the settlement that follows number `after` is done.
 ///
 /// # Errors
-/// As for [`settle_by_cron`].
-pub fn wait_until_ended(
-    edge: &mut Edge,
+/// See [`settle_by_cron`].
+pub fn wait_until_done(
+    worker: &mut Worker,
     after: i64,
     deadline: Duration,
     mut on_line: impl FnMut(&str, &str),
 ) -> Result<Settlement, HarnessError> {
-    let mut told = 0;
-    let mut told_error_at = 0;
-    wait::until("the settlement to end", deadline, || {
-        edge.check_running()?;
-        let report = Report::read(edge)?;
-        if let Some((at, message)) = report.error()
-            && at > told_error_at
+    let mut lines_seen = 0;
+    let mut last_error_at = 0;
+    wait::until("the settlement to finish", deadline, || {
+        worker.check_running()?;
+        let latest = LatestSettlement::read(worker)?;
+        if let Some((at, message)) = latest.error()
+            && at > last_error_at
         {
-            told_error_at = at;
+            last_error_at = at;
             on_line("error", message);
         }
-        // The latest may be a later one already.
-        let Some(settlement) = Settlement::read(edge, after + 1)? else {
-            return Ok(Seen::NotYet(format!("no new settlement; the runner: {}", report.runner)));
+        // The latest settlement may already be a later one.
+        let Some(settlement) = Settlement::read(worker, after + 1)? else {
+            return Ok(Poll::Pending(format!("no new settlement; runner: {}", latest.runner)));
         };
-        let lines = settlement.status["steps"].as_array().map_or(&[][..], Vec::as_slice);
-        for line in lines.iter().skip(told) {
-            on_line(line["step"].as_str().unwrap_or_default(), line["message"].as_str().unwrap_or_default());
+        let lines = items(&settlement.status, "steps");
+        for line in lines.iter().skip(lines_seen) {
+            on_line(text(line, "step").unwrap_or_default(), text(line, "message").unwrap_or_default());
         }
-        told = told.max(lines.len());
+        lines_seen = lines_seen.max(lines.len());
         match settlement.state.as_str() {
-            "done" => Ok(Seen::Done(settlement)),
+            "done" => Ok(Poll::Ready(settlement)),
             "failed" => Err(HarnessError::Unexpected(format!(
                 "settlement {} failed: {}",
-                settlement.id, settlement.status["error"]
+                settlement.id,
+                text(&settlement.status, "error").unwrap_or("no error recorded")
             ))),
-            _ => Ok(Seen::NotYet(format!("{}; the runner: {}", settlement.status, report.runner))),
+            _ => Ok(Poll::Pending(format!("{}; runner: {}", settlement.status, latest.runner))),
         }
     })
 }
 
-/// Does `wake` (fires cron, or asks over the API) and waits until the runner has looked and found nothing to do.
+/// Calls `wake`, which starts the runner through cron or the API, and waits until the runner has run and found nothing
+/// to do.
 ///
 /// # Errors
-/// [`HarnessError::Timeout`] after `deadline`, and whatever `wake` fails with.
+/// [`HarnessError::Timeout`] after `deadline`, and any error returned by `wake`.
 pub fn wake_until_idle(
-    edge: &mut Edge,
+    worker: &mut Worker,
     deadline: Duration,
-    wake: impl FnOnce(&Edge) -> Result<(), HarnessError>,
-) -> Result<Report, HarnessError> {
-    let before = Report::read(edge)?.last_run_at();
-    wake(edge)?;
+    wake: impl FnOnce(&Worker) -> Result<(), HarnessError>,
+) -> Result<LatestSettlement, HarnessError> {
+    let before = LatestSettlement::read(worker)?.last_run_at();
+    wake(worker)?;
     wait::until("the runner to find nothing to do", deadline, || {
-        edge.check_running()?;
-        let report = Report::read(edge)?;
-        if report.last_run_at() > before && report.is_idle() {
-            return Ok(Seen::Done(report));
+        worker.check_running()?;
+        let latest = LatestSettlement::read(worker)?;
+        if latest.last_run_at() > before && latest.is_idle() {
+            return Ok(Poll::Ready(latest));
         }
-        Ok(Seen::NotYet(format!("{report:?}")))
+        Ok(Poll::Pending(format!("{latest:?}")))
     })
 }

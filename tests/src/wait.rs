@@ -1,59 +1,66 @@
-//! Waiting for conditions. Nothing in the harness or the tests waits for a time to pass.
+//! Waiting for conditions. The harness and the tests never sleep for a fixed time in the hope that something is ready.
 
 use std::time::{Duration, Instant};
 
 use crate::HarnessError;
 
-/// Between two looks at a condition: short beside everything that is waited for, long beside one look.
+/// Interval between two checks: short compared with what is waited for, long compared with one check.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// For states that pass quickly.
-const CLOSE_POLL_INTERVAL: Duration = Duration::from_millis(1);
+/// Interval for observing short-lived states.
+const FAST_POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// What a look at a condition saw.
-pub enum Seen<T> {
-    /// The condition holds.
-    Done(T),
-    /// Not yet; the text tells what was seen, for the error at the deadline.
-    NotYet(String),
+/// The result of one check of a condition.
+pub enum Poll<T> {
+    /// The condition is met.
+    Ready(T),
+    /// The condition is not met yet. The text describes the current state and becomes part of a timeout error.
+    Pending(String),
 }
 
-/// Looks at a condition until it holds.
+impl Poll<()> {
+    /// [`Poll::Ready`] if `condition` holds; otherwise [`Poll::Pending`] with the description returned by `state`.
+    pub fn when(condition: bool, state: impl FnOnce() -> String) -> Self {
+        if condition { Self::Ready(()) } else { Self::Pending(state()) }
+    }
+}
+
+/// Polls a condition until it is met.
 ///
 /// # Errors
-/// [`HarnessError::Timeout`] after `deadline`, and at once whatever error the look returns.
+/// [`HarnessError::Timeout`] after `deadline`. An error returned by `check` is passed on immediately.
 pub fn until<T>(
     what: &str,
     deadline: Duration,
-    look: impl FnMut() -> Result<Seen<T>, HarnessError>,
+    check: impl FnMut() -> Result<Poll<T>, HarnessError>,
 ) -> Result<T, HarnessError> {
-    every(POLL_INTERVAL, what, deadline, look)
+    poll(POLL_INTERVAL, what, deadline, check)
 }
 
-/// As [`until`], but looks so often that a state which lasts for milliseconds is seen. The look must be cheap.
+/// Like [`until`], but polls every millisecond to observe short-lived states. The check must be cheap.
 ///
 /// # Errors
-/// As for [`until`].
-pub fn closely<T>(
+/// See [`until`].
+pub fn until_fast<T>(
     what: &str,
     deadline: Duration,
-    look: impl FnMut() -> Result<Seen<T>, HarnessError>,
+    check: impl FnMut() -> Result<Poll<T>, HarnessError>,
 ) -> Result<T, HarnessError> {
-    every(CLOSE_POLL_INTERVAL, what, deadline, look)
+    poll(FAST_POLL_INTERVAL, what, deadline, check)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the deadline is one of the machine, not of the ledger")]
-fn every<T>(
+#[expect(clippy::disallowed_methods, reason = "the deadline is measured in machine time, not in ledger time")]
+fn poll<T>(
     interval: Duration,
     what: &str,
     deadline: Duration,
-    mut look: impl FnMut() -> Result<Seen<T>, HarnessError>,
+    mut check: impl FnMut() -> Result<Poll<T>, HarnessError>,
 ) -> Result<T, HarnessError> {
     let started = Instant::now();
     loop {
-        let last = match look()? {
-            Seen::Done(value) => return Ok(value),
-            Seen::NotYet(last) => last,
+        let last = match check()? {
+            Poll::Ready(value) => return Ok(value),
+            Poll::Pending(last) => last,
         };
         let waited = started.elapsed();
         if waited >= deadline {
@@ -64,13 +71,13 @@ fn every<T>(
     }
 }
 
-/// Lets `duration` pass. Only for choosing the moment of an injected fault; never for something to be ready.
-pub fn pass(duration: Duration) {
+/// Sleeps for `duration`. Use this only to time an injected fault, never to wait until something is ready.
+pub fn sleep(duration: Duration) {
     std::thread::sleep(duration);
 }
 
-/// What `work` gives, and how long it took.
-#[expect(clippy::disallowed_methods, reason = "measures the machine, not the ledger")]
+/// Runs `work` and returns its result together with the elapsed time.
+#[expect(clippy::disallowed_methods, reason = "measures machine time, not ledger time")]
 pub fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let started = Instant::now();
     let result = work();

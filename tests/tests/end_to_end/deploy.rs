@@ -16,13 +16,12 @@ use solana_pubkey::Pubkey;
 use solana_rpc_client::rpc_client::RpcClient;
 use solana_rpc_client_api::request::RpcRequest;
 use solana_signer::Signer;
-use williw_tests::chain::Witness;
+use williw_tests::chain::ChainClient;
 use williw_tests::faults::{Fault, FaultyRpc};
 use williw_tests::files;
-use williw_tests::localnet::{Localnet, LocalnetOptions};
-use williw_tests::operator::finish;
-use williw_tests::process::Process;
-use williw_tests::wait::{self, Seen};
+use williw_tests::localnet::{InitialProgram, Localnet, LocalnetOptions};
+use williw_tests::process::{Process, run_to_exit};
+use williw_tests::wait::{self, Poll};
 
 use crate::fixture::{OrFail, SLOT_MS, artifacts, directory};
 
@@ -58,13 +57,13 @@ struct Ended {
 
 impl Site {
     fn new(name: &str) -> Self {
-        Self::start(name, false)
+        Self::start(name, InitialProgram::Absent)
     }
 
     /// With or without the program, as `make run` starts its cluster or as a cluster begins.
-    fn start(name: &str, deploy: bool) -> Self {
+    fn start(name: &str, program: InitialProgram) -> Self {
         let folder = directory(name);
-        let options = LocalnetOptions { rpc_port: 0, ws_port: 0, slot_ms: SLOT_MS, deploy };
+        let options = LocalnetOptions::on_free_ports(SLOT_MS, program);
         let localnet = Localnet::start(artifacts(), options, &folder).or_fail();
         let rpc = RpcClient::new_with_commitment(localnet.url().to_owned(), CommitmentConfig::finalized());
         let (authority, admin) = (Keypair::new(), Keypair::new());
@@ -102,7 +101,7 @@ impl Site {
     }
 
     fn run(&self, arguments: &[&str]) -> Ended {
-        let (_, output) = finish(self.command(arguments)).or_fail();
+        let output = run_to_exit(self.command(arguments)).or_fail();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).or_fail();
         Ended { exit_code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
@@ -142,12 +141,12 @@ impl Site {
         let faulty = FaultyRpc::start(self.localnet.url(), move |method, _| match method {
             "sendTransaction" | "requestAirdrop" => {
                 if through(counter.fetch_add(1, Ordering::SeqCst)) {
-                    Fault::None
+                    Fault::Forward
                 } else {
-                    Fault::Refused
+                    Fault::CloseConnection
                 }
             }
-            _ => Fault::None,
+            _ => Fault::Forward,
         });
         (faulty.or_fail(), sent)
     }
@@ -223,7 +222,7 @@ fn an_interrupted_upload_goes_on_with_what_is_missing() {
 
     let site = Site::new("deploy-interrupted");
     // Lamports that anybody can send to the program's address are in nobody's way.
-    Witness::new(site.localnet.url()).airdrop(&settlement::ID, 900_000).or_fail();
+    ChainClient::new(site.localnet.url()).airdrop(&settlement::ID, 900_000).or_fail();
     let dry = site.run(&["--dry-run"]).succeeded();
     let (_, rest) = dry.stdout.split_once("bytes: ").expect("the upload");
     let chunks: usize = rest.split_whitespace().next().expect("a number").parse().or_fail();
@@ -235,7 +234,7 @@ fn an_interrupted_upload_goes_on_with_what_is_missing() {
     wait::until("the upload to be stopped", DEADLINE, || {
         first.check_running()?;
         let sent = sent.load(Ordering::SeqCst);
-        Ok(if sent > LET_THROUGH { Seen::Done(()) } else { Seen::NotYet(format!("{sent} sent")) })
+        Ok(if sent > LET_THROUGH { Poll::Ready(()) } else { Poll::Pending(format!("{sent} sent")) })
     })
     .or_fail();
     first.kill();
@@ -246,7 +245,7 @@ fn an_interrupted_upload_goes_on_with_what_is_missing() {
     let (code, _) = site.program().expect("deployed");
     assert!(starts_with_file(&code, &artifacts().program));
     // Its creation, each chunk once, and the deployment.
-    let named = Witness::new(site.localnet.url()).transactions_of(&buffer).or_fail();
+    let named = ChainClient::new(site.localnet.url()).transactions_of(&buffer).or_fail();
     assert_eq!(named.len(), chunks + 2);
 }
 
@@ -286,9 +285,9 @@ fn what_must_not_be_done_is_refused_before_anything_is_sent() {
     let (counting, sent) = site.counting(|_| true);
     let claims_mainnet = FaultyRpc::start(&counting.url(), |method, _| match method {
         "getGenesisHash" => {
-            Fault::Answer(r#"{"jsonrpc":"2.0","id":0,"result":"5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d"}"#)
+            Fault::Respond(r#"{"jsonrpc":"2.0","id":0,"result":"5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d"}"#)
         }
-        _ => Fault::None,
+        _ => Fault::Forward,
     })
     .or_fail();
     files::write_keypair(&site.folder, "payer", &Keypair::new()).or_fail();
@@ -327,7 +326,7 @@ fn a_network_pays_in_a_mint_that_the_program_takes() {
     const SPL_TOKEN: &str = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA";
     const DECIMALS: u8 = 6;
 
-    let site = Site::start("deploy-mint", true);
+    let site = Site::start("deploy-mint", InitialProgram::Deployed);
     let text = std::fs::read_to_string(site.folder.join("deploy.toml")).or_fail();
     let mint = Keypair::new().pubkey();
     let with_mint = text.replace("asset = \"sol\"", &format!("asset = \"{mint}\""));

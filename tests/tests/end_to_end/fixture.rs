@@ -1,4 +1,4 @@
-//! What the tests stand on: one localnet for all, and a network with its Worker for each.
+//! Fixtures: one localnet shared by all tests, and a separate network for each test.
 
 use std::fmt::Display;
 use std::ops::{Deref, DerefMut};
@@ -6,24 +6,32 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use serde_json::json;
 use williw_tests::artifacts::Artifacts;
-use williw_tests::localnet::{Localnet, LocalnetOptions};
-use williw_tests::sample::{NodeKind, SampleNode, Tariff};
-use williw_tests::settlements;
-use williw_tests::stage::{Stage, StageOptions, process_directory};
+use williw_tests::balances::BalanceSources;
+use williw_tests::chain::ChainClient;
+use williw_tests::ingest::SqliteIngest;
+use williw_tests::ledger_file::LedgerFile;
+use williw_tests::localnet::{InitialProgram, Localnet, LocalnetOptions};
+use williw_tests::network::{SOL, TestNetwork, TestNetworkOptions, process_directory};
+use williw_tests::process::Process;
+use williw_tests::relay_cli::{LedgerLocation, NetworkSettings, RelayCli};
+use williw_tests::sample_nodes::{NewNode, NodeKind, RewardParameters, SampleNode};
+use williw_tests::settlements::{self, LatestSettlement, wake_until_idle};
+use williw_tests::wait::{self, Poll};
 
-/// Finality is 31 slots away: 3 s at this pace, and a blockhash lives for 15 s.
-pub const SLOT_MS: u64 = 100;
+/// Slot time in milliseconds. A block is finalized after 31 slots (3 s), a blockhash expires after 150 (15 s).
+pub(crate) const SLOT_MS: u64 = 100;
 
-/// A settlement of 135 nodes takes about 20 s here; a loaded machine takes several times that.
-pub const SETTLEMENT_DEADLINE: Duration = Duration::from_secs(180);
+/// A settlement of 135 nodes takes about 20 s; a loaded machine may need several times as long.
+pub(crate) const SETTLEMENT_DEADLINE: Duration = Duration::from_secs(180);
 
-/// Results whose error is told in words.
-pub trait OrFail<T> {
-    /// The value.
+/// Like `unwrap`, but panics with the error's `Display` text.
+pub(crate) trait OrFail<T> {
+    /// Returns the value.
     ///
     /// # Panics
-    /// With the error's own words.
+    /// If this is an error.
     fn or_fail(self) -> T;
 }
 
@@ -37,99 +45,179 @@ impl<T, E: Display> OrFail<T> for Result<T, E> {
     }
 }
 
-/// What was built.
-pub fn artifacts() -> &'static Artifacts {
+/// The build artifacts of this checkout.
+pub(crate) fn artifacts() -> &'static Artifacts {
     static ARTIFACTS: OnceLock<Artifacts> = OnceLock::new();
     ARTIFACTS.get_or_init(|| Artifacts::find().or_fail())
 }
 
-/// A folder of this process for `name`, empty.
-pub fn directory(name: &str) -> PathBuf {
+/// Creates an empty directory for `name` that is used by this process only.
+pub(crate) fn directory(name: &str) -> PathBuf {
     process_directory(artifacts(), "end-to-end", name).or_fail()
 }
 
-/// The localnet of this process.
-pub fn localnet() -> &'static Localnet {
+/// The localnet shared by all tests of this process.
+pub(crate) fn localnet() -> &'static Localnet {
     static LOCALNET: OnceLock<Localnet> = OnceLock::new();
     LOCALNET.get_or_init(|| {
-        let options = LocalnetOptions { rpc_port: 0, ws_port: 0, slot_ms: SLOT_MS, deploy: true };
+        let options = LocalnetOptions::on_free_ports(SLOT_MS, InitialProgram::Deployed);
         Localnet::start(artifacts(), options, &directory("localnet")).or_fail()
     })
 }
 
-/// A network with its Worker; when its test fails, the ends of the logs are printed.
-pub struct World(Stage);
+/// A network with a Worker. If its test fails, the last lines of the logs are printed.
+pub(crate) struct NetworkFixture(TestNetwork);
 
-impl World {
-    /// A funded network called `name`.
-    pub fn new(name: &str) -> Self {
-        Self::with(name, |_| {})
+impl NetworkFixture {
+    /// Creates a funded network.
+    pub(crate) fn new(name: &str) -> Self {
+        Self::with_options(name, |_| {})
     }
 
-    /// A network called `name` with other options.
-    pub fn with(name: &str, change: impl FnOnce(&mut StageOptions<'_>)) -> Self {
-        let mut options = StageOptions::on_free_port(name, localnet().url()).or_fail();
+    /// Creates a network with modified options.
+    pub(crate) fn with_options(name: &str, change: impl FnOnce(&mut TestNetworkOptions<'_>)) -> Self {
+        let mut options = TestNetworkOptions::on_free_port(name, localnet().url()).or_fail();
         change(&mut options);
-        Self(Stage::set_up(artifacts(), options, &directory(name), |_| {}).or_fail())
+        Self(TestNetwork::set_up(artifacts(), options, &directory(name), |_| {}).or_fail())
     }
 
-    /// Registers `nodes` and reports their work over HTTP.
-    pub fn load(&self, nodes: &mut [SampleNode]) {
+    /// Registers `nodes` and reports their contributions over HTTP.
+    pub(crate) fn register_and_report(&self, nodes: &mut [SampleNode]) {
         for node in nodes {
-            node.register(self.edge.api()).or_fail();
-            node.report(self.edge.api(), self.tariff).or_fail();
+            node.register(self.worker.api()).or_fail();
+            node.report(self.worker.api(), self.parameters).or_fail();
         }
     }
 
-    /// Settles by cron, and moves what the nodes must have.
-    pub fn settle(&mut self, nodes: &mut [SampleNode]) -> settlements::Settlement {
-        let settlement = settlements::settle_by_cron(&mut self.edge, SETTLEMENT_DEADLINE, |_, _| {}).or_fail();
-        for node in nodes {
-            node.expect_settlement(self.tariff);
-        }
+    /// Settles through the cron trigger and updates the expected balances of `nodes`.
+    pub(crate) fn settle(&mut self, nodes: &mut [SampleNode]) -> settlements::Settlement {
+        let settlement = settlements::settle_by_cron(&mut self.worker, SETTLEMENT_DEADLINE, |_, _| {}).or_fail();
+        expect_settlement(nodes, self.parameters);
         settlement
     }
 
-    /// Fails unless every lamport of `nodes`, which are all of the network, is where it should be.
+    /// Fires the cron trigger and waits until the runner has nothing left to do.
+    pub(crate) fn run_cron_until_idle(&mut self) -> LatestSettlement {
+        wake_until_idle(&mut self.worker, SETTLEMENT_DEADLINE, |worker| worker.fire_cron()).or_fail()
+    }
+
+    /// Requests a settlement over the API, which also retries held rewards and payouts, and waits until the runner has
+    /// nothing left to do.
+    pub(crate) fn request_settlement_until_idle(&mut self) -> LatestSettlement {
+        wake_until_idle(&mut self.worker, SETTLEMENT_DEADLINE, |worker| {
+            worker.api().post("/v1/rewards/settle", &json!({}))?.data().map(drop)
+        })
+        .or_fail()
+    }
+
+    /// Location of the ledger for a relay, with the admin key.
+    pub(crate) fn ledger_location(&self) -> LedgerLocation {
+        LedgerLocation::Worker { url: self.worker.api().url().to_owned(), key: self.worker.options().admin_key.clone() }
+    }
+
+    /// Asserts that every balance matches. `nodes` must be all nodes of the network.
     #[track_caller]
-    pub fn assert_books_agree(&self, nodes: &[SampleNode]) {
-        let mismatches = self.audit(nodes).or_fail();
+    pub(crate) fn assert_balances_match(&self, nodes: &[SampleNode]) {
+        let mismatches = self.mismatches(nodes).or_fail();
         assert!(mismatches.is_empty(), "{}", mismatches.join("\n"));
     }
 
-    /// Every transaction that the settler ever signed, by the chain.
-    pub fn settler_signatures(&self) -> Vec<String> {
-        let seals = self.chain.transactions_of(&self.operator.settler()).or_fail();
-        seals.into_iter().map(|seal| seal.signature).collect()
+    /// Updates the expected balances of `nodes` for one settlement and asserts that every balance matches.
+    #[track_caller]
+    pub(crate) fn assert_settled(&self, nodes: &mut [SampleNode]) {
+        expect_settlement(nodes, self.parameters);
+        self.assert_balances_match(nodes);
+    }
+
+    /// Signatures of all transactions on the chain that the settler has signed.
+    pub(crate) fn settler_signatures(&self) -> Vec<String> {
+        let transactions = self.chain.transactions_of(&self.relay_cli.settler()).or_fail();
+        transactions.into_iter().map(|transaction| transaction.signature).collect()
     }
 }
 
-impl Deref for World {
-    type Target = Stage;
+impl Deref for NetworkFixture {
+    type Target = TestNetwork;
 
-    fn deref(&self) -> &Stage {
+    fn deref(&self) -> &TestNetwork {
         &self.0
     }
 }
 
-impl DerefMut for World {
-    fn deref_mut(&mut self) -> &mut Stage {
+impl DerefMut for NetworkFixture {
+    fn deref_mut(&mut self) -> &mut TestNetwork {
         &mut self.0
     }
 }
 
-impl Drop for World {
+impl Drop for NetworkFixture {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("--- the Worker's log ends with\n{}", self.0.edge.log_tail());
-            eprintln!("--- the localnet's log ends with\n{}", localnet().log_tail());
+            eprintln!("--- last lines of the Worker's log\n{}", self.0.worker.log_tail());
+            eprintln!("--- last lines of the localnet's log\n{}", localnet().log_tail());
         }
     }
 }
 
-/// The seed of a test's random choices: `WILLIW_TEST_SEED` to try another, `default` otherwise. Printed, so that a
-/// failure can be had again.
-pub fn seed(default: u64) -> u64 {
+/// A funded network whose ledger is an SQLite file. It has no Worker.
+pub(crate) struct SqliteNetworkFixture {
+    pub(crate) name: &'static str,
+    pub(crate) directory: PathBuf,
+    pub(crate) chain: ChainClient,
+    pub(crate) parameters: RewardParameters,
+    pub(crate) relay_cli: RelayCli,
+    pub(crate) ingest: SqliteIngest,
+    pub(crate) ledger: LedgerFile,
+    pub(crate) ledger_location: LedgerLocation,
+}
+
+impl SqliteNetworkFixture {
+    pub(crate) fn new(name: &'static str) -> Self {
+        let directory = directory(name);
+        let chain = ChainClient::new(localnet().url());
+        let parameters = RewardParameters::for_cluster(chain.rent_minimum(0).or_fail());
+        let relay_cli = RelayCli::new(artifacts(), localnet().url(), name, &directory.join("keys")).or_fail();
+        chain.airdrop(&relay_cli.admin(), 20 * SOL).or_fail();
+        chain.airdrop(&relay_cli.settler(), 5 * SOL).or_fail();
+        let settings = NetworkSettings { threshold_lamports: parameters.threshold_lamports };
+        relay_cli.create_network(settings).or_fail();
+        relay_cli.fund(10 * SOL).or_fail();
+        let file = directory.join("ledger.sqlite");
+        let ingest = SqliteIngest::open(&file, parameters.lamports_per_score).or_fail();
+        let ledger = LedgerFile::open(&file).or_fail();
+        let ledger_location = LedgerLocation::File(file);
+        Self { name, directory, chain, parameters, relay_cli, ingest, ledger, ledger_location }
+    }
+
+    /// Updates the expected balances of `nodes` for one settlement and asserts that every balance matches. `nodes` must
+    /// be all nodes of the network.
+    #[track_caller]
+    pub(crate) fn assert_settled(&self, nodes: &mut [SampleNode]) {
+        expect_settlement(nodes, self.parameters);
+        let sources = BalanceSources { chain: &self.chain, ledger: &self.ledger, api: None, network: self.name };
+        let mismatches = sources.mismatches(nodes).or_fail();
+        assert!(mismatches.is_empty(), "{}", mismatches.join("\n"));
+    }
+}
+
+/// Updates the expected balances of `nodes` for one settlement.
+fn expect_settlement(nodes: &mut [SampleNode], parameters: RewardParameters) {
+    for node in nodes {
+        node.expect_settlement(parameters);
+    }
+}
+
+/// Waits until a relay process exits, whatever its exit status.
+pub(crate) fn wait_until_exited(relay: &mut Process) {
+    wait::until("the relay to exit", SETTLEMENT_DEADLINE, || {
+        Ok(Poll::when(relay.check_running().is_err(), || relay.log_tail()))
+    })
+    .or_fail();
+}
+
+/// Returns the seed for a test's random choices: `WILLIW_TEST_SEED` or `default`. The seed is printed so that a failure
+/// can be reproduced.
+pub(crate) fn seed(default: u64) -> u64 {
     let seed = match std::env::var("WILLIW_TEST_SEED") {
         Ok(text) => text.parse().or_fail(),
         Err(_) => default,
@@ -138,10 +226,17 @@ pub fn seed(default: u64) -> u64 {
     seed
 }
 
-/// `count` nodes of one kind, whose amounts differ.
-pub fn nodes(kind: NodeKind, tariff: Tariff, count: u64) -> Vec<SampleNode> {
-    let prefix = format!("{kind:?}");
+/// Creates `count` nodes of one kind with different scores.
+pub(crate) fn nodes(kind: NodeKind, parameters: RewardParameters, count: u64) -> Vec<SampleNode> {
     (0..count)
-        .map(|index| SampleNode::new(&format!("{prefix}-{index:03}"), kind, tariff, 1 + index % 3, index))
+        .map(|variation| {
+            let id = &format!("{kind:?}-{variation:03}");
+            SampleNode::new(parameters, NewNode { id, kind, contributions: 1 + variation % 3, variation })
+        })
         .collect()
+}
+
+/// Creates nodes of several kinds.
+pub(crate) fn mixed_nodes(parameters: RewardParameters, counts: &[(NodeKind, u64)]) -> Vec<SampleNode> {
+    counts.iter().flat_map(|&(kind, count)| nodes(kind, parameters, count)).collect()
 }

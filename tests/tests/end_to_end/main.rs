@@ -1,17 +1,25 @@
-//! The whole product on real parts: the program's bytecode on a localnet, the Worker in workerd, D1. One file for each
-//! promise. Each test has a network, a Worker and a ledger of its own; the localnet is shared.
+//! End-to-end tests with real components: the program's bytecode on a localnet, the Worker in workerd, and D1.
+//!
+//! Each test has its own network, Worker and ledger; all tests share one localnet. Each module covers one guarantee.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that meets something unexpected fails by a panic"
+)]
 
 mod fixture;
 
 mod api;
-mod bad_input;
-mod bad_surroundings;
-mod d1_conforms;
+mod d1_conformance;
+mod demo;
 mod deploy;
-mod killed_relay;
-mod killed_worker;
-mod lost_answers;
+mod environment_failures;
+mod idempotency;
+mod invalid_requests;
+mod lost_rpc_responses;
 mod payment;
 mod relay_binary;
-mod repeats;
-mod the_demo;
+mod relay_crashes;
+mod worker_crashes;

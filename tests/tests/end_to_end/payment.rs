@@ -1,68 +1,74 @@
-//! Work that was reported over HTTP ends as lamports on the chain, and every source says so to the lamport.
+//! Work reported over HTTP is paid on the chain, and all sources agree to the lamport.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use williw_tests::sample::NodeKind;
+use williw_tests::network::SOL;
+use williw_tests::sample_nodes::NodeKind;
 use williw_tests::settlements::wake_until_idle;
-use williw_tests::stage::SOL;
 
-use crate::fixture::{OrFail, World, nodes};
+use crate::fixture::{NetworkFixture, OrFail, mixed_nodes};
 
-/// A look of the runner's that finds nothing takes milliseconds.
+/// A run of the runner that finds nothing to do takes milliseconds.
 const IDLE_DEADLINE: Duration = Duration::from_secs(60);
 
 #[test]
-fn a_network_of_135_nodes_is_paid_to_the_lamport_and_only_once() {
-    let mut world = World::new("payment-135");
-    let tariff = world.tariff;
-    let mut all = nodes(NodeKind::Paid, tariff, 108);
-    all.extend(nodes(NodeKind::BelowThreshold, tariff, 15));
-    all.extend(nodes(NodeKind::UnpayableDestination, tariff, 6));
-    all.extend(nodes(NodeKind::WithoutAddress, tariff, 6));
+fn a_network_of_135_nodes_is_paid_exactly_once() {
+    let mut network = NetworkFixture::new("payment-135");
+    let parameters = network.parameters;
+    let counts = [
+        (NodeKind::Paid, 108),
+        (NodeKind::BelowThreshold, 15),
+        (NodeKind::UnpayableDestination, 6),
+        (NodeKind::NoAddress, 6),
+    ];
+    let mut all = mixed_nodes(parameters, &counts);
     assert_eq!(all.len(), 135);
-    world.load(&mut all);
-    let before = world.settler_signatures();
+    network.register_and_report(&mut all);
+    let before = network.settler_signatures();
     for node in &all {
-        assert_eq!(world.chain.wallet(world.network(), &node.id).or_fail(), None, "no node has a wallet account yet");
+        assert_eq!(
+            network.chain.wallet(network.name(), &node.id).or_fail(),
+            None,
+            "{}: the wallet account already exists",
+            node.id
+        );
     }
 
-    let settlement = world.settle(&mut all);
+    let settlement = network.settle(&mut all);
 
-    world.assert_books_agree(&all);
-    let sent: BTreeSet<String> = world.settler_signatures().into_iter().filter(|it| !before.contains(it)).collect();
-    assert!(sent.len() >= 2, "135 nodes take several transactions: {sent:?}");
-    let told: BTreeSet<String> = settlement.attempts().into_iter().map(|(signature, _)| signature).collect();
-    assert!(sent.is_subset(&told), "the ledger knows of every transaction: {sent:?} {told:?}");
-    assert_every_reward_names_a_good_transaction(&world);
+    network.assert_balances_match(&all);
+    let sent: BTreeSet<String> = network.settler_signatures().into_iter().filter(|it| !before.contains(it)).collect();
+    assert!(sent.len() >= 2, "135 nodes need several transactions: {sent:?}");
+    let recorded: BTreeSet<String> = settlement.signatures().into_iter().collect();
+    assert!(sent.is_subset(&recorded), "transactions missing in the ledger: sent {sent:?}, recorded {recorded:?}");
+    assert_every_reward_has_a_successful_transaction(&network);
 
-    // A second settlement with nothing to do sends nothing.
-    let idle = wake_until_idle(&mut world.edge, IDLE_DEADLINE, |edge| edge.fire_cron()).or_fail();
-    assert_eq!(idle.settlement_id(), settlement.id, "no settlement is opened for nothing");
-    let after: BTreeSet<String> = world.settler_signatures().into_iter().filter(|it| !before.contains(it)).collect();
+    // Running again with nothing to settle sends no transactions.
+    let idle = wake_until_idle(&mut network.worker, IDLE_DEADLINE, |worker| worker.fire_cron()).or_fail();
+    assert_eq!(idle.settlement_id(), settlement.id, "a settlement was opened although there was nothing to settle");
+    let after: BTreeSet<String> = network.settler_signatures().into_iter().filter(|it| !before.contains(it)).collect();
     assert_eq!(after, sent);
-    world.assert_books_agree(&all);
+    network.assert_balances_match(&all);
 }
 
 #[test]
-fn what_had_to_wait_is_paid_once_its_reason_is_gone() {
-    let mut world = World::new("payment-later");
-    let tariff = world.tariff;
-    let mut all = nodes(NodeKind::Paid, tariff, 2);
-    all.extend(nodes(NodeKind::BelowThreshold, tariff, 2));
-    all.extend(nodes(NodeKind::UnpayableDestination, tariff, 2));
-    all.extend(nodes(NodeKind::WithoutAddress, tariff, 2));
-    world.load(&mut all);
-    world.settle(&mut all);
-    world.assert_books_agree(&all);
-    for statement in world.statements(&all).or_fail() {
-        let reason = statement.hold_reason();
-        match statement.node.split('-').next() {
-            Some("WithoutAddress") => assert_eq!(reason, Some("no_address"), "{statement:?}"),
+fn held_rewards_are_paid_once_the_reason_is_resolved() {
+    let mut network = NetworkFixture::new("payment-later");
+    let parameters = network.parameters;
+    let kinds = [NodeKind::Paid, NodeKind::BelowThreshold, NodeKind::UnpayableDestination, NodeKind::NoAddress];
+    let mut all = mixed_nodes(parameters, &kinds.map(|kind| (kind, 2)));
+    network.register_and_report(&mut all);
+    network.settle(&mut all);
+    network.assert_balances_match(&all);
+    for balances in network.node_balances(&all).or_fail() {
+        let reason = balances.hold_reason();
+        match balances.node.split('-').next() {
+            Some("NoAddress") => assert_eq!(reason, Some("no_address"), "{balances:?}"),
             Some("UnpayableDestination") => {
-                assert_eq!(reason, Some("destination_not_rent_exempt"), "{statement:?}");
+                assert_eq!(reason, Some("destination_not_rent_exempt"), "{balances:?}");
             }
-            _ => assert_eq!(reason, None, "{statement:?}"),
+            _ => assert_eq!(reason, None, "{balances:?}"),
         }
     }
 
@@ -70,42 +76,42 @@ fn what_had_to_wait_is_paid_once_its_reason_is_gone() {
         match node.kind {
             NodeKind::Paid => {}
             NodeKind::BelowThreshold => {
-                node.work(tariff.destination_minimum_lamports);
-                node.report(world.edge.api(), tariff).or_fail();
+                node.work(parameters.destination_minimum_lamports);
+                node.report(network.worker.api(), parameters).or_fail();
             }
             NodeKind::UnpayableDestination => {
-                world.chain.airdrop(&node.address, SOL).or_fail();
-                node.given_lamports = SOL;
+                network.chain.airdrop(&node.address, SOL).or_fail();
+                node.other_lamports = SOL;
             }
-            NodeKind::WithoutAddress => node.name_address(world.edge.api()).or_fail(),
+            NodeKind::NoAddress => node.register_address(network.worker.api()).or_fail(),
         }
     }
-    let settled = wake_until_idle(&mut world.edge, crate::fixture::SETTLEMENT_DEADLINE, |edge| {
-        edge.api().post("/v1/rewards/settle", &serde_json::json!({}))?.data().map(drop)
-    })
-    .or_fail();
-    assert_eq!(settled.settlement.map(|it| it.state).as_deref(), Some("done"));
+    let latest = network.request_settlement_until_idle();
+    assert_eq!(latest.settlement.map(|it| it.state).as_deref(), Some("done"));
     for node in &mut all {
-        node.expect_settlement(tariff);
-        assert_eq!(node.expected.paid, node.expected.earned, "{}: everyone is paid now", node.id);
+        node.expect_settlement(parameters);
+        assert_eq!(node.expected.paid, node.expected.earned, "{}: not fully paid", node.id);
     }
-    world.assert_books_agree(&all);
+    network.assert_balances_match(&all);
 }
 
-/// Every confirmed reward names a transaction that is on the chain, finalized and without an error.
-fn assert_every_reward_names_a_good_transaction(world: &World) {
-    let seals = world.chain.transactions_of(&world.operator.settler()).or_fail();
-    let good: BTreeSet<&str> =
-        seals.iter().filter(|seal| seal.error.is_none()).map(|seal| seal.signature.as_str()).collect();
-    let named = world
-        .edge
+/// Asserts that every confirmed reward references a transaction on the chain that succeeded.
+fn assert_every_reward_has_a_successful_transaction(network: &NetworkFixture) {
+    let transactions = network.chain.transactions_of(&network.relay_cli.settler()).or_fail();
+    let successful: BTreeSet<&str> = transactions
+        .iter()
+        .filter(|transaction| transaction.error.is_none())
+        .map(|transaction| transaction.signature.as_str())
+        .collect();
+    let signatures = network
+        .worker
         .d1()
         .or_fail()
         .rows("SELECT DISTINCT transaction_signature FROM rewards WHERE status = 'confirmed'", None)
         .or_fail();
-    assert!(!named.is_empty());
-    for signature in named {
+    assert!(!signatures.is_empty());
+    for signature in signatures {
         let signature = signature[0].as_deref().unwrap_or("none");
-        assert!(good.contains(signature), "{signature} is not among the settler's good transactions");
+        assert!(successful.contains(signature), "{signature} is not a successful transaction of the settler");
     }
 }

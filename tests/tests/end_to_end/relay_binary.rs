@@ -1,147 +1,115 @@
-//! The relay as a process of its own, against a ledger in a file and against the Worker's.
+//! The `williw-relay` binary with an SQLite ledger and with the Worker's ledger.
 
 use serde_json::Value;
-use williw_tests::audit::Sources;
-use williw_tests::chain::Witness;
-use williw_tests::intake::FileIntake;
-use williw_tests::ledger_file::LedgerFile;
-use williw_tests::operator::{LedgerAt, Operator, Terms, finish, succeed, with_ledger};
-use williw_tests::process::Process;
-use williw_tests::sample::{NodeKind, SampleNode, Tariff};
-use williw_tests::settlements::wake_until_idle;
-use williw_tests::stage::SOL;
-use williw_tests::wait::{self, Seen};
+use williw_tests::process::{Process, run_to_exit, run_to_success};
+use williw_tests::relay_cli::{LedgerLocation, with_ledger};
+use williw_tests::sample_nodes::{NodeKind, RewardParameters, SampleNode};
+use williw_tests::wait::{self, Poll};
 
-use crate::fixture::{OrFail, SETTLEMENT_DEADLINE, World, artifacts, directory, localnet, nodes};
+use crate::fixture::{
+    NetworkFixture, OrFail, SETTLEMENT_DEADLINE, SqliteNetworkFixture, mixed_nodes, nodes, wait_until_exited,
+};
 
 #[test]
-fn the_relay_settles_a_ledger_in_a_file_and_a_second_run_sends_nothing() {
-    let name = "relay-file";
-    let folder = directory(name);
-    let chain = Witness::new(localnet().url());
-    let tariff = Tariff::for_cluster(chain.rent_minimum(0).or_fail());
-    let operator = Operator::new(artifacts(), localnet().url(), name, &folder.join("keys")).or_fail();
-    chain.airdrop(&operator.admin(), 20 * SOL).or_fail();
-    chain.airdrop(&operator.settler(), 5 * SOL).or_fail();
-    operator.create_network(Terms { threshold_lamports: tariff.threshold_lamports }).or_fail();
-    operator.fund(10 * SOL).or_fail();
-    let file = folder.join("ledger.sqlite");
-    let mut all = every_kind(tariff);
-    let intake = FileIntake::open(&file, tariff.lamports_per_score).or_fail();
+fn the_relay_settles_an_sqlite_ledger_and_a_second_run_sends_nothing() {
+    let network = SqliteNetworkFixture::new("relay-file");
+    let mut all = nodes_of_every_kind(network.parameters);
     for node in &mut all {
-        node.register(&intake).or_fail();
-        node.report(&intake, tariff).or_fail();
+        node.register(&network.ingest).or_fail();
+        node.report(&network.ingest, network.parameters).or_fail();
     }
-    let at = LedgerAt::File(file.clone());
+    let (relay_cli, ledger_location) = (&network.relay_cli, &network.ledger_location);
 
-    succeed(operator.run_once(&at)).or_fail();
-    for node in &mut all {
-        node.expect_settlement(tariff);
-    }
-    let ledger = LedgerFile::open(&file).or_fail();
-    let sources = Sources { chain: &chain, ledger: &ledger, api: None, network: name };
-    let mismatches = sources.audit(&all).or_fail();
-    assert!(mismatches.is_empty(), "{}", mismatches.join("\n"));
+    run_to_success(relay_cli.run_once(ledger_location)).or_fail();
+    network.assert_settled(&mut all);
 
-    let sent = chain.transactions_of(&operator.settler()).or_fail();
-    succeed(operator.run_once(&at)).or_fail();
-    assert_eq!(chain.transactions_of(&operator.settler()).or_fail(), sent, "the second run sent something");
+    let sent = network.chain.transactions_of(&relay_cli.settler()).or_fail();
+    run_to_success(relay_cli.run_once(ledger_location)).or_fail();
+    let sent_after = network.chain.transactions_of(&relay_cli.settler()).or_fail();
+    assert_eq!(sent_after, sent, "the second run sent a transaction");
 
-    // What the relay says of itself is what the ledger holds.
-    let mut status = operator.relay(operator.admin_file());
-    with_ledger(&mut status, &at);
-    status.args(["--json", "status", "--node", &all[0].id]);
-    let told: Value = serde_json::from_slice(&succeed(status).or_fail().stdout).or_fail();
-    assert_eq!(told["settlement"]["state"], "done", "{told}");
-    assert_eq!(told["node"]["earned_lamports"], all[0].expected.earned.to_string(), "{told}");
-    assert_eq!(told["node"]["total_rewards_distributed_lamports"], all[0].expected.paid.to_string(), "{told}");
+    // `williw-relay status` reports what the ledger contains.
+    let mut command = relay_cli.command(relay_cli.admin_file());
+    with_ledger(&mut command, ledger_location);
+    command.args(["--json", "status", "--node", &all[0].id]);
+    let status: Value = serde_json::from_slice(&run_to_success(command).or_fail().stdout).or_fail();
+    assert_eq!(status["settlement"]["state"], "done", "{status}");
+    assert_eq!(status["node"]["earned_lamports"], all[0].expected.earned.to_string(), "{status}");
+    assert_eq!(status["node"]["total_rewards_distributed_lamports"], all[0].expected.paid.to_string(), "{status}");
 }
 
 #[test]
-fn the_relay_settles_the_workers_ledger_even_when_the_worker_is_killed_meanwhile() {
-    let mut world = World::new("relay-worker");
-    let mut all = every_kind(world.tariff);
-    world.load(&mut all);
-    let at = LedgerAt::Worker { url: world.edge.api().url().to_owned(), key: world.edge.options().admin_key.clone() };
-    let log = world.directory().join("relay.log");
-    let mut relay = Process::spawn("the relay", world.operator.run_once(&at), &log).or_fail();
-    let ledger = world.edge.d1().or_fail();
-    wait::closely("an attempt to leave", SETTLEMENT_DEADLINE, || {
-        let left = ledger.number("SELECT COUNT(*) FROM attempts WHERE state IN ('signed', 'sent', 'landed')", None)?;
-        Ok(if left > 0 { Seen::Done(()) } else { Seen::NotYet(String::new()) })
+fn the_relay_settles_the_workers_ledger_even_if_the_worker_is_killed_in_the_meantime() {
+    let mut network = NetworkFixture::new("relay-worker");
+    let mut all = nodes_of_every_kind(network.parameters);
+    network.register_and_report(&mut all);
+    let ledger_location = network.ledger_location();
+    let log = network.directory().join("relay.log");
+    let mut relay = Process::spawn("the relay", network.relay_cli.run_once(&ledger_location), &log).or_fail();
+    let ledger = network.worker.d1().or_fail();
+    wait::until_fast("an attempt to be signed", SETTLEMENT_DEADLINE, || {
+        let attempts =
+            ledger.number("SELECT COUNT(*) FROM attempts WHERE state IN ('signed', 'sent', 'landed')", None)?;
+        Ok(Poll::when(attempts > 0, String::new))
     })
     .or_fail();
-    world.edge.kill();
-    world.edge.start_again().or_fail();
-    wait::until("the relay to end", SETTLEMENT_DEADLINE, || {
-        Ok(relay.check_running().err().map_or(Seen::NotYet(relay.log_tail()), Seen::Done))
-    })
-    .or_fail();
-    // However that run ended, another one finds everything done or finishes it.
-    succeed(world.operator.run_once(&at)).or_fail();
-    for node in &mut all {
-        node.expect_settlement(world.tariff);
-    }
-    world.assert_books_agree(&all);
+    network.worker.kill();
+    network.worker.restart().or_fail();
+    wait_until_exited(&mut relay);
+    // However that run ended, the next one succeeds and completes the settlement if necessary.
+    run_to_success(network.relay_cli.run_once(&ledger_location)).or_fail();
+    network.assert_settled(&mut all);
 }
 
 #[test]
-fn relay_and_worker_at_work_at_once_pay_everyone_once() {
-    let mut world = World::new("relay-and-worker");
-    let mut all = nodes(NodeKind::Paid, world.tariff, 40);
-    world.load(&mut all);
-    let at = LedgerAt::Worker { url: world.edge.api().url().to_owned(), key: world.edge.options().admin_key.clone() };
-    let relays: Vec<Process> = ["relay-1", "relay-2"]
-        .map(|name| {
-            let log = world.directory().join(format!("{name}.log"));
-            Process::spawn(name, world.operator.run_once(&at), &log).or_fail()
-        })
-        .into();
-    wake_until_idle(&mut world.edge, SETTLEMENT_DEADLINE, |edge| edge.fire_cron()).or_fail();
+fn concurrent_relays_and_the_worker_pay_every_reward_once() {
+    let mut network = NetworkFixture::new("relay-and-worker");
+    let mut all = nodes(NodeKind::Paid, network.parameters, 40);
+    network.register_and_report(&mut all);
+    let ledger_location = network.ledger_location();
+    let relays = ["relay-1", "relay-2"].map(|name| {
+        let log = network.directory().join(format!("{name}.log"));
+        Process::spawn(name, network.relay_cli.run_once(&ledger_location), &log).or_fail()
+    });
+    network.run_cron_until_idle();
     for mut relay in relays {
-        wait::until("the relay to end", SETTLEMENT_DEADLINE, || {
-            Ok(relay.check_running().err().map_or(Seen::NotYet(relay.log_tail()), Seen::Done))
-        })
-        .or_fail();
+        wait_until_exited(&mut relay);
     }
-    for node in &mut all {
-        node.expect_settlement(world.tariff);
-    }
-    world.assert_books_agree(&all);
-    let ledger = world.edge.d1().or_fail();
+    network.assert_settled(&mut all);
+    let ledger = network.worker.d1().or_fail();
     let attempts = ledger.number("SELECT COUNT(*) FROM attempts", None).or_fail();
     let batches = ledger.number("SELECT COUNT(*) FROM batches", None).or_fail();
-    assert_eq!(attempts, batches, "one attempt for each batch: nobody did another's work again");
+    assert_eq!(attempts, batches, "every batch has exactly one attempt: no work is repeated");
 }
 
 #[test]
 fn a_key_without_the_ledger_scope_cannot_settle() {
-    let world = World::new("relay-scope");
-    let mut all = nodes(NodeKind::Paid, world.tariff, 1);
-    world.load(&mut all);
-    let admin =
-        LedgerAt::Worker { url: world.edge.api().url().to_owned(), key: world.edge.options().admin_key.clone() };
-    let mut create = world.operator.relay(world.operator.admin_file());
-    with_ledger(&mut create, &admin);
+    let network = NetworkFixture::new("relay-scope");
+    let mut all = nodes(NodeKind::Paid, network.parameters, 1);
+    network.register_and_report(&mut all);
+    let mut create = network.relay_cli.command(network.relay_cli.admin_file());
+    with_ledger(&mut create, &network.ledger_location());
     create.args(["--json", "key", "create", "reader", "--scope", "read"]);
-    let made: Value = serde_json::from_slice(&succeed(create).or_fail().stdout).or_fail();
-    let key = made["key"].as_str().expect("the new key").to_owned();
-    let read = world.edge.api().with_key(Some(&key));
-    assert_eq!(read.get("/v1/settlements/latest").or_fail().status, 200, "the new key may read");
+    let created: Value = serde_json::from_slice(&run_to_success(create).or_fail().stdout).or_fail();
+    let key = created["key"].as_str().expect("the new key").to_owned();
+    let reader = network.worker.api().with_key(Some(&key));
+    assert_eq!(reader.get("/v1/settlements/latest").or_fail().status, 200, "the new key has the scope `read`");
 
-    let before = world.settler_signatures();
-    let reader = LedgerAt::Worker { url: world.edge.api().url().to_owned(), key: key.clone() };
-    let (_, output) = finish(world.operator.run_once(&reader)).or_fail();
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("scope") && !said.contains(&key), "{said}");
-    assert_eq!(world.settler_signatures(), before);
+    let before = network.settler_signatures();
+    let ledger_location = LedgerLocation::Worker { url: network.worker.api().url().to_owned(), key: key.clone() };
+    let output = run_to_exit(network.relay_cli.run_once(&ledger_location)).or_fail();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("scope") && !stderr.contains(&key), "{stderr}");
+    assert_eq!(network.settler_signatures(), before);
 }
 
-fn every_kind(tariff: Tariff) -> Vec<SampleNode> {
-    let mut all = nodes(NodeKind::Paid, tariff, 8);
-    all.extend(nodes(NodeKind::BelowThreshold, tariff, 2));
-    all.extend(nodes(NodeKind::UnpayableDestination, tariff, 2));
-    all.extend(nodes(NodeKind::WithoutAddress, tariff, 2));
-    all
+fn nodes_of_every_kind(parameters: RewardParameters) -> Vec<SampleNode> {
+    let counts = [
+        (NodeKind::Paid, 8),
+        (NodeKind::BelowThreshold, 2),
+        (NodeKind::UnpayableDestination, 2),
+        (NodeKind::NoAddress, 2),
+    ];
+    mixed_nodes(parameters, &counts)
 }

@@ -1,4 +1,4 @@
-//! What batches cost on the chain: the real bytecode in LiteSVM, beside plain System transfers in the same run.
+//! On-chain cost of batches: the program's bytecode in LiteSVM, with plain System transfers as a baseline.
 
 use litesvm::LiteSVM;
 use settlement::client::{
@@ -12,32 +12,31 @@ use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 use solana_transaction::versioned::VersionedTransaction;
 use williw_relay::transaction::{Budget, Format};
+use williw_tests::network::SOL;
 
 use crate::BenchError;
 
-/// Recipients of the batches that are measured.
+/// Numbers of recipients per transaction that are measured.
 const BATCH_SIZES: &[usize] = &[1, 10, 30, 60];
-/// The most recipients of a `settle`: each takes two of the 64 addresses.
+/// Maximum recipients of a `settle`, each of which needs two of the transaction's 64 addresses.
 const MAX_SETTLE: usize = settlement::rules::MAX_SETTLE_ENTRIES;
-/// Lamports in a SOL.
-const SOL: u64 = 1_000_000_000;
-/// What every recipient of a batch gets: enough for a destination that is new.
+/// Reward per recipient: enough to make a new destination account rent-exempt.
 const REWARD_LAMPORTS: u64 = SOL / 100;
 
-/// What is measured.
+/// A kind of transaction to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// `credit`.
+pub(crate) enum Workload {
+    /// A `credit` batch.
     Credit,
-    /// `settle` in which every recipient is paid.
+    /// A `settle` batch that pays every recipient.
     Settle,
-    /// One System transfer per recipient, in one transaction.
+    /// One transaction with one System transfer per recipient.
     Transfers,
 }
 
-impl Subject {
-    /// Its name in the report.
-    pub fn name(self) -> &'static str {
+impl Workload {
+    /// Display name in the report.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Credit => "credit",
             Self::Settle => "settle (credit and pay)",
@@ -46,42 +45,42 @@ impl Subject {
     }
 }
 
-/// What one transaction took.
+/// The cost of one transaction.
 #[derive(Clone, Copy, Debug)]
-pub struct Measurement {
-    /// What was measured.
-    pub subject: Subject,
-    /// How many nodes it credited or paid.
-    pub recipients: usize,
-    /// Compute units.
-    pub compute_units: u64,
-    /// Bytes on the wire.
-    pub bytes: usize,
-    /// The fee in lamports, without any priority fee.
-    pub fee_lamports: u64,
+pub(crate) struct Measurement {
+    /// Kind of the transaction.
+    pub(crate) workload: Workload,
+    /// Number of recipients credited or paid.
+    pub(crate) recipients: usize,
+    /// Compute units consumed.
+    pub(crate) compute_units: u64,
+    /// Serialized size in bytes.
+    pub(crate) bytes: usize,
+    /// Base fee in lamports, without a priority fee.
+    pub(crate) fee_lamports: u64,
 }
 
-/// Measures every subject at every size that it takes, in v1 transactions.
-pub fn measure(program: &[u8]) -> Result<Vec<Measurement>, BenchError> {
-    let mut measured = Vec::new();
-    for subject in [Subject::Credit, Subject::Settle, Subject::Transfers] {
+/// Measures every workload with every number of recipients it supports, in v1 transactions.
+pub(crate) fn measure(program: &[u8]) -> Result<Vec<Measurement>, BenchError> {
+    let mut measurements = Vec::new();
+    for workload in [Workload::Credit, Workload::Settle, Workload::Transfers] {
         for &recipients in BATCH_SIZES {
-            if subject != Subject::Settle || recipients <= MAX_SETTLE {
-                measured.push(Bench::new(program)?.run(subject, recipients)?);
+            if workload != Workload::Settle || recipients <= MAX_SETTLE {
+                measurements.push(BenchNetwork::new(program)?.run(workload, recipients)?);
             }
         }
     }
-    Ok(measured)
+    Ok(measurements)
 }
 
-struct Bench {
+struct BenchNetwork {
     svm: LiteSVM,
-    /// Admin, settler and payer: a batch's only signer.
+    /// Admin, settler and fee payer: the only signer of a batch.
     key: Keypair,
     network: Pubkey,
 }
 
-impl Bench {
+impl BenchNetwork {
     fn new(program: &[u8]) -> Result<Self, BenchError> {
         let mut svm = LiteSVM::new();
         svm.add_program(settlement::ID, program).map_err(|error| BenchError::Svm(format!("{error:?}")))?;
@@ -105,33 +104,33 @@ impl Bench {
         Ok(bench)
     }
 
-    fn run(&mut self, subject: Subject, recipients: usize) -> Result<Measurement, BenchError> {
+    fn run(&mut self, workload: Workload, recipients: usize) -> Result<Measurement, BenchError> {
         let settler = self.key.pubkey();
         let header = BatchHeader { batch_id: 1, records_root: [7; 32] };
-        let nodes = match subject {
-            Subject::Transfers => (0..recipients).map(|_| Node::with_wallet(Pubkey::default())).collect(),
-            Subject::Credit | Subject::Settle => self.register(recipients)?,
+        let nodes = match workload {
+            Workload::Transfers => (0..recipients).map(|_| Node::with_wallet(Pubkey::default())).collect(),
+            Workload::Credit | Workload::Settle => self.register(recipients)?,
         };
-        let instructions = match subject {
-            Subject::Credit => {
+        let instructions = match workload {
+            Workload::Credit => {
                 let entries: Vec<_> = nodes.iter().map(|node| (node.wallet, REWARD_LAMPORTS)).collect();
                 vec![credit_ix(settler, self.network, header, &entries)]
             }
-            Subject::Settle => {
+            Workload::Settle => {
                 let entries: Vec<_> = nodes.iter().map(Node::settle_entry).collect();
                 vec![settle_ix(settler, self.network, header, &entries)]
             }
-            Subject::Transfers => {
+            Workload::Transfers => {
                 let transfer = solana_system_interface::instruction::transfer;
                 nodes.iter().map(|node| transfer(&settler, &node.destination, REWARD_LAMPORTS)).collect()
             }
         };
         let sent = self.send(&instructions)?;
         for node in &nodes {
-            self.check_done(subject, node)?;
+            self.check_paid(workload, node)?;
         }
         Ok(Measurement {
-            subject,
+            workload,
             recipients,
             compute_units: sent.compute_units,
             bytes: sent.bytes,
@@ -139,19 +138,19 @@ impl Bench {
         })
     }
 
-    /// A batch that skips its entries is cheap: what is measured must have reached everyone.
-    fn check_done(&self, subject: Subject, node: &Node) -> Result<(), BenchError> {
-        let reached = match subject {
-            Subject::Credit => {
+    /// Verifies that the recipient was credited or paid. A batch that skips entries would be too cheap.
+    fn check_paid(&self, workload: Workload, node: &Node) -> Result<(), BenchError> {
+        let is_paid = match workload {
+            Workload::Credit => {
                 let wallet = self.svm.get_account(&node.wallet).unwrap_or_default();
                 NodeWallet::decode(&wallet.data).is_ok_and(|wallet| wallet.pending() == REWARD_LAMPORTS)
             }
-            Subject::Settle | Subject::Transfers => self.svm.get_balance(&node.destination) == Some(REWARD_LAMPORTS),
+            Workload::Settle | Workload::Transfers => self.svm.get_balance(&node.destination) == Some(REWARD_LAMPORTS),
         };
-        if reached { Ok(()) } else { Err(BenchError::Svm(format!("a {} did not reach {node:?}", subject.name()))) }
+        if is_paid { Ok(()) } else { Err(BenchError::Svm(format!("{} did not pay {node:?}", workload.name()))) }
     }
 
-    /// Opens wallet accounts; none of their destinations has an account yet.
+    /// Registers nodes whose destinations have no account yet.
     fn register(&mut self, count: usize) -> Result<Vec<Node>, BenchError> {
         let key = self.key.pubkey();
         (0..count)
@@ -165,7 +164,7 @@ impl Bench {
             .collect()
     }
 
-    /// Sends a v1 transaction, made by the relay's own code and read back from its bytes.
+    /// Sends a v1 transaction that is built and serialized by the relay's code.
     fn send(&mut self, instructions: &[Instruction]) -> Result<Sent, BenchError> {
         let unsigned = Format::V1
             .build(&self.key.pubkey(), instructions, &Budget::WIDEST, self.svm.latest_blockhash())
@@ -196,7 +195,7 @@ struct Node {
 }
 
 impl Node {
-    /// A node with a destination that nobody has used.
+    /// Creates a node with an unused destination.
     fn with_wallet(wallet: Pubkey) -> Self {
         Self { wallet, destination: Keypair::new().pubkey() }
     }

@@ -1,4 +1,4 @@
-//! How large the built parts are.
+//! Sizes of the build artifacts.
 
 use std::io::Write;
 use std::path::Path;
@@ -8,19 +8,19 @@ use flate2::write::GzEncoder;
 use williw_tests::HarnessError;
 use williw_tests::artifacts::Artifacts;
 
-/// A built part.
+/// Size of a build artifact.
 #[derive(Clone, Debug)]
-pub struct Size {
-    /// What it is.
-    pub name: &'static str,
-    /// Bytes.
-    pub bytes: usize,
-    /// Bytes after gzip, where that is what counts.
-    pub gzipped: Option<usize>,
+pub(crate) struct Size {
+    /// Display name of the artifact.
+    pub(crate) name: &'static str,
+    /// Size in bytes.
+    pub(crate) bytes: usize,
+    /// Compressed size in bytes, for artifacts whose size limit applies to the compressed size.
+    pub(crate) gzipped: Option<usize>,
 }
 
-/// Measures the program and the Worker's module.
-pub fn measure(artifacts: &Artifacts) -> Result<Vec<Size>, HarnessError> {
+/// Measures the program and the Worker's WebAssembly module.
+pub(crate) fn measure(artifacts: &Artifacts) -> Result<Vec<Size>, HarnessError> {
     let program = read(&artifacts.program)?;
     let module = read(&artifacts.worker.with_file_name("index_bg.wasm"))?;
     let gzipped = gzip(&module).map_err(HarnessError::io("compressing the Worker's module"))?;
@@ -34,7 +34,7 @@ fn read(path: &Path) -> Result<Vec<u8>, HarnessError> {
     std::fs::read(path).map_err(HarnessError::io(format!("reading {}", path.display())))
 }
 
-/// The length of `bytes` after gzip at its best, as Cloudflare counts a Worker's size.
+/// Returns the size of `bytes` after gzip at the highest level. Cloudflare's size limit applies to the compressed size.
 fn gzip(bytes: &[u8]) -> std::io::Result<usize> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes)?;

@@ -1,18 +1,18 @@
-//! The versions that the numbers belong to.
+//! Versions of the measured components and of the tools used to measure them.
 
 use std::process::Command;
 
 use williw_tests::HarnessError;
 use williw_tests::artifacts::Artifacts;
 
-/// The crates whose version changes the numbers.
+/// Crates whose versions affect the results.
 const CRATES: &[&str] = &["anchor-lang", "litesvm", "solana-rpc-client", "worker"];
 
-/// A name and its version.
-pub type Version = (String, String);
+/// Name and version of a component.
+pub(crate) type Version = (String, String);
 
-/// Reads the versions of what was measured and of what measured it.
-pub fn read(artifacts: &Artifacts) -> Result<Vec<Version>, HarnessError> {
+/// Reads the versions from `Cargo.lock` and from the tools.
+pub(crate) fn read(artifacts: &Artifacts) -> Result<Vec<Version>, HarnessError> {
     let mut versions = vec![("williw".to_owned(), env!("CARGO_PKG_VERSION").to_owned())];
     let lock = artifacts.checkout.join("Cargo.lock");
     let lock = std::fs::read_to_string(&lock).map_err(HarnessError::io(format!("reading {}", lock.display())))?;
@@ -24,12 +24,12 @@ pub fn read(artifacts: &Artifacts) -> Result<Vec<Version>, HarnessError> {
     versions.push(("rustc".to_owned(), first_line("rustc", &["--version"])?));
     versions.push(("localnet".to_owned(), first_line(&artifacts.localnet.to_string_lossy(), &["--version"])?));
     versions.push(("wrangler".to_owned(), first_line(&artifacts.wrangler.to_string_lossy(), &["--version"])?));
-    let processors = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    versions.push(("machine".to_owned(), format!("{processors} processors, {}", std::env::consts::ARCH)));
+    let cpus = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    versions.push(("machine".to_owned(), format!("{cpus} CPUs, {}", std::env::consts::ARCH)));
     Ok(versions)
 }
 
-/// The version of the package `name` in a Cargo.lock, where its name and version stand on two lines.
+/// Finds the version of the package `name` in a `Cargo.lock`, where name and version are on consecutive lines.
 fn locked_version(lock: &str, name: &str) -> Option<String> {
     let package = format!("name = \"{name}\"\nversion = \"");
     let rest = lock.split_once(&package)?.1;
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_locked_version_is_that_of_the_whole_name() {
+    fn a_package_is_found_by_its_full_name() {
         let lock = "[[package]]\nname = \"worker-sys\"\nversion = \"9.9.9\"\n\n[[package]]\nname = \"worker\"\nversion = \"0.8.7\"\n";
         assert_eq!(locked_version(lock, "worker").as_deref(), Some("0.8.7"));
         assert_eq!(locked_version(lock, "litesvm"), None);

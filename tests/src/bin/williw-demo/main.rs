@@ -1,8 +1,8 @@
-//! `williw-demo`: the whole product on this machine, in front of your eyes.
+//! `williw-demo`: the complete product on the local machine.
 //!
-//! Starts a localnet and the Worker, creates and funds a network, has a dozen nodes report work over HTTP, settles
-//! through cron and shows where every lamport went. Then it stays up until it is stopped, or ends with `--once`.
-//! It leaves no process behind, however it ends.
+//! Starts a localnet and the Worker, creates and funds a network, reports work of a dozen nodes over HTTP, settles it
+//! through the cron trigger, and shows every node's balance. It then keeps running until it is stopped, or exits with
+//! `--once`. It never leaves a process behind.
 
 mod run;
 mod shutdown;
@@ -12,19 +12,20 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// The whole product on this machine: localnet, Worker, a sample network, one settlement.
+/// Run the complete product locally: a localnet, the Worker, and one settlement of a sample network.
 ///
-/// Ports: WILLIW_RPC_PORT (8899), WILLIW_WS_PORT (8900), WILLIW_API_PORT (8787).
+/// Ports are set by environment variables: WILLIW_RPC_PORT (default 8899), WILLIW_WS_PORT (8900), WILLIW_API_PORT
+/// (8787).
 ///
-/// Exit codes: 0 every reward is where it should be (and the run ended as asked), 1 something failed or is not.
+/// Exit codes: 0 if every balance was verified and the demo ended as requested, 1 on any failure or mismatch.
 #[derive(Debug, Parser)]
 #[command(version)]
-pub struct Arguments {
-    /// End after the table instead of staying up
+struct Arguments {
+    /// Exit after the settlement is verified, instead of keeping the servers running
     #[arg(long)]
     once: bool,
 
-    /// Milliseconds from one slot of the localnet to the next; finality takes 31 slots
+    /// Slot time of the localnet in milliseconds; a block is finalized after 31 slots
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(10..=60_000))]
     slot_ms: u64,
 }
@@ -41,8 +42,8 @@ fn main() -> ExitCode {
     match run::run(&arguments, &shutdown) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // A stopped server is no failure when it was we who stopped it.
-            shutdown.wait_if_under_way();
+            // During a shutdown, an exited server is expected and not an error.
+            shutdown.block_if_in_progress();
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }

@@ -1,4 +1,4 @@
-//! Ending by a signal: whatever is being done, the servers are stopped first.
+//! Shutdown on a signal: stops all servers at any point of the demo.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,45 +7,46 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use williw_tests::{HarnessError, process};
 
-/// The exit code of a process that a signal ended is this and the signal's number, as shells have it.
+/// By the convention of shells, a process ended by a signal exits with this value plus the signal number.
 const SIGNAL_EXIT_BASE: i32 = 128;
 
-/// Watches for Ctrl-C (SIGINT), SIGTERM and SIGHUP.
-pub struct Shutdown {
-    under_way: Arc<AtomicBool>,
-    complete: Arc<AtomicBool>,
+/// Handles SIGINT (Ctrl-C), SIGTERM and SIGHUP.
+pub(crate) struct Shutdown {
+    in_progress: Arc<AtomicBool>,
+    signal_expected: Arc<AtomicBool>,
 }
 
 impl Shutdown {
-    /// Begins to watch. A signal stops every server and ends the process: with 0 once everything has been shown
-    /// ([`Shutdown::all_shown`]), otherwise with 128 and the signal's number.
+    /// Starts to handle signals. A signal stops all servers and ends the process, with exit code 0 if the demo is
+    /// complete ([`Shutdown::expect_signal`]), and with 128 plus the signal number otherwise.
     ///
     /// # Errors
-    /// [`HarnessError::Io`] when the signals cannot be watched.
-    pub fn listen() -> Result<Self, HarnessError> {
-        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(HarnessError::io("watching for signals"))?;
-        let shutdown = Self { under_way: Arc::default(), complete: Arc::default() };
-        let (under_way, complete) = (Arc::clone(&shutdown.under_way), Arc::clone(&shutdown.complete));
+    /// [`HarnessError::Io`] if the signal handlers cannot be installed.
+    pub(crate) fn listen() -> Result<Self, HarnessError> {
+        let mut signals =
+            Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(HarnessError::io("installing signal handlers"))?;
+        let shutdown = Self { in_progress: Arc::default(), signal_expected: Arc::default() };
+        let (in_progress, signal_expected) = (Arc::clone(&shutdown.in_progress), Arc::clone(&shutdown.signal_expected));
         std::thread::spawn(move || {
             if let Some(signal) = signals.forever().next() {
-                under_way.store(true, Ordering::SeqCst);
-                println!("\nstopping the Worker and the localnet");
+                in_progress.store(true, Ordering::SeqCst);
+                println!("\nStopping the Worker and the localnet");
                 process::stop_all();
-                println!("stopped");
-                std::process::exit(if complete.load(Ordering::SeqCst) { 0 } else { SIGNAL_EXIT_BASE + signal });
+                println!("Stopped");
+                std::process::exit(if signal_expected.load(Ordering::SeqCst) { 0 } else { SIGNAL_EXIT_BASE + signal });
             }
         });
         Ok(shutdown)
     }
 
-    /// From now on a signal is the expected end.
-    pub fn all_shown(&self) {
-        self.complete.store(true, Ordering::SeqCst);
+    /// Marks the demo as complete: from now on, a signal is the expected way to end it.
+    pub(crate) fn expect_signal(&self) {
+        self.signal_expected.store(true, Ordering::SeqCst);
     }
 
-    /// Does not return when a signal is ending the process already.
-    pub fn wait_if_under_way(&self) {
-        while self.under_way.load(Ordering::SeqCst) {
+    /// Blocks forever if a signal is already ending the process. Otherwise returns immediately.
+    pub(crate) fn block_if_in_progress(&self) {
+        while self.in_progress.load(Ordering::SeqCst) {
             std::thread::park();
         }
     }

@@ -1,17 +1,17 @@
-//! The table: where each node's money is.
+//! The tables of balances and transactions.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, Table, presets};
-use williw_tests::audit::Statement;
-use williw_tests::sample::{Expected, SampleNode};
+use williw_tests::balances::NodeBalances;
+use williw_tests::sample_nodes::{ExpectedBalance, SampleNode};
 
-/// Characters of a signature that tell it apart at a glance; below the table it stands in full.
+/// Length of the signature prefix in the balance table. The transaction table lists full signatures.
 const SHORT_SIGNATURE: usize = 8;
 
-/// The table of `nodes`, with what the chain says of each.
-pub fn balances(nodes: &[(SampleNode, Statement)]) -> String {
+/// Formats the balances of `nodes`. Credited and paid amounts are those on the chain.
+pub(crate) fn balances(nodes: &[(SampleNode, NodeBalances)]) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
     table.set_header(["node", "wallet account", "earned", "credited", "paid", "signature", "state"]);
@@ -20,38 +20,39 @@ pub fn balances(nodes: &[(SampleNode, Statement)]) -> String {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    for (node, statement) in nodes {
-        let earned = statement.ledger.earned.unwrap_or_default();
+    for (node, balances) in nodes {
+        let earned = balances.ledger.earned.unwrap_or_default();
         table.add_row([
             node.id.clone(),
-            statement.chain.wallet.clone().unwrap_or_else(|| "-".to_owned()),
+            balances.chain.wallet.clone().unwrap_or_else(|| "-".to_owned()),
             grouped(earned),
-            grouped(statement.chain.credited),
-            grouped(statement.chain.paid),
-            statement.ledger.signature.as_deref().map_or_else(|| "-".to_owned(), short),
-            state(earned, statement),
+            grouped(balances.chain.credited),
+            grouped(balances.chain.paid),
+            balances.ledger.signature.as_deref().map_or_else(|| "-".to_owned(), short),
+            state(earned, balances),
         ]);
     }
-    format!("{table}\namounts in lamports (1 SOL = 1 000 000 000)")
+    format!("{table}\nAmounts in lamports (1 SOL = 1,000,000,000 lamports)")
 }
 
-/// Every transaction of the table in full, with how many of its nodes it served.
-pub fn signatures(nodes: &[(SampleNode, Statement)]) -> String {
-    let mut served: BTreeMap<&str, usize> = BTreeMap::new();
-    for signature in nodes.iter().filter_map(|(_, statement)| statement.ledger.signature.as_deref()) {
-        *served.entry(signature).or_default() += 1;
+/// Formats the full signatures of all transactions in the balance table, each with its number of nodes.
+pub(crate) fn transactions(nodes: &[(SampleNode, NodeBalances)]) -> String {
+    let mut node_counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for signature in nodes.iter().filter_map(|(_, balances)| balances.ledger.signature.as_deref()) {
+        *node_counts.entry(signature).or_default() += 1;
     }
-    served.iter().fold(String::new(), |mut text, (signature, count)| {
-        let _ = writeln!(text, "  {signature}  {count} nodes");
+    node_counts.iter().fold(String::new(), |mut text, (signature, count)| {
+        let nodes = if *count == 1 { "node" } else { "nodes" };
+        let _ = writeln!(text, "  {signature}  {count} {nodes}");
         text
     })
 }
 
-/// Whether everyone who should be paid is, in a sentence.
-pub fn sum(nodes: &[SampleNode]) -> String {
-    let total = |amount: fn(&Expected) -> u64| grouped(nodes.iter().map(|node| amount(&node.expected)).sum());
+/// Formats the verified totals of all nodes.
+pub(crate) fn summary(nodes: &[SampleNode]) -> String {
+    let total = |amount: fn(&ExpectedBalance) -> u64| grouped(nodes.iter().map(|node| amount(&node.expected)).sum());
     format!(
-        "{} nodes: {} lamports earned, {} credited, {} paid; the same on the chain, in D1 and over HTTP",
+        "{} nodes: {} lamports earned, {} credited, {} paid; verified on the chain, in D1 and over HTTP",
         nodes.len(),
         total(|it| it.earned),
         total(|it| it.credited),
@@ -59,13 +60,12 @@ pub fn sum(nodes: &[SampleNode]) -> String {
     )
 }
 
-fn state(earned: u64, statement: &Statement) -> String {
-    let (credited, paid) = (statement.chain.credited, statement.chain.paid);
-    let reason = || statement.hold_reason().map_or_else(String::new, |reason| format!(": {reason}"));
+fn state(earned: u64, balances: &NodeBalances) -> String {
+    let (credited, paid) = (balances.chain.credited, balances.chain.paid);
     if credited < earned {
-        format!("waiting{}", reason())
+        balances.hold_reason().map_or_else(|| "pending".to_owned(), |reason| format!("pending: {reason}"))
     } else if paid < credited {
-        statement.hold_reason().map_or_else(|| "held: below threshold".to_owned(), |reason| format!("held: {reason}"))
+        balances.hold_reason().map_or_else(|| "held: below threshold".to_owned(), |reason| format!("held: {reason}"))
     } else {
         "paid".to_owned()
     }
@@ -76,13 +76,13 @@ fn short(signature: &str) -> String {
     format!("{head}…")
 }
 
-/// Digits in groups of three.
+/// Formats a number with its digits in groups of three.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(' ');
+            text.push(',');
         }
         text.push(digit);
     }
@@ -94,8 +94,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digits_stand_in_groups_of_three() {
-        let all = [0, 999, 1_000, 1_234_567].map(grouped);
-        assert_eq!(all, ["0", "999", "1 000", "1 234 567"]);
+    fn digits_are_grouped_by_three() {
+        let formatted = [0, 999, 1_000, 1_234_567].map(grouped);
+        assert_eq!(formatted, ["0", "999", "1,000", "1,234,567"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Where nodes and their work come into a ledger: over HTTP, or through the relay's library into a SQLite file.
+//! Ways to register nodes and to record contributions: over HTTP, or in an SQLite file through the relay's library.
 
 use std::path::Path;
 
@@ -13,47 +13,47 @@ use williw_relay::types::{Lamports, RewardRate};
 use crate::HarnessError;
 use crate::api::Api;
 
-/// Takes registrations and reports in the API's JSON.
-pub trait Intake {
-    /// Registers a node, the body of `POST /v1/nodes`.
+/// Accepts registrations and contributions in the JSON format of the API.
+pub trait Ingest {
+    /// Registers a node. `body` is the body of `POST /v1/nodes`.
     ///
     /// # Errors
-    /// [`HarnessError::Unexpected`] when it is refused.
-    fn node(&self, body: &Value) -> Result<(), HarnessError>;
+    /// [`HarnessError::Unexpected`] if the registration is rejected.
+    fn register_node(&self, body: &Value) -> Result<(), HarnessError>;
 
-    /// Reports work, the body of `POST /v1/contributions`.
+    /// Records a contribution. `body` is the body of `POST /v1/contributions`.
     ///
     /// # Errors
-    /// [`HarnessError::Unexpected`] when it is refused.
-    fn contribution(&self, body: &Value) -> Result<(), HarnessError>;
+    /// [`HarnessError::Unexpected`] if the contribution is rejected.
+    fn record_contribution(&self, body: &Value) -> Result<(), HarnessError>;
 }
 
-impl Intake for Api {
-    fn node(&self, body: &Value) -> Result<(), HarnessError> {
+impl Ingest for Api {
+    fn register_node(&self, body: &Value) -> Result<(), HarnessError> {
         self.post("/v1/nodes", body)?.data().map(drop)
     }
 
-    fn contribution(&self, body: &Value) -> Result<(), HarnessError> {
+    fn record_contribution(&self, body: &Value) -> Result<(), HarnessError> {
         self.post("/v1/contributions", body)?.data().map(drop)
     }
 }
 
-/// The intake of a SQLite ledger, which has no API of its own.
-pub struct FileIntake {
+/// Writes to an SQLite ledger, which has no HTTP API.
+pub struct SqliteIngest {
     runtime: Runtime,
     database: SqliteDatabase,
     rate: RewardRate,
 }
 
-impl FileIntake {
-    /// Opens the ledger in `file`, or makes one.
+impl SqliteIngest {
+    /// Opens the ledger in `file`, creating it if it does not exist.
     ///
     /// # Errors
-    /// [`HarnessError::Unexpected`] with what the library says.
+    /// [`HarnessError::Unexpected`] with the library's error.
     pub fn open(file: &Path, lamports_per_score: u64) -> Result<Self, HarnessError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
-            .map_err(HarnessError::io("making an async runtime"))?;
+            .map_err(HarnessError::io("creating an async runtime"))?;
         let rate = Lamports::new(lamports_per_score).map_err(unexpected)?;
         Ok(Self {
             runtime,
@@ -63,14 +63,14 @@ impl FileIntake {
     }
 }
 
-impl Intake for FileIntake {
-    fn node(&self, body: &Value) -> Result<(), HarnessError> {
+impl Ingest for SqliteIngest {
+    fn register_node(&self, body: &Value) -> Result<(), HarnessError> {
         let actor = Actor::command_line();
         let register = nodes::register(&self.database, &SystemClock, &actor, parse(body)?);
         self.runtime.block_on(register).map(drop).map_err(unexpected)
     }
 
-    fn contribution(&self, body: &Value) -> Result<(), HarnessError> {
+    fn record_contribution(&self, body: &Value) -> Result<(), HarnessError> {
         let record = contributions::record(&self.database, &SystemClock, self.rate, parse(body)?);
         self.runtime.block_on(record).map(drop).map_err(unexpected)
     }

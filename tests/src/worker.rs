@@ -1,7 +1,7 @@
-//! The Worker in workerd, run by `wrangler dev`, with a D1 of its own in a folder.
+//! The Worker in workerd, run by `wrangler dev`, with its own D1 database in a directory.
 //!
-//! The folder holds the state: an [`Edge`] that is killed and started again on the same folder goes on with the same
-//! ledger, as a Worker does that lost its machine.
+//! The directory holds the state: a [`Worker`] that is killed and restarted on the same directory continues with the
+//! same ledger, like a deployed Worker that lost its machine.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,118 +10,120 @@ use std::time::Duration;
 use crate::api::Api;
 use crate::artifacts::Artifacts;
 use crate::ledger_file::LedgerFile;
-use crate::process::{self, Process};
-use crate::wait::{self, Seen};
+use crate::process::{Process, run_to_success};
+use crate::wait::{self, Poll};
 use crate::{HarnessError, files};
 
-/// wrangler starts in about 2 s; a loaded machine takes several times that.
+/// wrangler starts in about 2 s; a loaded machine may need several times as long.
 const START_DEADLINE: Duration = Duration::from_secs(90);
 
-/// The name of the D1 binding in `worker/wrangler.jsonc`.
+/// Name of the D1 binding in `worker/wrangler.jsonc`.
 const D1_BINDING: &str = "DB";
 
-/// What a Worker is started with.
+/// Port, variables and secrets of a Worker.
 #[derive(Clone, Debug)]
-pub struct EdgeOptions {
-    /// The port of the API.
+pub struct WorkerOptions {
+    /// Port of the API.
     pub port: u16,
-    /// `NETWORK`: the name of the network that it pays.
+    /// `NETWORK`: name of the network that the Worker settles.
     pub network: String,
-    /// `SOLANA_RPC_URL`.
+    /// `SOLANA_RPC_URL`: URL of the Solana JSON-RPC API.
     pub rpc_url: String,
-    /// `LAMPORTS_PER_SCORE`.
+    /// `LAMPORTS_PER_SCORE`: reward for one point of compute score.
     pub lamports_per_score: u64,
-    /// `SOLANA_PRIVATE_KEY`, a secret.
+    /// `SOLANA_PRIVATE_KEY`: the settler's keypair. Secret.
     pub solana_private_key: String,
-    /// `WILLIW_ADMIN_KEY`, a secret.
+    /// `WILLIW_ADMIN_KEY`: API key with every scope. Secret.
     pub admin_key: String,
 }
 
-/// A running Worker. Dropping it stops it.
+/// A running Worker. Dropping it stops the process.
 #[derive(Debug)]
-pub struct Edge {
+pub struct Worker {
     artifacts: Artifacts,
-    options: EdgeOptions,
+    options: WorkerOptions,
     directory: PathBuf,
     process: Process,
     api: Api,
 }
 
-impl Edge {
-    /// Applies the migrations to the D1 in `directory`, starts the Worker and waits until it answers.
+impl Worker {
+    /// Applies the migrations to the D1 database in `directory`, starts the Worker and waits until it responds.
     ///
     /// # Errors
     /// See [`HarnessError`].
-    pub fn start(artifacts: &Artifacts, options: EdgeOptions, directory: &Path) -> Result<Self, HarnessError> {
+    pub fn start(artifacts: &Artifacts, options: WorkerOptions, directory: &Path) -> Result<Self, HarnessError> {
         files::create_directory(directory)?;
-        migrate(artifacts, directory)?;
+        let mut migrate = wrangler(artifacts, directory);
+        migrate.args(["d1", "migrations", "apply", D1_BINDING, "--local"]);
+        run_to_success(migrate)?;
         let api = Api::new(&format!("http://127.0.0.1:{}", options.port), Some(&options.admin_key))?;
         let process = spawn(artifacts, &options, directory)?;
-        let mut edge = Self { artifacts: artifacts.clone(), options, directory: directory.to_owned(), process, api };
-        edge.wait_until_ready()?;
-        Ok(edge)
+        let mut worker = Self { artifacts: artifacts.clone(), options, directory: directory.to_owned(), process, api };
+        worker.wait_until_ready()?;
+        Ok(worker)
     }
 
-    /// Kills wrangler and workerd at once, as a power cut would.
+    /// Kills wrangler and workerd immediately, simulating a power failure.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Starts the Worker again on the same state, after [`Edge::kill`] or [`Edge::stop`].
+    /// Restarts the Worker on the same state, after [`Worker::kill`] or [`Worker::stop`].
     ///
     /// # Errors
     /// See [`HarnessError`].
-    pub fn start_again(&mut self) -> Result<(), HarnessError> {
+    pub fn restart(&mut self) -> Result<(), HarnessError> {
         self.process = spawn(&self.artifacts, &self.options, &self.directory)?;
         self.wait_until_ready()
     }
 
-    /// As [`Edge::start_again`] with other options, for example a repaired secret.
+    /// Like [`Worker::restart`], but with changed options, such as a corrected secret.
     ///
     /// # Errors
     /// See [`HarnessError`].
-    pub fn start_again_with(&mut self, change: impl FnOnce(&mut EdgeOptions)) -> Result<(), HarnessError> {
+    pub fn restart_with(&mut self, change: impl FnOnce(&mut WorkerOptions)) -> Result<(), HarnessError> {
         change(&mut self.options);
-        self.start_again()
+        self.restart()
     }
 
-    /// Stops it.
+    /// Stops the Worker gracefully.
     pub fn stop(&mut self) {
         self.process.stop();
     }
 
-    /// Fires the cron trigger, as the platform does every minute, and returns when the handler has.
+    /// Fires the cron trigger, as the platform does every minute, and waits for the handler to return.
     ///
     /// # Errors
-    /// [`HarnessError::Unexpected`] when the handler failed.
+    /// [`HarnessError::Unexpected`] if the handler failed.
     pub fn fire_cron(&self) -> Result<(), HarnessError> {
-        let answer = self.api.get("/cdn-cgi/handler/scheduled")?;
-        if answer.status != 200 {
+        let response = self.api.get("/cdn-cgi/handler/scheduled")?;
+        if response.status != 200 {
             return Err(HarnessError::Unexpected(format!(
-                "the cron handler failed (status {}). The end of the Worker's log:\n{}",
-                answer.status,
+                "the cron handler failed (status {}). Last lines of the Worker's log:\n{}",
+                response.status,
                 self.process.log_tail()
             )));
         }
         Ok(())
     }
 
-    /// The API, asked with the admin key.
+    /// An API client with the admin key.
     pub fn api(&self) -> &Api {
         &self.api
     }
 
-    /// The file that holds its secrets, readable by its owner alone.
+    /// Path of the file with the Worker's secrets.
     pub fn secrets_file(&self) -> PathBuf {
         secrets_file(&self.directory)
     }
 
-    /// The options that it runs with.
-    pub fn options(&self) -> &EdgeOptions {
+    /// The options that the Worker was last started with.
+    pub fn options(&self) -> &WorkerOptions {
         &self.options
     }
 
-    /// The ledger's own file, read past the Worker.
+    /// Opens the D1 database file directly, bypassing the Worker.
     ///
     /// # Errors
     /// See [`LedgerFile::open_d1`].
@@ -129,7 +131,7 @@ impl Edge {
         LedgerFile::open_d1(&self.directory.join("state"))
     }
 
-    /// The whole log so far.
+    /// The complete log.
     ///
     /// # Errors
     /// [`HarnessError::Io`].
@@ -139,12 +141,12 @@ impl Edge {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The end of its log, for the report of a failure.
+    /// The last lines of the log, for failure reports.
     pub fn log_tail(&self) -> String {
         self.process.log_tail()
     }
 
-    /// An error when it has ended.
+    /// Returns an error if the process has exited.
     ///
     /// # Errors
     /// [`HarnessError::Exited`].
@@ -153,40 +155,25 @@ impl Edge {
     }
 
     fn wait_until_ready(&mut self) -> Result<(), HarnessError> {
-        wait::until("the Worker to answer /health", START_DEADLINE, || {
+        wait::until("the Worker to respond to /health", START_DEADLINE, || {
             self.process.check_running()?;
             Ok(match self.api.get("/health") {
-                Ok(answer) if answer.status == 200 => Seen::Done(()),
-                Ok(answer) => Seen::NotYet(format!("{}: {}", answer.status, answer.body)),
-                Err(error) => Seen::NotYet(error.to_string()),
+                Ok(response) if response.status == 200 => Poll::Ready(()),
+                Ok(response) => Poll::Pending(format!("{}: {}", response.status, response.body)),
+                Err(error) => Poll::Pending(error.to_string()),
             })
         })
         .map_err(|error| match error {
             HarnessError::Timeout { .. } => {
-                HarnessError::Unexpected(format!("{error}. The end of its log:\n{}", self.process.log_tail()))
+                HarnessError::Unexpected(format!("{error}. Last lines of its log:\n{}", self.process.log_tail()))
             }
             other => other,
         })
     }
 }
 
-/// Applies the migrations with wrangler's own command.
-fn migrate(artifacts: &Artifacts, directory: &Path) -> Result<(), HarnessError> {
-    let mut command = wrangler(artifacts, directory);
-    command.args(["d1", "migrations", "apply", D1_BINDING, "--local"]);
-    let output = process::output(command).map_err(HarnessError::io("starting wrangler"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(HarnessError::Command {
-        command: "wrangler d1 migrations apply".to_owned(),
-        status: process::describe(output.status),
-        output: format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)),
-    })
-}
-
-fn spawn(artifacts: &Artifacts, options: &EdgeOptions, directory: &Path) -> Result<Process, HarnessError> {
-    // Secrets never stand on a command line, where every user of the machine could read them.
+fn spawn(artifacts: &Artifacts, options: &WorkerOptions, directory: &Path) -> Result<Process, HarnessError> {
+    // Never pass secrets on the command line, where every user of the machine could read them.
     let secrets = secrets_file(directory);
     files::write_secret(
         &secrets,
@@ -209,7 +196,8 @@ fn secrets_file(directory: &Path) -> PathBuf {
     directory.join("secrets.env")
 }
 
-/// wrangler with what all its commands share: the project's configuration, the folder, and no word to the outside.
+/// wrangler with the arguments and settings shared by all its commands: the project's configuration, the state
+/// directory, and no outbound requests.
 fn wrangler(artifacts: &Artifacts, directory: &Path) -> Command {
     let mut command = Command::new(&artifacts.wrangler);
     command
@@ -222,13 +210,13 @@ fn wrangler(artifacts: &Artifacts, directory: &Path) -> Command {
         .env("NO_COLOR", "1")
         .env("WRANGLER_SEND_METRICS", "false")
         .env("WRANGLER_SEND_ERROR_REPORTS", "false")
-        // No question to the registry for a newer version, none to Cloudflare for a sample of `request.cf`.
+        // Do not check the registry for a newer version, and do not fetch a sample of `request.cf` from Cloudflare.
         .env("WRANGLER_HIDE_BANNER", "true")
         .env("CLOUDFLARE_CF_FETCH_ENABLED", "false")
         .env("WRANGLER_LOG_PATH", directory.join("wrangler-logs"))
-        // The Worker has been built already.
+        // The Worker is already built.
         .env("WILLIW_PREBUILT", "1")
-        // Workers of the same name on one machine would otherwise find each other.
+        // Without a separate registry, Workers with the same name on one machine would discover each other.
         .env("WRANGLER_REGISTRY_PATH", directory.join("registry"));
     command
 }

@@ -1,0 +1,140 @@
+//! The `williw-relay` command-line tool, run with the keys of a network's admin and settler.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use solana_keypair::Keypair;
+use solana_pubkey::Pubkey;
+use solana_signer::Signer;
+
+use crate::artifacts::Artifacts;
+use crate::process::run_to_success;
+use crate::{HarnessError, files};
+
+/// Settings of a sample network. Everything else has the relay's defaults.
+#[derive(Clone, Copy, Debug)]
+pub struct NetworkSettings {
+    /// Minimum pending lamports for a payout.
+    pub threshold_lamports: u64,
+}
+
+/// The ledger used by a relay.
+#[derive(Clone, Debug)]
+pub enum LedgerLocation {
+    /// An SQLite file.
+    File(PathBuf),
+    /// The D1 database of a Worker.
+    Worker {
+        /// Base URL of the Worker's API.
+        url: String,
+        /// API key with the scope `ledger`.
+        key: String,
+    },
+}
+
+/// Runs `williw-relay` commands for one network: creates it, funds it, and settles its ledger.
+#[derive(Debug)]
+pub struct RelayCli {
+    artifacts: Artifacts,
+    rpc_url: String,
+    network: String,
+    admin: Pubkey,
+    admin_file: PathBuf,
+    settler: Keypair,
+    settler_file: PathBuf,
+}
+
+impl RelayCli {
+    /// Generates keypairs for the admin and the settler of `network`, and writes them to `directory`.
+    ///
+    /// # Errors
+    /// [`HarnessError::Io`].
+    pub fn new(artifacts: &Artifacts, rpc_url: &str, network: &str, directory: &Path) -> Result<Self, HarnessError> {
+        files::create_directory(directory)?;
+        let admin = Keypair::new();
+        let settler = Keypair::new();
+        Ok(Self {
+            artifacts: artifacts.clone(),
+            rpc_url: rpc_url.to_owned(),
+            network: network.to_owned(),
+            admin: admin.pubkey(),
+            admin_file: files::write_keypair(directory, "admin", &admin)?,
+            settler_file: files::write_keypair(directory, "settler", &settler)?,
+            settler,
+        })
+    }
+
+    /// The admin's address.
+    pub fn admin(&self) -> Pubkey {
+        self.admin
+    }
+
+    /// The settler's address.
+    pub fn settler(&self) -> Pubkey {
+        self.settler.pubkey()
+    }
+
+    /// The settler's keypair as a JSON array, the format of the Worker's `SOLANA_PRIVATE_KEY`.
+    pub fn settler_secret(&self) -> String {
+        files::keypair_json(&self.settler)
+    }
+
+    /// Path of the admin's keypair file.
+    pub fn admin_file(&self) -> &Path {
+        &self.admin_file
+    }
+
+    /// Creates the network on chain. The admin pays the rent and the fee.
+    ///
+    /// # Errors
+    /// [`HarnessError::Command`] with the relay's output.
+    pub fn create_network(&self, settings: NetworkSettings) -> Result<(), HarnessError> {
+        let mut command = self.command(&self.admin_file);
+        command
+            .args(["network", "create"])
+            .args(["--settler", &self.settler().to_string()])
+            .args(["--threshold-lamports", &settings.threshold_lamports.to_string()]);
+        run_to_success(command).map(drop)
+    }
+
+    /// Transfers lamports from the admin to the treasury.
+    ///
+    /// # Errors
+    /// [`HarnessError::Command`] with the relay's output.
+    pub fn fund(&self, lamports: u64) -> Result<(), HarnessError> {
+        let mut command = self.command(&self.admin_file);
+        command.args(["fund", &lamports.to_string()]);
+        run_to_success(command).map(drop)
+    }
+
+    /// Returns the command `williw-relay run --once` with the settler's key.
+    pub fn run_once(&self, ledger: &LedgerLocation) -> Command {
+        let mut command = self.command(&self.settler_file);
+        with_ledger(&mut command, ledger);
+        command.args(["run", "--once"]);
+        command
+    }
+
+    /// Returns a `williw-relay` command with the cluster, the network and a key file, but without a subcommand.
+    pub fn command(&self, key_file: &Path) -> Command {
+        let mut command = Command::new(&self.artifacts.relay);
+        command
+            .env_clear()
+            .env("SOLANA_RPC_URL", &self.rpc_url)
+            .env("NETWORK", &self.network)
+            .env("SOLANA_PRIVATE_KEY", key_file);
+        command
+    }
+}
+
+/// Configures the ledger of a `williw-relay` command.
+pub fn with_ledger(command: &mut Command, ledger: &LedgerLocation) {
+    match ledger {
+        LedgerLocation::File(path) => {
+            command.env("WILLIW_LEDGER", path);
+        }
+        LedgerLocation::Worker { url, key } => {
+            command.env("WILLIW_LEDGER", url).env("WILLIW_API_KEY", key);
+        }
+    }
+}
