@@ -1,10 +1,10 @@
-//! The Program Metadata program's wire format: where explorers and Anchor look for a program's IDL.
+//! The wire format of the Program Metadata program, where explorers and Anchor look up a program's IDL.
 //!
-//! Format: <https://github.com/solana-program/program-metadata>, `idl.json` and `program/src` (1.0.1); its Rust client is
-//! not on crates.io. Only what publishing an IDL takes is here, and nothing here talks to a cluster.
+//! Specification: `idl.json` and `program/src` (1.0.1) in <https://github.com/solana-program/program-metadata>. Its Rust
+//! client is not on crates.io. This module has only what the publication of an IDL requires.
 //!
-//! An IDL is up to tens of kilobytes, so it is written into a buffer of its own first, in as many transactions as that
-//! takes; one last transaction then creates or changes the metadata account as a whole.
+//! An IDL has up to tens of kilobytes. It is uploaded to a buffer account in as many transactions as necessary; then one
+//! transaction creates or updates the metadata account as a whole.
 
 use std::io::Read as _;
 
@@ -15,31 +15,31 @@ use solana_pubkey::{Pubkey, pubkey};
 use solana_sdk_ids::{system_program, sysvar};
 use solana_system_interface::instruction::create_account;
 
-/// The program's address, the same on every cluster that has it.
-pub const ID: Pubkey = pubkey!("ProgM6JCCvbYkfKqJYHePx4xxSUSqJp7rh8Lyv7nk7S");
+/// The program's address on every cluster.
+pub(crate) const ID: Pubkey = pubkey!("ProgM6JCCvbYkfKqJYHePx4xxSUSqJp7rh8Lyv7nk7S");
 
-/// Bytes in front of the data, of a metadata account and of a buffer alike.
-pub const HEADER_BYTES: usize = 96;
+/// The bytes in front of the data, in metadata and buffer accounts alike.
+pub(crate) const HEADER_BYTES: usize = 96;
 
-/// The most bytes that an account can grow by in one instruction (Agave's `MAX_PERMITTED_DATA_INCREASE`).
+/// The bytes by which an account can grow in one instruction (Agave's `MAX_PERMITTED_DATA_INCREASE`).
 const MAX_GROWTH_BYTES: usize = 10_240;
 
-/// Which metadata it is: "idl", zero padded.
+/// The seed of IDLs, zero padded.
 const SEED: [u8; 16] = *b"idl\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
-/// The most that an IDL on the chain is unpacked to: as much as an account can hold.
+/// The most bytes that a published IDL is unpacked to: the maximum size of an account.
 const MAX_UNPACKED_BYTES: u64 = 10 * 1024 * 1024;
 
-/// Instructions, by their first byte.
+/// The first byte of each instruction.
 mod tag {
-    pub const WRITE: u8 = 0;
-    pub const INITIALIZE: u8 = 1;
-    pub const SET_AUTHORITY: u8 = 2;
-    pub const SET_DATA: u8 = 3;
-    pub const TRIM: u8 = 5;
-    pub const CLOSE: u8 = 6;
-    pub const ALLOCATE: u8 = 7;
-    pub const EXTEND: u8 = 8;
+    pub(super) const WRITE: u8 = 0;
+    pub(super) const INITIALIZE: u8 = 1;
+    pub(super) const SET_AUTHORITY: u8 = 2;
+    pub(super) const SET_DATA: u8 = 3;
+    pub(super) const TRIM: u8 = 5;
+    pub(super) const CLOSE: u8 = 6;
+    pub(super) const ALLOCATE: u8 = 7;
+    pub(super) const EXTEND: u8 = 8;
 }
 
 const DISCRIMINATOR_BUFFER: u8 = 1;
@@ -51,53 +51,45 @@ const COMPRESSION_ZLIB: u8 = 2;
 const FORMAT_JSON: u8 = 1;
 const SOURCE_DIRECT: u8 = 0;
 
-/// How the data is to be read: UTF-8 JSON, zlib, in the account itself. What the program's own client writes.
-const READING: [u8; 4] = [ENCODING_UTF8, COMPRESSION_ZLIB, FORMAT_JSON, SOURCE_DIRECT];
+/// The encoding, compression, format and source of the data, as the program's own client writes IDLs.
+const DATA_FORMAT: [u8; 4] = [ENCODING_UTF8, COMPRESSION_ZLIB, FORMAT_JSON, SOURCE_DIRECT];
 
-/// Where the IDL of `program` is that its upgrade authority vouches for.
-pub fn idl_address(program: &Pubkey) -> Pubkey {
+/// The address of the canonical IDL of `program`, which only its upgrade authority can write.
+pub(crate) fn idl_address(program: &Pubkey) -> Pubkey {
     Pubkey::find_program_address(&[program.as_ref(), &SEED], &ID).0
 }
 
-/// An IDL as it goes into the account: its text, compressed by zlib.
-///
-/// # Errors
-/// None that memory would not cause; the encoder's are passed on.
-pub fn pack(text: &str) -> std::io::Result<Vec<u8>> {
+/// Compresses an IDL for the account.
+pub(crate) fn pack(text: &str) -> std::io::Result<Vec<u8>> {
     let mut packed = Vec::new();
     ZlibEncoder::new(text.as_bytes(), Level::best()).read_to_end(&mut packed)?;
     Ok(packed)
 }
 
-/// What is at an IDL's address.
+/// The account at an IDL's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IdlAccount {
-    /// An IDL.
+pub(crate) enum IdlAccount {
     Published {
-        /// Its text; `None` when it is somewhere else, or in a form that is no text.
+        /// `None` if the account refers to another place, or its data is not text.
         text: Option<String>,
-        /// Bytes of its data.
         data_len: usize,
-        /// Whether it can be changed.
         mutable: bool,
     },
-    /// A buffer that somebody has begun to fill.
-    Unfinished,
-    /// Neither.
+    /// A buffer that is being written.
+    Buffer,
     Unknown,
 }
 
 impl IdlAccount {
-    /// Reads an account of the Program Metadata program.
-    pub fn decode(data: &[u8]) -> Self {
+    pub(crate) fn decode(data: &[u8]) -> Self {
         let Some((header, content)) = data.split_at_checked(HEADER_BYTES) else { return Self::Unknown };
         match header {
-            [DISCRIMINATOR_BUFFER, ..] => Self::Unfinished,
+            [DISCRIMINATOR_BUFFER, ..] => Self::Buffer,
             [DISCRIMINATOR_METADATA, rest @ ..] => {
-                // program 32, authority 32 (zero: none), mutable, canonical, seed 16, then how to read the data.
-                let reading = rest.get(82..86).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
+                // program 32, authority 32 (or zeros), mutable 1, canonical 1, seed 16, data format 4
+                let format = rest.get(82..86).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
                 Self::Published {
-                    text: reading.and_then(|reading| unpack(reading, content)),
+                    text: format.and_then(|format| unpack(format, content)),
                     data_len: content.len(),
                     mutable: rest.get(64).is_some_and(|mutable| *mutable != 0),
                 }
@@ -121,153 +113,133 @@ fn unpack([encoding, compression, _, source]: [u8; 4], content: &[u8]) -> Option
     read.is_ok().then_some(text)
 }
 
-/// The authority of a buffer; `None` when the account is none.
-pub fn buffer_authority(data: &[u8]) -> Option<Pubkey> {
+/// The authority of a buffer; `None` if the account is not a buffer.
+pub(crate) fn buffer_authority(data: &[u8]) -> Option<Pubkey> {
     if data.first() != Some(&DISCRIMINATOR_BUFFER) || data.len() < HEADER_BYTES {
         return None;
     }
     data.get(33..65).and_then(|bytes| Pubkey::try_from(bytes).ok())
 }
 
-/// Creates the buffer for `data_len` bytes, whose key signs, and hands it to `authority`.
-pub fn create_buffer(
+/// Creates a buffer for `data_len` bytes, signed by its keypair, and transfers it to `authority`.
+pub(crate) fn create_buffer(
     payer: &Pubkey,
     buffer: &Pubkey,
     authority: &Pubkey,
     lamports: u64,
     data_len: usize,
 ) -> Vec<Instruction> {
-    let hand_over = [&[tag::SET_AUTHORITY, 1], authority.as_ref()].concat();
+    let own = [writable(buffer), signer(buffer), omitted(), omitted()];
     vec![
         create_account(payer, buffer, lamports, (HEADER_BYTES + data_len) as u64, &ID),
-        build(
-            vec![AccountMeta::new(*buffer, false), signer(buffer), absent(), absent(), system()],
-            vec![tag::ALLOCATE],
-        ),
-        build(vec![AccountMeta::new(*buffer, false), signer(buffer), absent(), absent()], hand_over),
+        instruction(&[own.as_slice(), &[system()]].concat(), &[&[tag::ALLOCATE]]),
+        instruction(&own, &[&[tag::SET_AUTHORITY, 1], authority.as_ref()]),
     ]
 }
 
-/// Writes `bytes` into the buffer at `offset` of its data.
-pub fn write(buffer: &Pubkey, authority: &Pubkey, offset: u32, bytes: &[u8]) -> Instruction {
-    let data = [&[tag::WRITE], offset.to_le_bytes().as_slice(), bytes].concat();
-    build(vec![AccountMeta::new(*buffer, false), signer(authority), absent()], data)
+/// Writes `bytes` to the buffer at `offset` of its data.
+pub(crate) fn write(buffer: &Pubkey, authority: &Pubkey, offset: u32, bytes: &[u8]) -> Instruction {
+    let accounts = [writable(buffer), signer(authority), omitted()];
+    instruction(&accounts, &[&[tag::WRITE], &offset.to_le_bytes(), bytes])
 }
 
-/// Closes the buffer; its lamports go to `recipient`.
-pub fn close_buffer(buffer: &Pubkey, authority: &Pubkey, recipient: &Pubkey) -> Instruction {
-    let accounts = vec![
-        AccountMeta::new(*buffer, false),
-        signer(authority),
-        absent(),
-        absent(),
-        AccountMeta::new(*recipient, false),
-    ];
-    build(accounts, vec![tag::CLOSE])
+/// Closes the buffer and transfers its lamports to `recipient`.
+pub(crate) fn close_buffer(buffer: &Pubkey, authority: &Pubkey, recipient: &Pubkey) -> Instruction {
+    let accounts = [writable(buffer), signer(authority), omitted(), omitted(), writable(recipient)];
+    instruction(&accounts, &[&[tag::CLOSE]])
 }
 
-/// The program whose IDL it is, and who vouches for it.
+/// A program's canonical IDL, which its upgrade authority publishes.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject {
-    /// The program.
-    pub program: Pubkey,
-    /// Its ProgramData account.
-    pub program_data: Pubkey,
-    /// Its upgrade authority, who signs.
-    pub authority: Pubkey,
+pub(crate) struct CanonicalIdl {
+    pub(crate) program: Pubkey,
+    /// The program's ProgramData account.
+    pub(crate) program_data: Pubkey,
+    /// The program's upgrade authority, which signs.
+    pub(crate) authority: Pubkey,
 }
 
-impl Subject {
-    fn metadata(&self) -> AccountMeta {
-        AccountMeta::new(idl_address(&self.program), false)
+impl CanonicalIdl {
+    /// The metadata account and its authority.
+    fn metadata(&self) -> [AccountMeta; 2] {
+        [writable(&idl_address(&self.program)), signer(&self.authority)]
     }
 
-    fn proof(&self) -> [AccountMeta; 2] {
-        [AccountMeta::new_readonly(self.program, false), AccountMeta::new_readonly(self.program_data, false)]
+    /// The accounts that prove who the upgrade authority is.
+    fn program(&self) -> [AccountMeta; 2] {
+        [readonly(&self.program), readonly(&self.program_data)]
     }
 
-    /// Publishes the `data_len` bytes of `buffer`, for the first time, and closes the buffer. The metadata account must
+    /// Publishes the first IDL, of `data_len` bytes, from `buffer` and closes the buffer. The metadata account must
     /// hold its rent already.
-    pub fn create(&self, buffer: &Pubkey, data_len: usize, recipient: &Pubkey) -> Vec<Instruction> {
-        let [program, program_data] = self.proof();
-        let allocate = build(
-            vec![self.metadata(), signer(&self.authority), program.clone(), program_data.clone(), system()],
-            [&[tag::ALLOCATE], SEED.as_slice()].concat(),
-        );
-        let copy = build(
-            vec![self.metadata(), signer(&self.authority), AccountMeta::new_readonly(*buffer, false)],
-            [&[tag::WRITE], 0_u32.to_le_bytes().as_slice()].concat(),
-        );
-        let initialize = build(
-            vec![self.metadata(), signer(&self.authority), program, program_data, system()],
-            [&[tag::INITIALIZE], SEED.as_slice(), &READING].concat(),
-        );
-        let mut all = vec![allocate];
+    pub(crate) fn create(&self, buffer: &Pubkey, data_len: usize, recipient: &Pubkey) -> Vec<Instruction> {
+        let accounts = [self.metadata().as_slice(), &self.program(), &[system()]].concat();
+        let copy_accounts = [self.metadata().as_slice(), &[readonly(buffer)]].concat();
+        let mut all = vec![instruction(&accounts, &[&[tag::ALLOCATE], &SEED])];
         all.extend(self.extend(data_len));
-        all.extend([copy, initialize, close_buffer(buffer, &self.authority, recipient)]);
+        all.extend([
+            instruction(&copy_accounts, &[&[tag::WRITE], &0_u32.to_le_bytes()]),
+            instruction(&accounts, &[&[tag::INITIALIZE], &SEED, &DATA_FORMAT]),
+            close_buffer(buffer, &self.authority, recipient),
+        ]);
         all
     }
 
-    /// Replaces the published IDL, of `old_len` bytes, by the `new_len` bytes of `buffer`, and closes the buffer. What a
-    /// shorter one no longer needs of its rent goes to `recipient`.
-    pub fn update(&self, buffer: &Pubkey, old_len: usize, new_len: usize, recipient: &Pubkey) -> Vec<Instruction> {
-        let [program, program_data] = self.proof();
+    /// Replaces the published IDL, of `old_len` bytes, with the `new_len` bytes of `buffer` and closes the buffer. The
+    /// rent that a shorter IDL no longer needs is transferred to `recipient`.
+    pub(crate) fn update(
+        &self,
+        buffer: &Pubkey,
+        old_len: usize,
+        new_len: usize,
+        recipient: &Pubkey,
+    ) -> Vec<Instruction> {
         let mut all = self.extend(new_len.saturating_sub(old_len));
-        all.push(build(
-            vec![
-                self.metadata(),
-                signer(&self.authority),
-                AccountMeta::new_readonly(*buffer, false),
-                program.clone(),
-                program_data.clone(),
-            ],
-            [&[tag::SET_DATA], READING.as_slice()].concat(),
-        ));
+        let accounts = [self.metadata().as_slice(), &[readonly(buffer)], &self.program()].concat();
+        all.push(instruction(&accounts, &[&[tag::SET_DATA], &DATA_FORMAT]));
         all.push(close_buffer(buffer, &self.authority, recipient));
         if new_len < old_len {
-            let recipient = AccountMeta::new(*recipient, false);
-            let rent = AccountMeta::new_readonly(sysvar::rent::ID, false);
-            let accounts = vec![self.metadata(), signer(&self.authority), program, program_data, recipient, rent];
-            all.push(build(accounts, vec![tag::TRIM]));
+            let refund = [writable(recipient), readonly(&sysvar::rent::ID)];
+            let accounts = [self.metadata(), self.program(), refund].concat();
+            all.push(instruction(&accounts, &[&[tag::TRIM]]));
         }
         all
     }
 
-    /// What it takes for the metadata account to grow by `bytes` where one instruction may not grow it so much.
+    /// Extends the metadata account by `bytes`, if that is more than one instruction can do implicitly.
     fn extend(&self, bytes: usize) -> Vec<Instruction> {
-        if bytes <= MAX_GROWTH_BYTES {
-            return Vec::new();
-        }
-        let [program, program_data] = self.proof();
-        let mut all = Vec::new();
-        let mut left = bytes;
-        while left > 0 {
-            let step = left.min(MAX_GROWTH_BYTES);
-            // The step is at most 10,240.
-            let length = u16::try_from(step).unwrap_or(u16::MAX).to_le_bytes();
-            let accounts = vec![self.metadata(), signer(&self.authority), program.clone(), program_data.clone()];
-            all.push(build(accounts, [&[tag::EXTEND], length.as_slice()].concat()));
-            left -= step;
-        }
-        all
+        let accounts = [self.metadata(), self.program()].concat();
+        let first = if bytes > MAX_GROWTH_BYTES { 0 } else { bytes };
+        let steps = (first..bytes).step_by(MAX_GROWTH_BYTES).map(|done| (bytes - done).min(MAX_GROWTH_BYTES));
+        // A step is at most 10,240.
+        let lengths = steps.map(|step| u16::try_from(step).unwrap_or(u16::MAX).to_le_bytes());
+        lengths.map(|length| instruction(&accounts, &[&[tag::EXTEND], &length])).collect()
     }
 }
 
-fn build(accounts: Vec<AccountMeta>, data: Vec<u8>) -> Instruction {
-    Instruction { program_id: ID, accounts, data }
+fn instruction(accounts: &[AccountMeta], data: &[&[u8]]) -> Instruction {
+    Instruction { program_id: ID, accounts: accounts.to_vec(), data: data.concat() }
+}
+
+fn writable(address: &Pubkey) -> AccountMeta {
+    AccountMeta::new(*address, false)
+}
+
+fn readonly(address: &Pubkey) -> AccountMeta {
+    AccountMeta::new_readonly(*address, false)
 }
 
 fn signer(address: &Pubkey) -> AccountMeta {
     AccountMeta::new_readonly(*address, true)
 }
 
-/// In the place of an account that is left out.
-fn absent() -> AccountMeta {
-    AccountMeta::new_readonly(ID, false)
+/// The placeholder for an optional account.
+fn omitted() -> AccountMeta {
+    readonly(&ID)
 }
 
 fn system() -> AccountMeta {
-    AccountMeta::new_readonly(system_program::ID, false)
+    readonly(&system_program::ID)
 }
 
 #[cfg(test)]
@@ -279,66 +251,58 @@ mod tests {
     const AUTHORITY: Pubkey = Pubkey::new_from_array([3; 32]);
     const BUFFER: Pubkey = Pubkey::new_from_array([4; 32]);
     const PAYER: Pubkey = Pubkey::new_from_array([5; 32]);
-    const SUBJECT: Subject = Subject { program: PROGRAM, program_data: PROGRAM_DATA, authority: AUTHORITY };
+    const IDL: CanonicalIdl = CanonicalIdl { program: PROGRAM, program_data: PROGRAM_DATA, authority: AUTHORITY };
 
     fn keys(instruction: &Instruction) -> Vec<(Pubkey, bool, bool)> {
         instruction.accounts.iter().map(|meta| (meta.pubkey, meta.is_signer, meta.is_writable)).collect()
     }
 
-    fn published(reading: [u8; 4], content: &[u8]) -> Vec<u8> {
-        let header: Vec<u8> = [
-            &[DISCRIMINATOR_METADATA],
-            PROGRAM.as_ref(),
-            &[0; 32],
-            &[1, 1],
-            &SEED,
-            &reading,
-            &u32::try_from(content.len()).unwrap().to_le_bytes(),
-            &[0; 5],
-        ]
-        .concat();
+    /// A metadata account.
+    fn published(format: [u8; 4], content: &[u8]) -> Vec<u8> {
+        let len = u32::try_from(content.len()).unwrap().to_le_bytes();
+        let parts: [&[u8]; 8] =
+            [&[DISCRIMINATOR_METADATA], PROGRAM.as_ref(), &[0; 32], &[1, 1], &SEED, &format, &len, &[0; 5]];
+        let header = parts.concat();
         assert_eq!(header.len(), HEADER_BYTES);
         [header.as_slice(), content].concat()
     }
 
-    #[test]
-    fn an_idl_reads_back_from_its_account() {
-        let text = r#"{"address": "…", "instructions": []}"#;
-        let packed = pack(text).unwrap();
-        let expected = IdlAccount::Published { text: Some(text.to_owned()), data_len: packed.len(), mutable: true };
-        assert_eq!(IdlAccount::decode(&published(READING, &packed)), expected);
-        let plain = [ENCODING_UTF8, COMPRESSION_NONE, FORMAT_JSON, SOURCE_DIRECT];
-        let IdlAccount::Published { text: found, .. } = IdlAccount::decode(&published(plain, text.as_bytes())) else {
-            panic!("published")
-        };
-        assert_eq!(found.as_deref(), Some(text));
+    fn text(format: [u8; 4], content: &[u8]) -> Option<String> {
+        match IdlAccount::decode(&published(format, content)) {
+            IdlAccount::Published { text, data_len, mutable: true } if data_len == content.len() => text,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
-    fn what_is_no_text_in_the_account_is_no_idl_of_ours() {
-        let text_of = |reading, content: &[u8]| match IdlAccount::decode(&published(reading, content)) {
-            IdlAccount::Published { text, .. } => text,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(text_of([ENCODING_UTF8, COMPRESSION_NONE, FORMAT_JSON, 1], b"https://a.example"), None);
-        assert_eq!(text_of(READING, b"no zlib"), None);
+    fn an_idl_is_decoded_from_its_account() {
+        let idl = r#"{"address": "…", "instructions": []}"#;
+        assert_eq!(text(DATA_FORMAT, &pack(idl).unwrap()).as_deref(), Some(idl));
+        let plain = [ENCODING_UTF8, COMPRESSION_NONE, FORMAT_JSON, SOURCE_DIRECT];
+        assert_eq!(text(plain, idl.as_bytes()).as_deref(), Some(idl));
+    }
+
+    #[test]
+    fn accounts_without_text_are_recognized() {
+        assert_eq!(text([ENCODING_UTF8, COMPRESSION_NONE, FORMAT_JSON, 1], b"https://a.example"), None);
+        assert_eq!(text(DATA_FORMAT, b"not zlib"), None);
         assert_eq!(IdlAccount::decode(&[DISCRIMINATOR_METADATA; 95]), IdlAccount::Unknown);
         assert_eq!(IdlAccount::decode(&[0; 96]), IdlAccount::Unknown);
         let buffer = [&[DISCRIMINATOR_BUFFER], [0; 32].as_slice(), AUTHORITY.as_ref(), &[0; 31]].concat();
-        assert_eq!(IdlAccount::decode(&buffer), IdlAccount::Unfinished);
+        assert_eq!(IdlAccount::decode(&buffer), IdlAccount::Buffer);
         assert_eq!(buffer_authority(&buffer), Some(AUTHORITY));
-        assert_eq!(buffer_authority(&published(READING, b"x")), None);
+        assert_eq!(buffer_authority(&published(DATA_FORMAT, b"x")), None);
     }
 
-    /// The bytes and the order of accounts that the program's own `idl.json` documents.
+    /// Data and accounts as documented in the program's `idl.json`.
     #[test]
-    fn instructions_are_as_the_program_documents_them() {
-        let [create, allocate, hand_over] = create_buffer(&PAYER, &BUFFER, &AUTHORITY, 7, 10).try_into().unwrap();
+    fn instructions_match_the_program_s_idl() {
+        let [create, allocate, transfer] = create_buffer(&PAYER, &BUFFER, &AUTHORITY, 7, 10).try_into().unwrap();
         assert_eq!((create.program_id, create.data.len()), (system_program::ID, 52));
-        assert_eq!((allocate.data.as_slice(), hand_over.data.len()), ([7].as_slice(), 34));
-        assert_eq!(hand_over.data[..2], [2, 1]);
+        assert_eq!((allocate.data.as_slice(), transfer.data.len()), ([7].as_slice(), 34));
+        assert_eq!(transfer.data[..2], [2, 1]);
         let own = [(BUFFER, false, true), (BUFFER, true, false), (ID, false, false), (ID, false, false)];
-        assert_eq!(keys(&hand_over), own);
+        assert_eq!(keys(&transfer), own);
         assert_eq!(keys(&allocate), [own.as_slice(), &[(system_program::ID, false, false)]].concat());
 
         let write = write(&BUFFER, &AUTHORITY, 258, b"ab");
@@ -346,10 +310,10 @@ mod tests {
         assert_eq!(keys(&write), [(BUFFER, false, true), (AUTHORITY, true, false), (ID, false, false)]);
 
         let idl = idl_address(&PROGRAM);
-        let subject =
+        let canonical =
             [(idl, false, true), (AUTHORITY, true, false), (PROGRAM, false, false), (PROGRAM_DATA, false, false)];
-        let with_system = [subject.as_slice(), &[(system_program::ID, false, false)]].concat();
-        let [allocate, copy, initialize, close] = SUBJECT.create(&BUFFER, 10_240, &PAYER).try_into().unwrap();
+        let with_system = [canonical.as_slice(), &[(system_program::ID, false, false)]].concat();
+        let [allocate, copy, initialize, close] = IDL.create(&BUFFER, 10_240, &PAYER).try_into().unwrap();
         assert_eq!(allocate.data, [&[7], SEED.as_slice()].concat());
         assert_eq!(keys(&allocate), with_system);
         assert_eq!(copy.data, [0, 0, 0, 0, 0]);
@@ -360,25 +324,25 @@ mod tests {
         let closed = [(BUFFER, false, true), (AUTHORITY, true, false), (ID, false, false), (ID, false, false)];
         assert_eq!(keys(&close), [closed.as_slice(), &[(PAYER, false, true)]].concat());
 
-        let [set, _close, trim] = SUBJECT.update(&BUFFER, 20, 10, &PAYER).try_into().unwrap();
+        let [set, _, trim] = IDL.update(&BUFFER, 20, 10, &PAYER).try_into().unwrap();
         assert_eq!(set.data, [3, 1, 2, 1, 0]);
         let set_keys =
-            [subject[0], subject[1], (BUFFER, false, false), (PROGRAM, false, false), (PROGRAM_DATA, false, false)];
+            [canonical[0], canonical[1], (BUFFER, false, false), (PROGRAM, false, false), (PROGRAM_DATA, false, false)];
         assert_eq!(keys(&set), set_keys);
         assert_eq!(trim.data, [5]);
         let trimmed = [(PAYER, false, true), (sysvar::rent::ID, false, false)];
-        assert_eq!(keys(&trim), [subject.as_slice(), &trimmed].concat());
+        assert_eq!(keys(&trim), [canonical.as_slice(), &trimmed].concat());
     }
 
     #[test]
-    fn a_long_idl_grows_its_account_in_steps() {
+    fn the_account_of_a_long_idl_is_extended_in_steps() {
         let lengths = |all: Vec<Instruction>| -> Vec<u16> {
             let extends = all.into_iter().filter(|it| it.data[0] == tag::EXTEND);
             extends.map(|it| u16::from_le_bytes([it.data[1], it.data[2]])).collect()
         };
-        assert_eq!(lengths(SUBJECT.create(&BUFFER, 10_241, &PAYER)), [10_240, 1]);
-        assert_eq!(lengths(SUBJECT.update(&BUFFER, 10, 10_250, &PAYER)), [0_u16; 0]);
-        assert_eq!(lengths(SUBJECT.update(&BUFFER, 10, 30_000, &PAYER)), [10_240, 10_240, 9_510]);
-        assert_eq!(SUBJECT.update(&BUFFER, 10, 11, &PAYER).len(), 2);
+        assert_eq!(lengths(IDL.create(&BUFFER, 10_241, &PAYER)), [10_240, 1]);
+        assert_eq!(lengths(IDL.update(&BUFFER, 10, 10_250, &PAYER)), [0_u16; 0]);
+        assert_eq!(lengths(IDL.update(&BUFFER, 10, 30_000, &PAYER)), [10_240, 10_240, 9_510]);
+        assert_eq!(IDL.update(&BUFFER, 10, 11, &PAYER).len(), 2);
     }
 }

@@ -1,126 +1,91 @@
-//! What is printed: the plan, and in the end what was done and what is there. Amounts to the lamport.
+//! Output: the plan, the applied steps, and the final state.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use comfy_table::{Table, presets};
 
-use crate::carry_out::{Done, Rehearsal};
-use crate::cluster::Kind;
-use crate::failure::Failure;
+use crate::apply::{Applied, Simulated};
+use crate::cluster::ClusterKind;
+use crate::error::DeployError;
 use crate::plan::{Cost, Plan, Section};
+use crate::text::sol;
 
-/// The width of the subjects.
-const SUBJECT_WIDTH: usize = 12;
+/// The width of the section titles.
+const TITLE_WIDTH: usize = 12;
 
-/// The width of the steps, up to their cost.
+/// The width of the steps, in front of their costs.
 const STEP_WIDTH: usize = 60;
 
-/// A plan for people.
-pub struct PlanText<'a> {
-    /// The cluster in words.
-    pub cluster: String,
-    /// The plan.
-    pub plan: &'a Plan,
-    /// What each step's simulation said, in order; empty when none was made.
-    pub rehearsals: &'a [Rehearsal],
-    /// The payer and what it has.
-    pub payer: String,
+/// A plan in words. `simulated` has one entry per step, or is empty if nothing was simulated.
+pub(crate) fn plan(cluster: &str, plan: &Plan, simulated: &[Simulated], balances: &[(&str, String)]) -> String {
+    let mut lines = vec![format!("{:TITLE_WIDTH$}{cluster}", "cluster")];
+    let mut simulated = simulated.iter();
+    for Section { title, status, steps } in &plan.sections {
+        lines.push(format!("{title:TITLE_WIDTH$}{status}"));
+        if steps.is_empty() {
+            lines.push(format!("{:TITLE_WIDTH$}no changes", ""));
+        }
+        for (step, step_cost) in steps {
+            let line = format!("{:TITLE_WIDTH$}+ {:<STEP_WIDTH$}{}", "", step.to_string(), cost(*step_cost));
+            lines.push(line.trim_end().to_owned());
+            lines.extend(simulated.next().map(|result| format!("{:TITLE_WIDTH$}  {}", "", simulation(result))));
+        }
+    }
+    lines.extend(balances.iter().map(|(role, balance)| format!("{role:TITLE_WIDTH$}{balance}")));
+    lines.join("\n")
 }
 
-impl fmt::Display for PlanText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:SUBJECT_WIDTH$}{}", "cluster", self.cluster)?;
-        let mut rehearsals = self.rehearsals.iter();
-        for Section { subject, found, steps } in &self.plan.sections {
-            writeln!(f, "{subject:SUBJECT_WIDTH$}{found}")?;
-            if steps.is_empty() {
-                writeln!(f, "{:SUBJECT_WIDTH$}- nothing to do", "")?;
-            }
-            for (step, cost) in steps {
-                writeln!(f, "{:SUBJECT_WIDTH$}+ {:<STEP_WIDTH$}{}", "", step.to_string(), CostText(*cost))?;
-                if let Some(rehearsal) = rehearsals.next() {
-                    writeln!(f, "{:SUBJECT_WIDTH$}  {}", "", RehearsalText(rehearsal))?;
-                }
-            }
-        }
-        write!(f, "{:SUBJECT_WIDTH$}{}", "payer", self.payer)
+fn cost(Cost { rent, admin_rent, fees, refund }: Cost) -> String {
+    let parts = [("rent", rent), ("admin's rent", admin_rent), ("fees", fees), ("refund", refund)];
+    let parts = parts.into_iter().filter(|(_, lamports)| *lamports > 0);
+    let parts: Vec<String> = parts.map(|(name, lamports)| format!(" {name} {}", sol(lamports))).collect();
+    parts.join(",")
+}
+
+fn simulation(result: &Simulated) -> String {
+    match result {
+        Simulated::Succeeds { compute_units } => format!("simulated: succeeds with {compute_units} compute units"),
+        Simulated::Fails { reason } => format!("simulated: FAILS: {reason}"),
+        Simulated::DependsOnEarlierStep => "not simulated: depends on an earlier step".to_owned(),
+        Simulated::NotATransaction => "not simulated: airdrops cannot be simulated".to_owned(),
     }
 }
 
-struct CostText(Cost);
-
-impl fmt::Display for CostText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Cost { rent, admin_rent, fees, returned } = self.0;
-        let parts = [("rent", rent), ("rent from the admin", admin_rent), ("fees", fees), ("comes back:", returned)];
-        let mut separator = " ";
-        for (name, lamports) in parts.into_iter().filter(|(_, lamports)| *lamports > 0) {
-            write!(f, "{separator}{name} {}", sol(lamports))?;
-            separator = ", ";
-        }
-        Ok(())
-    }
-}
-
-struct RehearsalText<'a>(&'a Rehearsal);
-
-impl fmt::Display for RehearsalText<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Rehearsal::Succeeds(units) => write!(f, "simulated: would succeed with {units} compute units"),
-            Rehearsal::Fails(reason) => write!(f, "simulated: would FAIL: {reason}"),
-            Rehearsal::Waits => f.write_str("not simulated: needs an earlier step to be done"),
-            Rehearsal::NotATransaction => f.write_str("not simulated: no transaction of ours"),
-        }
-    }
-}
-
-/// What was done, with signatures.
-pub fn transactions(done: &[Done], cluster: Kind) -> String {
+fn table<const COLUMNS: usize>(header: [&str; COLUMNS], rows: impl Iterator<Item = [String; COLUMNS]>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(["step", "transactions", "signature of the last"]);
-    let mut links = String::new();
-    for Done { step, signatures } in done {
-        let last = signatures.last();
-        let name = last.map_or_else(|| "-".to_owned(), ToString::to_string);
-        table.add_row([step.to_string(), signatures.len().to_string(), name]);
-        if let Some(link) = last.and_then(|signature| cluster.explorer(signature)) {
-            // Writing to a string cannot fail.
-            let _ = write!(links, "\n{link}");
-        }
+    table.set_header(header).add_rows(rows);
+    table
+}
+
+/// The applied steps with their signatures, and links to them on public clusters.
+pub(crate) fn applied(steps: &[Applied], cluster: ClusterKind) -> String {
+    let rows = steps.iter().map(|Applied { step, signatures }| {
+        let last = signatures.last().map_or_else(|| "-".to_owned(), ToString::to_string);
+        [step.to_string(), signatures.len().to_string(), last]
+    });
+    let mut text = table(["step", "transactions", "last signature"], rows).to_string();
+    let last_signatures = steps.iter().filter_map(|applied| applied.signatures.last());
+    for url in last_signatures.filter_map(|signature| cluster.explorer_url(signature)) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n{url}");
     }
-    format!("{table}{links}")
+    text
 }
 
-/// What is there in the end: names and values.
-pub fn facts(rows: &[(&str, String)]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(["read back", ""]);
-    for (name, value) in rows {
-        table.add_row([(*name).to_owned(), value.clone()]);
-    }
-    table.to_string()
+/// The final state that was read back from the chain.
+pub(crate) fn final_state(rows: Vec<(&str, String)>) -> String {
+    table(["on chain", ""], rows.into_iter().map(|(name, value)| [name.to_owned(), value])).to_string()
 }
 
-/// An amount in SOL, to the lamport.
-pub fn sol(lamports: u64) -> String {
-    const LAMPORTS_PER_SOL: u64 = 1_000_000_000;
-
-    format!("{}.{:09} SOL", lamports / LAMPORTS_PER_SOL, lamports % LAMPORTS_PER_SOL)
-}
-
-/// Prints to standard output.
-///
-/// # Errors
-/// [`Failure::Internal`] when standard output cannot be written; a reader that has read enough is no failure.
-pub fn print(text: &impl fmt::Display) -> Result<(), Failure> {
+/// Prints to standard output. A closed pipe is not an error.
+pub(crate) fn print(text: &str) -> Result<(), DeployError> {
     match writeln!(io::stdout(), "{text}") {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        Err(error) => Err(Failure::Internal(format!("standard output: {error}"))),
-        Ok(()) => Ok(()),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(DeployError::Internal(format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -133,29 +98,24 @@ mod tests {
     use crate::plan::Step;
 
     #[test]
-    fn a_plan_says_what_is_there_what_is_done_and_what_it_costs() {
-        let cost = Cost { rent: 1, fees: 5_000, ..Cost::default() };
-        let sections = vec![
-            Section { subject: "program", found: "it is there".to_owned(), steps: vec![(Step::UpgradeProgram, cost)] },
-            Section { subject: "idl", found: "it is published".to_owned(), steps: Vec::new() },
-        ];
-        let plan = Plan { sections, refusals: Vec::new(), payer_needs: 0, admin_needs: 0 };
-        let rehearsals = [Rehearsal::Succeeds(2_370)];
-        let text =
-            PlanText { cluster: "devnet".to_owned(), plan: &plan, rehearsals: &rehearsals, payer: "P".to_owned() };
-        let text = text.to_string();
+    fn a_plan_shows_the_current_state_the_steps_and_their_costs() {
+        let step_cost = Cost { rent: 1, fees: 5_000, ..Cost::default() };
+        let section = |title, steps| Section { title, status: "deployed".to_owned(), steps };
+        let sections = vec![section("program", vec![(Step::UpgradeProgram, step_cost)]), section("idl", Vec::new())];
+        let plan_of = Plan { sections, blockers: Vec::new(), payer_needs: 0, admin_needs: 0 };
+        let text = plan("devnet", &plan_of, &[Simulated::Succeeds { compute_units: 2_370 }], &[]);
         for part in
-            ["+ upgrade", "rent 0.000000001 SOL, fees 0.000005000 SOL", "with 2370 compute units", "- nothing to do"]
+            ["+ upgrade", " rent 0.000000001 SOL, fees 0.000005000 SOL", "with 2370 compute units", "no changes"]
         {
             assert!(text.contains(part), "{part} in {text}");
         }
     }
 
     #[test]
-    fn a_public_transaction_comes_with_a_link() {
+    fn transactions_on_public_clusters_are_linked() {
         let step = Step::SetUpgradeAuthority { to: Some(Pubkey::default()) };
-        let done = [Done { step, signatures: vec![Signature::default()] }];
-        assert!(transactions(&done, Kind::Devnet).contains("https://explorer.solana.com/tx/1111"));
-        assert!(!transactions(&done, Kind::Local).contains("https"));
+        let steps = [Applied { step, signatures: vec![Signature::default()] }];
+        assert!(applied(&steps, ClusterKind::Devnet).contains("https://explorer.solana.com/tx/1111"));
+        assert!(!applied(&steps, ClusterKind::Local).contains("https"));
     }
 }

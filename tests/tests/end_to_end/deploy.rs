@@ -1,4 +1,4 @@
-//! The deploy step on local clusters of its own, which begin without the program.
+//! The deploy step, on local clusters of its own that start without the program.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,21 +25,21 @@ use williw_tests::wait::{self, Poll};
 
 use crate::fixture::{OrFail, SLOT_MS, artifacts, directory};
 
-/// The owner of programs.
+/// The upgradeable loader, which owns programs.
 const LOADER: &str = "BPFLoaderUpgradeab1e11111111111111111111111";
 
-/// Bytes in front of a program's bytecode.
+/// The bytes in front of a program's bytecode in its ProgramData account.
 const PROGRAM_DATA_HEADER: usize = 45;
 
-/// Bytes in front of the public key in a keypair file's array.
+/// The bytes in front of the public key in a keypair file.
 const SECRET_BYTES: usize = 32;
 
-/// A deployment takes about 25 s here, most of it finality; a loaded machine takes several times that.
+/// A deployment takes about 25 s, most of it until finality, and several times that on a loaded machine.
 const DEADLINE: Duration = Duration::from_secs(240);
 
 const NETWORK: &str = "deployed";
 
-/// A local cluster without the program, and a configuration for it.
+/// A local cluster and a configuration for it.
 struct Site {
     localnet: Localnet,
     rpc: RpcClient,
@@ -48,8 +48,8 @@ struct Site {
     admin: Keypair,
 }
 
-/// How a run ended.
-struct Ended {
+/// The result of a run.
+struct Exit {
     exit_code: Option<i32>,
     stdout: String,
     stderr: String,
@@ -100,10 +100,10 @@ impl Site {
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Ended {
+    fn run(&self, arguments: &[&str]) -> Exit {
         let output = run_to_exit(self.command(arguments)).or_fail();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).or_fail();
-        Ended { exit_code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Exit { exit_code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
     fn account(&self, address: &Pubkey) -> Option<Vec<u8>> {
@@ -111,7 +111,7 @@ impl Site {
         account.map(|account| account.data)
     }
 
-    /// The deployed bytecode, and whose word upgrades it.
+    /// The deployed bytecode and the upgrade authority.
     fn program(&self) -> Option<(Vec<u8>, Option<Pubkey>)> {
         let loader = Pubkey::from_str(LOADER).or_fail();
         let data = self.account(&Pubkey::find_program_address(&[settlement::ID.as_ref()], &loader).0)?;
@@ -126,21 +126,22 @@ impl Site {
         Some((Network::decode(&self.account(&network)?).or_fail(), Treasury::decode(&treasury).or_fail()))
     }
 
-    /// The address of the buffer that a run keeps the key of.
-    fn kept_buffer(&self) -> Option<Pubkey> {
+    /// The address of the buffer whose keypair is stored.
+    fn stored_buffer(&self) -> Option<Pubkey> {
         let cluster = std::fs::read_dir(self.folder.join(".williw-deploy")).ok()?.flatten().next()?;
         let text = std::fs::read_to_string(cluster.path().join("program-buffer.json")).ok()?;
         let bytes: Vec<u8> = serde_json::from_str(&text).or_fail();
         Some(Pubkey::try_from(&bytes[SECRET_BYTES..]).or_fail())
     }
 
-    /// An RPC node in front of the cluster that counts what is sent, and lets through what `through` says of the count.
-    fn counting(&self, through: impl Fn(usize) -> bool + Send + Sync + 'static) -> (FaultyRpc, Arc<AtomicUsize>) {
+    /// An RPC proxy that counts the transactions and airdrops sent through it, and forwards those whose number `forward`
+    /// accepts.
+    fn counting(&self, forward: impl Fn(usize) -> bool + Send + Sync + 'static) -> (FaultyRpc, Arc<AtomicUsize>) {
         let sent = Arc::new(AtomicUsize::new(0));
         let counter = Arc::clone(&sent);
         let faulty = FaultyRpc::start(self.localnet.url(), move |method, _| match method {
             "sendTransaction" | "requestAirdrop" => {
-                if through(counter.fetch_add(1, Ordering::SeqCst)) {
+                if forward(counter.fetch_add(1, Ordering::SeqCst)) {
                     Fault::Forward
                 } else {
                     Fault::CloseConnection
@@ -155,21 +156,21 @@ impl Site {
 impl Drop for Site {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("--- the localnet's log ends with\n{}", self.localnet.log_tail());
+            eprintln!("--- the end of the localnet's log\n{}", self.localnet.log_tail());
         }
     }
 }
 
-impl Ended {
+impl Exit {
     #[track_caller]
     fn succeeded(self) -> Self {
         assert_eq!(self.exit_code, Some(0), "{}{}", self.stdout, self.stderr);
         self
     }
 
-    /// Refused before anything was sent, with `reason` in the message.
+    /// Blocked before anything was sent, with `reason` in the message.
     #[track_caller]
-    fn refused(self, reason: &str) {
+    fn blocked(self, reason: &str) {
         assert_eq!(self.exit_code, Some(6), "{}{}", self.stdout, self.stderr);
         assert!(self.stderr.contains("nothing was sent") && self.stderr.contains(reason), "{}", self.stderr);
     }
@@ -181,21 +182,21 @@ fn starts_with_file(bytes: &[u8], file: &Path) -> bool {
 }
 
 #[test]
-fn an_empty_cluster_gets_everything_once() {
+fn an_empty_cluster_is_deployed_to_once() {
     let site = Site::new("deploy-once");
     let (counting, sent) = site.counting(|_| true);
     let url = counting.url();
 
     let dry = site.run(&["--url", &url, "--dry-run"]).succeeded();
-    for part in ["is not there", "+ upload", "+ deploy", "+ create network 'deployed'", "nothing was sent"] {
+    for part in ["is not deployed", "+ upload", "+ deploy", "+ create network 'deployed'", "nothing was sent"] {
         assert!(dry.stdout.contains(part), "{part} in {}", dry.stdout);
     }
     assert_eq!(sent.load(Ordering::SeqCst), 0, "a dry run sent something");
-    assert!(!site.folder.join(".williw-deploy").exists(), "a dry run kept something");
+    assert!(!site.folder.join(".williw-deploy").exists(), "a dry run left files behind");
     assert!(site.program().is_none());
 
     let done = site.run(&["--url", &url]).succeeded();
-    assert!(done.stdout.contains("SHA-256 on the chain") && done.stdout.contains("signature"), "{}", done.stdout);
+    assert!(done.stdout.contains("SHA-256 on chain") && done.stdout.contains("signature"), "{}", done.stdout);
     let (code, authority) = site.program().expect("deployed");
     assert!(starts_with_file(&code, &artifacts().program));
     assert_eq!(authority, Some(site.authority.pubkey()));
@@ -203,58 +204,58 @@ fn an_empty_cluster_gets_everything_once() {
     assert_eq!((network.admin, network.settler), (site.admin.pubkey(), site.admin.pubkey()));
     assert_eq!((network.default_threshold, treasury.per_node_cap, treasury.window_seconds), (1_000_000, 2_000_000, 60));
     assert_eq!(treasury.max_pending_age, u64::MAX);
-    assert_eq!(site.kept_buffer(), None, "the buffer's key is of no use any more");
+    assert_eq!(site.stored_buffer(), None, "the buffer's keypair is deleted");
 
     let before = sent.load(Ordering::SeqCst);
     let again = site.run(&["--url", &url]).succeeded();
     assert!(again.stdout.contains("nothing to do: nothing was sent"), "{}", again.stdout);
     assert_eq!(sent.load(Ordering::SeqCst), before, "the second run sent something");
 
-    // Another threshold is another network.
+    // An existing network's threshold is never changed.
     site.configure(&artifacts().program, 7, "");
-    site.run(&[]).refused("default_threshold 1000000 where the configuration has 7");
+    site.run(&[]).blocked("default_threshold 1000000, but the configuration has 7");
 }
 
 #[test]
-fn an_interrupted_upload_goes_on_with_what_is_missing() {
-    /// Airdrops for payer and admin, and the buffer's creation, come first.
-    const LET_THROUGH: usize = 40;
+fn an_interrupted_upload_is_resumed_with_the_missing_chunks() {
+    /// Includes the airdrops to payer and admin and the buffer's creation, which come first.
+    const FORWARDED: usize = 40;
 
     let site = Site::new("deploy-interrupted");
-    // Lamports that anybody can send to the program's address are in nobody's way.
+    // Anybody can send lamports to the program's address.
     ChainClient::new(site.localnet.url()).airdrop(&settlement::ID, 900_000).or_fail();
     let dry = site.run(&["--dry-run"]).succeeded();
-    let (_, rest) = dry.stdout.split_once("bytes: ").expect("the upload");
+    let (_, rest) = dry.stdout.split_once("bytes in ").expect("the upload");
     let chunks: usize = rest.split_whitespace().next().expect("a number").parse().or_fail();
-    assert!(chunks > 2 * LET_THROUGH, "{chunks} chunks are too few to interrupt");
+    assert!(chunks > 2 * FORWARDED, "{chunks} chunks are too few to interrupt");
 
-    let (faulty, sent) = site.counting(|count| count < LET_THROUGH);
+    let (faulty, sent) = site.counting(|count| count < FORWARDED);
     let log = site.folder.join("deploy.log");
     let mut first = Process::spawn("the deployment", site.command(&["--url", &faulty.url()]), &log).or_fail();
     wait::until("the upload to be stopped", DEADLINE, || {
         first.check_running()?;
         let sent = sent.load(Ordering::SeqCst);
-        Ok(if sent > LET_THROUGH { Poll::Ready(()) } else { Poll::Pending(format!("{sent} sent")) })
+        Ok(if sent > FORWARDED { Poll::Ready(()) } else { Poll::Pending(format!("{sent} sent")) })
     })
     .or_fail();
     first.kill();
-    let buffer = site.kept_buffer().expect("the key of the buffer is kept");
+    let buffer = site.stored_buffer().expect("the buffer's keypair is stored");
 
     let done = site.run(&[]).succeeded();
-    assert!(done.stdout.contains("+ go on uploading"), "{}", done.stdout);
+    assert!(done.stdout.contains("+ resume uploading"), "{}", done.stdout);
     let (code, _) = site.program().expect("deployed");
     assert!(starts_with_file(&code, &artifacts().program));
-    // Its creation, each chunk once, and the deployment.
-    let named = ChainClient::new(site.localnet.url()).transactions_of(&buffer).or_fail();
-    assert_eq!(named.len(), chunks + 2);
+    // The buffer's creation, each chunk once, and the deployment.
+    let transactions = ChainClient::new(site.localnet.url()).transactions_of(&buffer).or_fail();
+    assert_eq!(transactions.len(), chunks + 2);
 }
 
 #[test]
-fn an_upgrade_extends_the_program_and_hands_it_on() {
+fn an_upgrade_extends_the_program_and_transfers_the_authorities() {
     let site = Site::new("deploy-upgrade");
     site.run(&[]).succeeded();
 
-    // Bytes behind an ELF file's end change nothing but the file.
+    // Bytes after the end of an ELF file do not change the program.
     let next = site.folder.join("next.so");
     let mut elf = std::fs::read(&artifacts().program).or_fail();
     elf.extend_from_slice(b"the next version");
@@ -262,26 +263,26 @@ fn an_upgrade_extends_the_program_and_hands_it_on() {
     let (owner, admin) = (Keypair::new().pubkey(), Keypair::new().pubkey());
     site.configure(&next, 1_000_000, &format!("upgrade = \"{owner}\"\nadmin = \"{admin}\"\n"));
     let dry = site.run(&["--dry-run"]).succeeded();
-    for part in ["with other bytes", "+ extend", "+ upgrade", "+ propose", "+ hand the upgrade authority to"] {
+    for part in ["with other bytecode", "+ extend", "+ upgrade", "+ propose", "+ transfer the upgrade authority to"] {
         assert!(dry.stdout.contains(part), "{part} in {}", dry.stdout);
     }
     site.run(&[]).succeeded();
     let (code, authority) = site.program().expect("deployed");
     assert!(starts_with_file(&code, &next));
     assert_eq!(authority, Some(owner));
-    let (network, _) = site.network().expect("still there");
+    let (network, _) = site.network().expect("the network still exists");
     assert_eq!((network.admin, network.pending_admin), (site.admin.pubkey(), admin));
     let again = site.run(&[]).succeeded();
     assert!(again.stdout.contains("nothing to do: nothing was sent"), "{}", again.stdout);
 
-    // From here on it is the new owner's to upgrade.
+    // Only the new authority can upgrade from now on.
     site.configure(&artifacts().program, 1_000_000, "");
-    site.run(&[]).refused(&owner.to_string());
+    site.run(&[]).blocked(&owner.to_string());
 }
 
 #[test]
-fn what_must_not_be_done_is_refused_before_anything_is_sent() {
-    let site = Site::new("deploy-refused");
+fn all_blockers_are_reported_before_anything_is_sent() {
+    let site = Site::new("deploy-blocked");
     let (counting, sent) = site.counting(|_| true);
     let claims_mainnet = FaultyRpc::start(&counting.url(), |method, _| match method {
         "getGenesisHash" => {
@@ -296,18 +297,25 @@ fn what_must_not_be_done_is_refused_before_anything_is_sent() {
     std::fs::write(site.folder.join("deploy.toml"), &with_payer).or_fail();
 
     let mainnet = site.run(&["--url", &claims_mainnet.url()]);
-    for reason in ["--yes", "whose key is in the repository", "keys.payer", "send it"] {
+    for reason in ["--yes", "its keypair is in the repository", "[security]", "keys.payer", "send it"] {
         assert!(mainnet.stderr.contains(reason), "{reason} in {}", mainnet.stderr);
     }
-    mainnet.refused("mainnet-beta");
+    mainnet.blocked("mainnet-beta");
 
     let key = artifacts().checkout.join("programs/settlement/localnet-keypair.json");
     let other_key = with_payer.replace(&key.display().to_string(), "admin.json");
     std::fs::write(site.folder.join("deploy.toml"), other_key).or_fail();
-    site.run(&["--url", &counting.url()]).refused("program.keypair is the key of");
+    site.run(&["--url", &counting.url()]).blocked("program.keypair has the address");
 
     std::fs::write(site.folder.join("deploy.toml"), format!("{with_payer}upgrade = \"none\"\n")).or_fail();
-    site.run(&["--url", &counting.url()]).refused("--immutable");
+    site.run(&["--url", &counting.url()]).blocked("--immutable");
+
+    let text = format!(
+        "{with_payer}[security]\ncontact = \"email:security@example.org\"\n\
+         source_code = \"https://git.example.org/mine\"\n"
+    );
+    std::fs::write(site.folder.join("deploy.toml"), text).or_fail();
+    site.run(&["--url", &counting.url()]).blocked("WILLIW_SECURITY_CONTACT='email:security@example.org'");
 
     let other = site.folder.join("other.so");
     let mut elf = std::fs::read(&artifacts().program).or_fail();
@@ -317,12 +325,12 @@ fn what_must_not_be_done_is_refused_before_anything_is_sent() {
     }
     std::fs::write(&other, elf).or_fail();
     site.configure(&other, 1_000_000, "");
-    site.run(&["--url", &counting.url()]).refused("declare_id!");
+    site.run(&["--url", &counting.url()]).blocked("declare_id!");
     assert_eq!(sent.load(Ordering::SeqCst), 0, "something was sent");
 }
 
 #[test]
-fn a_network_pays_in_a_mint_that_the_program_takes() {
+fn a_network_pays_in_a_supported_mint() {
     const SPL_TOKEN: &str = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA";
     const DECIMALS: u8 = 6;
 
@@ -331,9 +339,9 @@ fn a_network_pays_in_a_mint_that_the_program_takes() {
     let mint = Keypair::new().pubkey();
     let with_mint = text.replace("asset = \"sol\"", &format!("asset = \"{mint}\""));
     std::fs::write(site.folder.join("deploy.toml"), with_mint).or_fail();
-    site.run(&[]).refused("there is no mint");
+    site.run(&[]).blocked("does not exist on this cluster");
 
-    // No mint authority, a supply of 0, decimals, initialized, no freeze authority (spl_token's `Mint`).
+    // spl_token's `Mint`: no mint authority, a supply of 0, the decimals, initialized, no freeze authority.
     let mut data = vec![0_u8; 82];
     (data[44], data[45]) = (DECIMALS, 1);
     let set_mint = |owner: &str, data: &[u8]| {
@@ -343,13 +351,13 @@ fn a_network_pays_in_a_mint_that_the_program_takes() {
         site.rpc.send::<Value>(method, json!([mint.to_string(), account])).or_fail();
     };
     set_mint(LOADER, &data);
-    site.run(&[]).refused("is no mint");
+    site.run(&[]).blocked("is not a mint");
     set_mint(SPL_TOKEN, &[0; 82]);
-    site.run(&[]).refused("network.asset");
+    site.run(&[]).blocked("network.asset");
     set_mint(SPL_TOKEN, &data);
 
     let done = site.run(&[]).succeeded();
-    assert!(done.stdout.contains("with the file's bytes") && !done.stdout.contains("+ upload"), "{}", done.stdout);
+    assert!(done.stdout.contains("is up to date") && !done.stdout.contains("+ upload"), "{}", done.stdout);
     let (network, treasury) = site.network().expect("created");
     assert_eq!((network.mint, network.token_program.to_string(), network.decimals), (mint, SPL_TOKEN.into(), DECIMALS));
     let vault = site.account(&treasury.token_account).expect("the treasury's token account");
@@ -358,7 +366,7 @@ fn a_network_pays_in_a_mint_that_the_program_takes() {
     assert!(again.stdout.contains("nothing to do: nothing was sent"), "{}", again.stdout);
 }
 
-/// Lifts the Program Metadata program, which no package brings, into the cluster.
+/// Writes the Program Metadata program, which no package contains, to the cluster.
 #[test]
 #[ignore = "set WILLIW_PROGRAM_METADATA to the Program Metadata program's bytecode (migrations/README.md)"]
 fn an_idl_is_published_replaced_by_a_longer_and_by_a_shorter_one() {
@@ -379,7 +387,7 @@ fn an_idl_is_published_replaced_by_a_longer_and_by_a_shorter_one() {
     let with_idl = text.replace("[keys]\n", "idl = \"idl.json\"\n[keys]\n");
     std::fs::write(site.folder.join("deploy.toml"), with_idl).or_fail();
     let mut lengths = Vec::new();
-    // Names that do not compress: the second takes more than an instruction may grow an account by.
+    // Incompressible names: the second IDL is longer than what one instruction can extend an account by.
     for (count, step) in [(10, "publish"), (1_500, "replace"), (100, "replace")] {
         let names: Vec<String> = (0..count).map(|_| Keypair::new().pubkey().to_string()).collect();
         let content = json!({"address": settlement::ID.to_string(), "instructions": names}).to_string();

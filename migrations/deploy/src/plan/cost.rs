@@ -1,51 +1,49 @@
-//! What steps cost, in lamports, and the most that an account has to hold while they are done.
+//! The cost of steps in lamports, and the highest balance that an account needs while they are applied.
 
-/// The fee of one signature.
 const SIGNATURE_FEE_LAMPORTS: u64 = 5_000;
 
-/// Compute units that a transaction of a deployment stays below; the priority fee is reckoned with them. Creating a
-/// network takes the most, about a third of it.
-pub const MAX_COMPUTE_UNITS: u32 = 200_000;
+/// The compute units that priority fees are estimated with: more than any transaction of a deployment uses. The most
+/// expensive one, the creation of a network, uses about a third of it.
+pub(crate) const MAX_COMPUTE_UNITS: u32 = 200_000;
 
 const MICRO_LAMPORTS_PER_LAMPORT: u64 = 1_000_000;
 
-/// What a step costs.
+/// The cost of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cost {
-    /// Rent that the payer lays out.
-    pub rent: u64,
-    /// Rent that the network's admin lays out.
-    pub admin_rent: u64,
-    /// Fees, priority fees at their highest.
-    pub fees: u64,
-    /// Rent that the payer gets back when the step is done.
-    pub returned: u64,
+pub(crate) struct Cost {
+    /// Rent that the payer deposits.
+    pub(crate) rent: u64,
+    /// Rent that the network's admin deposits.
+    pub(crate) admin_rent: u64,
+    /// Transaction fees, including the highest estimate of priority fees.
+    pub(crate) fees: u64,
+    /// Rent that the payer gets back when the step is complete.
+    pub(crate) refund: u64,
 }
 
 /// The fees of `transactions` with `signatures` each, at `compute_unit_price` micro-lamports.
-pub fn fees(transactions: usize, signatures: usize, compute_unit_price: u64) -> u64 {
+pub(super) fn fees(transactions: usize, signatures: usize, compute_unit_price: u64) -> u64 {
     let priority = u64::from(MAX_COMPUTE_UNITS).saturating_mul(compute_unit_price).div_ceil(MICRO_LAMPORTS_PER_LAMPORT);
     let each = (signatures as u64).saturating_mul(SIGNATURE_FEE_LAMPORTS).saturating_add(priority);
     (transactions as u64).saturating_mul(each)
 }
 
-/// Follows what an account lays out and gets back.
+/// Tracks the highest amount that is spent at any time.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Purse {
+pub(super) struct PeakSpending {
     spent: u64,
     peak: u64,
 }
 
-impl Purse {
-    /// Lays out `lamports`, and gets `returned` back afterwards.
-    pub fn spend(&mut self, lamports: u64, returned: u64) {
+impl PeakSpending {
+    /// Spends `lamports`, and then gets `refund` back.
+    pub(super) fn spend(&mut self, lamports: u64, refund: u64) {
         let spent = self.spent.saturating_add(lamports);
         self.peak = self.peak.max(spent);
-        self.spent = spent.saturating_sub(returned);
+        self.spent = spent.saturating_sub(refund);
     }
 
-    /// The most that was laid out at any time.
-    pub fn peak(&self) -> u64 {
+    pub(super) fn peak(&self) -> u64 {
         self.peak
     }
 }
@@ -55,18 +53,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_back_can_be_spent_again() {
-        let mut purse = Purse::default();
-        purse.spend(100, 0);
-        purse.spend(5, 100);
-        purse.spend(50, 0);
-        assert_eq!(purse.peak(), 105);
-        purse.spend(60, 0);
-        assert_eq!(purse.peak(), 115);
+    fn a_refund_can_be_spent_again() {
+        let mut spending = PeakSpending::default();
+        for (lamports, refund, peak) in [(100, 0, 100), (5, 100, 105), (50, 0, 105), (60, 0, 115)] {
+            spending.spend(lamports, refund);
+            assert_eq!(spending.peak(), peak);
+        }
     }
 
     #[test]
-    fn fees_are_signatures_and_priority() {
+    fn fees_consist_of_signature_and_priority_fees() {
         assert_eq!(fees(3, 2, 0), 30_000);
         assert_eq!(fees(1, 1, 10), 5_002);
         assert_eq!(fees(usize::MAX, 2, u64::MAX), u64::MAX);

@@ -1,100 +1,79 @@
-//! What can be done, one transaction (or one upload) at a time.
+//! The steps of a plan: one transaction each, except for uploads.
 
 use std::fmt;
 
 use settlement::client::NetworkId;
 use solana_pubkey::Pubkey;
 
-/// A step of a plan. Each can be done again after an interruption: the next plan is made from what the chain has then.
+use crate::content::Content;
+use crate::text::{plural, sol};
+
+/// A step of a plan. After an interruption, the next plan is made from the state of the chain at that time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Ask the local cluster for lamports.
+pub(crate) enum Step {
+    /// Request lamports from the local cluster.
     Airdrop {
-        /// For whom.
         to: Pubkey,
-        /// How many.
         lamports: u64,
     },
-    /// Close the program's buffer of an earlier upload and get its rent back.
-    CloseProgramBuffer,
-    /// Write the bytecode into a buffer.
-    UploadProgram {
+    /// Close the buffer of an earlier upload and reclaim its rent.
+    CloseBuffer(Content),
+    Upload {
+        content: Content,
         /// Whether the buffer has to be created first.
         create: bool,
-        /// Bytes of the bytecode.
         bytes: usize,
-        /// Transactions that are left to write.
+        /// Chunks to be written.
         chunks: usize,
     },
-    /// Give the program room for more bytes.
     ExtendProgram {
-        /// How many more.
         bytes: u32,
     },
-    /// Make the buffer the program.
     DeployProgram {
-        /// Lamports that are at its address already.
-        held: u64,
-        /// Bytes to reserve.
+        /// Lamports that the program's address already holds.
+        prefunded: u64,
         max_len: usize,
     },
-    /// Replace the program by the buffer.
     UpgradeProgram,
-    /// Close the IDL's buffer of an earlier upload and get its rent back.
-    CloseIdlBuffer,
-    /// Write the IDL into a buffer.
-    UploadIdl {
-        /// Whether the buffer has to be created first.
-        create: bool,
-        /// Bytes of the packed IDL.
-        bytes: usize,
-        /// Transactions that are left to write.
-        chunks: usize,
-    },
-    /// Publish the buffer as the program's first IDL.
+    /// Publish the first IDL; `lamports` are missing from the rent of its account.
     PublishIdl {
-        /// Lamports that the IDL's account lacks.
         lamports: u64,
     },
-    /// Replace the program's IDL by the buffer.
+    /// Replace the published IDL, of `old_len` bytes; `lamports` are missing from the rent of its account.
     ReplaceIdl {
-        /// Bytes of the one that is there.
         old_len: usize,
-        /// Lamports that the IDL's account lacks.
         lamports: u64,
     },
-    /// Create the network and its treasury.
     CreateNetwork {
-        /// Which.
         id: NetworkId,
-        /// The token program of the mint that it pays in; `None` for SOL.
+        /// The token program of the network's mint; `None` for SOL.
         token_program: Option<Pubkey>,
     },
-    /// Bring the treasury of an earlier version to the program's layout.
+    /// Migrate the treasury from an earlier account layout.
     MigrateTreasury,
     /// Propose the network's next admin, who has to accept.
     ProposeAdmin {
-        /// Who.
         to: Pubkey,
     },
-    /// Hand the right to upgrade on.
+    /// Transfer the upgrade authority; `None` makes the program immutable.
     SetUpgradeAuthority {
-        /// To whom; `None` takes it away for good.
         to: Option<Pubkey>,
     },
 }
 
 impl Step {
-    /// Whether one of the `earlier` steps has to be done before this one can be simulated.
-    pub fn waits_for(self, earlier: &[Self]) -> bool {
-        let needs = |other: &Self| match (other, self) {
-            // Without lamports nothing can be simulated.
+    /// Whether the step cannot be simulated before one of the `earlier` steps has been applied.
+    pub(crate) fn depends_on(self, earlier: &[Self]) -> bool {
+        use Content::{Idl, Program};
+
+        let depends = |other: &Self| match (other, self) {
+            // A payer without lamports cannot pay for a simulation either.
             (Self::Airdrop { .. }, _) => true,
             (
-                Self::UploadProgram { .. } | Self::ExtendProgram { .. },
+                Self::Upload { content: Program, .. } | Self::ExtendProgram { .. },
                 Self::DeployProgram { .. } | Self::UpgradeProgram,
             )
-            | (Self::UploadIdl { .. }, Self::PublishIdl { .. } | Self::ReplaceIdl { .. })
+            | (Self::Upload { content: Idl, .. }, Self::PublishIdl { .. } | Self::ReplaceIdl { .. })
             | (
                 Self::DeployProgram { .. },
                 Self::PublishIdl { .. }
@@ -107,32 +86,30 @@ impl Step {
             | (Self::CreateNetwork { .. }, Self::ProposeAdmin { .. }) => true,
             _ => false,
         };
-        earlier.iter().any(needs)
+        earlier.iter().any(depends)
     }
 }
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let begin = |create: bool| if create { "upload" } else { "go on uploading" };
-        match self {
-            Self::Airdrop { to, lamports } => write!(f, "airdrop of {lamports} lamports to {to}"),
-            Self::CloseProgramBuffer | Self::CloseIdlBuffer => f.write_str("close the buffer of an earlier upload"),
-            Self::UploadProgram { create, bytes, chunks } => {
-                write!(f, "{} {bytes} bytes: {chunks} transactions", begin(*create))
+        match *self {
+            Self::Airdrop { to, lamports } => write!(f, "airdrop {} to {to}", sol(lamports)),
+            Self::CloseBuffer(content) => write!(f, "close the buffer of an earlier {content} upload"),
+            Self::Upload { content, create, bytes, chunks } => {
+                let action = if create { "upload" } else { "resume uploading" };
+                let (bytes, chunks) = (plural(bytes, "byte"), plural(chunks, "transaction"));
+                write!(f, "{action} the {content}: {bytes} in {chunks}")
             }
-            Self::UploadIdl { create, bytes, chunks } => {
-                write!(f, "{} the IDL, {bytes} bytes packed: {chunks} transactions", begin(*create))
-            }
-            Self::ExtendProgram { bytes } => write!(f, "extend the program's room by {bytes} bytes"),
-            Self::DeployProgram { max_len, .. } => write!(f, "deploy, with room for {max_len} bytes"),
-            Self::UpgradeProgram => f.write_str("upgrade"),
+            Self::ExtendProgram { bytes } => write!(f, "extend the program by {bytes} bytes"),
+            Self::DeployProgram { max_len, .. } => write!(f, "deploy the program with {max_len} bytes reserved"),
+            Self::UpgradeProgram => f.write_str("upgrade the program"),
             Self::PublishIdl { .. } => f.write_str("publish the IDL"),
             Self::ReplaceIdl { .. } => f.write_str("replace the published IDL"),
             Self::CreateNetwork { id, .. } => write!(f, "create network '{id}' and its treasury"),
-            Self::MigrateTreasury => f.write_str("bring the treasury of an earlier version to the program's layout"),
-            Self::ProposeAdmin { to } => write!(f, "propose {to} as the network's admin, who then has to accept"),
-            Self::SetUpgradeAuthority { to: Some(to) } => write!(f, "hand the upgrade authority to {to}"),
-            Self::SetUpgradeAuthority { to: None } => f.write_str("take the upgrade authority away, for good"),
+            Self::MigrateTreasury => f.write_str("migrate the treasury to the program's account layout"),
+            Self::ProposeAdmin { to } => write!(f, "propose {to} as the network's admin (has to accept)"),
+            Self::SetUpgradeAuthority { to: Some(to) } => write!(f, "transfer the upgrade authority to {to}"),
+            Self::SetUpgradeAuthority { to: None } => f.write_str("make the program immutable, permanently"),
         }
     }
 }

@@ -1,8 +1,13 @@
-//! Every case of a plan, without a chain.
+//! Plans for all cases, without a chain.
 
+use bytemuck::Zeroable;
 use settlement::client::{CreateNetworkArgs, NetworkId, SPL_TOKEN_ID};
 
 use super::*;
+use crate::artifacts::{Idl, IdlFile};
+use crate::config::SecuritySettings;
+use crate::desired::Permissions;
+use crate::observed::RentRate;
 
 const PROGRAM: Pubkey = Pubkey::new_from_array([1; 32]);
 const PAYER: Pubkey = Pubkey::new_from_array([2; 32]);
@@ -11,8 +16,13 @@ const ADMIN: Pubkey = Pubkey::new_from_array([4; 32]);
 const STRANGER: Pubkey = Pubkey::new_from_array([5; 32]);
 const MINT: Pubkey = Pubkey::new_from_array([6; 32]);
 const ELF_LEN: usize = 1_000;
+const IDL_LEN: usize = 500;
 const PLENTY: u64 = 100 * LAMPORTS_PER_SOL;
-const RENT: Rent = Rent { base: 128 * 1_000, per_byte: 1_000 };
+const RENT: RentRate = RentRate { base: 128 * 1_000, lamports_per_byte: 1_000 };
+const UPLOAD_PROGRAM: Step = Step::Upload { content: Content::Program, create: true, bytes: ELF_LEN, chunks: 7 };
+const UPLOAD_IDL: Step = Step::Upload { content: Content::Idl, create: true, bytes: IDL_LEN, chunks: 2 };
+const CONTACT: &str = "email:security@example.org";
+const SOURCE_CODE: &str = "https://git.example.org/mine";
 
 fn terms() -> NetworkTerms {
     let id = NetworkId::from_name("mine").unwrap();
@@ -30,15 +40,34 @@ fn terms() -> NetworkTerms {
     NetworkTerms { id, asset: Asset::Sol, args }
 }
 
-fn wanted() -> Wanted {
-    Wanted {
+/// Bytecode that contains the program's address and a security.txt, in 7 chunks if it has `ELF_LEN` bytes.
+fn elf(len: usize, program: Pubkey, contact: &str) -> Chunks {
+    let fields = format!(
+        "name\0n\0project_url\0u\0contacts\0{contact}\0policy\0p\0preferred_languages\0en\0source_code\0{SOURCE_CODE}\0"
+    );
+    let text = format!("=======BEGIN SECURITY.TXT V1=======\0{fields}=======END SECURITY.TXT V1=======\0");
+    let mut bytes = [program.as_ref(), text.as_bytes()].concat();
+    bytes.resize(len, 9);
+    Chunks::new(bytes, ELF_LEN.div_ceil(7))
+}
+
+fn idl_file(content: Result<Idl, String>) -> Option<IdlFile> {
+    Some(IdlFile { path: "idl.json".to_owned(), content })
+}
+
+fn security(contact: &str) -> Option<SecuritySettings> {
+    Some(SecuritySettings { contact: contact.to_owned(), source_code: SOURCE_CODE.to_owned() })
+}
+
+fn desired() -> Desired {
+    let packed = Chunks::new(vec![1; IDL_LEN], IDL_LEN / 2);
+    Desired {
         program: PROGRAM,
-        program_key: Some(PROGRAM),
-        elf_len: ELF_LEN,
-        elf_names_program: true,
+        program_keypair: Some(PROGRAM),
+        elf: elf(ELF_LEN, PROGRAM, CONTACT),
         max_len: ELF_LEN,
-        program_chunks: 7,
-        idl: IdlWanted::File { path: "idl.json".to_owned(), packed_len: 500, chunks: 2 },
+        idl: idl_file(Ok(Idl { text: String::new(), packed })),
+        security: security(CONTACT),
         payer: PAYER,
         upgrade_authority: AUTHORITY,
         admin: ADMIN,
@@ -46,114 +75,124 @@ fn wanted() -> Wanted {
         final_upgrade: None,
         final_admin: None,
         compute_unit_price: 0,
-        permitted: Permitted::default(),
+        permissions: Permissions::default(),
     }
 }
 
-/// An empty cluster.
-fn nothing() -> Facts {
-    Facts {
-        cluster: Kind::Devnet,
+fn empty_cluster() -> Observed {
+    Observed {
+        cluster: ClusterKind::Devnet,
         rent: RENT,
-        program: ProgramFacts::Absent { lamports: 0 },
+        program: ProgramState::Absent { lamports: 0 },
         program_buffer: None,
-        idl: IdlFacts::Absent { lamports: 0 },
+        idl: IdlState::Absent { lamports: 0 },
         idl_buffer: None,
-        network: Some(NetworkFacts::Absent),
+        network: Some(NetworkState::Absent),
         mint: None,
         payer_lamports: PLENTY,
         admin_lamports: PLENTY,
     }
 }
 
-fn deployed(matches: bool) -> ProgramFacts {
-    of(Some(AUTHORITY), matches)
-}
-
-/// A program that `authority` may upgrade.
-fn of(authority: Option<Pubkey>, matches: bool) -> ProgramFacts {
+fn deployed(authority: Option<Pubkey>, matches: bool) -> ProgramState {
     let data_lamports = RENT.minimum(UpgradeableLoaderState::size_of_programdata(ELF_LEN));
-    ProgramFacts::Deployed { authority, capacity: ELF_LEN, data_lamports, matches, sha256: [0; 32], slot: 9 }
+    ProgramState::Deployed { authority, capacity: ELF_LEN, data_lamports, matches, sha256: [0; 32], slot: 9 }
 }
 
-fn network() -> NetworkState {
-    NetworkState {
+fn accounts() -> NetworkAccounts {
+    let asset_kind = AssetKind::Sol.into();
+    let network = Network {
         admin: ADMIN,
-        pending_admin: None,
         settler: ADMIN,
         guardian: ADMIN,
-        mint: None,
+        asset_kind,
         default_threshold: 1,
+        ..Network::zeroed()
+    };
+    let treasury = Treasury {
         per_node_cap: 2,
         per_batch_cap: 3,
         window_limit: 4,
         window_seconds: 5,
         max_pending_age: 6,
-        treasury_is_of_earlier_layout: false,
+        ..Treasury::zeroed()
+    };
+    NetworkAccounts { network, treasury, needs_migration: false }
+}
+
+fn network(change: impl FnOnce(&mut NetworkAccounts)) -> Option<NetworkState> {
+    let mut accounts = accounts();
+    change(&mut accounts);
+    Some(NetworkState::Exists(Box::new(accounts)))
+}
+
+/// A cluster in the desired state.
+fn complete_cluster() -> Observed {
+    Observed {
+        program: deployed(Some(AUTHORITY), true),
+        idl: IdlState::Published { matches: true, data_len: IDL_LEN, lamports: PLENTY, mutable: true },
+        network: network(|_| {}),
+        ..empty_cluster()
     }
 }
 
-/// A cluster with everything.
-fn everything() -> Facts {
-    Facts {
-        program: deployed(true),
-        idl: IdlFacts::Published { matches: true, data_len: 500, lamports: PLENTY, mutable: true },
-        network: Some(NetworkFacts::There(Box::new(network()))),
-        ..nothing()
-    }
+fn outdated_program() -> Observed {
+    Observed { program: deployed(Some(AUTHORITY), false), ..complete_cluster() }
 }
 
-fn steps(wanted: &Wanted, facts: &Facts) -> Vec<Step> {
-    let plan = plan(wanted, facts);
-    assert_eq!(plan.refusals, [], "refused");
+fn steps(desired: &Desired, observed: &Observed) -> Vec<Step> {
+    let plan = plan(desired, observed);
+    assert_eq!(plan.blockers, []);
     plan.steps()
 }
 
-fn refusals(wanted: &Wanted, facts: &Facts) -> Vec<Refusal> {
-    plan(wanted, facts).refusals
+fn blockers(desired: &Desired, observed: &Observed) -> Vec<Blocker> {
+    plan(desired, observed).blockers
 }
 
-fn upload_program(create: bool, chunks: usize) -> Step {
-    Step::UploadProgram { create, bytes: ELF_LEN, chunks }
+fn authority_mismatch(action: &'static str, authority: Pubkey, ours: Pubkey) -> Blocker {
+    Blocker::UpgradeAuthorityMismatch { action, authority, ours }
 }
-
-const UPLOAD_IDL: Step = Step::UploadIdl { create: true, bytes: 500, chunks: 2 };
 
 #[test]
 fn an_empty_cluster_gets_program_idl_and_network() {
-    let publish = Step::PublishIdl { lamports: RENT.minimum(96 + 500) };
+    let publish = Step::PublishIdl { lamports: RENT.minimum(96 + IDL_LEN) };
     let create = Step::CreateNetwork { id: terms().id, token_program: None };
-    let deploy = Step::DeployProgram { held: 0, max_len: ELF_LEN };
-    assert_eq!(steps(&wanted(), &nothing()), [upload_program(true, 7), deploy, UPLOAD_IDL, publish, create]);
+    let deploy = Step::DeployProgram { prefunded: 0, max_len: ELF_LEN };
+    assert_eq!(steps(&desired(), &empty_cluster()), [UPLOAD_PROGRAM, deploy, UPLOAD_IDL, publish, create]);
 }
 
 #[test]
-fn what_is_there_already_is_left_alone() {
-    assert_eq!(steps(&wanted(), &everything()), []);
-    // Without lamports too: nothing is to be paid.
-    assert_eq!(steps(&wanted(), &Facts { payer_lamports: 0, admin_lamports: 0, ..everything() }), []);
-    // Nobody may be in charge any more, as long as nothing is left to do.
-    assert_eq!(steps(&wanted(), &Facts { program: of(None, true), ..everything() }), []);
+fn the_desired_state_needs_no_steps() {
+    let complete = complete_cluster();
+    for observed in [
+        complete.clone(),
+        // No lamports are needed if there is nothing to do.
+        Observed { payer_lamports: 0, admin_lamports: 0, ..complete.clone() },
+        Observed { program: deployed(None, true), ..complete },
+    ] {
+        assert_eq!(steps(&desired(), &observed), []);
+    }
 }
 
 #[test]
-fn an_immutable_program_takes_neither_an_idl_nor_an_authority() {
-    let immutable = Facts { program: of(None, true), ..everything() };
-    let unpublished = Facts { idl: IdlFacts::Absent { lamports: 0 }, ..immutable.clone() };
-    assert_eq!(refusals(&wanted(), &unpublished), [Refusal::IdlOfImmutableProgram]);
-    let handed = |to| Wanted { final_upgrade: Some(to), ..wanted() };
-    let refusal = Refusal::AlreadyImmutable { wanted: STRANGER };
-    assert_eq!(refusals(&handed(FinalAuthority::Address(STRANGER)), &immutable), [refusal]);
-    assert_eq!(steps(&handed(FinalAuthority::Nobody), &immutable), []);
+fn an_immutable_program_cannot_get_an_idl_or_an_authority() {
+    let immutable = Observed { program: deployed(None, true), ..complete_cluster() };
+    let unpublished = Observed { idl: IdlState::Absent { lamports: 0 }, ..immutable.clone() };
+    assert_eq!(blockers(&desired(), &unpublished), [Blocker::IdlOfImmutableProgram]);
+    let transfer = |to| Desired { final_upgrade: Some(to), ..desired() };
+    let blocker = Blocker::AlreadyImmutable { desired: STRANGER };
+    assert_eq!(blockers(&transfer(FinalAuthority::Address(STRANGER)), &immutable), [blocker]);
+    assert_eq!(steps(&transfer(FinalAuthority::None), &immutable), []);
 }
 
 #[test]
-fn other_bytes_are_an_upgrade_and_more_of_them_an_extension_before() {
-    let facts = Facts { program: deployed(false), ..everything() };
-    assert_eq!(steps(&wanted(), &facts), [upload_program(true, 7), Step::UpgradeProgram]);
-    let grown = |elf_len| Wanted { elf_len, ..wanted() };
-    let extension = |elf_len| {
-        steps(&grown(elf_len), &facts).into_iter().find_map(|step| match step {
+fn other_bytecode_is_upgraded_and_a_longer_one_extends_the_program_first() {
+    let observed = outdated_program();
+    assert_eq!(steps(&desired(), &observed), [UPLOAD_PROGRAM, Step::UpgradeProgram]);
+    let with_len = |len| steps(&Desired { elf: elf(len, PROGRAM, CONTACT), ..desired() }, &observed);
+    let extension = |len| {
+        with_len(len).into_iter().find_map(|step| match step {
             Step::ExtendProgram { bytes } => Some(bytes),
             _ => None,
         })
@@ -161,249 +200,312 @@ fn other_bytes_are_an_upgrade_and_more_of_them_an_extension_before() {
     assert_eq!(extension(ELF_LEN - 1), None);
     assert_eq!(extension(ELF_LEN + 1), Some(MINIMUM_EXTEND_PROGRAM_BYTES));
     assert_eq!(extension(ELF_LEN + 20_000), Some(20_000));
-    let order = steps(&grown(ELF_LEN + 1), &facts);
-    assert!(matches!(order[..], [Step::UploadProgram { .. }, Step::ExtendProgram { .. }, Step::UpgradeProgram]));
+    let order = with_len(ELF_LEN + 1);
+    assert!(matches!(order[..], [Step::Upload { .. }, Step::ExtendProgram { .. }, Step::UpgradeProgram]));
 }
 
 #[test]
-fn an_interrupted_upload_goes_on_where_it_was() {
-    let buffer = |fits, chunks_left, authority| Some(BufferFacts { authority, lamports: 50, fits, chunks_left });
-    let with = |program_buffer| Facts { program: deployed(false), program_buffer, ..everything() };
-    let half = with(buffer(true, 3, Some(AUTHORITY)));
-    assert_eq!(steps(&wanted(), &half), [upload_program(false, 3), Step::UpgradeProgram]);
-    let whole = with(buffer(true, 0, Some(AUTHORITY)));
-    assert_eq!(steps(&wanted(), &whole), [Step::UpgradeProgram]);
-    let of_another_file = with(buffer(false, 9, Some(AUTHORITY)));
-    let again = [Step::CloseProgramBuffer, upload_program(true, 7), Step::UpgradeProgram];
-    assert_eq!(steps(&wanted(), &of_another_file), again);
-    let foreign = with(buffer(true, 0, Some(STRANGER)));
-    let refusal = Refusal::BufferNotOurs { authority: Some(STRANGER), ours: AUTHORITY, file: "program-buffer.json" };
-    assert_eq!(refusals(&wanted(), &foreign), [refusal]);
-    // Not needed any more, it still holds rent.
-    let leftover = Facts { program: deployed(true), ..whole };
-    assert_eq!(steps(&wanted(), &leftover), [Step::CloseProgramBuffer]);
+fn an_interrupted_upload_is_resumed() {
+    let with_buffer = |authority, fits, missing| {
+        let program_buffer = Some(BufferState { authority, lamports: 50, fits, missing });
+        Observed { program_buffer, ..outdated_program() }
+    };
+    let resume = Step::Upload { content: Content::Program, create: false, bytes: ELF_LEN, chunks: 3 };
+    let close = Step::CloseBuffer(Content::Program);
+    let complete = with_buffer(Some(AUTHORITY), true, 0);
+    for (observed, expected) in [
+        (with_buffer(Some(AUTHORITY), true, 3), [resume, Step::UpgradeProgram].as_slice()),
+        (complete.clone(), &[Step::UpgradeProgram]),
+        // A buffer for other content is closed.
+        (with_buffer(Some(AUTHORITY), false, 9), &[close, UPLOAD_PROGRAM, Step::UpgradeProgram]),
+        // A buffer that is no longer needed still holds rent.
+        (Observed { program: deployed(Some(AUTHORITY), true), ..complete }, &[close]),
+    ] {
+        assert_eq!(steps(&desired(), &observed), expected);
+    }
+    let (authority, file) = (Some(STRANGER), "program-buffer.json");
+    let blocker = Blocker::BufferAuthorityMismatch { authority, ours: AUTHORITY, file };
+    assert_eq!(blockers(&desired(), &with_buffer(authority, true, 0)), [blocker]);
 }
 
 #[test]
-fn only_the_program_s_own_key_deploys_it_first() {
-    let without = Wanted { program_key: None, ..wanted() };
-    assert_eq!(refusals(&without, &nothing()), [Refusal::NoProgramKey { program: PROGRAM }]);
-    assert_eq!(refusals(&without, &everything()), []);
-    let other = Wanted { program_key: Some(STRANGER), ..wanted() };
-    assert_eq!(refusals(&other, &nothing()), [Refusal::OtherProgramKey { found: STRANGER, program: PROGRAM }]);
-    let small = Wanted { max_len: ELF_LEN - 1, ..wanted() };
-    let refusal = Refusal::MaxLenTooSmall { max_len: ELF_LEN - 1, bytes: ELF_LEN };
-    assert_eq!(refusals(&small, &nothing()), [refusal]);
-    let otherwise_built = Wanted { elf_names_program: false, ..wanted() };
-    assert_eq!(refusals(&otherwise_built, &nothing()), [Refusal::OtherProgramId { program: PROGRAM }]);
+fn the_first_deployment_requires_the_program_s_keypair_and_bytecode() {
+    let program = PROGRAM;
+    let without_keypair = Desired { program_keypair: None, ..desired() };
+    for (desired, blocker) in [
+        (without_keypair.clone(), Blocker::ProgramKeypairMissing { program }),
+        (
+            Desired { program_keypair: Some(STRANGER), ..desired() },
+            Blocker::ProgramKeypairMismatch { ours: STRANGER, program },
+        ),
+        (
+            Desired { max_len: ELF_LEN - 1, ..desired() },
+            Blocker::MaxLenTooSmall { max_len: ELF_LEN - 1, bytes: ELF_LEN },
+        ),
+        (Desired { elf: elf(ELF_LEN, STRANGER, CONTACT), ..desired() }, Blocker::ProgramIdMismatch { program }),
+    ] {
+        assert_eq!(blockers(&desired, &empty_cluster()), [blocker]);
+    }
+    assert_eq!(blockers(&without_keypair, &complete_cluster()), []);
 }
 
 #[test]
-fn an_address_that_cannot_be_used_is_refused() {
-    let final_upgrade = Some(FinalAuthority::Address(STRANGER));
-    let wanted = Wanted { final_upgrade, ..wanted() };
-    let at = |program| refusals(&wanted, &Facts { program, ..nothing() });
-    assert_eq!(at(ProgramFacts::Closed), [Refusal::ProgramClosed { program: PROGRAM }]);
-    let taken = Refusal::AddressTaken { program: PROGRAM, owner: STRANGER };
-    assert_eq!(at(ProgramFacts::Taken { owner: STRANGER }), [taken]);
-    // Lamports that anybody sent there are in nobody's way.
-    assert_eq!(at(ProgramFacts::Absent { lamports: 5 }), []);
-}
-
-#[test]
-fn only_the_upgrade_authority_upgrades() {
-    let with = |authority| refusals(&wanted(), &Facts { program: of(authority, false), ..everything() });
-    let what = "an upgrade";
-    assert_eq!(with(Some(STRANGER)), [Refusal::NotUpgradeAuthority { what, authority: STRANGER, ours: AUTHORITY }]);
-    assert_eq!(with(None), [Refusal::ProgramImmutable]);
-}
-
-#[test]
-fn the_localnet_s_address_is_for_local_clusters_only() {
-    let wanted = Wanted { program: LOCAL_PROGRAM, program_key: Some(LOCAL_PROGRAM), ..wanted() };
-    assert_eq!(refusals(&wanted, &nothing()), [Refusal::PublicProgramKey { program: LOCAL_PROGRAM }]);
-    assert_eq!(refusals(&wanted, &Facts { cluster: Kind::Local, ..nothing() }), []);
-}
-
-#[test]
-fn mainnet_takes_a_yes_and_a_dry_run_does_not() {
-    let facts = Facts { cluster: Kind::Mainnet, ..everything() };
-    assert_eq!(refusals(&wanted(), &facts), [Refusal::MainnetWithoutYes]);
-    for permitted in
-        [Permitted { mainnet: true, ..Permitted::default() }, Permitted { dry_run: true, ..Permitted::default() }]
-    {
-        assert_eq!(refusals(&Wanted { permitted, ..wanted() }, &facts), []);
+fn a_public_cluster_requires_a_security_contact() {
+    let unconfigured = Desired { security: None, program_keypair: Some(PROGRAM), ..desired() };
+    for (cluster, name) in [
+        (ClusterKind::Mainnet, Some("mainnet-beta")),
+        (ClusterKind::Testnet, Some("testnet")),
+        (ClusterKind::Devnet, Some("devnet")),
+        (ClusterKind::Private, None),
+        (ClusterKind::Local, None),
+    ] {
+        let permissions = Permissions { mainnet: true, ..Permissions::default() };
+        let desired = Desired { permissions, ..unconfigured.clone() };
+        let expected: Vec<Blocker> =
+            name.map(|cluster| Blocker::SecurityNotConfigured { cluster }).into_iter().collect();
+        for observed in [empty_cluster(), outdated_program()] {
+            assert_eq!(blockers(&desired, &Observed { cluster, ..observed }), expected);
+        }
+        assert_eq!(blockers(&desired, &Observed { cluster, ..complete_cluster() }), [], "nothing is deployed");
     }
 }
 
 #[test]
-fn an_idl_is_only_published_where_it_can_be() {
-    let none = Facts { idl: IdlFacts::NoMetadataProgram, ..everything() };
-    let plan_without = plan(&wanted(), &none);
-    assert_eq!((plan_without.steps(), plan_without.refusals), (Vec::new(), Vec::new()));
-    let told = plan_without.sections.iter().find(|section| section.subject == "idl").unwrap();
-    assert!(told.found.contains("not on this cluster") && told.found.contains("idl.json"), "{}", told.found);
-    // A file that is missing is no matter there, and one elsewhere.
-    let (path, reason) = ("idl.json".to_owned(), "gone".to_owned());
-    let missing = Wanted { idl: IdlWanted::Missing { path: path.clone(), reason: reason.clone() }, ..wanted() };
-    assert_eq!(steps(&missing, &none), []);
-    assert_eq!(refusals(&missing, &everything()), [Refusal::NoIdl { path, reason }]);
-    assert_eq!(steps(&Wanted { idl: IdlWanted::Unpublished, ..wanted() }, &everything()), []);
+fn the_program_s_security_txt_must_be_the_configured_one() {
+    let two = "email:a@example.org, link:https://example.org/report";
+    assert_eq!(
+        blockers(&Desired { elf: elf(ELF_LEN, PROGRAM, two), security: security(two), ..desired() }, &empty_cluster()),
+        []
+    );
+    let without = [PROGRAM.as_ref(), &[9; ELF_LEN - 32]].concat();
+    for (elf, found) in [
+        (elf(ELF_LEN, PROGRAM, "email:other@example.org"), "contact 'Email: other@example.org' and source code 'https"),
+        (Chunks::new(without, 100), "has no security.txt"),
+    ] {
+        // On a local cluster as well, if it is configured.
+        let observed = Observed { cluster: ClusterKind::Local, ..empty_cluster() };
+        let blockers = blockers(&Desired { elf, ..desired() }, &observed);
+        let [Blocker::SecurityTxtMismatch { .. }] = blockers[..] else { panic!("{blockers:?}") };
+        let message = blockers[0].to_string();
+        for part in [
+            found,
+            "WILLIW_SECURITY_CONTACT='email:security@example.org'",
+            "WILLIW_SOURCE_CODE='https://git.example.org/mine'",
+        ] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}
+
+#[test]
+fn an_address_that_cannot_be_used_is_a_blocker() {
+    let final_upgrade = Some(FinalAuthority::Address(STRANGER));
+    let desired = Desired { final_upgrade, ..desired() };
+    let program = PROGRAM;
+    for (state, expected) in [
+        (ProgramState::Closed, [Blocker::ProgramClosed { program }].as_slice()),
+        (ProgramState::OtherAccount { owner: STRANGER }, &[Blocker::AddressInUse { program, owner: STRANGER }]),
+        // Anybody can send lamports to the address.
+        (ProgramState::Absent { lamports: 5 }, &[]),
+    ] {
+        assert_eq!(blockers(&desired, &Observed { program: state, ..empty_cluster() }), expected);
+    }
+}
+
+#[test]
+fn only_the_upgrade_authority_can_upgrade() {
+    let with =
+        |authority| blockers(&desired(), &Observed { program: deployed(authority, false), ..complete_cluster() });
+    assert_eq!(with(Some(STRANGER)), [authority_mismatch("an upgrade", STRANGER, AUTHORITY)]);
+    assert_eq!(with(None), [Blocker::ProgramImmutable]);
+}
+
+#[test]
+fn the_localnet_s_program_id_is_for_local_clusters_only() {
+    let program = LOCALNET_PROGRAM;
+    let desired = Desired { program, program_keypair: Some(program), elf: elf(ELF_LEN, program, CONTACT), ..desired() };
+    assert_eq!(blockers(&desired, &empty_cluster()), [Blocker::LocalnetProgramId { program }]);
+    assert_eq!(blockers(&desired, &Observed { cluster: ClusterKind::Local, ..empty_cluster() }), []);
+}
+
+#[test]
+fn a_deployment_to_mainnet_must_be_confirmed_but_a_dry_run_need_not() {
+    let observed = Observed { cluster: ClusterKind::Mainnet, ..complete_cluster() };
+    assert_eq!(blockers(&desired(), &observed), [Blocker::MainnetNotConfirmed]);
+    for permissions in [
+        Permissions { mainnet: true, ..Permissions::default() },
+        Permissions { dry_run: true, ..Permissions::default() },
+    ] {
+        assert_eq!(blockers(&Desired { permissions, ..desired() }, &observed), []);
+    }
+}
+
+#[test]
+fn an_idl_is_published_only_where_that_is_possible() {
+    let impossible = Observed { idl: IdlState::NoMetadataProgram, ..complete_cluster() };
+    let plan = plan(&desired(), &impossible);
+    assert_eq!((plan.steps(), plan.blockers), (Vec::new(), Vec::new()));
+    let section = plan.sections.iter().find(|section| section.title == "idl").unwrap();
+    let status = &section.status;
+    assert!(status.contains("no Program Metadata program") && status.contains("idl.json"), "{status}");
+    // The file is not needed there.
+    let missing = Desired { idl: idl_file(Err("not found".to_owned())), ..desired() };
+    assert_eq!(steps(&missing, &impossible), []);
+    let blocker = Blocker::IdlUnreadable { path: "idl.json".to_owned(), reason: "not found".to_owned() };
+    assert_eq!(blockers(&missing, &complete_cluster()), [blocker]);
+    assert_eq!(steps(&Desired { idl: None, ..desired() }, &complete_cluster()), []);
 }
 
 #[test]
 fn another_idl_is_replaced_by_the_upgrade_authority_only() {
-    let published = |mutable| IdlFacts::Published { matches: false, data_len: 400, lamports: 3, mutable };
-    let facts = Facts { idl: published(true), ..everything() };
-    let replace = Step::ReplaceIdl { old_len: 400, lamports: RENT.minimum(96 + 500) - 3 };
-    assert_eq!(steps(&wanted(), &facts), [UPLOAD_IDL, replace]);
-    let ours = Wanted { upgrade_authority: STRANGER, ..wanted() };
-    let what = "publishing the IDL";
-    let refusal = Refusal::NotUpgradeAuthority { what, authority: AUTHORITY, ours: STRANGER };
-    assert_eq!(refusals(&ours, &facts), [refusal]);
-    let immutable = Facts { idl: published(false), ..everything() };
-    assert_eq!(refusals(&wanted(), &immutable), [Refusal::IdlImmutable]);
-    let begun = Facts { idl: IdlFacts::Unfinished, ..everything() };
-    assert_eq!(refusals(&wanted(), &begun), [Refusal::IdlUnfinished]);
+    let published = |mutable| {
+        let idl = IdlState::Published { matches: false, data_len: 400, lamports: 3, mutable };
+        Observed { idl, ..complete_cluster() }
+    };
+    let replace = Step::ReplaceIdl { old_len: 400, lamports: RENT.minimum(96 + IDL_LEN) - 3 };
+    assert_eq!(steps(&desired(), &published(true)), [UPLOAD_IDL, replace]);
+    let other_authority = Desired { upgrade_authority: STRANGER, ..desired() };
+    let blocker = authority_mismatch("publishing the IDL", AUTHORITY, STRANGER);
+    assert_eq!(blockers(&other_authority, &published(true)), [blocker]);
+    assert_eq!(blockers(&desired(), &published(false)), [Blocker::IdlImmutable]);
+    let incomplete = Observed { idl: IdlState::Incomplete, ..complete_cluster() };
+    assert_eq!(blockers(&desired(), &incomplete), [Blocker::IdlIncomplete]);
 }
 
 #[test]
-fn a_network_with_other_terms_is_refused_by_each_of_them() {
-    let with = |change: fn(&mut NetworkState)| {
-        let mut state = network();
-        change(&mut state);
-        let facts = Facts { network: Some(NetworkFacts::There(Box::new(state))), ..everything() };
-        refusals(&wanted(), &facts)
-            .into_iter()
-            .map(|refusal| match refusal {
-                Refusal::OtherTerms { term, .. } => term,
-                other => panic!("{other}"),
-            })
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(with(|it| it.admin = STRANGER), ["admin"]);
-    assert_eq!(with(|it| it.settler = STRANGER), ["settler"]);
-    assert_eq!(with(|it| it.guardian = STRANGER), ["guardian"]);
-    assert_eq!(with(|it| it.mint = Some(MINT)), ["asset"]);
-    assert_eq!(with(|it| it.default_threshold = 9), ["default_threshold"]);
-    assert_eq!(with(|it| it.per_node_cap = 9), ["per_node_cap"]);
-    assert_eq!(with(|it| it.per_batch_cap = 9), ["per_batch_cap"]);
-    assert_eq!(with(|it| it.window_limit = 9), ["window_limit"]);
-    assert_eq!(with(|it| it.window_seconds = 9), ["window_seconds"]);
-    assert_eq!(with(|it| it.max_pending_age = 9), ["max_pending_age"]);
-    let unreadable = Facts { network: Some(NetworkFacts::Unreadable("old".to_owned())), ..everything() };
-    let network = "mine".to_owned();
-    assert_eq!(refusals(&wanted(), &unreadable), [Refusal::NetworkUnreadable { network, reason: "old".to_owned() }]);
+fn each_differing_term_of_a_network_is_a_blocker() {
+    type Change = fn(&mut NetworkAccounts);
+    let changes: [(&str, Change); 10] = [
+        ("admin", |it| it.network.admin = STRANGER),
+        ("settler", |it| it.network.settler = STRANGER),
+        ("guardian", |it| it.network.guardian = STRANGER),
+        ("asset", |it| (it.network.asset_kind, it.network.mint) = (1 - u8::from(AssetKind::Sol), MINT)),
+        ("default_threshold", |it| it.network.default_threshold = 9),
+        ("per_node_cap", |it| it.treasury.per_node_cap = 9),
+        ("per_batch_cap", |it| it.treasury.per_batch_cap = 9),
+        ("window_limit", |it| it.treasury.window_limit = 9),
+        ("window_seconds", |it| it.treasury.window_seconds = 9),
+        ("max_pending_age", |it| it.treasury.max_pending_age = 9),
+    ];
+    for (expected, change) in changes {
+        match &blockers(&desired(), &Observed { network: network(change), ..complete_cluster() })[..] {
+            [Blocker::NetworkDiffers { term, .. }] => assert_eq!(*term, expected),
+            other => panic!("{expected}: {other:?}"),
+        }
+    }
+    let reason = "old".to_owned();
+    let unreadable = Some(NetworkState::Unreadable(reason.clone()));
+    let blocker = Blocker::NetworkUnreadable { network: "mine".to_owned(), reason };
+    assert_eq!(blockers(&desired(), &Observed { network: unreadable, ..complete_cluster() }), [blocker]);
 }
 
 #[test]
 fn a_treasury_of_an_earlier_layout_is_migrated_after_the_upgrade() {
-    let state = NetworkState { treasury_is_of_earlier_layout: true, ..network() };
-    let network = Some(NetworkFacts::There(Box::new(state)));
-    let facts = Facts { program: deployed(false), network, ..everything() };
-    let all = steps(&wanted(), &facts);
-    assert_eq!(all, [upload_program(true, 7), Step::UpgradeProgram, Step::MigrateTreasury]);
-    assert!(Step::MigrateTreasury.waits_for(&all[..2]) && !Step::MigrateTreasury.waits_for(&all[..1]));
+    let observed = Observed { network: network(|it| it.needs_migration = true), ..outdated_program() };
+    let all = steps(&desired(), &observed);
+    assert_eq!(all, [UPLOAD_PROGRAM, Step::UpgradeProgram, Step::MigrateTreasury]);
+    assert!(Step::MigrateTreasury.depends_on(&all[..2]) && !Step::MigrateTreasury.depends_on(&all[..1]));
 }
 
 #[test]
-fn a_token_network_takes_a_mint_that_the_program_takes() {
-    let network = Some(NetworkTerms { asset: Asset::Mint(MINT), ..terms() });
-    let wanted = Wanted { network, ..wanted() };
-    let with = |mint| Facts { network: Some(NetworkFacts::Absent), mint, ..everything() };
-    let mint = |owner, refused: Option<&str>| Some(MintFacts { owner, refused: refused.map(str::to_owned) });
-    let create = |token_program| Step::CreateNetwork { id: terms().id, token_program: Some(token_program) };
+fn a_token_network_requires_a_supported_mint() {
+    let desired = Desired { network: Some(NetworkTerms { asset: Asset::Mint(MINT), ..terms() }), ..desired() };
+    let with = |mint: Option<(Pubkey, Option<&str>)>| {
+        let mint = mint.map(|(owner, reason)| MintState { owner, unsupported: reason.map(str::to_owned) });
+        Observed { network: Some(NetworkState::Absent), mint, ..complete_cluster() }
+    };
     for token_program in [SPL_TOKEN_ID, TOKEN_2022_ID] {
-        assert_eq!(steps(&wanted, &with(mint(token_program, None))), [create(token_program)]);
+        let create = Step::CreateNetwork { id: terms().id, token_program: Some(token_program) };
+        assert_eq!(steps(&desired, &with(Some((token_program, None)))), [create]);
     }
-    assert_eq!(refusals(&wanted, &with(None)), [Refusal::NoMint { mint: MINT }]);
-    let foreign = Refusal::NotAMint { mint: MINT, owner: STRANGER };
-    assert_eq!(refusals(&wanted, &with(mint(STRANGER, Some("no mint")))), [foreign]);
-    let hooked = Refusal::MintRefused { mint: MINT, reason: "hook".to_owned() };
-    assert_eq!(refusals(&wanted, &with(mint(TOKEN_2022_ID, Some("hook")))), [hooked]);
+    for (mint, blocker) in [
+        (None, Blocker::MintNotFound { mint: MINT }),
+        (Some((STRANGER, Some("not a mint"))), Blocker::NotAMint { mint: MINT, owner: STRANGER }),
+        (Some((TOKEN_2022_ID, Some("hook"))), Blocker::UnsupportedMint { mint: MINT, reason: "hook".to_owned() }),
+    ] {
+        assert_eq!(blockers(&desired, &with(mint)), [blocker]);
+    }
 }
 
 #[test]
-fn an_admin_is_proposed_once_and_is_the_admin_after_accepting() {
-    let wanted = Wanted { final_admin: Some(STRANGER), ..wanted() };
-    let with = |state| Facts { network: Some(NetworkFacts::There(Box::new(state))), ..everything() };
+fn an_admin_is_proposed_once_and_becomes_the_admin_by_accepting() {
+    let desired = Desired { final_admin: Some(STRANGER), ..desired() };
     let propose = Step::ProposeAdmin { to: STRANGER };
-    assert_eq!(steps(&wanted, &with(network())), [propose]);
-    assert_eq!(steps(&wanted, &with(NetworkState { pending_admin: Some(STRANGER), ..network() })), []);
-    assert_eq!(steps(&wanted, &with(NetworkState { admin: STRANGER, ..network() })), []);
-    let fresh = Facts { network: Some(NetworkFacts::Absent), ..everything() };
     let create = Step::CreateNetwork { id: terms().id, token_program: None };
-    assert_eq!(steps(&wanted, &fresh), [create, propose]);
-    let nowhere = Wanted { network: None, ..wanted };
-    assert_eq!(refusals(&nowhere, &Facts { network: None, ..everything() }), [Refusal::AdminWithoutNetwork]);
+    for (network, expected) in [
+        (network(|_| {}), [propose].as_slice()),
+        (network(|it| it.network.pending_admin = STRANGER), &[]),
+        (network(|it| it.network.admin = STRANGER), &[]),
+        (Some(NetworkState::Absent), &[create, propose]),
+    ] {
+        assert_eq!(steps(&desired, &Observed { network, ..complete_cluster() }), expected);
+    }
+    let without_network = Desired { network: None, ..desired };
+    let observed = Observed { network: None, ..complete_cluster() };
+    assert_eq!(blockers(&without_network, &observed), [Blocker::AdminWithoutNetwork]);
 }
 
 #[test]
-fn the_upgrade_authority_is_handed_on_last_and_taken_away_by_flag_only() {
-    let to = |final_upgrade| Wanted { final_upgrade: Some(final_upgrade), ..wanted() };
-    let handed = to(FinalAuthority::Address(STRANGER));
-    assert_eq!(steps(&handed, &everything()), [Step::SetUpgradeAuthority { to: Some(STRANGER) }]);
-    assert_eq!(steps(&handed, &nothing()).last(), Some(&Step::SetUpgradeAuthority { to: Some(STRANGER) }));
-    assert_eq!(steps(&to(FinalAuthority::Address(AUTHORITY)), &everything()), []);
-    let immutable = to(FinalAuthority::Nobody);
-    assert_eq!(refusals(&immutable, &everything()), [Refusal::ImmutableWithoutFlag]);
-    let permitted = Permitted { immutable: true, ..Permitted::default() };
-    let permitted = Wanted { permitted, ..immutable };
-    assert_eq!(steps(&permitted, &everything()), [Step::SetUpgradeAuthority { to: None }]);
-    let what = "handing the upgrade authority on";
-    let refusal = Refusal::NotUpgradeAuthority { what, authority: AUTHORITY, ours: ADMIN };
-    assert_eq!(refusals(&Wanted { upgrade_authority: ADMIN, ..handed }, &everything()), [refusal]);
+fn the_upgrade_authority_is_transferred_last_and_removed_only_if_confirmed() {
+    let to = |final_upgrade| Desired { final_upgrade: Some(final_upgrade), ..desired() };
+    let transfer = to(FinalAuthority::Address(STRANGER));
+    let step = Step::SetUpgradeAuthority { to: Some(STRANGER) };
+    assert_eq!(steps(&transfer, &complete_cluster()), [step]);
+    assert_eq!(steps(&transfer, &empty_cluster()).last(), Some(&step));
+    assert_eq!(steps(&to(FinalAuthority::Address(AUTHORITY)), &complete_cluster()), []);
+    let immutable = to(FinalAuthority::None);
+    assert_eq!(blockers(&immutable, &complete_cluster()), [Blocker::ImmutableNotConfirmed]);
+    let permissions = Permissions { immutable: true, ..Permissions::default() };
+    let confirmed = Desired { permissions, ..immutable };
+    assert_eq!(steps(&confirmed, &complete_cluster()), [Step::SetUpgradeAuthority { to: None }]);
+    let blocker = authority_mismatch("transferring the upgrade authority", AUTHORITY, ADMIN);
+    assert_eq!(blockers(&Desired { upgrade_authority: ADMIN, ..transfer }, &complete_cluster()), [blocker]);
 }
 
 #[test]
-fn whoever_pays_must_have_what_it_takes_at_any_time() {
-    let plan_of = |facts: &Facts| plan(&wanted(), facts);
-    let enough = plan_of(&nothing());
+fn payer_and_admin_must_have_the_peak_of_what_they_spend() {
+    let plan_of = |observed: &Observed| plan(&desired(), observed);
+    let enough = plan_of(&empty_cluster());
     let program_data = RENT.minimum(UpgradeableLoaderState::size_of_programdata(ELF_LEN));
     let program = RENT.minimum(UpgradeableLoaderState::size_of_program());
-    let idl = RENT.minimum(96 + 500);
-    // Uploading: payer and buffer, then payer and authority for 7 and 2 chunks. Deploying: payer, program, authority.
-    // Publishing: payer and authority. The network: payer and admin. 5,000 lamports a signature.
+    let idl = RENT.minimum(96 + IDL_LEN);
+    // Signatures at 5,000 lamports. Uploads: payer and buffer, then payer and authority for 7 and 2 chunks. Deployment:
+    // payer, program, authority. Publication: payer and authority.
     let fees = 5_000 * (2 + 7 * 2 + 3 + 2 + 2 * 2 + 2);
-    // The IDL's buffer and the IDL are there at once for a moment; what the network's transaction costs comes later.
+    // The IDL and its buffer exist at the same time; the network's transaction is paid for after the peak.
     assert_eq!(enough.payer_needs, program_data + program + 2 * idl + fees + RENT.base);
-    let network = RENT.minimum(settlement::state::Network::SIZE) + RENT.minimum(settlement::state::Treasury::SIZE);
-    assert_eq!(enough.admin_needs, network + RENT.base);
+    assert_eq!(enough.admin_needs, RENT.minimum(Network::SIZE) + RENT.minimum(Treasury::SIZE) + RENT.base);
 
-    let exact = Facts { payer_lamports: enough.payer_needs, admin_lamports: enough.admin_needs, ..nothing() };
-    assert_eq!(plan_of(&exact).refusals, []);
-    let (has, needs) = (enough.payer_needs - 1, enough.payer_needs);
-    let short = Facts { payer_lamports: has, ..exact.clone() };
-    let refusal = Refusal::ShortOfLamports { role: "keys.payer", address: PAYER, has, needs };
-    assert!(refusal.to_string().contains("send it 1 more"), "{refusal}");
-    assert_eq!(plan_of(&short).refusals, [refusal]);
-    let (has, needs) = (enough.admin_needs - 1, enough.admin_needs);
-    let short = Facts { admin_lamports: has, ..exact };
-    assert_eq!(plan_of(&short).refusals, [Refusal::ShortOfLamports { role: "keys.admin", address: ADMIN, has, needs }]);
+    let exact = Observed { payer_lamports: enough.payer_needs, admin_lamports: enough.admin_needs, ..empty_cluster() };
+    assert_eq!(plan_of(&exact).blockers, []);
+    let insufficient = |role, address, needs| Blocker::InsufficientLamports { role, address, has: needs - 1, needs };
+    let short = Observed { payer_lamports: enough.payer_needs - 1, ..exact.clone() };
+    let blocker = insufficient("keys.payer", PAYER, enough.payer_needs);
+    assert!(blocker.to_string().contains("send it 1 more"), "{blocker}");
+    assert_eq!(plan_of(&short).blockers, [blocker]);
+    let short = Observed { admin_lamports: enough.admin_needs - 1, ..exact };
+    assert_eq!(plan_of(&short).blockers, [insufficient("keys.admin", ADMIN, enough.admin_needs)]);
 }
 
 #[test]
-fn a_local_cluster_gives_what_is_missing() {
-    let facts = Facts { cluster: Kind::Local, payer_lamports: 0, ..nothing() };
-    let plan = plan(&wanted(), &facts);
-    assert_eq!(plan.refusals, []);
-    assert_eq!(plan.steps()[0], Step::Airdrop { to: PAYER, lamports: LAMPORTS_PER_SOL });
+fn missing_lamports_are_airdropped_on_a_local_cluster() {
+    let observed = Observed { cluster: ClusterKind::Local, payer_lamports: 0, ..empty_cluster() };
+    assert_eq!(steps(&desired(), &observed)[0], Step::Airdrop { to: PAYER, lamports: LAMPORTS_PER_SOL });
 }
 
 #[test]
-fn priority_fees_are_reckoned_with() {
-    let priced = Wanted { compute_unit_price: 1_000_000, ..wanted() };
-    let more = plan(&priced, &nothing()).payer_needs - plan(&wanted(), &nothing()).payer_needs;
-    // Up to the IDL's publication: 2 buffers, 7 and 2 chunks, deployment and publication.
+fn priority_fees_are_included() {
+    let priced = Desired { compute_unit_price: 1_000_000, ..desired() };
+    let more = plan(&priced, &empty_cluster()).payer_needs - plan(&desired(), &empty_cluster()).payer_needs;
+    // Transactions up to the IDL's publication: 2 buffers, 7 and 2 chunks, deployment and publication.
     assert_eq!(more, 13 * u64::from(MAX_COMPUTE_UNITS));
 }
 
 #[test]
-fn what_needs_an_earlier_step_is_not_simulated_before_it() {
-    let all = steps(&Wanted { final_admin: Some(STRANGER), ..wanted() }, &nothing());
-    let waits: Vec<bool> = all.iter().enumerate().map(|(index, step)| step.waits_for(&all[..index])).collect();
-    // Uploads stand by themselves; deployment, publication, network and proposal wait.
-    assert_eq!(waits, [false, true, false, true, true, true]);
-    let airdrop = Step::Airdrop { to: PAYER, lamports: 1 };
-    assert!(upload_program(true, 7).waits_for(&[airdrop]));
+fn a_step_that_depends_on_an_earlier_one_is_not_simulated() {
+    let all = steps(&Desired { final_admin: Some(STRANGER), ..desired() }, &empty_cluster());
+    let depends: Vec<bool> = all.iter().enumerate().map(|(index, step)| step.depends_on(&all[..index])).collect();
+    // Uploads are independent; deployment, publication, network and proposal are not.
+    assert_eq!(depends, [false, true, false, true, true, true]);
+    assert!(UPLOAD_PROGRAM.depends_on(&[Step::Airdrop { to: PAYER, lamports: 1 }]));
 }
