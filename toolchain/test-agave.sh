@@ -1,6 +1,7 @@
 #!/bin/bash
 # test-agave.sh [CARGO ARG...]: runs the end-to-end payment tests on Agave's own validator, once with transaction format
-# v1 active and once with it inactive. Prepares the validator first, which takes about 15 minutes the first time.
+# v1 active and once with it inactive, and tests the validator's command line. Prepares the validator first, which takes
+# about 15 minutes the first time. Needs the program, the Worker and its static files: "make test-agave" builds them.
 #
 # AGAVE_TESTS selects other end-to-end tests, by the prefix of their names (default: "payment::").
 set -euo pipefail
@@ -21,11 +22,15 @@ run_tests() { # run_tests WHAT LOCALNET_ARGUMENTS [CARGO ARG...]
 }
 
 cargo build -q "$@" -p williw-relay --bin williw-relay
+so=${CARGO_TARGET_DIR:-target}/deploy/settlement.so
 set +e
 {
+  TEST_TIMEOUT=60 WILLIW_PROGRAM_SO=$(realpath "$so") toolchain/tests/run.sh a_ready_localnet_responds \
+    a_localnet_stops_with_its_parent_process two_localnets_run_side_by_side a_localnet_reports_the_port_that_is_in_use \
+    an_airdrop_on_the_command_line_is_credited a_deployed_program_has_the_hash_of_its_file; command_line=$?
   run_tests "transaction format v1 active" "" "$@"; with_v1=$?
   run_tests "transaction format v1 inactive" "--deactivate-feature $V1_FEATURE" "$@"; without_v1=$?
-  exit $((with_v1 ? with_v1 : without_v1))
+  exit $((with_v1 ? with_v1 : without_v1 ? without_v1 : command_line))
 } 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 set -e

@@ -1,8 +1,11 @@
 #!/bin/bash
 # run.sh [NAME...]: runs the tests of the scripts and of williw-localnet's command line, all or the named ones. After env.sh.
 # Needs the built program. Takes a few seconds. The output has the format of cargo's test harness.
+# WILLIW_LOCALNET is the localnet's command, TEST_TIMEOUT the number of seconds after which waiting fails.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+LOCALNET=${WILLIW_LOCALNET:-williw-localnet}
+TIMEOUT=${TEST_TIMEOUT:-5}
 T=$(mktemp -d)
 trap 'rm -rf "$T"' EXIT
 
@@ -13,8 +16,8 @@ expect() { # expect STATUS TEXT COMMAND...: the command exits with the status, a
   [ "$status" = "$1" ] || fail "expected exit code $1, got $status from: ${*:3}: $output"
   [[ $output == *"$2"* ]] || fail "expected '$2' from: ${*:3}: $output"
 }
-# until_true COMMAND...: repeats the command until it succeeds, for up to five seconds
-until_true() { local i; for ((i = 0; i < 250; i++)); do if "$@" 2>/dev/null; then return 0; fi; sleep 0.02; done; fail "timed out: $*"; }
+# until_true COMMAND...: repeats the command until it succeeds, for some seconds
+until_true() { local i; for ((i = 0; i < 50 * TIMEOUT; i++)); do if "$@" 2>/dev/null; then return 0; fi; sleep 0.02; done; fail "timed out: $*"; }
 gone() { ! kill -0 "$1"; }
 rpc() { # rpc URL METHOD [PARAMS]: prints the HTTP response; does not need curl
   local body="{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$2\",\"params\":${3:-[]}}"
@@ -28,7 +31,7 @@ url_in() { cut -d' ' -f2 "$1"; }
 # ---- the localnet ---------------------------------------------------------------------------------------------
 start_localnet() { # start_localnet NAME [ARG...]: sets PID and URL once the localnet is ready
   local self=$BASHPID   # differs inside the background job
-  williw-localnet --rpc-port 0 --ws-port 0 --exit-with-parent=$self --ready-file "$T/$1" "${@:2}" > "$T/$1.out" 2> "$T/$1.err" &
+  $LOCALNET --rpc-port 0 --ws-port 0 --exit-with-parent=$self --ready-file "$T/$1" "${@:2}" > "$T/$1.out" 2> "$T/$1.err" &
   PID=$!
   until_true test -f "$T/$1" || { cat "$T/$1.err" >&2; return 1; }
   URL=$(url_in "$T/$1")
@@ -44,7 +47,7 @@ a_localnet_stops_within_a_second_on_either_signal() {
   local signal killer
   for signal in INT TERM; do
     # without job control, bash starts background jobs with SIGINT ignored
-    env --default-signal=INT williw-localnet --rpc-port 0 --ws-port 0 --ready-file "$T/stop-$signal" > /dev/null &
+    env --default-signal=INT $LOCALNET --rpc-port 0 --ws-port 0 --ready-file "$T/stop-$signal" > /dev/null &
     PID=$!
     until_true test -f "$T/stop-$signal"
     ( sleep 1; kill -KILL $PID ) 2>/dev/null &
@@ -55,14 +58,14 @@ a_localnet_stops_within_a_second_on_either_signal() {
   done
 }
 a_localnet_stops_with_its_parent_process() {
-  bash -c 'williw-localnet --rpc-port 0 --ws-port 0 --exit-with-parent --ready-file "$1" > /dev/null & echo $! > "$1.pid"; wait' _ "$T/orphan" &
+  bash -c '"$2" --rpc-port 0 --ws-port 0 --exit-with-parent --ready-file "$1" > /dev/null & echo $! > "$1.pid"; wait' _ "$T/orphan" "$LOCALNET" &
   local parent=$!
   until_true test -f "$T/orphan"
   kill -KILL $parent; wait $parent 2>/dev/null || true
   until_true gone "$(cat "$T/orphan.pid")"
 }
 a_localnet_whose_parent_has_already_ended_stops() {
-  timeout 5 williw-localnet --rpc-port 0 --ws-port 0 --exit-with-parent=1 > /dev/null || fail "exit code $?"
+  timeout 5 $LOCALNET --rpc-port 0 --ws-port 0 --exit-with-parent=1 > /dev/null || fail "exit code $?"
 }
 two_localnets_run_side_by_side() {
   start_localnet one; local first=$PID url=$URL
@@ -73,14 +76,14 @@ two_localnets_run_side_by_side() {
 }
 a_localnet_reports_the_port_that_is_in_use() {
   start_localnet taken
-  expect 3 "--rpc-port" williw-localnet --rpc-port "${URL##*:}" --ws-port 0
-  expect 3 "port ${URL##*:} is already in use" williw-localnet --rpc-port 0 --ws-port "${URL##*:}"
+  expect 3 "--rpc-port" $LOCALNET --rpc-port "${URL##*:}" --ws-port 0
+  expect 3 "port ${URL##*:} is already in use" $LOCALNET --rpc-port 0 --ws-port "${URL##*:}"
   kill $PID; wait $PID
 }
 a_localnet_rejects_invalid_programs_and_airdrops() {
   local id=7RxAvmVUZwMm1m6pttcAdTvrFL2PNoEDA6HYaVPEfufw
   printf '\x7fELF and nothing more' > "$T/broken.so"; echo text > "$T/text.so"
-  local -a start=(williw-localnet --rpc-port 0 --ws-port 0)
+  local -a start=("$LOCALNET" --rpc-port 0 --ws-port 0)
   expect 2 "cannot read program" "${start[@]}" --program $id="$T/missing.so"
   expect 2 "not an ELF file" "${start[@]}" --program $id="$T/text.so"
   expect 2 "was rejected as program" "${start[@]}" --program $id="$T/broken.so"
