@@ -140,7 +140,7 @@ a_deployed_program_has_the_hash_of_its_file() {
 a_finished_set_up_has_nothing_to_do() {
   expect 0 "nothing to do" ./setup.sh
 }
-a_missing_tool_is_named_before_anything_starts() {
+a_missing_tool_is_reported_before_anything_starts() {
   mkdir -p "$T/bin"; local c
   for c in bash dirname cat grep paste tr printf sed sort head mkdir; do ln -sf "$(command -v $c)" "$T/bin/$c"; done
   expect 1 "missing on PATH: a C compiler 'cc'" env PATH="$T/bin" WILLIW_CACHE="$T/cache" bash ./setup.sh
