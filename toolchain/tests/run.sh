@@ -137,6 +137,9 @@ a_deployed_program_has_the_hash_of_its_file() {
   expect 1 "does not exist" ./program-hash.py --url "$URL" 4Nd1mYwAMkQyzNpYTjFmnSQHRmxSC4WvuWbDW2J1LBdC
   kill $PID; wait $PID
 }
+the_comparison_of_compilers_is_skipped_without_anzas_tools() {
+  expect 0 "skipped: Anza's" env HOME="$T" WILLIW_CACHE="$T/cache" ./test-official.sh
+}
 a_finished_set_up_has_nothing_to_do() {
   expect 0 "nothing to do" ./setup.sh
 }
