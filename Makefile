@@ -1,10 +1,10 @@
-# Needs GNU make. "make help" lists the targets. Every target sets up first what the machine lacks
-# (toolchain/README.md); the second time that takes a fraction of a second.
+# Needs GNU make. "make help" lists the targets. Every target first prepares the tools that this machine lacks
+# (toolchain/README.md), which takes a fraction of a second once they are there.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup program idl worker relay ports run deploy test bench lint fmt clean
+.PHONY: help setup program idl worker relay ports run deploy test test-agave test-official bench lint fmt clean
 
 RPC_PORT ?= 8899
 WS_PORT  ?= 8900
@@ -15,16 +15,16 @@ export WILLIW_RPC_PORT := $(RPC_PORT)
 export WILLIW_WS_PORT  := $(WS_PORT)
 export WILLIW_API_PORT := $(API_PORT)
 
-# In CI the committed lockfile is the truth; elsewhere it may follow a manifest that is being edited.
+# CI requires an up-to-date lockfile. Elsewhere, cargo may update it after a manifest has been edited.
 LOCKED := $(if $(CI),--locked)
 USE := . toolchain/env.sh;
 
-help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "Variables: RPC_PORT=$(RPC_PORT) WS_PORT=$(WS_PORT) API_PORT=$(API_PORT) ONCE=$(ONCE) ARGS=$(ARGS); from the environment: CARGO_TARGET_DIR, WILLIW_CACHE"
+	@echo "Variables: RPC_PORT=$(RPC_PORT) WS_PORT=$(WS_PORT) API_PORT=$(API_PORT) ONCE=$(ONCE) ARGS=$(ARGS); environment: CARGO_TARGET_DIR, WILLIW_CACHE"
 
-setup: ## bring what this machine lacks into the cache
+setup: ## prepare the tools that this machine lacks, in a cache
 	@toolchain/setup.sh
 
 program: setup ## build the on-chain program: target/deploy/settlement.so
@@ -33,34 +33,40 @@ program: setup ## build the on-chain program: target/deploy/settlement.so
 worker: setup ## build the Worker: worker/build
 	@$(USE) toolchain/build-worker.sh $(LOCKED)
 
-idl: setup ## the program's interface: programs/settlement/idl/settlement.json
+idl: setup ## generate the program's IDL: programs/settlement/idl/settlement.json
 	@$(USE) toolchain/idl.sh $(LOCKED)
 
 relay: setup ## build the relay: target/debug/williw-relay
 	@echo "relay: cargo build"
 	@$(USE) cargo build -q $(LOCKED) -p williw-relay --bin williw-relay
 
-run: ports program worker relay ## the whole product on this machine; ONCE=1 ends after the table
+run: ports program worker relay ## run the whole product on this machine; ONCE=1 exits after the table
 	@$(USE) exec cargo run -q $(LOCKED) -p williw-tests --no-default-features --bin williw-demo -- $(if $(filter-out 0,$(ONCE)),--once)
 
-deploy: program ## program, IDL, network and authorities on a cluster; ARGS="--dry-run", ARGS="--config FILE"
+deploy: program ## deploy program, IDL, network and authorities; ARGS="--dry-run", ARGS="--config FILE"
 	@$(USE) exec cargo run -q $(LOCKED) -p williw-deploy -- $(ARGS)
 
 ports:
 	@toolchain/check-ports.sh RPC_PORT=$(RPC_PORT) WS_PORT=$(WS_PORT) API_PORT=$(API_PORT)
 
-test: program worker ## lint and run every test; ends with the counts
+test: program worker ## run lint and every test; ends with the counts
 	@$(USE) toolchain/run-tests.sh $(LOCKED)
 
-bench: program worker relay ## measure, print and write docs/BENCHMARKS.md
+test-agave: program worker ## run the payment tests on Agave's validator, with transaction v1 on and off
+	@toolchain/test-agave.sh $(LOCKED)
+
+test-official: ## compare the program as built by Anza's platform tools and by this toolchain
+	@toolchain/test-official.sh $(LOCKED)
+
+bench: program worker relay ## run the benchmarks, print the results and write docs/BENCHMARKS.md
 	@$(USE) exec cargo run -q $(LOCKED) -p williw-tests --bin williw-bench
 
-lint: setup ## formatting and clippy, native and for the Worker's target
+lint: setup ## check formatting, scripts and dependencies, and run clippy
 	@$(USE) toolchain/lint.sh $(LOCKED)
 
-fmt: setup ## format all Rust
+fmt: setup ## format all Rust code
 	@$(USE) cargo fmt --all
 
-clean: ## remove what was built here (not the cache)
+clean: ## remove build artifacts from the checkout (not the cache)
 	@cargo clean -q
 	@rm -rf worker/build worker/.wrangler app/dist .anchor

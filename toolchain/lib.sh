@@ -8,7 +8,7 @@ have() { command -v "$1" >/dev/null; }
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n1)" = "$2" ]; }
 duration() { if [ "$1" -ge 60 ]; then echo "$(($1 / 60)) min $(($1 % 60)) s"; else echo "$1 s"; fi; }
 
-# ---- where things are -----------------------------------------------------------------------------------------
+# ---- locations -----------------------------------------------------------------------------------------------
 TOOLCHAIN=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 [ -n "${HOME:-}" ] || die "HOME is not set"
 CACHE=${WILLIW_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/williw}
@@ -20,21 +20,21 @@ esac
 STORE=$CACHE/store   # STEP-ID/, one per step and set of inputs, never changed once it has its .complete file
 BUILD=$CACHE/build   # intermediate files: kept when interrupted, removed at the end
 
-# What the machine itself has, without what was set up before.
+# PATH without the tools that an earlier set-up added.
 machine_path() { printf %s "$PATH" | tr : '\n' | grep -v "^$CACHE/" | paste -sd:; }
 
 # ---- steps ----------------------------------------------------------------------------------------------------
 # A step NAME is four functions in steps/*.sh:
-#   NAME_present   true when there is nothing to make; may call on_path and export_var
-#   NAME_inputs    prints everything its result depends on ("$STORE" when the result names a path in it)
-#   NAME_make DIR  makes the result in DIR; what it started earlier may be found in $BUILD
+#   NAME_present   succeeds if there is nothing to do; may call on_path and export_var
+#   NAME_inputs    prints everything the result depends on ("$STORE" if the result contains a path in it)
+#   NAME_make DIR  creates the result in DIR; may reuse what an interrupted run left in $BUILD
 #   NAME_use DIR   calls on_path and export_var
-# and a line in NAME_about: what it is and about how long it takes.
+# and NAME_about, which prints one line: what it is, its size and how long it takes.
 declare -A DIR=() ID=()
 LINKS=() VARS=()
 on_path() { LINKS+=("$1=$2"); }      # on_path COMMAND FILE
 export_var() { VARS+=("$1=$2"); }    # export_var NAME VALUE
-# The identity of another step's result, for NAME_inputs.
+# The ID of another step's result, for NAME_inputs.
 id_of() { echo "${ID[$1]:-of the machine}"; }
 
 locate() { # locate NAME: sets DIR and ID
@@ -46,28 +46,28 @@ complete() { [ -e "${DIR[$1]}/.complete" ]; }
 make_step() { # make_step NAME
   local dir=${DIR[$1]} status started=$SECONDS
   rm -rf "$dir"; mkdir -p "$dir"
-  # not "( ... ) || die": that would switch errexit off inside
+  # Not "( ... ) || die", which would disable errexit in the subshell.
   set +e; ( set -e; "$1_make" "$dir" ); status=$?; set -e
-  if [ $status != 0 ]; then rm -rf "$dir"; die "step '${1//_/-}' failed (see above). Run toolchain/setup.sh again to go on from there"; fi
+  if [ $status != 0 ]; then rm -rf "$dir"; die "step '${1//_/-}' failed (see above). Run toolchain/setup.sh again to resume"; fi
   touch "$dir/.complete"
   say "        done in $(duration $((SECONDS - started)))"
 }
 
-# One set-up at a time. Only taken when something has to be made: checking needs no lock, results never change.
+# One set-up at a time. The lock is only taken when a step has to run: results never change, so checking needs none.
 lock() {
   [ -z "${LOCKED:-}" ] || return 0
   LOCKED=1
   have flock || return 0
   exec 9>> "$CACHE/lock"
   if ! flock -n 9; then
-    say "another set-up is filling $CACHE: waiting for it"
+    say "waiting for another set-up that uses $CACHE"
     flock 9
   fi
 }
 
 # ---- Debian ---------------------------------------------------------------------------------------------------
-# Packages are downloaded with apt (which checks the archive's signatures) and unpacked in the cache: nothing is
-# installed, root is not needed.
+# Packages are downloaded with apt, which verifies the archive's signatures, and unpacked in the cache. Nothing is
+# installed, and root is not needed.
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 debian_ready() { have apt-get && have dpkg-deb && [ -f $KEYRING ]; }
 need_debian() { # need_debian WHAT ALTERNATIVE
@@ -75,11 +75,11 @@ need_debian() { # need_debian WHAT ALTERNATIVE
   have apt-get && have dpkg-deb || die "$1 comes from Debian's archive and needs apt-get and dpkg-deb. $2"
   [ -f $KEYRING ] || die "$1 comes from Debian's archive and $KEYRING is missing: install debian-archive-keyring. $2"
 }
-# The mirror is the one that the machine's own apt sources name.
+# The mirror in the machine's own apt sources.
 mirror() {
   local m=${DEBIAN_MIRROR:-}
-  [ -n "$m" ] || m=$(apt-get indextargets --format '$(REPO_URI)' | awk '!n && $0 ~ "/debian/?$" { print; n = 1 }')
-  [ -n "$m" ] || die "no Debian mirror in this machine's apt sources: set DEBIAN_MIRROR to one"
+  [ -n "$m" ] || m=$(apt-get indextargets --format "\$(REPO_URI)" | awk '!n && $0 ~ "/debian/?$" { print; n = 1 }')
+  [ -n "$m" ] || die "the apt sources of this machine contain no Debian mirror: set DEBIAN_MIRROR"
   echo "${m%/}"
 }
 deb_apt() { # deb_apt SUITE PROGRAM ARG...
@@ -95,13 +95,13 @@ deb_update() { # deb_update SUITE
   m=$(mirror)
   echo "deb [signed-by=$KEYRING] $m $1 main" > "$a/sources.list"
   deb_apt "$1" apt-get update -qq -o APT::Update::Error-Mode=any 2> >(grep -v "/var/cache/apt/archives" >&2) \
-    || die "cannot read Debian suite '$1' at $m. Is the network up? If the suite is gone: toolchain/versions.sh. Another mirror: DEBIAN_MIRROR"
+    || die "cannot read Debian suite '$1' at $m. Is the network up? If the suite no longer exists, change toolchain/versions.sh. To use another mirror, set DEBIAN_MIRROR"
   touch "$a/ok"
 }
-deb_closure() { # deb_closure SUITE PACKAGE...: the packages and all they depend on
+deb_closure() { # deb_closure SUITE PACKAGE...: the packages and their transitive dependencies
   local p
   for p in "${@:2}"; do
-    deb_apt "$1" apt-cache show "$p" >/dev/null 2>&1 || die "Debian suite '$1' has no package $p: see toolchain/versions.sh, or set DEBIAN_MIRROR to a mirror that still has it"
+    deb_apt "$1" apt-cache show "$p" >/dev/null 2>&1 || die "Debian suite '$1' has no package $p: change toolchain/versions.sh, or set DEBIAN_MIRROR to a mirror that still has it"
   done
   deb_apt "$1" apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances "${@:2}" \
     | grep -E '^[a-z0-9]' | sort -u
@@ -112,20 +112,20 @@ deb_get() { # deb_get SUITE DIR PACKAGE[=VERSION]...
 }
 
 # ---- npm ------------------------------------------------------------------------------------------------------
-# Versions and SHA-512 sums are in node/NAME/package-lock.json. The lockfiles carry no download addresses, so that
-# they work with any registry, and must stay so (npm config set omit-lockfile-registry-resolved true). Not "npm ci":
-# it insists on lock entries for the optional packages of other platforms.
+# Versions and SHA-512 hashes are in node/NAME/package-lock.json. The lockfiles contain no download URLs, so that they
+# work with any registry; keep it that way (npm config set omit-lockfile-registry-resolved true). "npm ci" does not
+# work: it requires lock entries for the optional packages of other platforms.
 npm_make() { # npm_make NAME DIR: the dependencies of node/NAME in DIR
   have npm || die "'npm' is not on PATH: install Node.js with npm"
   cp "$TOOLCHAIN/node/$1"/package.json "$TOOLCHAIN/node/$1"/package-lock.json "$2/"
-  local certificates=/etc/ssl/certs/ca-certificates.crt   # Node brings its own and ignores what the system trusts
+  local certificates=/etc/ssl/certs/ca-certificates.crt   # Node ignores the certificates that the system trusts
   ( cd "$2" && export PATH=${DIR[node]:+${DIR[node]}/bin:}$PATH
     [ -n "${NODE_EXTRA_CA_CERTS:-}" ] || [ ! -f $certificates ] || export NODE_EXTRA_CA_CERTS=$certificates
     npm install --no-audit --no-fund --no-update-notifier --loglevel=error \
       --fetch-retries=2 --fetch-retry-mintimeout=500 --fetch-retry-maxtimeout=5000 >/dev/null ) \
-    || die "npm cannot install toolchain/node/$1. Is the registry ($(npm config get registry 2>/dev/null)) reachable? If a version was withdrawn: package.json there"
+    || die "npm cannot install toolchain/node/$1. Is the registry ($(npm config get registry 2>/dev/null)) reachable? If a version was unpublished, change package.json there"
 }
-# The version of an npm command on PATH without running it: wrangler takes a second to start.
+# The version of an npm command on PATH, without running it: wrangler takes a second to start.
 npm_version() { # npm_version COMMAND
   local d; d=$(dirname "$(readlink -f "$(command -v "$1")")")
   while [ "$d" != / ] && [ ! -f "$d/package.json" ]; do d=$(dirname "$d"); done
@@ -133,10 +133,10 @@ npm_version() { # npm_version COMMAND
 }
 
 # ---- crates.io ------------------------------------------------------------------------------------------------
-# have_tool COMMAND VERSION: on PATH in that version?
+# have_tool COMMAND VERSION: succeeds if the command is on PATH in that version
 have_tool() { local b; b=$(command -v "$1") && "$b" --version 2>/dev/null | grep -wF "$2" >/dev/null; }
-# cargo_tool DIR BINARY CRATE VERSION [CARGO ARG...]: built from crates.io with its own lockfile into DIR/bin.
-# Build time matters more than speed here; one target directory, because the tools share dependencies.
+# cargo_tool DIR BINARY CRATE VERSION [CARGO ARG...]: builds a tool from crates.io into DIR/bin, with its own lockfile.
+# Build time matters more than run time here. The tools share a target directory because they share dependencies.
 cargo_tool() {
   CARGO_TARGET_DIR=$BUILD/tools CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off \
     CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=0 CARGO_PROFILE_RELEASE_STRIP=symbols \
@@ -145,9 +145,9 @@ cargo_tool() {
 }
 
 # ---- the environment ------------------------------------------------------------------------------------------
-# $CACHE/env/HASH/{bin/,env.sh}, and $CACHE/checkout/HASH-OF-THIS-FOLDER pointing to the one that this checkout uses.
+# $CACHE/env/HASH/{bin/,env.sh}, and the link $CACHE/checkout/HASH-OF-THIS-FOLDER to the one that this checkout uses.
 checkout_link() { echo "$CACHE/checkout/$(printf %s "$TOOLCHAIN" | sha256sum | cut -c1-16)"; }
-# Named by its content and swapped in whole: a shell that is using one never sees it change.
+# An environment is named after its content and replaced atomically: it never changes under a shell that uses it.
 write_environment() {
   local hash dir new l v link
   readarray -t LINKS < <(printf '%s\n' "${LINKS[@]}" | sort -u)

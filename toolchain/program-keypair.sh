@@ -1,6 +1,6 @@
 #!/bin/bash
-# Puts the committed localnet keypair of the program where cargo-build-sbf and anchor look for it. They would make a
-# random one, which does not fit the program's declare_id!. Anchor only looks in target/, whatever CARGO_TARGET_DIR says.
+# Copies the program's committed localnet keypair to where cargo-build-sbf and anchor look for it. Otherwise they would
+# generate a random one, which does not match declare_id!. Anchor always uses target/, regardless of CARGO_TARGET_DIR.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 key=programs/settlement/localnet-keypair.json

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::HarnessError;
+use crate::{HarnessError, localnet};
 
 /// Paths of the artifacts built from this checkout and of the tools that run them.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ impl Artifacts {
             program: built(&target.join("deploy/settlement.so"), "the program's bytecode", "run 'make program'")?,
             relay: built(&profile_directory.join("williw-relay"), "the relay", "run 'cargo build -p williw-relay'")?,
             worker: built(&checkout.join("worker/build/index.js"), "the Worker", "run 'make worker'")?,
-            localnet: tool("williw-localnet")?,
+            localnet: tool(&localnet::command_name())?,
             wrangler: tool("wrangler")?,
             checkout,
             target,

@@ -12,6 +12,17 @@ use crate::{HarnessError, files};
 /// A localnet starts in about 0.2 s; a loaded machine may need longer.
 const START_DEADLINE: Duration = Duration::from_secs(30);
 
+/// Selects the localnet: a command on `PATH` with the arguments of `williw-localnet`, which is the default.
+const COMMAND_VARIABLE: &str = "WILLIW_LOCALNET";
+
+/// Additional arguments of the localnet, separated by spaces.
+const ARGUMENTS_VARIABLE: &str = "WILLIW_LOCALNET_ARGS";
+
+/// The name of the localnet's command.
+pub fn command_name() -> String {
+    std::env::var(COMMAND_VARIABLE).unwrap_or_else(|_| "williw-localnet".to_owned())
+}
+
 /// Whether the settlement program exists when a localnet starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InitialProgram {
@@ -60,7 +71,8 @@ impl Localnet {
             .args(["--rpc-port", &options.rpc_port.to_string()])
             .args(["--ws-port", &options.ws_port.to_string()])
             .args(["--slot-ms", &options.slot_ms.to_string()])
-            .arg("--exit-with-parent");
+            .arg("--exit-with-parent")
+            .args(std::env::var(ARGUMENTS_VARIABLE).unwrap_or_default().split_whitespace());
         if options.program == InitialProgram::Deployed {
             command.arg("--program").arg(format!("{}={}", settlement::ID, artifacts.program.display()));
         }

@@ -1,6 +1,6 @@
-# The anchor command: the one on PATH, or the npm build (on Debian's libc where the system's is too old).
+# The anchor command: the one on PATH, or the npm build, which runs on Debian's libc where the system's is too old.
 anchor_present() { have anchor; }
-# Does the npm build run on the system's libc? It is linked against glibc 2.39.
+# Succeeds if the npm build runs on the system's libc. It is linked against glibc 2.39.
 anchor_runs() { local v; v=$(getconf GNU_LIBC_VERSION 2>/dev/null) && at_least "${v#glibc }" 2.39; }
 anchor_about() { echo "the anchor command (30 MB, about 5 s)"; }
 anchor_inputs() {

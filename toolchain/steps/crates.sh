@@ -1,17 +1,17 @@
-# Crates: everything that the lockfiles name is downloaded at once, so that builds work offline from here on and a
-# registry that can't be reached shows before anything long begins. And the tools that are built from crates.
+# Crates: all crates in the lockfiles are downloaded first, so that later builds work offline and an unreachable registry
+# is noticed before a long build starts. And the tools that are built from crates.io.
 lockfiles() {
   compgen -G "$TOOLCHAIN/../Cargo.lock" || true
   compgen -G "$TOOLCHAIN/../programs/settlement/fuzz/Cargo.lock" || true
-  echo "$TOOLCHAIN"/{localnet,sbf/rt}/Cargo.lock
+  echo "$TOOLCHAIN"/{localnet,localnet-common,sbf/rt}/Cargo.lock
 }
 crates_present() { return 1; }
-crates_about() { echo "the crates that the lockfiles name (500 MB, about 10 s)"; }
+crates_about() { echo "the crates in the lockfiles (500 MB, about 10 s)"; }
 crates_inputs() { local l; echo "${CARGO_HOME:-}"; declare -f crates_make; for l in $(lockfiles); do cat "$l"; done; }
 crates_make() {
   local l locked
   for l in $(lockfiles); do
-    # Only the workspace's own lockfile may be behind its manifests, while someone is changing them.
+    # Only the workspace's lockfile may be out of date, while its manifests are being edited.
     locked=--locked; [ "$l" != "$TOOLCHAIN/../Cargo.lock" ] || [ -n "${CI:-}" ] || locked=
     cargo fetch -q $locked --manifest-path "$(dirname "$l")/Cargo.toml" || die "cannot download the crates of $l. Is crates.io reachable?"
   done
@@ -27,7 +27,7 @@ worker_build_use() { on_path worker-build "$1/bin/worker-build"; }
 wasm_bindgen_present() { have_tool wasm-bindgen "$WASM_BINDGEN" && export_var WASM_BINDGEN_BIN "$(command -v wasm-bindgen)"; }
 wasm_bindgen_about() { echo "wasm-bindgen $WASM_BINDGEN from crates.io (about 1 min)"; }
 wasm_bindgen_inputs() { echo "$WASM_BINDGEN"; declare -f cargo_tool wasm_bindgen_make; }
-# optimised where a debug module of 50 MB spends its time
+# Optimizes the crates that take the time on a 50 MB debug module.
 wasm_bindgen_make() {
   cargo_tool "$1" wasm-bindgen wasm-bindgen-cli "$WASM_BINDGEN" --config profile.release.package.walrus.opt-level=2 \
     --config profile.release.package.wasmparser.opt-level=2 --config profile.release.package.wasm-bindgen-cli-support.opt-level=2

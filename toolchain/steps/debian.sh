@@ -1,6 +1,6 @@
-# Libraries from Debian, unpacked beside the system's.
+# Libraries from Debian, unpacked next to the system's.
 
-# ---- libLLVM for sbpf-linker, with the libc it needs; also serves the anchor command on older systems ----------
+# ---- libLLVM for sbpf-linker, with the libc it needs, which the anchor command also uses on older systems ------
 debian_libs_present() { real_sbf >/dev/null && { anchor_present || anchor_runs; }; }
 debian_libs_about() { echo "LLVM ${LLVM_SONAME%.*} and a current libc (200 MB, about 10 s)"; }
 debian_libs_inputs() { echo "$STORE" "$LLVM_PKG $LLVM_SONAME $LLVM_SUITE"; declare -f debian_libs_make; }
@@ -20,12 +20,12 @@ debian_libs_make() {
 }
 debian_libs_use() { :; }
 
-# ---- OpenSSL for openssl-sys: the system's, else Debian's static one, else built from source by openssl-sys -----
+# ---- OpenSSL for openssl-sys: the system's, Debian's static libraries, or built from source by openssl-sys ------
 openssl_present() {
   if have pkg-config && pkg-config --exists openssl; then export_var OPENSSL_NO_VENDOR 1; return 0; fi
   if debian_ready && [ -n "$(debian_codename)" ]; then return 1; fi
   have make && have perl && perl -MFindBin -MIPC::Cmd -e1 2>/dev/null \
-    || die "OpenSSL's headers are missing: install libssl-dev and pkg-config (or perl and make, to build it from source)"
+    || die "the OpenSSL headers are missing: install libssl-dev and pkg-config (or perl and make, to build OpenSSL from source)"
 }
 debian_codename() { (. /etc/os-release 2>/dev/null; [ "${ID:-}" != debian ] || echo "${VERSION_CODENAME:-}"); }
 openssl_about() { echo "OpenSSL's headers and static library (3 MB, about 5 s)"; }

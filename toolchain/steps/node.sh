@@ -1,4 +1,4 @@
-# Node and the npm commands, at the versions of the lockfiles. What is on PATH and new enough is used.
+# Node and the npm commands, in the versions of the lockfiles unless a recent enough one is on PATH.
 node_present() { have node && at_least "$(node -p process.versions.node 2>/dev/null)" "$NODE_MIN"; }
 node_about() { echo "Node 22 (120 MB, about 10 s)"; }
 node_inputs() { cat "$TOOLCHAIN/node/runtime/package-lock.json"; declare -f node_make; }
@@ -17,7 +17,7 @@ wrangler_inputs() { cat "$TOOLCHAIN/node/wrangler/package-lock.json"; id_of node
 wrangler_make() { npm_make wrangler "$1"; }
 wrangler_use() { on_path wrangler "$1/node_modules/.bin/wrangler"; }
 
-# worker-build would download these two
+# worker-build would download esbuild and wasm-opt itself.
 esbuild_present() { have esbuild && export_var ESBUILD_BIN "$(command -v esbuild)"; }
 esbuild_about() { echo "esbuild (10 MB, about 3 s)"; }
 esbuild_inputs() { cat "$TOOLCHAIN/node/esbuild/package-lock.json"; }

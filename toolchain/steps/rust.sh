@@ -1,9 +1,9 @@
-# Targets that the installed Rust lacks: wasm32-unknown-unknown (with rustup where allowed) and the library sources
-# from which it, and the Solana target, are built otherwise.
+# Compiler targets: wasm32-unknown-unknown, installed with rustup where possible, and the library sources from which
+# std is built otherwise, and for the Solana target.
 HOST=$(sed -n 's/^host: //p' <<< "$RUSTC_VERSION")
 has_wasm32() { compgen -G "$SYSROOT/lib/rustlib/wasm32-unknown-unknown/lib/libstd-*.rlib" >/dev/null; }
 
-# rustup's own target is the first choice.
+# rustup's prebuilt target is preferred.
 rustup_target() {
   if has_wasm32; then return 0; fi
   locate rust_src; locate wasm_target
@@ -17,7 +17,7 @@ rustup_target() {
   DIR=() ID=()
 }
 
-# ---- the library sources, patched for target_os = "solana" -----------------------------------------------------
+# ---- library sources, patched for target_os = "solana" ---------------------------------------------------------
 rust_src_present() { real_sbf >/dev/null && has_wasm32; }
 rust_src_about() { echo "Rust's library sources (100 MB, about 5 s)"; }
 rust_src_inputs() {
@@ -43,7 +43,7 @@ rust_src_make() {
 }
 rust_src_use() { :; }
 
-# make_sysroot DIR: a sysroot that links to the installed Rust, with room for one more target
+# make_sysroot DIR: a sysroot that links to the installed Rust, to which a target can be added
 make_sysroot() {
   local t
   mkdir -p "$1/bin" "$1/lib/rustlib/src/rust"

@@ -1,5 +1,5 @@
-# Solana programs. With cargo-build-sbf and its platform-tools installed there is nothing to make.
-# Otherwise: sBPF v3 with the installed rustc, sbpf-linker and libLLVM, behind a cargo-build-sbf with the usual arguments.
+# The compiler for Solana programs. If cargo-build-sbf and its platform tools are installed, there is nothing to do.
+# Otherwise a cargo-build-sbf with the same arguments builds for sBPF v3 with the installed rustc, sbpf-linker and libLLVM.
 real_sbf() {
   local b
   [ "${WILLIW_SBF:-}" != own ] || return 1

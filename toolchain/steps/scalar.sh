@@ -1,7 +1,7 @@
-# The viewer of the API's documentation page: one file of @scalar/api-reference. The lockfile leaves its dependencies
-# out on purpose: 180 packages, and all of them are in that file already.
+# The viewer of the API documentation page: one file of @scalar/api-reference. The lockfile deliberately omits its 180
+# dependencies, because that file already bundles them.
 scalar_present() { false; }
-scalar_about() { echo "the viewer of the API's documentation page (10 MB, about 4 s)"; }
+scalar_about() { echo "the viewer of the API documentation page (10 MB, about 4 s)"; }
 scalar_inputs() { cat "$TOOLCHAIN/node/scalar/package-lock.json"; declare -f scalar_make; }
 scalar_make() {
   npm_make scalar "$1"

@@ -1,4 +1,4 @@
-//! The network itself: surfpool's core, started, filled and stopped.
+//! Starts, configures and stops surfpool's core.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -15,44 +15,40 @@ use surfpool_types::{
 };
 use tokio::runtime::Runtime;
 
-use crate::{
-    arguments::Arguments,
-    shared::{
-        error::LocalnetError,
-        ports::choose_ports,
-        shutdown::{Shutdown, spawn},
-        values::{Airdrop, Program},
-    },
+use williw_localnet_common::{
+    LocalnetArguments, LocalnetError,
+    ports::Ports,
+    shutdown::{Shutdown, spawn},
+    values::{Airdrop, Program},
 };
 
-/// How long a stop may take before the process ends without waiting any longer. State is in memory: nothing is lost.
+/// How long to wait for a clean stop before the process exits anyway. State is in memory, so nothing is lost.
 const STOP_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A running network.
-pub struct Network {
+pub(crate) struct Network {
     svm: SurfnetSvmLocker,
     runtime: Runtime,
     events: Receiver<SimnetEvent>,
     commands: Sender<SimnetCommand>,
-    /// Gets the result of the network's main loop when that ends.
+    /// Receives the result of the network's main loop when the loop ends.
     ended: Receiver<Result<(), String>>,
-    rpc_port: u16,
-    ws_port: u16,
+    ports: Ports,
 }
 
 impl Network {
-    /// Starts the network and returns when its RPC answers.
+    /// Starts the network and returns once its RPC server responds.
     ///
     /// # Errors
-    /// When a port is taken or surfpool does not start.
-    pub fn start(arguments: &Arguments) -> Result<Self, LocalnetError> {
-        let (rpc_port, ws_port) = choose_ports(arguments.rpc_port, arguments.ws_port)?;
+    /// When a port is already in use or surfpool does not start.
+    pub(crate) fn start(arguments: &LocalnetArguments) -> Result<Self, LocalnetError> {
+        let ports = Ports::choose(arguments.rpc_port, arguments.ws_port)?;
         let simnet = SimnetConfig {
             offline_mode: true,
             remote_rpc_url: None,
             slot_time: arguments.slot_ms,
             block_production_mode: BlockProductionMode::Clock,
-            // Costs a second execution of every transaction.
+            // It would execute every transaction a second time.
             instruction_profiling_enabled: false,
             ..SimnetConfig::default()
         };
@@ -70,8 +66,8 @@ impl Network {
             simnets: vec![simnet],
             rpc: RpcConfig {
                 bind_host: Ipv4Addr::LOCALHOST.to_string(),
-                bind_port: rpc_port,
-                ws_port,
+                bind_port: ports.rpc,
+                ws_port: ports.ws,
                 ..RpcConfig::default()
             },
             ..SurfpoolConfig::default()
@@ -87,7 +83,7 @@ impl Network {
             let _ = end.send(handle.block_on(run).map_err(|error| error.to_string()));
         })?;
 
-        let network = Self { svm, runtime, events, commands, ended, rpc_port, ws_port };
+        let network = Self { svm, runtime, events, commands, ended, ports };
         network.wait_until_started()?;
         Ok(network)
     }
@@ -99,24 +95,24 @@ impl Network {
                     Ok(SimnetEvent::CoreStarted(_)) => return Ok(()),
                     Ok(SimnetEvent::Aborted(reason)) => return Err(LocalnetError::Start(reason)),
                     Ok(_) => {}
-                    Err(_) => return Err(LocalnetError::Start("it went away".to_owned())),
+                    Err(_) => return Err(LocalnetError::Start("its event channel was closed".to_owned())),
                 },
                 recv(self.ended) -> result => return Err(LocalnetError::Start(reason(result.ok()))),
             }
         }
     }
 
-    /// Deploys an upgradeable program. It can be called from the next slot on, as on any cluster.
+    /// Deploys an upgradeable program. As on any cluster, it can be invoked from the next slot on.
     ///
     /// # Errors
     /// When the file is not a program that this network can run.
-    pub fn deploy(&self, program: Program) -> Result<(), LocalnetError> {
+    pub(crate) fn deploy(&self, program: Program) -> Result<(), LocalnetError> {
         let Program { id, path, elf } = program;
         let rejected = |reason: String| LocalnetError::ProgramRejected { id, path: path.clone(), reason };
         self.runtime
             .block_on(self.svm.write_program(id, None, 0, &elf, &None))
             .map_err(|error| rejected(error.to_string()))?;
-        // write_program keeps quiet about a program that does not load. Setting its account again loads it again.
+        // write_program does not report a program that fails to load. Setting its account again loads it again.
         self.svm
             .with_svm_writer(move |svm| match svm.get_account(&id)? {
                 Some(account) => svm.set_account(&id, account).map(|()| true),
@@ -127,11 +123,11 @@ impl Network {
             .map_err(rejected)
     }
 
-    /// Creates lamports on an account.
+    /// Mints lamports to an account.
     ///
     /// # Errors
     /// When the amount is zero or would leave the account below the rent-exempt minimum.
-    pub fn airdrop(&self, airdrop: &Airdrop) -> Result<(), LocalnetError> {
+    pub(crate) fn airdrop(&self, airdrop: &Airdrop) -> Result<(), LocalnetError> {
         let Airdrop { account, lamports } = *airdrop;
         let result = match self.svm.airdrop(&account, lamports) {
             Ok(Ok(_)) => Ok(()),
@@ -141,16 +137,16 @@ impl Network {
         result.map_err(|reason| LocalnetError::Airdrop { account, lamports, reason })
     }
 
-    /// The ports of JSON-RPC and WebSocket.
-    pub fn ports(&self) -> (u16, u16) {
-        (self.rpc_port, self.ws_port)
+    /// The ports that the network listens on.
+    pub(crate) fn ports(&self) -> Ports {
+        self.ports
     }
 
-    /// Serves until `shutdown` says to stop, then stops.
+    /// Serves until `shutdown` fires, then stops.
     ///
     /// # Errors
-    /// When the network ends by itself.
-    pub fn serve(self, shutdown: &Shutdown, verbose: bool) -> Result<(), LocalnetError> {
+    /// When the network stops unexpectedly.
+    pub(crate) fn serve(self, shutdown: &Shutdown, verbose: bool) -> Result<(), LocalnetError> {
         let mut events = self.events.clone();
         loop {
             select! {
@@ -171,7 +167,7 @@ impl Network {
     }
 
     fn stop(self) -> Result<(), LocalnetError> {
-        // A main loop that is gone already, or that does not answer, is as good as stopped.
+        // A main loop that has already ended, or does not respond, counts as stopped.
         if self.commands.send(SimnetCommand::Terminate(None)).is_ok() {
             let _ = self.ended.recv_timeout(STOP_TIMEOUT);
         }
@@ -180,7 +176,8 @@ impl Network {
     }
 }
 
-/// What `--verbose` prints. Without it a failed transaction is only told to who sent it.
+/// The line that `--verbose` logs for an event, if any. Without `--verbose`, only the sender of a transaction learns
+/// that it failed.
 fn describe(event: SimnetEvent) -> Option<String> {
     match event {
         SimnetEvent::ErrorLog(_, message)
@@ -198,7 +195,7 @@ fn describe(event: SimnetEvent) -> Option<String> {
 fn reason(result: Option<Result<(), String>>) -> String {
     match result {
         Some(Err(error)) => error,
-        Some(Ok(())) => "without a reason".to_owned(),
+        Some(Ok(())) => "no reason given".to_owned(),
         None => "its main loop panicked".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! What the command line names: programs with their addresses, and lamports for accounts.
+//! Values of command-line arguments: programs and airdrops.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,9 +7,9 @@ use std::{
 
 use solana_pubkey::Pubkey;
 
-use super::error::LocalnetError;
+use crate::error::LocalnetError;
 
-/// The first bytes of an ELF file, which every program is.
+/// The magic number of an ELF file.
 const ELF_MAGIC: &[u8] = b"\x7fELF";
 
 /// `--program ID=FILE.so`
@@ -31,7 +31,7 @@ impl ProgramFile {
     /// Reads the file.
     ///
     /// # Errors
-    /// When it cannot be read or is no ELF file.
+    /// When the file cannot be read or is not an ELF file.
     pub fn read(&self) -> Result<Program, LocalnetError> {
         let elf = std::fs::read(&self.path)
             .map_err(|source| LocalnetError::ProgramUnreadable { path: self.path.clone(), source })?;
@@ -63,8 +63,9 @@ impl FromStr for Airdrop {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (account, lamports) = split(text, "PUBKEY=LAMPORTS")?;
-        let lamports =
-            lamports.parse().map_err(|_| format!("'{lamports}' is no amount of lamports (a whole number)"))?;
+        let lamports = lamports
+            .parse()
+            .map_err(|_| format!("'{lamports}' is not a valid number of lamports (expected a whole number)"))?;
         Ok(Self { account: address(account)?, lamports })
     }
 }
@@ -73,8 +74,12 @@ fn split<'a>(text: &'a str, form: &str) -> Result<(&'a str, &'a str), String> {
     text.split_once('=').filter(|(_, value)| !value.is_empty()).ok_or_else(|| format!("expected {form}"))
 }
 
-fn address(text: &str) -> Result<Pubkey, String> {
-    text.parse().map_err(|_| format!("'{text}' is no address (32 bytes in base58)"))
+/// Parses an address, for a command-line argument.
+///
+/// # Errors
+/// With a message for the user.
+pub fn address(text: &str) -> Result<Pubkey, String> {
+    text.parse().map_err(|_| format!("'{text}' is not a valid address (expected 32 bytes in base58)"))
 }
 
 #[cfg(test)]
@@ -82,14 +87,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_no_program_is_refused_before_the_start() {
+    fn a_file_that_is_not_a_program_is_rejected_before_startup() {
         let directory = tempfile::tempdir().expect("temporary directory");
         let path = directory.path().join("text.so");
         std::fs::write(&path, "text").expect("written");
-        let error = ProgramFile { id: Pubkey::default(), path }.read().expect_err("must be refused");
+        let error = ProgramFile { id: Pubkey::default(), path }.read().expect_err("must be rejected");
         assert!(matches!(error, LocalnetError::ProgramNotElf { .. }), "{error}");
         let missing = ProgramFile { id: Pubkey::default(), path: directory.path().join("missing.so") };
-        let error = missing.read().expect_err("must be refused");
+        let error = missing.read().expect_err("must be rejected");
         assert!(matches!(error, LocalnetError::ProgramUnreadable { .. }), "{error}");
     }
 }

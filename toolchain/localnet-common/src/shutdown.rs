@@ -1,4 +1,4 @@
-//! When to stop: SIGINT, SIGTERM, or the end of the process that started this one.
+//! Shutdown on SIGINT, SIGTERM, or the end of the parent process.
 
 use std::{io, os::unix::process::parent_id, thread, time::Duration};
 
@@ -8,24 +8,24 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use super::error::LocalnetError;
+use crate::error::LocalnetError;
 
-/// How often to look whether the parent is still there: it bounds how long an orphan lives.
+/// How often the parent process is checked. An orphan lives no longer than this.
 const PARENT_CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Says once when it is time to stop.
+/// A one-shot shutdown notification.
 #[derive(Debug)]
 pub struct Shutdown(Receiver<()>);
 
 impl Shutdown {
-    /// Listens from now on. `parent` is `--exit-with-parent`: `Some(0)` watches whoever the parent is, another number
-    /// is the parent's process id as it knows itself, so that a parent that is gone already is noticed too.
+    /// Starts listening. `parent` is the value of `--exit-with-parent`: `Some(0)` watches the current parent; any other
+    /// value is the expected parent's process ID, which also detects a parent that has already ended.
     ///
-    /// The parent is asked for by number again and again instead of with `PR_SET_PDEATHSIG`: that signal comes at
-    /// the end of the *thread* that started this process, which in a test is long before the end of the process.
+    /// The parent is polled instead of using `PR_SET_PDEATHSIG`, whose signal is sent when the *thread* that started
+    /// this process ends. In a test that is long before the end of the process.
     ///
     /// # Errors
-    /// When signals cannot be listened for or a thread cannot be started.
+    /// When the signal handlers cannot be installed or a thread cannot be started.
     pub fn listen(parent: Option<u32>) -> Result<Self, LocalnetError> {
         let (stop, stopped) = bounded(1);
         let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(LocalnetError::Signals)?;
@@ -47,13 +47,16 @@ impl Shutdown {
         Ok(Self(stopped))
     }
 
-    /// Gets a message when it is time to stop.
+    /// Receives one message, when it is time to stop.
     pub fn receiver(&self) -> &Receiver<()> {
         &self.0
     }
 }
 
 /// Starts a named thread that is never joined.
+///
+/// # Errors
+/// When the system cannot start another thread.
 pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), LocalnetError> {
     let started: io::Result<_> = thread::Builder::new().name(name.to_owned()).spawn(body);
     started.map(drop).map_err(LocalnetError::Thread)
