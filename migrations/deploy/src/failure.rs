@@ -96,7 +96,7 @@ fn in_words(error: &ChainError) -> String {
                 "the RPC node cannot be reached ({reason}); check cluster.url, and that the node is up; then run again"
             )
         }
-        ChainError::Garbage(reason) => {
+        ChainError::InvalidResponse(reason) => {
             format!("the RPC node answered something else than Solana's JSON-RPC ({reason}); check cluster.url")
         }
         other => other.to_string(),

@@ -45,10 +45,10 @@ impl From<DatabaseError> for EngineError {
 
 impl EngineError {
     /// Whether calling again later can help without anyone's doing.
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Ledger(DatabaseError::Unavailable(_)) | Self::StateChanged => true,
-            Self::Chain(error) => error.is_passing(),
+            Self::Chain(error) => error.is_transient(),
             _ => false,
         }
     }

@@ -2,7 +2,7 @@
 
 use solana_signature::Signature;
 
-use crate::chain::{Chain, Commitment, MAX_SIGNATURES_PER_READ, SignatureStatus};
+use crate::chain::{Chain, Commitment, MAX_SIGNATURES_PER_READ, SignatureStatus, StatusSearch};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
@@ -51,14 +51,14 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let signatures: Vec<Signature> = all.iter().map(|one| one.signed.signature).collect();
         // The height is read before the statuses: a transaction that lands in between is then seen, not missed.
         let height = self.chain.block_height(Commitment::Finalized).await?;
-        let statuses = self.statuses(&signatures, false).await?;
+        let statuses = self.statuses(&signatures, StatusSearch::Recent).await?;
         let mut advanced = false;
         let mut trouble = None;
         for (one, status) in all.iter().zip(statuses) {
             match self.follow_one(lease, open, one, status, height).await {
                 Ok(further) => advanced |= further,
                 // The node may answer for the next batch; this one is asked for again.
-                Err(EngineError::Chain(error)) if error.is_passing() => trouble = Some(error),
+                Err(EngineError::Chain(error)) if error.is_transient() => trouble = Some(error),
                 Err(error) => return Err(error),
             }
         }
@@ -84,11 +84,11 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     async fn statuses(
         &self,
         signatures: &[Signature],
-        search_history: bool,
+        search: StatusSearch,
     ) -> Result<Vec<Option<SignatureStatus>>, EngineError> {
         let mut statuses = Vec::with_capacity(signatures.len());
         for chunk in signatures.chunks(MAX_SIGNATURES_PER_READ) {
-            statuses.extend(self.chain.statuses(chunk, search_history).await?);
+            statuses.extend(self.chain.statuses(chunk, search).await?);
         }
         Ok(statuses)
     }
@@ -104,7 +104,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         if let Some(verdict) = verdict::of_status(status.as_ref(), finalized_height, dead_from) {
             return Ok(verdict);
         }
-        let searched = self.statuses(&[signed.signature], true).await?.pop().flatten();
+        let searched = self.statuses(&[signed.signature], StatusSearch::FullHistory).await?.pop().flatten();
         if let Some(verdict) = verdict::of_status(searched.as_ref(), finalized_height, dead_from) {
             return Ok(verdict);
         }

@@ -241,7 +241,7 @@ impl Patience {
                 self.unanswered = 0;
                 Ok(Some(answer))
             }
-            Err(error) if error.is_passing() && self.unanswered < MAX_UNANSWERED => {
+            Err(error) if error.is_transient() && self.unanswered < MAX_UNANSWERED => {
                 self.unanswered += 1;
                 tracing::debug!("{error}");
                 Ok(None)
@@ -294,7 +294,7 @@ mod tests {
             assert!(matches!(patience.answer(gone()), Ok(None)));
         }
         assert!(matches!(patience.answer(gone()), Err(Failure::Chain(_))));
-        let garbage = patience.answer(Err::<(), _>(ChainError::Garbage("html".to_owned())));
-        assert!(matches!(garbage, Err(Failure::Chain(ChainError::Garbage(_)))));
+        let garbage = patience.answer(Err::<(), _>(ChainError::InvalidResponse("html".to_owned())));
+        assert!(matches!(garbage, Err(Failure::Chain(ChainError::InvalidResponse(_)))));
     }
 }

@@ -106,7 +106,7 @@ impl Upload<'_> {
     /// What is missing in the confirmed state.
     async fn left<C: Chain>(&self, sender: &Sender<'_, C>, patience: &mut Patience) -> Result<Vec<usize>, Failure> {
         loop {
-            let read = sender.chain.accounts(&[self.buffer], AccountData::Whole, Commitment::Confirmed).await;
+            let read = sender.chain.accounts(&[self.buffer], AccountData::Full, Commitment::Confirmed).await;
             if let Some(read) = patience.answer(read)? {
                 let account = read.accounts.into_iter().next().flatten();
                 let account = account.ok_or_else(|| {

@@ -7,7 +7,7 @@ use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 use williw_relay::chain::{
     AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, LatestBlockhash, SignatureStatus,
-    Simulation,
+    Simulation, StatusSearch,
 };
 use williw_relay::database::{Database, DatabaseError, Row, Statement};
 
@@ -107,9 +107,9 @@ impl<T: Chain> Chain for Crash<'_, T> {
     async fn statuses(
         &self,
         signatures: &[Signature],
-        search_history: bool,
+        search: StatusSearch,
     ) -> Result<Vec<Option<SignatureStatus>>, ChainError> {
-        self.ask(self.inner.statuses(signatures, search_history)).await
+        self.ask(self.inner.statuses(signatures, search)).await
     }
 
     async fn transaction(&self, signature: &Signature) -> Result<Option<ExecutedTransaction>, ChainError> {
