@@ -1,10 +1,10 @@
--- The ledger. One file of statements that SQLite and D1 both run.
+-- The schema of the ledger, for both SQLite and D1.
 --
--- Times are Unix milliseconds. Money is INTEGER lamports with a CHECK. Nothing is updated away: a correction is a
--- new row. Integers are bound as text with CAST(?1 AS INTEGER) and read with CAST(column AS TEXT).
+-- Times are in Unix milliseconds. Amounts are INTEGER lamports with a CHECK. Amounts of rewards are never updated: a
+-- correction is a new row. Integers are bound as text with CAST(?1 AS INTEGER) and read with CAST(column AS TEXT).
 
--- What this ledger belongs to (cluster genesis, program, network): written once, and checked by every run, so that a
--- ledger is never settled against another chain.
+-- What the ledger is bound to: genesis hash of the cluster, program and network. Written once and checked by every run,
+-- so that a ledger is never settled on another cluster.
 CREATE TABLE ledger_binding (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -12,8 +12,8 @@ CREATE TABLE ledger_binding (
 
 CREATE TABLE nodes (
     id                     TEXT PRIMARY KEY,
-    address                TEXT,     -- the owner's Solana address, base58; NULL until the node names one
-    public_key             TEXT,     -- the node's Ed25519 key, base58
+    address                TEXT,     -- the owner's Solana address, base58; NULL until it is set
+    public_key             TEXT,     -- the node's Ed25519 public key, base58
     registered_at          INTEGER NOT NULL,
     last_active_at         INTEGER NOT NULL,
     status                 TEXT    NOT NULL CHECK (status IN ('active', 'inactive', 'suspended')),
@@ -25,7 +25,7 @@ CREATE TABLE nodes (
     updated_at             INTEGER NOT NULL
 ) STRICT;
 
--- A task comes into being with the first contribution to it.
+-- A task is created with its first contribution.
 CREATE TABLE tasks (
     id         TEXT PRIMARY KEY,
     name       TEXT    NOT NULL,
@@ -35,7 +35,7 @@ CREATE TABLE tasks (
 ) STRICT;
 
 CREATE TABLE contributions (
-    id                  TEXT PRIMARY KEY,   -- chosen by whoever reports: the same id is the same contribution
+    id                  TEXT PRIMARY KEY,   -- chosen by the client; a repeated id denotes the same contribution
     node_id             TEXT    NOT NULL REFERENCES nodes (id),
     task_id             TEXT    NOT NULL REFERENCES tasks (id),
     compute_score       INTEGER NOT NULL CHECK (compute_score > 0),
@@ -47,13 +47,13 @@ CREATE TABLE contributions (
     network_upload_mb   INTEGER,
     network_download_mb INTEGER,
     timestamp           INTEGER NOT NULL,   -- when the work was done, as reported
-    content_hash        TEXT    NOT NULL,   -- SHA-256 of the report: tells a repeated report from a conflicting one
+    content_hash        TEXT    NOT NULL,   -- SHA-256 of the report; distinguishes a repeated report from a conflicting one
     created_at          INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX contributions_by_node ON contributions (node_id, timestamp);
 
--- Rewards of a node form a running total: node_total_lamports is what the node has earned in its life up to and
--- with this row. A row is on the chain exactly when the wallet account's credited_total has reached it.
+-- node_total_lamports is the running total of the node's rewards up to and including the row. A reward is credited
+-- on-chain if and only if the wallet account's credited_total has reached that total.
 CREATE TABLE rewards (
     sequence              INTEGER PRIMARY KEY AUTOINCREMENT,
     id                    TEXT    NOT NULL UNIQUE,
@@ -61,10 +61,10 @@ CREATE TABLE rewards (
     contribution_id       TEXT    UNIQUE REFERENCES contributions (id),
     amount_lamports       INTEGER NOT NULL CHECK (amount_lamports > 0),
     node_total_lamports   INTEGER NOT NULL CHECK (node_total_lamports >= amount_lamports),
-    period                TEXT    NOT NULL,  -- the UTC day that it was earned on, YYYY-MM-DD
-    reason                TEXT    NOT NULL,  -- 'contribution' or what an operator wrote
+    period                TEXT    NOT NULL,  -- the UTC day the reward was earned, YYYY-MM-DD
+    reason                TEXT    NOT NULL,  -- 'contribution', or the reason given by an operator
     status                TEXT    NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'batched', 'confirmed')),
-    hold_reason           TEXT,              -- why a pending row was not credited in the last settlement
+    hold_reason           TEXT,              -- why the last settlement did not credit the pending reward
     batch_id              INTEGER REFERENCES batches (id),
     transaction_signature TEXT,
     distributed_at        INTEGER,
@@ -77,7 +77,7 @@ CREATE INDEX rewards_open ON rewards (node_id, sequence) WHERE status <> 'confir
 CREATE INDEX rewards_open_by_sequence ON rewards (sequence) WHERE status <> 'confirmed';
 CREATE INDEX rewards_by_batch ON rewards (batch_id) WHERE batch_id IS NOT NULL;
 
--- The chain's wallet accounts as last read: a mirror, never a source.
+-- A cache of the on-chain wallet accounts as last read. The chain is authoritative.
 CREATE TABLE wallets (
     node_id                            TEXT PRIMARY KEY REFERENCES nodes (id),
     wallet_address                     TEXT    NOT NULL,  -- the wallet account (PDA), base58
@@ -88,14 +88,14 @@ CREATE TABLE wallets (
     pending_rewards_lamports           INTEGER NOT NULL CHECK (pending_rewards_lamports >= 0),
     total_rewards_distributed_lamports INTEGER NOT NULL CHECK (total_rewards_distributed_lamports >= 0),
     threshold_lamports                 INTEGER NOT NULL CHECK (threshold_lamports >= 0),
-    oldest_unpaid_at                   INTEGER,           -- when its oldest unpaid credit was made; NULL when nothing is pending
+    oldest_unpaid_at                   INTEGER,           -- the time of the oldest unpaid credit; NULL if nothing is pending
     hold_reason                        TEXT,              -- why a due payout was not made
-    last_signature                     TEXT,              -- the last finalized transaction that credited or paid it
-    last_slot                          INTEGER NOT NULL,  -- the finalized slot of this reading
+    last_signature                     TEXT,              -- the last finalized transaction that credited or paid the node
+    last_slot                          INTEGER NOT NULL,  -- the finalized slot at which the account was read
     last_updated_at                    INTEGER NOT NULL
 ) STRICT;
 
--- The chain's treasury as last read: one row, a mirror.
+-- A cache of the on-chain treasury as last read, in one row.
 CREATE TABLE treasury (
     address                  TEXT PRIMARY KEY,
     balance_lamports         INTEGER NOT NULL CHECK (balance_lamports >= 0),
@@ -120,7 +120,7 @@ CREATE TABLE settlements (
     fees_lamports     INTEGER NOT NULL DEFAULT 0 CHECK (fees_lamports >= 0),
     error             TEXT
 ) STRICT;
--- One settlement at a time.
+-- At most one settlement is open.
 CREATE UNIQUE INDEX settlements_one_open ON settlements (state) WHERE state = 'open';
 
 CREATE TABLE settlement_steps (
@@ -134,14 +134,14 @@ CREATE TABLE settlement_steps (
 CREATE INDEX settlement_steps_by_settlement ON settlement_steps (settlement_id, id);
 
 CREATE TABLE batches (
-    id            INTEGER PRIMARY KEY AUTOINCREMENT,  -- the batch_id of the program's event
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,  -- batch_id in the program's events
     settlement_id INTEGER NOT NULL REFERENCES settlements (id),
     kind          TEXT    NOT NULL CHECK (kind IN ('register', 'credit', 'settle')),
     state         TEXT    NOT NULL CHECK (state IN ('planned', 'confirmed', 'failed', 'split', 'review')),
     format        TEXT    NOT NULL CHECK (format IN ('v0', 'v1')),
     entry_count   INTEGER NOT NULL CHECK (entry_count > 0),
-    records_root  TEXT    NOT NULL,  -- hex; zeros for 'register'
-    signature     TEXT,              -- of the attempt that landed
+    records_root  TEXT    NOT NULL,  -- Merkle root of the reward records, hex; zeros for 'register'
+    signature     TEXT,              -- the signature of the attempt that landed
     reason        TEXT,
     created_at    INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL
@@ -165,7 +165,7 @@ CREATE TABLE batch_entries (
     UNIQUE (batch_id, node_id)
 ) STRICT, WITHOUT ROWID;
 
--- Which reward records a batch's Merkle root covers, in the order of its leaves. Append-only.
+-- The reward records covered by a batch's Merkle root, in the order of the leaves. Append-only.
 CREATE TABLE batch_records (
     batch_id   INTEGER NOT NULL REFERENCES batches (id),
     leaf_index INTEGER NOT NULL CHECK (leaf_index >= 0),
@@ -176,31 +176,31 @@ CREATE TABLE batch_records (
 CREATE TABLE attempts (
     id                      INTEGER PRIMARY KEY AUTOINCREMENT,
     batch_id                INTEGER NOT NULL REFERENCES batches (id),
-    number                  INTEGER NOT NULL CHECK (number > 0),  -- 1 for a batch's first
+    number                  INTEGER NOT NULL CHECK (number > 0),  -- the number within the batch, starting at 1
     state                   TEXT    NOT NULL CHECK (state IN ('planned', 'signed', 'sent', 'landed', 'finalized', 'failed', 'expired', 'unknown', 'review')),
-    version                 INTEGER NOT NULL DEFAULT 1,  -- counts the transitions: the compare in compare-and-set
+    version                 INTEGER NOT NULL DEFAULT 1,  -- incremented by every transition, for compare-and-set
     signature               TEXT    UNIQUE,
-    transaction_base64      TEXT,                        -- the signed bytes: what is resent, byte for byte
+    transaction_base64      TEXT,                        -- the signed transaction; resends use exactly these bytes
     last_valid_block_height INTEGER,
     compute_unit_limit         INTEGER NOT NULL,
     loaded_accounts_data_limit INTEGER NOT NULL,         -- bytes
-    compute_unit_price         INTEGER NOT NULL,         -- micro-lamports
+    compute_unit_price         INTEGER NOT NULL,         -- micro-lamports per compute unit
     priority_fee_lamports      INTEGER NOT NULL CHECK (priority_fee_lamports >= 0),
     slot                    INTEGER,
     fee_lamports            INTEGER CHECK (fee_lamports >= 0),
-    unknown_polls           INTEGER NOT NULL DEFAULT 0,  -- how often its fate could not be told: bounded, then review
-    sent_at                 INTEGER,                     -- when the bytes were last handed to a node
+    unknown_polls           INTEGER NOT NULL DEFAULT 0,  -- polls with unknown outcome; after a limit, the state becomes 'review'
+    sent_at                 INTEGER,                     -- when the transaction was last sent
     error                   TEXT,
     created_at              INTEGER NOT NULL,
     updated_at              INTEGER NOT NULL,
     UNIQUE (batch_id, number),
     CHECK (state IN ('planned', 'failed') OR (signature IS NOT NULL AND transaction_base64 IS NOT NULL AND last_valid_block_height IS NOT NULL))
 ) STRICT;
--- One live attempt per batch: a second payment of the same batch cannot even be written down.
+-- At most one live attempt per batch, so that a second payment for the same batch cannot be recorded.
 CREATE UNIQUE INDEX attempts_one_live ON attempts (batch_id) WHERE state IN ('planned', 'signed', 'sent', 'landed', 'unknown', 'review');
 CREATE INDEX attempts_by_batch ON attempts (batch_id, number);
 
--- Who may write for a settlement now. fencing_token grows with every new holder.
+-- Leases, which grant exclusive write access to one runner. Every new holder gets a higher fencing_token.
 CREATE TABLE leases (
     name          TEXT PRIMARY KEY,
     holder        TEXT    NOT NULL,
@@ -208,8 +208,8 @@ CREATE TABLE leases (
     expires_at    INTEGER NOT NULL
 ) STRICT;
 
--- Preconditions of an atomic batch: a statement inserts whether the condition holds, the named CHECK refuses the
--- whole batch when it does not, and the batch deletes the row at its end.
+-- Preconditions of atomic batches. A statement inserts the result of a condition; if it is false, the named CHECK fails
+-- and rolls back the batch. The last statement of the batch deletes the row.
 CREATE TABLE preconditions (
     lease_held         INTEGER CONSTRAINT lease_held CHECK (lease_held = 1),
     state_unchanged    INTEGER CONSTRAINT state_unchanged CHECK (state_unchanged = 1),
@@ -220,8 +220,8 @@ CREATE TABLE preconditions (
 
 CREATE TABLE idempotency_keys (
     key          TEXT NOT NULL,
-    operation    TEXT NOT NULL,   -- the method and path that it was used with
-    request_hash TEXT NOT NULL,   -- SHA-256 of the body, hex
+    operation    TEXT NOT NULL,   -- the operation the key was used for, e.g. rewards.distribute
+    request_hash TEXT NOT NULL,   -- SHA-256 of the request, hex
     status       INTEGER NOT NULL,
     response     TEXT NOT NULL CHECK (json_valid(response)),
     created_at   INTEGER NOT NULL,
@@ -231,7 +231,7 @@ CREATE TABLE idempotency_keys (
 CREATE TABLE api_keys (
     id         TEXT PRIMARY KEY,
     name       TEXT NOT NULL,
-    key_hash   TEXT NOT NULL UNIQUE,  -- SHA-256 of the key, hex; the key itself is shown once and never stored
+    key_hash   TEXT NOT NULL UNIQUE,  -- SHA-256 of the key, hex; the key itself is never stored
     scopes     TEXT NOT NULL CHECK (json_valid(scopes)),
     created_at INTEGER NOT NULL,
     revoked_at INTEGER

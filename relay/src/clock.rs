@@ -1,6 +1,6 @@
-//! What time it is, asked in one place.
+//! The current time.
 //!
-//! Everything that depends on time takes a [`Clock`], so that tests can move it and the edge can use its runtime's.
+//! Code that depends on time takes a [`Clock`], so that tests can control it and the Worker can use its runtime's clock.
 
 /// A source of the current time.
 pub trait Clock {
@@ -15,7 +15,7 @@ pub struct SystemClock;
 
 #[cfg(feature = "native")]
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
+    #[allow(clippy::disallowed_methods, reason = "the only place that reads the system clock")]
     fn now_ms(&self) -> i64 {
         std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
@@ -23,17 +23,17 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is moved, for tests.
+/// A clock for tests that only advances when told to.
 #[derive(Debug)]
 pub struct ManualClock(std::sync::atomic::AtomicI64);
 
 impl ManualClock {
-    /// A clock that shows `now_ms` (Unix milliseconds).
+    /// Creates a clock that returns `now_ms`, in Unix milliseconds.
     pub fn at(now_ms: i64) -> Self {
         Self(now_ms.into())
     }
 
-    /// Moves the clock forward by `ms` milliseconds.
+    /// Advances the clock by `ms` milliseconds, or moves it back if `ms` is negative.
     pub fn advance(&self, ms: i64) {
         self.0.fetch_add(ms, std::sync::atomic::Ordering::SeqCst);
     }

@@ -1,23 +1,23 @@
-//! What happens in a settlement, told to whoever watches: a terminal, a log, metrics.
+//! Progress events of settlements, for logs, terminals and metrics.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// How much an event matters.
+/// The severity of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Progress.
+    /// Normal progress.
     Info,
-    /// Something was put off or done again.
+    /// Something was delayed or will be retried.
     Warn,
-    /// Something needs a person.
+    /// An operator has to intervene.
     Error,
 }
 
 impl Level {
-    /// The level as the ledger's step log spells it.
+    /// The level as stored in the ledger's settlement log.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Info => "info",
@@ -27,16 +27,16 @@ impl Level {
     }
 }
 
-/// One thing that happened. Also a line of the settlement's log in the ledger.
+/// A progress event. Also stored as a line of the settlement's log in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Event {
-    /// Which settlement.
+    /// The settlement's id.
     pub settlement_id: i64,
-    /// In which of the six steps.
+    /// The step that emitted the event: `validate`, `sync`, `plan`, `simulate`, `submit` or `reconcile`.
     pub step: &'static str,
-    /// How much it matters.
+    /// The severity.
     pub level: Level,
-    /// What happened, for a person. Never holds a secret.
+    /// A human-readable description. Never contains a secret.
     pub message: String,
 }
 
@@ -46,13 +46,13 @@ impl fmt::Display for Event {
     }
 }
 
-/// Where events go. Must not fail and must not block.
+/// A consumer of events. Must not fail and must not block.
 pub trait Events {
-    /// Takes note of `event`.
+    /// Called for every event.
     fn event(&self, event: &Event);
 }
 
-/// Nobody watches.
+/// Discards all events.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoEvents;
 

@@ -1,11 +1,11 @@
 //! The settlement engine of Williw.
 //!
-//! It turns the reward records of a [`ledger`] into signed Solana transactions and follows each of them to
-//! finality, so that every reward is paid exactly once. The same code runs in a process of its own (feature
-//! `native`) and inside a Cloudflare Worker (wasm32): it sees the world through five traits only,
-//! [`Database`](database::Database), [`Chain`](chain::Chain), [`Signer`](signer::Signer),
-//! [`Clock`](clock::Clock) and [`Events`](events::Events), and must never name workerd, an async runtime or an
-//! HTTP framework outside the modules that implement those traits natively.
+//! It turns the reward records of a [`ledger`] into signed Solana transactions and tracks each of them to finality, so
+//! that every reward is paid exactly once. The same code runs as a standalone process (feature `native`) and inside a
+//! Cloudflare Worker (wasm32). All I/O goes through five traits: [`Database`](database::Database),
+//! [`Chain`](chain::Chain), [`Signer`](signer::Signer), [`Clock`](clock::Clock) and [`Events`](events::Events). Only
+//! the modules with their native implementations may depend on an async runtime or on an HTTP client, and nothing here
+//! may depend on workerd.
 
 pub mod chain;
 pub mod clock;

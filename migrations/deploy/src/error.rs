@@ -55,7 +55,7 @@ fn describe(error: &ChainError) -> String {
         ChainError::Unreachable(reason) => {
             format!("cannot reach the RPC node ({reason}): check cluster.url and that the node is up, and run again")
         }
-        ChainError::Garbage(reason) => {
+        ChainError::InvalidResponse(reason) => {
             format!("the RPC node's response is not valid Solana JSON-RPC ({reason}): check cluster.url")
         }
         other => other.to_string(),

@@ -1,37 +1,40 @@
-//! What can go wrong between the engine and a cluster.
+//! Errors of RPC calls.
 
 /// An error of a [`Chain`](super::Chain).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
-    /// No answer: it is unknown whether the request took effect. Passing; try again.
-    #[error("the RPC node cannot be reached ({0}); check SOLANA_RPC_URL, and that the node is up")]
+    /// No response was received, so the request may or may not have taken effect. Transient: can be retried.
+    #[error("the RPC node cannot be reached ({0}); check SOLANA_RPC_URL, and that the node is running")]
     Unreachable(String),
-    /// The answer is not what Solana's JSON-RPC documents. Is the URL that of an RPC node?
-    #[error("the RPC node answered something else than Solana's JSON-RPC ({0}); check SOLANA_RPC_URL")]
-    Garbage(String),
-    /// The node understood and refused.
-    #[error("the RPC node refused {method}: {message} (code {code})")]
-    Refused {
+    /// The response does not match Solana's JSON-RPC schema. Usually the URL is not that of an RPC node.
+    #[error("the response is not valid Solana JSON-RPC ({0}); check that SOLANA_RPC_URL is the URL of an RPC node")]
+    InvalidResponse(String),
+    /// The node returned a JSON-RPC error object.
+    #[error("the RPC node returned an error for {method}: {message} (code {code})")]
+    ErrorResponse {
         /// The JSON-RPC method.
         method: &'static str,
         /// The JSON-RPC error code.
         code: i64,
-        /// The node's words.
+        /// The node's error message.
         message: String,
     },
-    /// The cluster does not take this transaction format.
-    #[error("the cluster does not take transactions of this version")]
+    /// The cluster does not support the version of the transaction.
+    #[error("the cluster does not support this transaction version")]
     UnsupportedVersion,
 }
 
 impl ChainError {
-    /// Whether waiting can help.
-    pub fn is_passing(&self) -> bool {
+    /// Whether retrying later can succeed without any other change.
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Unreachable(_) => true,
-            Self::Garbage(_) | Self::UnsupportedVersion => false,
-            // Node behind, no snapshot, block not available, internal error, rate limits: Agave's custom error codes.
-            Self::Refused { code, .. } => matches!(code, -32004 | -32005 | -32007 | -32014 | -32016 | -32603 | 429),
+            Self::InvalidResponse(_) | Self::UnsupportedVersion => false,
+            // Agave's custom error codes for: block not available, node unhealthy, slot skipped, block status not yet
+            // available, minimum context slot not reached. Then JSON-RPC's internal error, and HTTP's rate limit.
+            Self::ErrorResponse { code, .. } => {
+                matches!(code, -32004 | -32005 | -32007 | -32014 | -32016 | -32603 | 429)
+            }
         }
     }
 }

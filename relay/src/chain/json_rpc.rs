@@ -1,6 +1,6 @@
-//! Solana's JSON-RPC: requests written and answers read, over any [`Transport`].
+//! Solana's JSON-RPC codec: encodes requests and decodes responses, over any [`Transport`].
 //!
-//! Format: the HTTP methods of Solana's JSON-RPC documentation (Agave 4.2). Nothing here knows how bytes travel.
+//! Implements the HTTP methods as documented for Agave 4.2.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -12,40 +12,40 @@ use solana_signature::Signature;
 
 use super::{
     Account, AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, LatestBlockhash,
-    SignatureStatus, Simulation, TransactionError,
+    SignatureStatus, Simulation, StatusSearch, TransactionError,
 };
 
-/// The newest transaction version that this codec reads; without it nodes refuse to show newer ones.
+/// The newest transaction version this codec can decode. Nodes return an error for newer versions than requested.
 const MAX_TRANSACTION_VERSION: u8 = 1;
 
-/// What a [`Transport`] can fail with.
+/// An error of a [`Transport`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RpcError {
-    /// No answer, or not a whole one. Must not hold the URL: it can contain an access token.
+    /// No response, or an incomplete one. The text must not contain the URL, which may include an access token.
     Unreachable(String),
-    /// An answer that is no JSON-RPC.
-    Garbage(String),
-    /// A JSON-RPC error object.
-    Refused {
-        /// Its code.
+    /// The response is not valid JSON-RPC.
+    InvalidResponse(String),
+    /// The node returned a JSON-RPC error object.
+    ErrorResponse {
+        /// The JSON-RPC error code.
         code: i64,
-        /// Its message.
+        /// The error message.
         message: String,
     },
 }
 
-/// Carries one JSON-RPC call to a node and back.
+/// Performs JSON-RPC calls over some transport protocol.
 #[allow(async_fn_in_trait, reason = "the engine is generic over the trait and never needs Send")]
 pub trait Transport {
-    /// Calls `method` and returns the answer's `result`.
+    /// Calls `method` and returns the `result` of the response.
     async fn call(&self, method: &'static str, params: Value) -> Result<Value, RpcError>;
 }
 
-/// A cluster behind JSON-RPC.
+/// A [`Chain`] over JSON-RPC.
 pub struct JsonRpc<T>(T);
 
 impl<T: Transport> JsonRpc<T> {
-    /// The cluster that `transport` leads to.
+    /// Creates a client for the node that `transport` connects to.
     pub fn new(transport: T) -> Self {
         Self(transport)
     }
@@ -53,15 +53,17 @@ impl<T: Transport> JsonRpc<T> {
     async fn call<R: for<'de> Deserialize<'de>>(&self, method: &'static str, params: Value) -> Result<R, ChainError> {
         let result = self.0.call(method, params).await.map_err(|error| match error {
             RpcError::Unreachable(reason) => ChainError::Unreachable(reason),
-            RpcError::Garbage(reason) => ChainError::Garbage(format!("{method}: {reason}")),
-            RpcError::Refused { message, .. } if is_unsupported_version(&message) => ChainError::UnsupportedVersion,
-            RpcError::Refused { code, message } => ChainError::Refused { method, code, message },
+            RpcError::InvalidResponse(reason) => ChainError::InvalidResponse(format!("{method}: {reason}")),
+            RpcError::ErrorResponse { message, .. } if is_unsupported_version(&message) => {
+                ChainError::UnsupportedVersion
+            }
+            RpcError::ErrorResponse { code, message } => ChainError::ErrorResponse { method, code, message },
         })?;
-        serde_json::from_value(result).map_err(|error| ChainError::Garbage(format!("{method}: {error}")))
+        serde_json::from_value(result).map_err(|error| ChainError::InvalidResponse(format!("{method}: {error}")))
     }
 }
 
-/// How nodes say that they do not take a transaction's version: by name from the bank, or by failing to decode it.
+/// Detects the messages with which nodes reject a transaction version: the bank names it, older nodes fail to decode it.
 fn is_unsupported_version(message: &str) -> bool {
     ["UnsupportedVersion", "unsupported version", "Transaction version", "invalid value: integer `129`"]
         .iter()
@@ -90,24 +92,24 @@ struct Context {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct BlockhashAnswer {
+struct BlockhashResponse {
     blockhash: String,
     last_valid_block_height: u64,
 }
 
 #[derive(Deserialize)]
-struct AccountAnswer {
+struct AccountResponse {
     lamports: u64,
     owner: String,
     executable: bool,
-    /// The data and the name of its encoding.
+    /// The encoded data, and the name of the encoding.
     data: (String, String),
     space: Option<u64>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct SimulationAnswer {
+struct SimulationResponse {
     err: Option<Value>,
     units_consumed: Option<u64>,
     loaded_accounts_data_size: Option<u32>,
@@ -115,7 +117,7 @@ struct SimulationAnswer {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct StatusAnswer {
+struct StatusResponse {
     slot: u64,
     err: Option<Value>,
     confirmation_status: Option<String>,
@@ -123,36 +125,36 @@ struct StatusAnswer {
 }
 
 #[derive(Deserialize)]
-struct TransactionAnswer {
+struct TransactionResponse {
     slot: u64,
-    meta: Option<MetaAnswer>,
+    meta: Option<MetaResponse>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct MetaAnswer {
+struct MetaResponse {
     fee: u64,
-    inner_instructions: Option<Vec<InnerInstructionsAnswer>>,
+    inner_instructions: Option<Vec<InnerInstructionsResponse>>,
 }
 
 #[derive(Deserialize)]
-struct InnerInstructionsAnswer {
-    instructions: Vec<InstructionAnswer>,
+struct InnerInstructionsResponse {
+    instructions: Vec<InstructionResponse>,
 }
 
 #[derive(Deserialize)]
-struct InstructionAnswer {
+struct InstructionResponse {
     /// Base58.
     data: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct PriorityFeeAnswer {
+struct PriorityFeeResponse {
     prioritization_fee: u64,
 }
 
-/// Reads a transaction error: `{"InstructionError": [index, {"Custom": code}]}` or any other of the cluster's.
+/// Decodes a transaction error such as `{"InstructionError": [index, {"Custom": code}]}`.
 fn transaction_error(value: Value) -> TransactionError {
     let custom_code =
         value.pointer("/InstructionError/1/Custom").and_then(Value::as_u64).and_then(|code| u32::try_from(code).ok());
@@ -160,20 +162,20 @@ fn transaction_error(value: Value) -> TransactionError {
 }
 
 fn parse<P: std::str::FromStr>(what: &str, text: &str) -> Result<P, ChainError> {
-    text.parse().map_err(|_| ChainError::Garbage(format!("'{text}' is no {what}")))
+    text.parse().map_err(|_| ChainError::InvalidResponse(format!("'{text}' is not a valid {what}")))
 }
 
-fn account(answer: AccountAnswer) -> Result<Account, ChainError> {
-    let (data, encoding) = answer.data;
+fn account(response: AccountResponse) -> Result<Account, ChainError> {
+    let (data, encoding) = response.data;
     if encoding != "base64" {
-        return Err(ChainError::Garbage(format!("account data in '{encoding}' where base64 was asked for")));
+        return Err(ChainError::InvalidResponse(format!("account data has encoding '{encoding}' instead of base64")));
     }
-    let data = BASE64.decode(data).map_err(|error| ChainError::Garbage(format!("account data: {error}")))?;
-    let space = answer.space.unwrap_or(data.len() as u64);
+    let data = BASE64.decode(data).map_err(|error| ChainError::InvalidResponse(format!("account data: {error}")))?;
+    let space = response.space.unwrap_or(data.len() as u64);
     Ok(Account {
-        lamports: answer.lamports,
-        owner: parse("address", &answer.owner)?,
-        executable: answer.executable,
+        lamports: response.lamports,
+        owner: parse("address", &response.owner)?,
+        executable: response.executable,
         data,
         space,
     })
@@ -186,11 +188,11 @@ impl<T: Transport> Chain for JsonRpc<T> {
     }
 
     async fn latest_blockhash(&self) -> Result<LatestBlockhash, ChainError> {
-        let answer: WithContext<BlockhashAnswer> =
+        let response: WithContext<BlockhashResponse> =
             self.call("getLatestBlockhash", json!([{"commitment": Commitment::Confirmed.as_str()}])).await?;
         Ok(LatestBlockhash {
-            blockhash: parse("blockhash", &answer.value.blockhash)?,
-            last_valid_block_height: answer.value.last_valid_block_height,
+            blockhash: parse("blockhash", &response.value.blockhash)?,
+            last_valid_block_height: response.value.last_valid_block_height,
         })
     }
 
@@ -204,23 +206,26 @@ impl<T: Transport> Chain for JsonRpc<T> {
         data: AccountData,
         commitment: Commitment,
     ) -> Result<AccountsAtSlot, ChainError> {
-        let names: Vec<String> = addresses.iter().map(Pubkey::to_string).collect();
-        let mut options = json!({"encoding": "base64", "commitment": commitment.as_str()});
-        if data == AccountData::None {
-            options["dataSlice"] = json!({"offset": 0, "length": 0});
-        }
-        let answer: WithContext<Vec<Option<AccountAnswer>>> =
-            self.call("getMultipleAccounts", json!([names, options])).await?;
-        if answer.value.len() != addresses.len() {
-            return Err(ChainError::Garbage(format!(
-                "getMultipleAccounts: {} accounts where {} were asked for",
-                answer.value.len(),
-                addresses.len()
+        let encoded: Vec<String> = addresses.iter().map(Pubkey::to_string).collect();
+        let commitment = commitment.as_str();
+        let options = match data {
+            AccountData::Full => json!({"encoding": "base64", "commitment": commitment}),
+            AccountData::Omitted => {
+                json!({"encoding": "base64", "commitment": commitment, "dataSlice": {"offset": 0, "length": 0}})
+            }
+        };
+        let response: WithContext<Vec<Option<AccountResponse>>> =
+            self.call("getMultipleAccounts", json!([encoded, options])).await?;
+        if response.value.len() != addresses.len() {
+            return Err(ChainError::InvalidResponse(format!(
+                "getMultipleAccounts: expected {} accounts, got {}",
+                addresses.len(),
+                response.value.len()
             )));
         }
         let accounts =
-            answer.value.into_iter().map(|answer| answer.map(account).transpose()).collect::<Result<_, _>>()?;
-        Ok(AccountsAtSlot { slot: answer.context.slot, accounts })
+            response.value.into_iter().map(|found| found.map(account).transpose()).collect::<Result<_, _>>()?;
+        Ok(AccountsAtSlot { slot: response.context.slot, accounts })
     }
 
     async fn minimum_balance(&self, data_len: u64) -> Result<u64, ChainError> {
@@ -228,7 +233,7 @@ impl<T: Transport> Chain for JsonRpc<T> {
     }
 
     async fn simulate(&self, transaction: &[u8]) -> Result<Simulation, ChainError> {
-        let answer: WithContext<SimulationAnswer> = self
+        let response: WithContext<SimulationResponse> = self
             .call(
                 "simulateTransaction",
                 json!([BASE64.encode(transaction), {
@@ -239,14 +244,14 @@ impl<T: Transport> Chain for JsonRpc<T> {
                 }]),
             )
             .await?;
-        let error = answer.value.err.map(transaction_error);
+        let error = response.value.err.map(transaction_error);
         if error.as_ref().is_some_and(|error| is_unsupported_version(&error.text)) {
             return Err(ChainError::UnsupportedVersion);
         }
         Ok(Simulation {
             error,
-            units_consumed: answer.value.units_consumed.unwrap_or_default(),
-            loaded_accounts_data_bytes: answer.value.loaded_accounts_data_size,
+            units_consumed: response.value.units_consumed.unwrap_or_default(),
+            loaded_accounts_data_bytes: response.value.loaded_accounts_data_size,
         })
     }
 
@@ -268,25 +273,29 @@ impl<T: Transport> Chain for JsonRpc<T> {
     async fn statuses(
         &self,
         signatures: &[Signature],
-        search_history: bool,
+        search: StatusSearch,
     ) -> Result<Vec<Option<SignatureStatus>>, ChainError> {
-        let names: Vec<String> = signatures.iter().map(Signature::to_string).collect();
-        let answer: WithContext<Vec<Option<StatusAnswer>>> =
-            self.call("getSignatureStatuses", json!([names, {"searchTransactionHistory": search_history}])).await?;
-        if answer.value.len() != signatures.len() {
-            return Err(ChainError::Garbage(format!(
-                "getSignatureStatuses: {} statuses where {} were asked for",
-                answer.value.len(),
-                signatures.len()
+        let encoded: Vec<String> = signatures.iter().map(Signature::to_string).collect();
+        let response: WithContext<Vec<Option<StatusResponse>>> = self
+            .call(
+                "getSignatureStatuses",
+                json!([encoded, {"searchTransactionHistory": search == StatusSearch::FullHistory}]),
+            )
+            .await?;
+        if response.value.len() != signatures.len() {
+            return Err(ChainError::InvalidResponse(format!(
+                "getSignatureStatuses: expected {} statuses, got {}",
+                signatures.len(),
+                response.value.len()
             )));
         }
-        Ok(answer
+        Ok(response
             .value
             .into_iter()
             .map(|status| {
                 status.map(|status| SignatureStatus {
                     slot: status.slot,
-                    // Rooted statuses have no count of confirmations any more.
+                    // Finalized statuses have no confirmation count.
                     finalized: match status.confirmation_status.as_deref() {
                         Some(name) => name == Commitment::Finalized.as_str(),
                         None => status.confirmations.is_none(),
@@ -298,7 +307,7 @@ impl<T: Transport> Chain for JsonRpc<T> {
     }
 
     async fn transaction(&self, signature: &Signature) -> Result<Option<ExecutedTransaction>, ChainError> {
-        let answer: Option<TransactionAnswer> = self
+        let response: Option<TransactionResponse> = self
             .call(
                 "getTransaction",
                 json!([signature.to_string(), {
@@ -308,7 +317,7 @@ impl<T: Transport> Chain for JsonRpc<T> {
                 }]),
             )
             .await?;
-        let Some(TransactionAnswer { slot, meta: Some(meta) }) = answer else { return Ok(None) };
+        let Some(TransactionResponse { slot, meta: Some(meta) }) = response else { return Ok(None) };
         let inner_instruction_data = meta
             .inner_instructions
             .unwrap_or_default()
@@ -317,15 +326,15 @@ impl<T: Transport> Chain for JsonRpc<T> {
             .map(|instruction| {
                 bs58::decode(&instruction.data)
                     .into_vec()
-                    .map_err(|error| ChainError::Garbage(format!("getTransaction: instruction data: {error}")))
+                    .map_err(|error| ChainError::InvalidResponse(format!("getTransaction: instruction data: {error}")))
             })
             .collect::<Result<_, _>>()?;
         Ok(Some(ExecutedTransaction { slot, fee_lamports: meta.fee, inner_instruction_data }))
     }
 
     async fn recent_priority_fees(&self, writable: &[Pubkey]) -> Result<Vec<u64>, ChainError> {
-        let names: Vec<String> = writable.iter().map(Pubkey::to_string).collect();
-        let answer: Vec<PriorityFeeAnswer> = self.call("getRecentPrioritizationFees", json!([names])).await?;
-        Ok(answer.into_iter().map(|fee| fee.prioritization_fee).collect())
+        let encoded: Vec<String> = writable.iter().map(Pubkey::to_string).collect();
+        let response: Vec<PriorityFeeResponse> = self.call("getRecentPrioritizationFees", json!([encoded])).await?;
+        Ok(response.into_iter().map(|fee| fee.prioritization_fee).collect())
     }
 }

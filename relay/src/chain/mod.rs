@@ -1,8 +1,8 @@
-//! The chain as the engine sees it.
+//! Access to a Solana cluster.
 //!
-//! [`Chain`] names the few questions a settlement asks of a cluster. [`JsonRpc`] answers them over Solana's JSON-RPC;
-//! the codec is written once and the native process and the edge only differ in the [`Transport`] below it.
-//! An answer that does not have the documented shape is an error, never a default.
+//! [`Chain`] lists the RPC calls that a settlement makes. [`JsonRpc`] implements them over Solana's JSON-RPC. The codec
+//! is shared: the native process and the Worker differ only in the [`Transport`] below it. A response that does not
+//! match the documented schema is an error and never replaced by a default.
 
 mod error;
 mod json_rpc;
@@ -18,112 +18,121 @@ use solana_hash::Hash;
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 
-/// How sure a reading must be.
+/// The commitment level of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Commitment {
-    /// Voted on by a supermajority; a fork can still undo it.
+    /// Voted on by a supermajority of stake; can in theory still be rolled back.
     Confirmed,
-    /// Rooted: it cannot be undone.
+    /// Finalized (rooted): cannot be rolled back.
     Finalized,
 }
 
-/// A blockhash to sign with, and how long it lives.
+/// A recent blockhash and its expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LatestBlockhash {
-    /// The blockhash.
+    /// The hash to put into the transaction message.
     pub blockhash: Hash,
-    /// The last block height at which a transaction with it can land.
+    /// The last block height at which a transaction that uses this blockhash can land.
     pub last_valid_block_height: u64,
 }
 
-/// An account.
+/// An on-chain account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Its balance.
+    /// The balance in lamports.
     pub lamports: u64,
-    /// The program that owns it.
+    /// The program that owns the account.
     pub owner: Pubkey,
-    /// Whether it is a program.
+    /// Whether the account is an executable program.
     pub executable: bool,
-    /// Its data, or what was asked for of it.
+    /// The account data; empty for [`AccountData::Omitted`].
     pub data: Vec<u8>,
-    /// The length of all its data in bytes.
+    /// The full length of the account data in bytes, even if the data was omitted.
     pub space: u64,
 }
 
-/// Accounts and the slot that they were read at.
+/// Accounts, and the slot they were read at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountsAtSlot {
-    /// The slot of the reading.
+    /// The slot of the bank that served the request.
     pub slot: u64,
-    /// In the order that they were asked for; `None` where there is no account.
+    /// One entry per requested address, in the same order; `None` if the account does not exist.
     pub accounts: Vec<Option<Account>>,
 }
 
-/// How much of the accounts' data is wanted.
+/// Whether to fetch the data of accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountData {
-    /// All of it.
-    Whole,
-    /// None: balance, owner and length are enough.
-    None,
+    /// Fetch all of it.
+    Full,
+    /// Fetch only balance, owner and length.
+    Omitted,
 }
 
-/// What a simulation says.
+/// Where to look for signature statuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusSearch {
+    /// The node's cache of recent statuses only.
+    Recent,
+    /// The cache, then the node's ledger and long-term storage (`searchTransactionHistory`).
+    FullHistory,
+}
+
+/// The result of a simulation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Simulation {
-    /// Why the transaction would fail.
+    /// Why the transaction would fail; `None` if it would succeed.
     pub error: Option<TransactionError>,
-    /// Compute units it takes.
+    /// Compute units consumed.
     pub units_consumed: u64,
-    /// Bytes of account data it loads, where the cluster says so.
+    /// Bytes of account data loaded, if the node reports it.
     pub loaded_accounts_data_bytes: Option<u32>,
 }
 
-/// Why a transaction failed on the chain.
+/// Why a transaction failed during execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransactionError {
-    /// The cluster's error, as JSON text.
+    /// The node's `TransactionError`, as JSON text.
     pub text: String,
-    /// The program's own error code, where an instruction failed with one.
+    /// The code of `InstructionError::Custom`, if the transaction failed with one.
     pub custom_code: Option<u32>,
 }
 
-/// What the cluster knows of a signature.
+/// The status of a signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignatureStatus {
-    /// The slot that it landed in.
+    /// The slot the transaction landed in.
     pub slot: u64,
-    /// Whether that slot is rooted.
+    /// Whether that slot is finalized.
     pub finalized: bool,
-    /// Set when the transaction failed: then it moved nothing but the fee.
+    /// Set if the transaction failed: it then had no effect except charging the fee.
     pub error: Option<TransactionError>,
 }
 
-/// A transaction that was executed.
+/// A transaction that was executed, successfully or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecutedTransaction {
-    /// The slot that it landed in.
+    /// The slot the transaction landed in.
     pub slot: u64,
-    /// What the fee payer paid.
+    /// The fee charged to the fee payer, in lamports.
     pub fee_lamports: u64,
-    /// The data of every inner instruction, in order: events by self-CPI are among them.
+    /// The data of every inner instruction, in execution order. Includes events emitted by self-CPI.
     pub inner_instruction_data: Vec<Vec<u8>>,
 }
 
-/// Questions to a Solana cluster.
+/// RPC access to a Solana cluster.
 #[allow(async_fn_in_trait, reason = "the engine is generic over the trait and never needs Send")]
 pub trait Chain {
-    /// The hash that names the cluster.
+    /// The genesis hash, which identifies the cluster.
     async fn genesis_hash(&self) -> Result<Hash, ChainError>;
 
-    /// A confirmed blockhash.
+    /// The latest blockhash at `confirmed` commitment.
     async fn latest_blockhash(&self) -> Result<LatestBlockhash, ChainError>;
 
     /// The block height at `commitment`.
     async fn block_height(&self, commitment: Commitment) -> Result<u64, ChainError>;
 
-    /// The accounts at `addresses`, read in one slot (at most [`MAX_ACCOUNTS_PER_READ`]).
+    /// Fetches up to [`MAX_ACCOUNTS_PER_READ`] accounts, all at the same slot.
     async fn accounts(
         &self,
         addresses: &[Pubkey],
@@ -131,34 +140,34 @@ pub trait Chain {
         commitment: Commitment,
     ) -> Result<AccountsAtSlot, ChainError>;
 
-    /// The lamports that an account of `data_len` bytes has to hold.
+    /// The rent-exempt minimum in lamports for an account of `data_len` bytes.
     async fn minimum_balance(&self, data_len: u64) -> Result<u64, ChainError>;
 
-    /// What the transaction would do now. Signatures are not checked.
+    /// Simulates the transaction with a recent blockhash and without verifying signatures.
     async fn simulate(&self, transaction: &[u8]) -> Result<Simulation, ChainError>;
 
-    /// Hands the signed bytes to the cluster, without preflight and without retries of the node's own.
+    /// Submits the signed transaction, without preflight checks and without retries by the node.
     async fn send(&self, transaction: &[u8]) -> Result<(), ChainError>;
 
-    /// The status of each signature (at most [`MAX_SIGNATURES_PER_READ`]). `search_history` also asks the node's
-    /// long-term storage.
+    /// The status of each of up to [`MAX_SIGNATURES_PER_READ`] signatures; `None` if the signature is not found.
     async fn statuses(
         &self,
         signatures: &[Signature],
-        search_history: bool,
+        search: StatusSearch,
     ) -> Result<Vec<Option<SignatureStatus>>, ChainError>;
 
-    /// The finalized transaction with this signature; `None` when the node does not have it (any more).
+    /// The finalized transaction with this signature; `None` if the node does not have it, or no longer.
     async fn transaction(&self, signature: &Signature) -> Result<Option<ExecutedTransaction>, ChainError>;
 
-    /// Priority fees that landed lately on transactions that write the accounts, in micro-lamports per compute unit.
+    /// Recently paid priority fees of transactions that lock the given accounts as writable, in micro-lamports per
+    /// compute unit.
     async fn recent_priority_fees(&self, writable: &[Pubkey]) -> Result<Vec<u64>, ChainError>;
 }
 
-/// The limit of `getMultipleAccounts`.
+/// The maximum number of accounts per `getMultipleAccounts` request.
 pub const MAX_ACCOUNTS_PER_READ: usize = 100;
 
-/// The limit of `getSignatureStatuses`.
+/// The maximum number of signatures per `getSignatureStatuses` request.
 pub const MAX_SIGNATURES_PER_READ: usize = 256;
 
 impl<C: Chain + ?Sized> Chain for &C {
@@ -198,9 +207,9 @@ impl<C: Chain + ?Sized> Chain for &C {
     async fn statuses(
         &self,
         signatures: &[Signature],
-        search_history: bool,
+        search: StatusSearch,
     ) -> Result<Vec<Option<SignatureStatus>>, ChainError> {
-        (**self).statuses(signatures, search_history).await
+        (**self).statuses(signatures, search).await
     }
 
     async fn transaction(&self, signature: &Signature) -> Result<Option<ExecutedTransaction>, ChainError> {

@@ -1,4 +1,4 @@
-//! The transport of a native process: Solana's own RPC client.
+//! The native transport, based on Solana's own RPC client.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use solana_rpc_client_api::request::{RpcError as ClientRpcError, RpcRequest};
 
 use super::{RpcError, Transport};
 
-/// Longer than any healthy node takes for a call of the engine's, shorter than a blockhash lives.
+/// More than any healthy node needs for the calls made here, and less than the lifetime of a blockhash.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// JSON-RPC over HTTP by Solana's own client, which also waits when a node says that it is asked too much.
+/// JSON-RPC over HTTP using Solana's client, which also backs off when a node responds with 429 Too Many Requests.
 pub struct HttpTransport(HttpSender);
 
 impl HttpTransport {
-    /// A transport to the RPC node at `url`. Nothing is sent yet.
+    /// Creates a transport for the RPC node at `url`. Does not connect yet.
     pub fn new(url: &str) -> Self {
         Self(HttpSender::new_with_timeout(url, REQUEST_TIMEOUT))
     }
@@ -26,22 +26,24 @@ impl HttpTransport {
 impl Transport for HttpTransport {
     async fn call(&self, method: &'static str, params: Value) -> Result<Value, RpcError> {
         self.0.send(RpcRequest::Custom { method }, params).await.map_err(|error| match *error.kind {
-            // A URL can hold an access token: it must not reach a log.
-            ErrorKind::Reqwest(error) if error.is_decode() => RpcError::Garbage(error.without_url().to_string()),
-            ErrorKind::Reqwest(error) => RpcError::Unreachable(reason(&error.without_url())),
-            ErrorKind::RpcError(ClientRpcError::RpcResponseError { code, message, .. }) => {
-                RpcError::Refused { code, message }
+            // The URL may contain an access token, so it must not be logged.
+            ErrorKind::Reqwest(error) if error.is_decode() => {
+                RpcError::InvalidResponse(error.without_url().to_string())
             }
-            ErrorKind::RpcError(error) => RpcError::Garbage(error.to_string()),
-            ErrorKind::SerdeJson(error) => RpcError::Garbage(error.to_string()),
+            ErrorKind::Reqwest(error) => RpcError::Unreachable(error_chain(&error.without_url())),
+            ErrorKind::RpcError(ClientRpcError::RpcResponseError { code, message, .. }) => {
+                RpcError::ErrorResponse { code, message }
+            }
+            ErrorKind::RpcError(error) => RpcError::InvalidResponse(error.to_string()),
+            ErrorKind::SerdeJson(error) => RpcError::InvalidResponse(error.to_string()),
             ErrorKind::Io(error) => RpcError::Unreachable(error.to_string()),
             _ => RpcError::Unreachable("the request failed".to_owned()),
         })
     }
 }
 
-/// The error and what caused it.
-fn reason(error: &dyn std::error::Error) -> String {
+/// The message of an error and of all its sources.
+fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -1,9 +1,9 @@
-//! The ledger's database as the engine sees it: statements in, rows of text out.
+//! The interface to the ledger's database.
 //!
-//! Both databases, SQLite and D1, take every parameter as text (or NULL) and give every column back as text (or
-//! NULL). D1 passes numbers through f64, which rounds above 2⁵³: so integers are written `CAST(?1 AS INTEGER)` and
-//! read `CAST(column AS TEXT)`, in SQL that is the same for both. A [`Statement`] can only hold SQL that is known at
-//! compile time: values never become part of it.
+//! With both SQLite and D1, every parameter is bound as text (or NULL) and every column is read as text (or NULL). D1
+//! converts numbers to f64, which loses precision above 2⁵³; integers are therefore written with `CAST(?1 AS INTEGER)`
+//! and read with `CAST(column AS TEXT)`. A [`Statement`] can only contain SQL known at compile time, so values never
+//! become part of the SQL text.
 
 pub mod conformance;
 #[cfg(feature = "native")]
@@ -19,28 +19,28 @@ pub use row::Row;
 pub use statement::{IntoParameter, Statement};
 pub(crate) use statements::statements;
 
-/// What can go wrong in the database.
+/// An error of the database.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DatabaseError {
-    /// A constraint refused the write; nothing of the batch was written. Holds the database's message.
-    #[error("the ledger refused the write: {0}")]
+    /// The batch violated a constraint and was rolled back. Contains the database's message.
+    #[error("the ledger rejected the write: {0}")]
     Constraint(String),
-    /// The database could not be reached, or the answer was lost: the write may or may not have happened.
+    /// The database could not be reached, or its response was lost: the batch may or may not have been written.
     #[error("the ledger cannot be reached: {0}")]
     Unavailable(String),
-    /// The statement or the schema is wrong (are the migrations applied?).
+    /// The statement failed, for example because migrations have not been applied.
     #[error("the ledger cannot run the statement: {0}")]
     Statement(String),
-    /// A row did not have the expected shape.
-    #[error("the ledger holds an unexpected value: {0}")]
+    /// A result could not be decoded.
+    #[error("the ledger returned an unexpected value: {0}")]
     Decode(String),
-    /// The ledger does not let this caller in; nothing was written.
-    #[error("the ledger refuses access: {0}")]
+    /// Authentication or authorization failed; nothing was written.
+    #[error("the ledger denied access: {0}")]
     Unauthorized(String),
 }
 
 impl DatabaseError {
-    /// The error's name for programs, the same over HTTP and on the command line. It never changes.
+    /// The stable, machine-readable code of the error, the same over HTTP and on the command line.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Constraint(_) => "LEDGER_CONSTRAINT",
@@ -51,23 +51,23 @@ impl DatabaseError {
         }
     }
 
-    /// Whether the write was refused by the constraint called `name`.
+    /// Whether the write violated the constraint called `name`.
     pub fn is_constraint(&self, name: &str) -> bool {
         matches!(self, Self::Constraint(message) if message.contains(name))
     }
 }
 
-/// A SQL database with atomic batches and no interactive transactions.
+/// A SQL database with atomic batches, but without interactive transactions.
 ///
-/// Futures need not be `Send`: the edge has none that are.
+/// Futures are not required to be `Send`, because those of the Workers runtime are not.
 #[allow(async_fn_in_trait, reason = "the engine is generic over the trait and never needs Send")]
 pub trait Database {
-    /// Runs the statements in order in one transaction: all of them are written, or none.
+    /// Runs the statements in order, in one transaction.
     ///
-    /// Returns one list of rows for each statement (empty where the statement returns none).
+    /// Returns one list of rows per statement, empty for statements that return no rows.
     ///
     /// # Errors
-    /// See [`DatabaseError`]; only after [`DatabaseError::Unavailable`] is it unknown whether the batch was written.
+    /// See [`DatabaseError`]. After any error but [`DatabaseError::Unavailable`], nothing was written.
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseError>;
 
     /// Runs one statement and returns its rows.
@@ -82,12 +82,12 @@ pub trait Database {
     /// Runs a fixed number of statements as [`Database::batch`] does.
     ///
     /// # Errors
-    /// As for [`Database::batch`]; [`DatabaseError::Decode`] when there is not one result for each statement.
+    /// As for [`Database::batch`]; [`DatabaseError::Decode`] if the number of results does not match.
     async fn batch_of<const N: usize>(&self, statements: [Statement; N]) -> Result<[Vec<Row>; N], DatabaseError> {
         self.batch(statements.into())
             .await?
             .try_into()
-            .map_err(|results: Vec<_>| DatabaseError::Decode(format!("{} results for {N} statements", results.len())))
+            .map_err(|results: Vec<_>| DatabaseError::Decode(format!("expected {N} results, got {}", results.len())))
     }
 }
 

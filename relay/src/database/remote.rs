@@ -1,8 +1,8 @@
-//! The ledger of a Worker, over its HTTP API.
+//! Access to a Worker's ledger over its HTTP API.
 //!
-//! It never sends a batch twice by itself: when the answer is lost, whether the batch was written is unknown, and the
-//! engine finds out by reading. The API key goes to the Worker only: never over plain HTTP to another machine, never
-//! to where a redirect points, never into an error.
+//! Batches are never retried here: if the response is lost, it is unknown whether the batch was written, and the engine
+//! finds out by reading. The API key is sent to the Worker only. It is not sent over plain HTTP to another machine, not
+//! sent to the target of a redirect, and never part of an error.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,49 +15,49 @@ use serde::Deserialize;
 use super::wire::{BATCH_PATH, BatchRequest, BatchResults};
 use super::{Database, DatabaseError, Row, Statement};
 
-/// How long an answer may take. D1 gives a batch 30 s.
+/// The timeout of a request. D1 limits a batch to 30 s.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a connection may take to come about.
+/// The timeout for establishing a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a Worker's ledger cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RemoteError {
-    /// The URL is none of a Worker.
-    #[error("'{0}' is no URL of a Worker: write it like https://williw.example.workers.dev")]
+    /// The URL is not the base URL of a Worker.
+    #[error("'{0}' is not a valid Worker URL: it must look like https://williw.example.workers.dev, without a path")]
     InvalidUrl(String),
-    /// The key would travel in the clear.
-    #[error("the API key would be sent to {0} unencrypted: use https (plain http is for this machine only)")]
+    /// The API key would be sent unencrypted.
+    #[error("the API key would be sent to {0} unencrypted: use https (plain http is allowed for localhost only)")]
     Unencrypted(String),
-    /// The key cannot be a header.
-    #[error("the API key holds characters that no key has: check WILLIW_API_KEY")]
+    /// The API key cannot be sent in an HTTP header.
+    #[error("the API key contains invalid characters: check WILLIW_API_KEY")]
     InvalidKey,
-    /// The HTTP client could not be set up.
-    #[error("the HTTP client cannot be set up: {0}")]
+    /// The HTTP client could not be initialized.
+    #[error("the HTTP client cannot be initialized: {0}")]
     Client(String),
 }
 
-/// The ledger behind a Worker.
+/// A Worker's ledger, accessed over HTTP.
 pub struct RemoteDatabase {
     client: Client,
     endpoint: Url,
 }
 
 impl RemoteDatabase {
-    /// The ledger of the Worker at `url`. `api_key` needs the scope `ledger`.
+    /// Creates a client for the Worker at `url`, without connecting to it. `api_key` needs the scope `ledger`.
     ///
     /// # Errors
-    /// [`RemoteError`]; nothing is sent yet.
+    /// See [`RemoteError`].
     pub fn new(url: &str, api_key: &str) -> Result<Self, RemoteError> {
-        let invalid = || RemoteError::InvalidUrl(without_credentials(url));
+        let invalid = || RemoteError::InvalidUrl(redact_credentials(url));
         let base: Url = url.parse().map_err(|_| invalid())?;
-        let plain = base.path() == "/" && base.query().is_none() && base.fragment().is_none();
-        let anonymous = base.username().is_empty() && base.password().is_none();
-        if !matches!(base.scheme(), "http" | "https") || !plain || !anonymous {
+        let is_base = base.path() == "/" && base.query().is_none() && base.fragment().is_none();
+        let has_no_credentials = base.username().is_empty() && base.password().is_none();
+        if !matches!(base.scheme(), "http" | "https") || !is_base || !has_no_credentials {
             return Err(invalid());
         }
-        if base.scheme() == "http" && !is_this_machine(&base) {
+        if base.scheme() == "http" && !is_loopback(&base) {
             return Err(RemoteError::Unencrypted(base.host_str().unwrap_or_default().to_owned()));
         }
         let mut authorization =
@@ -84,53 +84,57 @@ impl fmt::Debug for RemoteDatabase {
 impl Database for RemoteDatabase {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseError> {
         let request = BatchRequest::from(statements.as_slice());
-        let response =
-            self.client.post(self.endpoint.clone()).json(&request).send().await.map_err(|error| unreachable(&error))?;
+        let response = self
+            .client
+            .post(self.endpoint.clone())
+            .json(&request)
+            .send()
+            .await
+            .map_err(|error| transport_error(&error))?;
         let status = response.status();
-        let body = response.bytes().await.map_err(|error| unreachable(&error))?;
-        let results = answer(status, &body)?;
+        let body = response.bytes().await.map_err(|error| transport_error(&error))?;
+        let results = decode_response(status, &body)?;
         if results.len() != statements.len() {
-            let found = results.len();
-            return Err(DatabaseError::Unavailable(format!("{found} results for {} statements", statements.len())));
+            let (expected, found) = (statements.len(), results.len());
+            return Err(DatabaseError::Unavailable(format!("expected {expected} results, got {found}")));
         }
         Ok(results)
     }
 }
 
-/// The answer of a Worker, as far as it matters here.
+/// The relevant part of a Worker's success response.
 #[derive(Deserialize)]
 struct Success {
     data: BatchResults,
 }
 
-/// The error of a Worker, as far as it matters here.
+/// The relevant part of a Worker's error response.
 #[derive(Deserialize)]
-struct Failure {
+struct ErrorResponse {
     error: String,
     message: String,
     #[serde(default)]
     details: serde_json::Value,
 }
 
-fn answer(status: StatusCode, body: &[u8]) -> Result<Vec<Vec<Row>>, DatabaseError> {
-    let foreign = |what: &str| {
-        DatabaseError::Unavailable(format!("HTTP {status} with {what}: is the URL the one of a Williw Worker?"))
+fn decode_response(status: StatusCode, body: &[u8]) -> Result<Vec<Vec<Row>>, DatabaseError> {
+    let unexpected = || {
+        DatabaseError::Unavailable(format!(
+            "HTTP {status} with an unexpected body: check that the URL is that of a Williw Worker"
+        ))
     };
     if status.is_success() {
-        let success: Success =
-            serde_json::from_slice(body).map_err(|_| foreign("a body that is no ledger's answer"))?;
+        let success: Success = serde_json::from_slice(body).map_err(|_| unexpected())?;
         return Ok(success.data.results);
     }
-    let failure: Failure = serde_json::from_slice(body).map_err(|_| foreign("a body that is no ledger's error"))?;
-    let message = match &failure.details["message"] {
-        serde_json::Value::String(details) => details.clone(),
-        _ => failure.message,
-    };
+    let failure: ErrorResponse = serde_json::from_slice(body).map_err(|_| unexpected())?;
+    let database_message = failure.details.get("message").and_then(serde_json::Value::as_str);
+    let message = database_message.map_or(failure.message, str::to_owned);
     Err(match (status, failure.error.as_str()) {
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => DatabaseError::Unauthorized(message),
         (_, "LEDGER_CONSTRAINT") => DatabaseError::Constraint(message),
         (_, "LEDGER_DECODE") => DatabaseError::Decode(message),
-        // Refused before anything was run, or by the database before anything was written.
+        // Rejected by the endpoint before running the batch, or by the database before writing anything.
         (_, "UNKNOWN_STATEMENT" | "LEDGER_STATEMENT") => DatabaseError::Statement(message),
         (status, code) if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => {
             DatabaseError::Statement(format!("HTTP {status}, {code}: {message}"))
@@ -139,25 +143,25 @@ fn answer(status: StatusCode, body: &[u8]) -> Result<Vec<Vec<Row>>, DatabaseErro
     })
 }
 
-/// What became of a request without an answer: the innermost cause says it best.
-fn unreachable(error: &reqwest::Error) -> DatabaseError {
+/// Converts the error of a request without a response. The innermost cause is the most specific one.
+fn transport_error(error: &reqwest::Error) -> DatabaseError {
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
     let url = error.url().map(|url| url.origin().ascii_serialization()).unwrap_or_default();
-    let what = if error.is_timeout() { "no answer in time".to_owned() } else { cause.to_string() };
+    let what = if error.is_timeout() { "timed out".to_owned() } else { cause.to_string() };
     DatabaseError::Unavailable(format!("{url}: {what}"))
 }
 
-fn is_this_machine(url: &Url) -> bool {
+fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-/// A URL as it may be shown: whatever stands before an '@' may be a password.
-fn without_credentials(url: &str) -> String {
+/// Removes everything before an '@' from a URL, as it may contain a password.
+fn redact_credentials(url: &str) -> String {
     url.rsplit('@').next().unwrap_or_default().to_owned()
 }
 
@@ -166,16 +170,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_never_travels_in_the_clear_to_another_machine() {
-        for here in ["http://127.0.0.1:8787", "http://localhost:8787/", "http://[::1]:8787", "https://ledger.example"] {
-            assert!(RemoteDatabase::new(here, "wk_1").is_ok(), "{here}");
+    fn the_key_is_not_sent_unencrypted_to_another_machine() {
+        for allowed in
+            ["http://127.0.0.1:8787", "http://localhost:8787/", "http://[::1]:8787", "https://ledger.example"]
+        {
+            assert!(RemoteDatabase::new(allowed, "wk_1").is_ok(), "{allowed}");
         }
-        let refused = RemoteDatabase::new("http://ledger.example", "wk_1").unwrap_err();
-        assert_eq!(refused, RemoteError::Unencrypted("ledger.example".to_owned()));
+        let error = RemoteDatabase::new("http://ledger.example", "wk_1").unwrap_err();
+        assert_eq!(error, RemoteError::Unencrypted("ledger.example".to_owned()));
     }
 
     #[test]
-    fn what_is_no_url_of_a_worker_is_refused_and_a_password_in_it_is_not_repeated() {
+    fn invalid_worker_urls_are_rejected_without_leaking_passwords() {
         for url in ["ledger.sqlite3", "ftp://a", "https://", "https://a/b", "https://a/?q", "https://user:secret@a"] {
             let error = RemoteDatabase::new(url, "wk_1").unwrap_err();
             assert!(matches!(error, RemoteError::InvalidUrl(_)), "{url}: {error}");
@@ -185,13 +191,13 @@ mod tests {
     }
 
     #[test]
-    fn the_workers_errors_become_the_databases() {
+    fn error_responses_are_converted_to_database_errors() {
         let body = |code: &str| {
             format!(
                 r#"{{"success":false,"error":"{code}","message":"m","details":{{"message":"CHECK constraint failed: lease_held"}}}}"#
             )
         };
-        let error = |status, code| answer(status, body(code).as_bytes()).unwrap_err();
+        let error = |status, code| decode_response(status, body(code).as_bytes()).unwrap_err();
         assert!(error(StatusCode::CONFLICT, "LEDGER_CONSTRAINT").is_constraint("lease_held"));
         assert!(matches!(error(StatusCode::UNPROCESSABLE_ENTITY, "UNKNOWN_STATEMENT"), DatabaseError::Statement(_)));
         assert!(matches!(error(StatusCode::UNAUTHORIZED, "UNAUTHORIZED"), DatabaseError::Unauthorized(_)));
@@ -201,14 +207,17 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_something_else_leaves_open_whether_the_batch_was_written() {
+    fn after_an_unexpected_response_the_outcome_is_unknown() {
         for (status, body) in [
             (StatusCode::OK, "<html>"),
             (StatusCode::OK, "{}"),
             (StatusCode::BAD_GATEWAY, "<html>"),
             (StatusCode::FOUND, ""),
         ] {
-            assert!(matches!(answer(status, body.as_bytes()), Err(DatabaseError::Unavailable(_))), "{status} {body}");
+            assert!(
+                matches!(decode_response(status, body.as_bytes()), Err(DatabaseError::Unavailable(_))),
+                "{status} {body}"
+            );
         }
     }
 }

@@ -1,9 +1,9 @@
-//! The ledger in a SQLite file.
+//! A ledger in an SQLite file.
 //!
-//! The schema comes from the same files that wrangler applies to D1, and is recorded in the same table: a file can be
-//! moved from one to the other. Parameters are bound as text and rows must be text, as on D1, so that a statement
-//! that forgot a CAST fails here as well. Every commit is on the disk before it is reported (`synchronous = FULL`):
-//! a signature that was stored must survive a power cut.
+//! The schema is created from the same migration files that wrangler applies to D1, and they are recorded in the same
+//! table, so that a database can be moved between the two. As with D1, parameters are bound as text and columns must be
+//! text, so that a missing CAST fails here as well. Commits are durable (`synchronous = FULL`): a stored signature must
+//! survive a power failure.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,89 +15,89 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, TransactionBeh
 
 use super::{Database, DatabaseError, Row, Statement};
 
-/// The schema, oldest first: each file's name and text.
+/// The migrations, oldest first: file name and SQL.
 const MIGRATIONS: &[(&str, &str)] = &[("0001_ledger.sql", include_str!("../../../migrations/0001_ledger.sql"))];
 
-/// How long a statement waits for another process to finish its write. A write takes milliseconds.
+/// How long to wait for another process to finish writing. A write takes milliseconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many prepared statements are kept: more than the ledger has.
+/// The size of the prepared statement cache, more than the number of the ledger's statements.
 const STATEMENT_CACHE: usize = 200;
 
-/// The table in which wrangler, and so this module, records what was applied.
+/// The table in which wrangler records applied migrations, and therefore this module does too.
 const CREATE_MIGRATIONS_TABLE: &str = "CREATE TABLE IF NOT EXISTS d1_migrations (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     name       TEXT UNIQUE,
     applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
 )";
 
-/// Why a file cannot be used as the ledger.
+/// Why a file cannot be used as a ledger.
 #[derive(Debug, thiserror::Error)]
 pub enum SqliteError {
-    /// The folder of the file does not exist.
-    #[error("the folder {} for the ledger does not exist: create it, or name another file", .0.display())]
-    MissingFolder(PathBuf),
-    /// The file does not exist, and it was not to be created.
-    #[error("there is no ledger at {}: 'williw-relay run' creates one, or name another file", .0.display())]
+    /// The directory of the file does not exist.
+    #[error("the directory {} of the ledger does not exist: create it, or choose another path", .0.display())]
+    MissingDirectory(PathBuf),
+    /// The file does not exist, and should not be created.
+    #[error("there is no ledger at {}: create it with 'williw-relay run', or choose another path", .0.display())]
     MissingFile(PathBuf),
-    /// The file is something else.
-    #[error("{} is not an SQLite database: name another file", .0.display())]
+    /// The file is not an SQLite database.
+    #[error("{} is not an SQLite database: choose another path", .0.display())]
     NotADatabase(PathBuf),
-    /// The file is the database of another program.
-    #[error("{} is a database of another program (it has tables, but none of a ledger): name another file", .0.display())]
+    /// The file is an SQLite database, but not a ledger.
+    #[error("{} is the database of another program (it has no d1_migrations table): choose another path", .0.display())]
     NotALedger(PathBuf),
-    /// A newer version of this program has worked on the file.
-    #[error("the ledger {} has the migration {migration}, which this version does not know: install a newer one", file.display())]
-    Newer {
-        /// The file.
+    /// The ledger was migrated by a newer version of this program.
+    #[error("the ledger {} has migration {migration}, which this version does not support: upgrade williw-relay", file.display())]
+    NewerSchema {
+        /// The path of the ledger.
         file: PathBuf,
-        /// The first migration that is not known here.
+        /// The first unsupported migration.
         migration: String,
     },
-    /// Another process holds the file.
-    #[error("the ledger {} is locked by another process: wait for it to end, or stop it, and try again", .0.display())]
+    /// Another process has locked the file.
+    #[error("the ledger {} is locked by another process: wait until it is done or stop it, then try again", .0.display())]
     Locked(PathBuf),
-    /// A migration failed; nothing of it was applied.
-    #[error("the migration {migration} cannot be applied to the ledger {}: {source}", file.display())]
+    /// A migration failed and was rolled back.
+    #[error("migration {migration} cannot be applied to the ledger {}: {source}", file.display())]
     Migration {
-        /// The file.
+        /// The path of the ledger.
         file: PathBuf,
-        /// The migration.
+        /// The file name of the migration.
         migration: &'static str,
-        /// What SQLite says.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
-    /// Anything else, such as missing permissions.
+    /// The file could not be opened for another reason, such as missing permissions.
     #[error("the ledger {} cannot be opened: {source}", file.display())]
     Open {
-        /// The file.
+        /// The path of the ledger.
         file: PathBuf,
-        /// What SQLite says.
+        /// The error of SQLite.
         source: rusqlite::Error,
     },
 }
 
-/// A ledger in a SQLite file.
+/// A ledger in an SQLite file.
 pub struct SqliteDatabase {
     connection: Mutex<Connection>,
 }
 
 impl SqliteDatabase {
-    /// Opens the ledger in `file`, creates it when there is none, and applies the migrations that it lacks.
+    /// Opens the ledger in `file`, creating it if necessary, and applies pending migrations.
     ///
     /// # Errors
-    /// [`SqliteError`], with what to do.
+    /// See [`SqliteError`].
     pub fn open(file: &Path) -> Result<Self, SqliteError> {
-        if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
-            return Err(SqliteError::MissingFolder(folder.to_owned()));
+        if let Some(parent) = file.parent().filter(|parent| !parent.as_os_str().is_empty() && !parent.is_dir()) {
+            return Err(SqliteError::MissingDirectory(parent.to_owned()));
         }
         Self::open_with(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
     }
 
-    /// Opens the ledger in `file`, which must exist, and applies the migrations that it lacks.
+    /// Opens the ledger in `file`, which must exist, and applies pending migrations.
     ///
     /// # Errors
-    /// [`SqliteError`], with what to do.
+    /// See [`SqliteError`].
     pub fn open_existing(file: &Path) -> Result<Self, SqliteError> {
         if !file.exists() {
             return Err(SqliteError::MissingFile(file.to_owned()));
@@ -122,7 +122,7 @@ impl fmt::Debug for SqliteDatabase {
 
 impl Database for SqliteDatabase {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseError> {
-        // A panic while the lock was held has rolled its transaction back: the connection is as good as before.
+        // A panic while the lock was held has rolled the transaction back, so the connection is still usable.
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         run(&mut connection, &statements)
     }
@@ -146,20 +146,20 @@ fn open_error(file: &Path, source: rusqlite::Error) -> SqliteError {
     }
 }
 
-/// Applies what is missing of `migrations`, all of it or nothing.
+/// Applies the missing migrations in one transaction.
 fn migrate(
     connection: &mut Connection,
     file: &Path,
     migrations: &[(&'static str, &'static str)],
 ) -> Result<(), SqliteError> {
     let failed = |source| open_error(file, source);
-    // Most of the time nothing is missing, and then no lock is needed to find that out.
-    if missing(connection, file, migrations)?.is_empty() {
+    // Usually there is nothing to do, and finding that out needs no lock.
+    if pending_migrations(connection, file, migrations)?.is_empty() {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     transaction.execute_batch(CREATE_MIGRATIONS_TABLE).map_err(failed)?;
-    for (migration, sql) in missing(&transaction, file, migrations)? {
+    for (migration, sql) in pending_migrations(&transaction, file, migrations)? {
         transaction
             .execute_batch(sql)
             .and_then(|()| transaction.execute("INSERT INTO d1_migrations (name) VALUES (?1)", [migration]))
@@ -168,8 +168,8 @@ fn migrate(
     transaction.commit().map_err(failed)
 }
 
-/// The migrations that the file lacks.
-fn missing(
+/// The migrations that have not been applied yet.
+fn pending_migrations(
     connection: &Connection,
     file: &Path,
     migrations: &[(&'static str, &'static str)],
@@ -178,7 +178,7 @@ fn missing(
     let names = |sql: &str| -> rusqlite::Result<Vec<String>> {
         connection.prepare(sql)?.query_map([], |row| row.get(0))?.collect()
     };
-    // D1 keeps tables of its own, called _cf_….
+    // D1 has internal tables called _cf_….
     let tables = names(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*' AND name NOT GLOB '_cf_*'",
     )
@@ -191,7 +191,7 @@ fn missing(
     }
     let applied = names("SELECT name FROM d1_migrations ORDER BY id").map_err(failed)?;
     if let Some(migration) = applied.iter().find(|name| !migrations.iter().any(|(known, _)| known == name)) {
-        return Err(SqliteError::Newer { file: file.to_owned(), migration: migration.clone() });
+        return Err(SqliteError::NewerSchema { file: file.to_owned(), migration: migration.clone() });
     }
     Ok(migrations.iter().filter(|(name, _)| !applied.iter().any(|it| it == name)).copied().collect())
 }
@@ -204,7 +204,7 @@ fn run(connection: &mut Connection, statements: &[Statement]) -> Result<Vec<Vec<
         .map_err(database_error)?
         .into_iter()
         .all(|read_only| read_only);
-    // A transaction that will write takes the lock at once: taking it later could fail half-way.
+    // A transaction that writes takes the write lock at its start, because upgrading a read lock later can fail.
     let behavior = if read_only { TransactionBehavior::Deferred } else { TransactionBehavior::Immediate };
     let transaction = connection.transaction_with_behavior(behavior).map_err(database_error)?;
     let results = statements
@@ -240,7 +240,7 @@ fn text(column: &str, value: ValueRef<'_>) -> Result<Option<String>, DatabaseErr
             .map(|text| Some(text.to_owned()))
             .map_err(|_| DatabaseError::Decode(format!("column '{column}' is not UTF-8"))),
         other => Err(DatabaseError::Decode(format!(
-            "column '{column}' is {} and not text: it has to be read with CAST(… AS TEXT)",
+            "column '{column}' is {} instead of text: read it with CAST(… AS TEXT)",
             other.data_type()
         ))),
     }
@@ -252,7 +252,7 @@ fn database_error(error: rusqlite::Error) -> DatabaseError {
         Some(ErrorCode::ConstraintViolation) => DatabaseError::Constraint(message),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             let seconds = BUSY_TIMEOUT.as_secs();
-            DatabaseError::Unavailable(format!("another process has been writing to it for more than {seconds} s"))
+            DatabaseError::Unavailable(format!("another process has held the write lock for more than {seconds} s"))
         }
         Some(
             ErrorCode::SystemIoFailure
@@ -277,18 +277,18 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_is_on_the_disk_before_it_is_reported() {
+    fn commits_are_durable_and_foreign_keys_enforced() {
         const FULL: i64 = 2;
 
-        let folder = tempfile::TempDir::new().unwrap();
-        let database = SqliteDatabase::open(&folder.path().join("ledger.sqlite3")).unwrap();
+        let directory = tempfile::TempDir::new().unwrap();
+        let database = SqliteDatabase::open(&directory.path().join("ledger.sqlite3")).unwrap();
         let connection = database.connection.lock().unwrap();
         assert_eq!(pragma(&connection, "synchronous"), FULL);
         assert_eq!(pragma(&connection, "foreign_keys"), 1);
     }
 
     #[test]
-    fn of_a_failed_migration_nothing_stays() {
+    fn a_failed_migration_is_rolled_back() {
         let mut connection = Connection::open_in_memory().unwrap();
         let file = Path::new("ledger.sqlite3");
         let good = ("0001_good.sql", "CREATE TABLE good (id INTEGER);");
@@ -300,6 +300,6 @@ mod tests {
         assert_eq!(connection.query_row(tables, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
         let repaired = ("0002_bad.sql", "CREATE TABLE bad (id INTEGER);");
         migrate(&mut connection, file, &[good, repaired]).unwrap();
-        assert!(missing(&connection, file, &[good, repaired]).unwrap().is_empty());
+        assert!(pending_migrations(&connection, file, &[good, repaired]).unwrap().is_empty());
     }
 }

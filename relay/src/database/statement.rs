@@ -1,9 +1,10 @@
-//! A statement: SQL known at compile time, and its parameters.
+//! SQL statements and their parameters.
 
 use crate::types::{Lamports, NodeId};
 
-/// One SQL statement with its parameters `?1`, `?2`, … (D1 takes at most 100: pass sets as one JSON text and read
-/// them with `json_each(?1)`).
+/// A SQL statement, known at compile time, with its parameters `?1`, `?2`, …
+///
+/// D1 allows at most 100 parameters. Pass collections as one JSON text and read them with `json_each(?1)`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     sql: &'static str,
@@ -11,12 +12,12 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// A statement without parameters so far.
+    /// Creates a statement without parameters.
     pub const fn new(sql: &'static str) -> Self {
         Self { sql, parameters: Vec::new() }
     }
 
-    /// Adds the next parameter.
+    /// Appends a parameter.
     #[must_use]
     pub fn bind(mut self, value: impl IntoParameter) -> Self {
         self.parameters.push(value.into_parameter());
@@ -28,13 +29,13 @@ impl Statement {
         self.sql
     }
 
-    /// The parameters in order; `None` is NULL.
+    /// The parameters in order; `None` stands for NULL.
     pub fn parameters(&self) -> &[Option<String>] {
         &self.parameters
     }
 }
 
-/// A value that can be a parameter.
+/// A type that can be bound as a parameter.
 pub trait IntoParameter {
     /// The value as text; `None` for NULL.
     fn into_parameter(self) -> Option<String>;

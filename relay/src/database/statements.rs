@@ -1,13 +1,13 @@
-//! The macro that every SQL text of the ledger is written in.
+//! The macro that declares the ledger's SQL statements.
 
-/// Declares SQL statements as constants, and a list of all of them.
+/// Declares SQL statements as constants, and a constant `ALL` that lists them.
 ///
-/// A module uses it once. The list, `ALL`, is what [`known_statement`](crate::ledger::known_statement) looks through:
-/// the ledger's endpoint runs nothing that was not declared so.
+/// To be used once per module. [`known_statement`](crate::ledger::known_statement) searches the lists: the ledger's HTTP
+/// endpoint only runs statements declared with this macro.
 ///
 /// ```ignore
 /// statements! {
-///     /// The node called ?1.
+///     /// The node with id ?1.
 ///     SELECT_NODE = "SELECT id FROM nodes WHERE id = ?1";
 /// }
 /// ```
@@ -15,7 +15,7 @@ macro_rules! statements {
     ($($(#[$attribute:meta])* $visibility:vis $name:ident = $sql:expr;)+) => {
         $($(#[$attribute])* $visibility const $name: &str = $sql;)+
 
-        /// Every statement of this module.
+        /// All statements of this module.
         pub(crate) const ALL: &[&str] = &[$($name),+];
     };
 }

@@ -1,7 +1,7 @@
-//! Batches of statements as JSON: how a relay in a process of its own talks to a ledger behind HTTP.
+//! The JSON format of statement batches, with which a standalone relay accesses a Worker's ledger over HTTP.
 //!
-//! Only text that [`known_statement`] finds becomes a [`Statement`] again: the endpoint runs the ledger's own SQL and
-//! nothing else.
+//! Only SQL texts that [`known_statement`] finds are converted back to a [`Statement`], so the endpoint cannot run
+//! arbitrary SQL.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,59 +9,61 @@ use super::{Row, Statement};
 use crate::ledger::{known_statement, required_scope};
 use crate::types::Scope;
 
-/// The path of the endpoint below a Worker's URL.
+/// The path of the endpoint, relative to the Worker's URL.
 pub const BATCH_PATH: &str = "/v1/ledger/batch";
 
-/// A batch to run: the body of the request.
+/// A batch of SQL statements to run in one transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchRequest {
-    /// The statements, in order.
+    /// The statements, in the order in which they are run.
     pub statements: Vec<WireStatement>,
 }
 
-/// One statement.
+/// A SQL statement with its parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WireStatement {
-    /// Its SQL, exactly as the ledger has it.
+    /// The SQL text. It must be identical to one of the ledger's statements.
     pub sql: String,
-    /// Its parameters in order; null is NULL.
+    /// The parameters in order; null stands for SQL NULL.
     #[serde(default)]
     pub parameters: Vec<Option<String>>,
 }
 
-/// What a batch returned: the `data` of the answer.
+/// The results of a batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchResults {
-    /// The rows of each statement, in order.
+    /// The rows returned by each statement, in order.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<Vec<std::collections::BTreeMap<String, Option<String>>>>))]
     pub results: Vec<Vec<Row>>,
 }
 
-/// The SQL is none of the ledger's.
+/// The SQL text is not one of the ledger's statements.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("statement {position} is none of this ledger's: are both sides of the same version?")]
+#[error(
+    "statement {position} is not one of this ledger's statements: use the same version of williw-relay and of the Worker"
+)]
 pub struct UnknownStatement {
-    /// Which statement of the batch, counted from 0.
+    /// The index of the statement in the batch, starting at 0.
     pub position: usize,
 }
 
 impl BatchRequest {
-    /// What a key must allow to run the batch: [`Scope::Ledger`] for all that a relay runs, [`Scope::Admin`] as soon
-    /// as one statement is something else.
+    /// The scope that an API key needs to run the batch: [`Scope::Ledger`] if it consists only of statements that a
+    /// relay runs, and otherwise [`Scope::Admin`].
     pub fn required_scope(&self) -> Scope {
         let admin = self.statements.iter().any(|statement| required_scope(&statement.sql) == Scope::Admin);
         if admin { Scope::Admin } else { Scope::Ledger }
     }
 
-    /// The statements to run.
+    /// Converts the batch to statements that can be run.
     ///
     /// # Errors
-    /// [`UnknownStatement`] for the first that the ledger does not know.
+    /// [`UnknownStatement`] for the first statement that is not one of the ledger's.
     pub fn into_statements(self) -> Result<Vec<Statement>, UnknownStatement> {
         self.statements
             .into_iter()

@@ -48,7 +48,7 @@ impl EngineError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Ledger(DatabaseError::Unavailable(_)) | Self::StateChanged => true,
-            Self::Chain(error) => error.is_passing(),
+            Self::Chain(error) => error.is_transient(),
             _ => false,
         }
     }

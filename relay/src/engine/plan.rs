@@ -116,7 +116,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
 
     /// Reads the limits that apply at `now_ms`.
     async fn limits(&self, now_ms: i64) -> Result<Limits, EngineError> {
-        let read = self.chain.accounts(&[self.treasury], AccountData::Whole, Commitment::Finalized).await?;
+        let read = self.chain.accounts(&[self.treasury], AccountData::Full, Commitment::Finalized).await?;
         let (treasury, balance) = self.decode_treasury(read.accounts.first().and_then(Option::as_ref))?;
         // An account without data pays rent for 128 bytes of overhead. The rate per byte is a whole number of lamports.
         let rent_per_byte = self.chain.minimum_balance(0).await? / settlement::rules::rent::ACCOUNT_OVERHEAD_BYTES;
@@ -157,7 +157,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let wanted: Vec<Pubkey> = wanted.into_iter().collect();
         let mut destinations = BTreeMap::new();
         for chunk in wanted.chunks(MAX_ACCOUNTS_PER_READ) {
-            let read = self.chain.accounts(chunk, AccountData::None, Commitment::Confirmed).await?;
+            let read = self.chain.accounts(chunk, AccountData::Omitted, Commitment::Confirmed).await?;
             destinations.extend(chunk.iter().copied().zip(read.accounts));
         }
         Ok(destinations)

@@ -42,7 +42,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let addresses: Vec<Pubkey> = entries.iter().map(|entry| entry.wallet).collect();
         let mut read = WalletsRead { slot: u64::MAX, wallets: Vec::with_capacity(entries.len()) };
         for chunk in addresses.chunks(MAX_ACCOUNTS_PER_READ) {
-            let accounts = self.chain.accounts(chunk, AccountData::Whole, Commitment::Finalized).await?;
+            let accounts = self.chain.accounts(chunk, AccountData::Full, Commitment::Finalized).await?;
             read.slot = read.slot.min(accounts.slot);
             read.wallets.extend(accounts.accounts.into_iter().map(|account| {
                 let account = account.filter(|account| account.owner == settlement::ID)?;
@@ -106,7 +106,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
 
     /// Compares the ledger with the chain and closes the settlement.
     pub(super) async fn reconcile(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
-        let read = self.chain.accounts(&[self.treasury], AccountData::Whole, Commitment::Finalized).await?;
+        let read = self.chain.accounts(&[self.treasury], AccountData::Full, Commitment::Finalized).await?;
         let (treasury, lamports) = self.decode_treasury(read.accounts.first().and_then(Option::as_ref))?;
         let now = self.clock.now_ms();
         let reading = TreasuryReading { address: self.treasury, lamports, slot: read.slot, treasury };

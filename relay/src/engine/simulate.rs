@@ -137,7 +137,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             .signed(Signature::default())?;
         match self.chain.simulate(&probe.bytes).await {
             Ok(simulation) if simulation.error.is_none() => Ok(Format::V1),
-            Ok(_) | Err(ChainError::UnsupportedVersion | ChainError::Refused { .. }) => Ok(Format::V0),
+            Ok(_) | Err(ChainError::UnsupportedVersion | ChainError::ErrorResponse { .. }) => Ok(Format::V0),
             Err(error) => Err(error.into()),
         }
     }

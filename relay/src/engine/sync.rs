@@ -120,7 +120,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             let chunk: Vec<Candidate> = candidates.by_ref().take(MAX_ACCOUNTS_PER_READ).collect();
             let addresses: Vec<Pubkey> =
                 chunk.iter().map(|node| node_wallet_address(&self.network, &node.node_id.on_chain())).collect();
-            let read = self.chain.accounts(&addresses, AccountData::Whole, Commitment::Finalized).await?;
+            let read = self.chain.accounts(&addresses, AccountData::Full, Commitment::Finalized).await?;
             for ((candidate, address), account) in chunk.into_iter().zip(addresses).zip(read.accounts) {
                 let reading = |wallet: NodeWallet, lamports: u64| {
                     let node_id = candidate.node_id.clone();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use solana_signature::Signature;
 
-use crate::chain::{Chain, Commitment, MAX_SIGNATURES_PER_READ, SignatureStatus};
+use crate::chain::{Chain, Commitment, MAX_SIGNATURES_PER_READ, SignatureStatus, StatusSearch};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
@@ -72,7 +72,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 Ok(Tracking::Advanced) => tracking = Tracking::Advanced,
                 Ok(Tracking::Unchanged) => {}
                 // The node may respond for the next batch; this one is polled again.
-                Err(EngineError::Chain(error)) if error.is_passing() => trouble = Some(error),
+                Err(EngineError::Chain(error)) if error.is_transient() => trouble = Some(error),
                 Err(error) => return Err(error),
             }
         }
@@ -101,14 +101,14 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     async fn recent_statuses(&self, signatures: &[Signature]) -> Result<Vec<Option<SignatureStatus>>, EngineError> {
         let mut statuses = Vec::with_capacity(signatures.len());
         for chunk in signatures.chunks(MAX_SIGNATURES_PER_READ) {
-            statuses.extend(self.chain.statuses(chunk, false).await?);
+            statuses.extend(self.chain.statuses(chunk, StatusSearch::Recent).await?);
         }
         Ok(statuses)
     }
 
     /// The status of one signature, searched for in the node's transaction history too.
     async fn status_in_history(&self, signature: Signature) -> Result<Option<SignatureStatus>, EngineError> {
-        Ok(self.chain.statuses(&[signature], true).await?.pop().flatten())
+        Ok(self.chain.statuses(&[signature], StatusSearch::FullHistory).await?.pop().flatten())
     }
 
     async fn verdict(

@@ -1,16 +1,16 @@
-//! Who does something, for the audit log.
+//! The actor of an operation, as recorded in the audit log.
 
 use std::fmt;
 
 use crate::database::IntoParameter;
 use crate::types::ApiKeyId;
 
-/// Who does something. Never holds a secret.
+/// The caller on whose behalf an operation is performed. Never contains a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor(String);
 
 impl Actor {
-    /// Whoever holds the deployment's bootstrap key.
+    /// The holder of the deployment's bootstrap key.
     pub fn operator() -> Self {
         Self("operator".to_owned())
     }
@@ -20,7 +20,7 @@ impl Actor {
         Self(format!("key:{id}"))
     }
 
-    /// Whoever runs the command line against the ledger.
+    /// A user of the `williw-relay` command line.
     pub fn command_line() -> Self {
         Self("command line".to_owned())
     }

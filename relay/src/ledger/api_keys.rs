@@ -1,7 +1,7 @@
-//! API keys: made, checked, revoked.
+//! Creating, authenticating and revoking API keys.
 //!
-//! A key is shown once, when it is made. The ledger keeps its SHA-256 only: a key is 256 random bits, so a fast hash
-//! is enough. Nothing here prints a key or puts it into an error.
+//! A key is shown once, when it is created. The ledger stores only its SHA-256 hash; because a key is 256 random bits, a
+//! fast hash is sufficient. Keys are never logged and never part of an error.
 
 use std::fmt;
 
@@ -9,9 +9,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::hash::sha256_hex;
-use super::json::Json;
-use super::{Actor, LedgerError, audit};
+use super::{Actor, LedgerError, audit, sha256_hex};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Row, Statement, statements};
 use crate::types::{ApiKeyId, ApiKeyInfo, Scope};
@@ -23,7 +21,7 @@ macro_rules! key_columns {
 }
 
 statements! {
-    /// Key ?1, called ?2, with hash ?3 and the scopes of JSON array ?4, made at ?5.
+    /// Inserts key ?1 with name ?2, hash ?3, the scopes in JSON array ?4 and creation time ?5.
     INSERT_KEY = concat!(
         "INSERT INTO api_keys (id, name, key_hash, scopes, created_at) VALUES (?1, ?2, ?3, ?4, CAST(?5 AS INTEGER))
         RETURNING ", key_columns!()
@@ -35,32 +33,32 @@ statements! {
     /// All keys, oldest first.
     SELECT_KEYS = concat!("SELECT ", key_columns!(), " FROM api_keys ORDER BY api_keys.created_at, id");
 
-    /// Audits that ?3 revokes key ?1 at ?2, when it is not revoked yet.
+    /// Records in the audit log that ?3 revokes key ?1 at ?2, unless it is already revoked.
     AUDIT_REVOCATION = "INSERT INTO audit_log (at, actor, action, subject, details)
         SELECT CAST(?2 AS INTEGER), ?3, 'key.revoke', ?1, '{}' FROM api_keys WHERE id = ?1 AND revoked_at IS NULL";
 
-    /// Revokes key ?1 at ?2, unless it was revoked before.
+    /// Revokes key ?1 at ?2, unless it is already revoked.
     UPDATE_REVOKED = concat!(
         "UPDATE api_keys SET revoked_at = COALESCE(revoked_at, CAST(?2 AS INTEGER)) WHERE id = ?1 RETURNING ",
         key_columns!()
     );
 }
 
-/// What every key begins with: tells a leaked one for what it is.
+/// The prefix of every key, by which secret scanners can recognize leaked keys.
 const PREFIX: &str = "wk_";
 
-/// The random bytes in a key.
+/// The number of random bytes in a key.
 pub const KEY_BYTES: usize = 32;
 
-/// The longest name of a key, in characters.
+/// The maximum length of a key's name, in characters.
 pub const MAX_NAME_CHARS: usize = 100;
 
-/// A key itself. It is not printed by accident: only [`reveal`](Self::reveal) shows it.
+/// The secret value of an API key. `Debug` output is redacted; only [`reveal`](Self::reveal) returns the value.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKeySecret(String);
 
 impl ApiKeySecret {
-    /// The key as text, to be shown once.
+    /// The key as text, to show to its owner once.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -72,19 +70,19 @@ impl fmt::Debug for ApiKeySecret {
     }
 }
 
-/// A key that was just made.
+/// A newly created key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewApiKey {
-    /// What the ledger keeps of it.
+    /// The metadata stored in the ledger.
     pub info: ApiKeyInfo,
-    /// The key itself: now or never.
+    /// The key itself, which cannot be retrieved later.
     pub key: ApiKeySecret,
 }
 
-/// Makes a key. `entropy` must be random and is used for nothing else.
+/// Creates a key from `entropy`, which must be random and must not be used for anything else.
 ///
 /// # Errors
-/// [`LedgerError::InvalidField`] for a name that is empty or too long, or without scopes.
+/// [`LedgerError::InvalidField`] if the name is empty, too long or contains control characters, or if there are no scopes.
 pub async fn create<D: Database, C: Clock>(
     database: &D,
     clock: &C,
@@ -96,7 +94,8 @@ pub async fn create<D: Database, C: Clock>(
     let now_ms = clock.now_ms();
     let chars = name.chars().count();
     if !(1..=MAX_NAME_CHARS).contains(&chars) || name.chars().any(char::is_control) {
-        let reason = format!("it must be 1 to {MAX_NAME_CHARS} characters without line breaks, and has {chars}");
+        let reason =
+            format!("must have 1 to {MAX_NAME_CHARS} characters and no control characters, but has {chars} characters");
         return Err(LedgerError::InvalidField { field: "name", reason });
     }
     let mut scopes = scopes.to_vec();
@@ -104,14 +103,14 @@ pub async fn create<D: Database, C: Clock>(
     scopes.dedup();
     if scopes.is_empty() {
         let reason = format!(
-            "name at least one of {}",
+            "must contain at least one of {}",
             Scope::ALL.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", ")
         );
         return Err(LedgerError::InvalidField { field: "scopes", reason });
     }
     let key = ApiKeySecret(format!("{PREFIX}{}", bs58::encode(entropy).into_string()));
     let hash = key_hash(key.reveal());
-    let id = id_of(&hash)?;
+    let id = key_id(&hash)?;
     let scopes = json!(scopes);
     let details = json!({"name": name, "scopes": scopes});
     let [rows, _] = database
@@ -124,12 +123,12 @@ pub async fn create<D: Database, C: Clock>(
     Ok(NewApiKey { info: info(row)?, key })
 }
 
-/// Whose key `presented` is; `None` when it is nobody's or revoked.
+/// Looks up the key that a caller presented; `None` if it is unknown or revoked.
 ///
 /// # Errors
 /// [`LedgerError::Database`].
 pub async fn authenticate<D: Database>(database: &D, presented: &str) -> Result<Option<ApiKeyInfo>, LedgerError> {
-    /// Base58 of 32 bytes takes at most 44 characters.
+    /// 32 bytes take at most 44 characters in base58.
     const MAX_KEY_BYTES: usize = PREFIX.len() + 44;
 
     if presented.len() > MAX_KEY_BYTES || !presented.starts_with(PREFIX) {
@@ -138,16 +137,16 @@ pub async fn authenticate<D: Database>(database: &D, presented: &str) -> Result<
     let hash = key_hash(presented);
     let rows = database.query(Statement::new(SELECT_BY_HASH).bind(hash.as_str())).await?;
     let Some(row) = rows.first() else { return Ok(None) };
-    let held: String = row.get("key_hash")?;
+    let stored_hash: String = row.get("key_hash")?;
     let info = info(row)?;
-    let same = bool::from(held.as_bytes().ct_eq(hash.as_bytes()));
-    Ok((same && info.revoked_at.is_none()).then_some(info))
+    let matches = bool::from(stored_hash.as_bytes().ct_eq(hash.as_bytes()));
+    Ok((matches && info.revoked_at.is_none()).then_some(info))
 }
 
-/// Revokes a key: it works no more from now on. Revoking it again changes nothing.
+/// Revokes a key, effective immediately. Revoking it again has no effect.
 ///
 /// # Errors
-/// [`LedgerError::UnknownApiKey`].
+/// [`LedgerError::UnknownApiKey`] if no key has that id.
 pub async fn revoke<D: Database, C: Clock>(
     database: &D,
     clock: &C,
@@ -165,7 +164,7 @@ pub async fn revoke<D: Database, C: Clock>(
     Ok(info(row)?)
 }
 
-/// All keys, revoked ones included, oldest first.
+/// Lists all keys including revoked ones, oldest first.
 ///
 /// # Errors
 /// [`LedgerError::Database`].
@@ -178,12 +177,13 @@ fn key_hash(key: &str) -> String {
     hex::encode(Sha256::digest(key))
 }
 
-/// A key's public name: from a hash of its hash, which tells nothing of the key.
-fn id_of(key_hash: &str) -> Result<ApiKeyId, LedgerError> {
+/// A key's public id, derived from the hash of its hash so that it reveals nothing about the key.
+fn key_id(key_hash: &str) -> Result<ApiKeyId, LedgerError> {
     const HEX_DIGITS: usize = 16;
 
     let digest = sha256_hex("williw-api-key-id-v1", key_hash.as_bytes());
-    ApiKeyId::try_from(format!("ak_{}", &digest[..HEX_DIGITS]))
+    let digits: String = digest.chars().take(HEX_DIGITS).collect();
+    ApiKeyId::try_from(format!("ak_{digits}"))
         .map_err(|error| LedgerError::InvalidField { field: "id", reason: error.to_string() })
 }
 
@@ -191,7 +191,7 @@ fn info(row: &Row) -> Result<ApiKeyInfo, DatabaseError> {
     Ok(ApiKeyInfo {
         id: row.get("id")?,
         name: row.get("name")?,
-        scopes: row.get::<Json<_>>("scopes")?.0,
+        scopes: row.json("scopes")?,
         created_at: row.get("created_at")?,
         revoked_at: row.optional("revoked_at")?,
     })

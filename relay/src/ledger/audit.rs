@@ -1,4 +1,4 @@
-//! The audit log: who did what, when. Append-only; written in the same batch as what it tells of.
+//! The audit log. It is append-only, and every entry is written in the same batch as the change that it records.
 
 use serde_json::Value;
 
@@ -6,12 +6,12 @@ use super::Actor;
 use crate::database::{Statement, statements};
 
 statements! {
-    /// At ?1, ?2 did ?3 to ?4; ?5 is a JSON object with the details.
+    /// Records that at ?1 actor ?2 performed action ?3 on subject ?4, with JSON object ?5 as details.
     INSERT_ENTRY = "INSERT INTO audit_log (at, actor, action, subject, details)
         VALUES (CAST(?1 AS INTEGER), ?2, ?3, ?4, ?5)";
 }
 
-/// The statement that writes an entry down. `details` must not hold a secret.
+/// The statement that inserts an entry. `details` must not contain secrets.
 pub(super) fn entry(now_ms: i64, actor: &Actor, action: &'static str, subject: &str, details: &Value) -> Statement {
     Statement::new(INSERT_ENTRY).bind(now_ms).bind(actor).bind(action).bind(subject).bind(details.to_string())
 }

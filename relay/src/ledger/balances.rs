@@ -1,4 +1,4 @@
-//! What a node has earned, been credited on the chain and been paid.
+//! Balances: what a node has earned, has been credited on-chain, and has been paid.
 
 use solana_pubkey::Pubkey;
 
@@ -7,7 +7,7 @@ use crate::database::{Database, DatabaseError, Row, Statement, statements};
 use crate::types::{Lamports, NodeId, NodeWalletBalance};
 
 statements! {
-    /// Node ?1 with its wallet account as last read from the chain.
+    /// Node ?1 with the last known state of its wallet account.
     SELECT_BALANCE = "SELECT nodes.id AS node_id, nodes.address AS address,
             CAST(nodes.total_rewards_lamports AS TEXT) AS earned_lamports, wallets.wallet_address AS wallet_address,
             wallets.destination AS destination, CAST(wallets.sol_balance_lamports AS TEXT) AS sol_balance_lamports,
@@ -22,10 +22,10 @@ statements! {
         FROM nodes LEFT JOIN wallets ON wallets.node_id = nodes.id WHERE nodes.id = ?1";
 }
 
-/// The balance of a node. Without a wallet account, all of the chain's amounts are zero.
+/// Returns the balance of a node. All on-chain amounts are zero if the node has no wallet account yet.
 ///
 /// # Errors
-/// [`LedgerError::UnknownNodes`].
+/// [`LedgerError::UnknownNodes`] if the node is not registered.
 pub async fn balance<D: Database>(database: &D, node_id: &NodeId) -> Result<NodeWalletBalance, LedgerError> {
     let rows = database.query(Statement::new(SELECT_BALANCE).bind(node_id)).await?;
     let row = rows.first().ok_or_else(|| LedgerError::UnknownNodes(vec![node_id.clone()]))?;
@@ -50,7 +50,7 @@ pub async fn balance<D: Database>(database: &D, node_id: &NodeId) -> Result<Node
     })
 }
 
-/// An amount of the wallet account: zero when there is no account.
+/// An on-chain amount; zero if there is no wallet account.
 fn on_chain(row: &Row, column: &str) -> Result<Lamports, DatabaseError> {
     Ok(row.optional(column)?.unwrap_or(Lamports::ZERO))
 }

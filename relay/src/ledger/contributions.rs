@@ -1,20 +1,19 @@
-//! Contributions: a report of work becomes a reward, once.
+//! Contributions: every reported contribution earns one reward.
 //!
-//! Report, reward and the node's totals are written in one atomic batch of plain inserts. A report that was written
-//! before makes the batch fail on its id; what is stored then tells a repeated report from a conflicting one.
+//! The contribution, its reward and the node's totals are written in one atomic batch of plain inserts. If the id exists,
+//! the batch fails on the primary key, and the stored content hash distinguishes a repeated report from a conflicting one.
 
 use serde::{Deserialize, Serialize};
 
-use super::hash::sha256_hex;
 use super::rewards::{self, SELECT_REWARD_OF_CONTRIBUTION, UPDATE_TOTAL_REWARDS, reward_columns};
-use super::{DELETE_PRECONDITIONS, LedgerError, MAX_TOTAL_SCORE, nodes};
+use super::{DELETE_PRECONDITIONS, LedgerError, MAX_TOTAL_SCORE, nodes, sha256_hex};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Statement, statements};
 use crate::types::{ComputeContribution, ContributionId, RewardRate, RewardRecord};
 
 statements! {
-    /// Fails when node ?1 is suspended, when task ?2 is closed, or when the node's totals could not take a reward of
-    /// ?3 and a score of ?4 (up to ?5).
+    /// Fails if node ?1 is suspended, if task ?2 is closed, or if adding reward ?3 and score ?4 would overflow the
+    /// node's totals (?5 is the maximum score).
     REQUIRE_ACCEPTABLE = "INSERT INTO preconditions (node_not_suspended, task_open, totals_fit)
         SELECT status <> 'suspended', NOT EXISTS (SELECT 1 FROM tasks WHERE id = ?2 AND status = 'closed'),
             COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE node_id = ?1), 0)
@@ -22,11 +21,11 @@ statements! {
             AND total_compute_score <= CAST(?5 AS INTEGER) - CAST(?4 AS INTEGER)
         FROM nodes WHERE id = ?1";
 
-    /// Task ?1 appears at ?2, unless it is known.
+    /// Inserts task ?1 at ?2, unless it exists.
     INSERT_TASK = "INSERT INTO tasks (id, name, status, created_at, updated_at)
         VALUES (?1, ?1, 'open', CAST(?2 AS INTEGER), CAST(?2 AS INTEGER)) ON CONFLICT (id) DO NOTHING";
 
-    /// A contribution; ?13 is the hash of its content, ?14 the time of writing.
+    /// Inserts a contribution; ?13 is the content hash, ?14 the current time.
     INSERT_CONTRIBUTION = "INSERT INTO contributions (id, node_id, task_id, compute_score, duration_seconds,
             samples_processed, gpu_usage_percent, cpu_usage_percent, memory_used_mb, network_upload_mb,
             network_download_mb, timestamp, content_hash, created_at)
@@ -34,7 +33,7 @@ statements! {
             CAST(?8 AS REAL), CAST(?9 AS INTEGER), CAST(?10 AS INTEGER), CAST(?11 AS INTEGER), CAST(?12 AS INTEGER),
             ?13, CAST(?14 AS INTEGER))";
 
-    /// Reward ?1 of ?4 lamports for contribution ?3 of node ?2, done at ?5, written at ?6.
+    /// Inserts reward ?1 of ?4 lamports for contribution ?3 by node ?2, with timestamp ?5, at ?6.
     INSERT_REWARD = concat!(
         "INSERT INTO rewards (id, node_id, contribution_id, amount_lamports, node_total_lamports, period, reason,
             created_at)
@@ -44,7 +43,7 @@ statements! {
         RETURNING ", reward_columns!()
     );
 
-    /// Node ?1 has made one more contribution, of score ?2, and was active at ?3.
+    /// Adds a contribution with score ?2 to the totals of node ?1, which was active at ?3.
     UPDATE_NODE_TOTALS = "UPDATE nodes SET total_compute_score = total_compute_score + CAST(?2 AS INTEGER),
             contribution_count = contribution_count + 1, last_active_at = MAX(last_active_at, CAST(?3 AS INTEGER)),
             status = CASE status WHEN 'inactive' THEN 'active' ELSE status END, updated_at = CAST(?3 AS INTEGER)
@@ -58,36 +57,36 @@ statements! {
 /// within 64 bits.
 pub const MAX_DURATION_SECONDS: u64 = 366 * 24 * 60 * 60;
 
-/// The most of any count in a contribution, 2⁵³ − 1: what JSON numbers keep exact (RFC 8259, section 6).
+/// The maximum of any count in a contribution, 2⁵³ − 1: the largest exact integer in JSON (RFC 8259, section 6).
 pub const MAX_COUNT: u64 = (1 << 53) - 1;
 
-/// The earliest time of a contribution, 2020-01-01 in Unix milliseconds: anything before is not in milliseconds.
+/// The earliest accepted timestamp, 2020-01-01 in Unix milliseconds. Smaller values are usually in seconds.
 const EARLIEST_TIMESTAMP_MS: i64 = 1_577_836_800_000;
 
-/// How far a reporter's clock may be ahead, in milliseconds: one day.
+/// How far a client's clock may be ahead, in milliseconds: one day.
 const MAX_AHEAD_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// A contribution that is in the ledger, and what it earned.
+/// A recorded contribution and its reward.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Recorded {
-    /// The contribution.
+    /// The id of the contribution.
     pub contribution_id: ContributionId,
-    /// What it earned.
+    /// The reward for the contribution.
     pub reward: RewardRecord,
-    /// Whether it had been reported before; its reward is the one that it got then.
+    /// Whether the contribution had been reported before; the reward is then the original one.
     pub duplicate: bool,
 }
 
 /// Records a contribution and its reward: `compute_score` × `rate`.
 ///
-/// The same report again changes nothing and returns the same reward, also when the rate has changed since.
+/// Repeating a report has no effect and returns the original reward, even if the rate has changed since.
 ///
 /// # Errors
 /// [`LedgerError::UnknownNodes`], [`LedgerError::NodeSuspended`], [`LedgerError::TaskClosed`];
-/// [`LedgerError::ContributionConflict`] for a known id with other content; [`LedgerError::InvalidField`] and
-/// [`LedgerError::InvalidTimestamp`] for values out of bounds; [`LedgerError::RewardTooLarge`] and
-/// [`LedgerError::TotalTooLarge`] above what the ledger can hold.
+/// [`LedgerError::ContributionConflict`] for an existing id with different content; [`LedgerError::InvalidField`] and
+/// [`LedgerError::InvalidTimestamp`] for values out of range; [`LedgerError::RewardTooLarge`] and
+/// [`LedgerError::TotalTooLarge`] for amounts that the ledger cannot store.
 pub async fn record<D: Database, C: Clock>(
     database: &D,
     clock: &C,
@@ -95,7 +94,7 @@ pub async fn record<D: Database, C: Clock>(
     contribution: ComputeContribution,
 ) -> Result<Recorded, LedgerError> {
     let now_ms = clock.now_ms();
-    check(&contribution, now_ms)?;
+    validate(&contribution, now_ms)?;
     let content_hash = content_hash(&contribution)?;
     let amount =
         rate.reward(contribution.compute_score).ok_or_else(|| LedgerError::RewardTooLarge(contribution.id.clone()))?;
@@ -139,19 +138,21 @@ pub async fn record<D: Database, C: Clock>(
         .await;
     match written {
         Ok([_, _, _, reward, ..]) => {
-            Ok(Recorded { contribution_id: contribution.id, reward: rewards::one(&reward)?, duplicate: false })
+            Ok(Recorded { contribution_id: contribution.id, reward: rewards::first_record(&reward)?, duplicate: false })
         }
-        Err(refused @ DatabaseError::Constraint(_)) => explain(database, contribution, &content_hash, refused).await,
+        Err(error @ DatabaseError::Constraint(_)) => {
+            resolve_constraint_violation(database, contribution, &content_hash, error).await
+        }
         Err(error) => Err(error.into()),
     }
 }
 
-/// Finds out why a contribution was refused: it may just be known.
-async fn explain<D: Database>(
+/// Determines why a contribution was rejected; it may have been recorded before.
+async fn resolve_constraint_violation<D: Database>(
     database: &D,
     contribution: ComputeContribution,
     content_hash: &str,
-    refused: DatabaseError,
+    violation: DatabaseError,
 ) -> Result<Recorded, LedgerError> {
     let ComputeContribution { id, node_id, task_id, .. } = contribution;
     let [stored, reward] = database
@@ -164,22 +165,22 @@ async fn explain<D: Database>(
         if row.get::<String>("content_hash")? != content_hash {
             return Err(LedgerError::ContributionConflict(id));
         }
-        return Ok(Recorded { contribution_id: id, reward: rewards::one(&reward)?, duplicate: true });
+        return Ok(Recorded { contribution_id: id, reward: rewards::first_record(&reward)?, duplicate: true });
     }
-    if refused.is_constraint("node_not_suspended") {
+    if violation.is_constraint("node_not_suspended") {
         return Err(LedgerError::NodeSuspended(node_id));
     }
-    if refused.is_constraint("task_open") {
+    if violation.is_constraint("task_open") {
         return Err(LedgerError::TaskClosed(task_id));
     }
-    if refused.is_constraint("totals_fit") {
+    if violation.is_constraint("totals_fit") {
         return Err(LedgerError::TotalTooLarge(vec![node_id]));
     }
     nodes::get(database, &node_id).await?;
-    Err(refused.into())
+    Err(violation.into())
 }
 
-fn check(contribution: &ComputeContribution, now_ms: i64) -> Result<(), LedgerError> {
+fn validate(contribution: &ComputeContribution, now_ms: i64) -> Result<(), LedgerError> {
     let counts = [
         ("compute_score", Some(contribution.compute_score), 1, MAX_COUNT),
         ("duration_seconds", Some(contribution.duration_seconds), 0, MAX_DURATION_SECONDS),
@@ -188,11 +189,11 @@ fn check(contribution: &ComputeContribution, now_ms: i64) -> Result<(), LedgerEr
         ("network_upload_mb", contribution.network_upload_mb, 0, MAX_COUNT),
         ("network_download_mb", contribution.network_download_mb, 0, MAX_COUNT),
     ];
-    for (field, value, least, most) in counts {
-        if let Some(value) = value.filter(|value| !(least..=most).contains(value)) {
+    for (field, value, min, max) in counts {
+        if let Some(value) = value.filter(|value| !(min..=max).contains(value)) {
             return Err(LedgerError::InvalidField {
                 field,
-                reason: format!("{value} is not between {least} and {most}"),
+                reason: format!("{value} is out of range: must be from {min} to {max}"),
             });
         }
     }
@@ -203,7 +204,7 @@ fn check(contribution: &ComputeContribution, now_ms: i64) -> Result<(), LedgerEr
     Ok(())
 }
 
-/// Tells one report from another: SHA-256 over the report's JSON in the order of its fields.
+/// The hash that identifies the content of a report: SHA-256 of its JSON, in the order of the struct's fields.
 fn content_hash(contribution: &ComputeContribution) -> Result<String, LedgerError> {
     let json = serde_json::to_vec(contribution)
         .map_err(|error| LedgerError::InvalidField { field: "contribution", reason: error.to_string() })?;

@@ -1,126 +1,126 @@
-//! What the ledger's operations can refuse, each with what is needed to do better.
+//! Errors of ledger operations, with the data needed to correct the request.
 
 use crate::database::DatabaseError;
 use crate::types::{ApiKeyId, ContributionId, IdempotencyKey, Lamports, NodeId, PublicKey, TaskId};
 
-/// Why an operation on the ledger was not carried out. Nothing of it was written, except after
-/// [`DatabaseError::Unavailable`], which leaves that open: the same request can be sent again.
+/// An error of a ledger operation. Nothing was written, except after [`DatabaseError::Unavailable`], when the outcome is
+/// unknown; the request can then be repeated safely.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
-    /// The database failed, or refused for a reason that is not the caller's.
+    /// The database failed, or rejected the write for a reason unrelated to the request.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// Nodes that nobody has registered.
-    #[error("the ledger knows no node {}: register it first", list(.0))]
+    /// Some nodes are not registered.
+    #[error("{}", not_registered(.0))]
     UnknownNodes(Vec<NodeId>),
-    /// An operator has excluded the node.
-    #[error("node {0} is suspended: it takes no contributions")]
+    /// An operator has suspended the node.
+    #[error("node {0} is suspended: its contributions are not accepted")]
     NodeSuspended(NodeId),
-    /// The node has named another address before.
-    #[error("node {node_id} has the address {held}, and an address cannot be changed here: {given} was refused")]
+    /// The node is registered with a different address.
+    #[error("node {node_id} is registered with address {held}, which cannot be changed to {given}")]
     AddressConflict {
-        /// Which node.
+        /// The id of the node.
         node_id: NodeId,
         /// The address in the ledger.
         held: PublicKey,
         /// The address in the request.
         given: PublicKey,
     },
-    /// The node has named another signing key before.
-    #[error("node {node_id} has the public key {held}, and it cannot be changed here: {given} was refused")]
+    /// The node is registered with a different signing key.
+    #[error("node {node_id} is registered with public key {held}, which cannot be changed to {given}")]
     PublicKeyConflict {
-        /// Which node.
+        /// The id of the node.
         node_id: NodeId,
         /// The key in the ledger.
         held: PublicKey,
         /// The key in the request.
         given: PublicKey,
     },
-    /// The task is over.
-    #[error("task {0} is closed: it takes no contributions")]
+    /// The task is closed.
+    #[error("task {0} is closed: contributions to it are not accepted")]
     TaskClosed(TaskId),
-    /// The id was reported before, with other content.
-    #[error("contribution {0} was reported before with other content: a new contribution needs a new id")]
+    /// The id was used before, with different content.
+    #[error("contribution {0} was already reported with different content: use a new id for a new contribution")]
     ContributionConflict(ContributionId),
-    /// The idempotency key was used before, with another request.
-    #[error("the idempotency key {0} was used before for another request: use a new key for a new request")]
+    /// The idempotency key was used before, for a different request.
+    #[error("idempotency key {0} was already used for a different request: use a new key for a new request")]
     IdempotencyConflict(IdempotencyKey),
-    /// A value is out of bounds.
+    /// A value is invalid.
     #[error("{field}: {reason}")]
     InvalidField {
-        /// The field's name as in JSON.
+        /// The name of the field in JSON.
         field: &'static str,
-        /// What is wrong and what is allowed.
+        /// What is wrong and which values are allowed.
         reason: String,
     },
-    /// A time that cannot be.
+    /// A timestamp is out of range.
     #[error(
-        "timestamp: {timestamp} is not between 2020 and a day from now ({now}): it is counted in milliseconds since \
-         1970, UTC"
+        "timestamp: {timestamp} is out of range: must be in Unix milliseconds, 2020 or later, and at most one day ahead \
+         of the server's clock ({now})"
     )]
     InvalidTimestamp {
-        /// The time in the request.
+        /// The timestamp in the request, Unix milliseconds.
         timestamp: i64,
-        /// The ledger's time, Unix milliseconds.
+        /// The server's time, Unix milliseconds.
         now: i64,
     },
-    /// A reward of nothing.
-    #[error("entry {index} grants node {node_id} 0 lamports: an amount is at least 1")]
+    /// An amount is zero.
+    #[error("entry {index} grants 0 lamports to node {node_id}: the amount must be at least 1")]
     ZeroAmount {
-        /// Which entry, counted from 0.
+        /// The index of the entry, starting at 0.
         index: usize,
-        /// For which node.
+        /// The node in the entry.
         node_id: NodeId,
     },
-    /// Score times rate is more than the ledger can hold.
-    #[error("contribution {0} would earn more than {max} lamports, the most the ledger can hold", max = Lamports::MAX)]
+    /// The reward of a contribution exceeds [`Lamports::MAX`].
+    #[error("the reward for contribution {0} exceeds {max} lamports, the maximum the ledger can store", max = Lamports::MAX)]
     RewardTooLarge(ContributionId),
-    /// The entries of one request add up to more than the ledger can hold.
-    #[error("the amounts of the request add up to more than {max} lamports, the most the ledger can hold", max = Lamports::MAX)]
+    /// The sum of the amounts in a request exceeds [`Lamports::MAX`].
+    #[error("the sum of the amounts exceeds {max} lamports, the maximum the ledger can store", max = Lamports::MAX)]
     SumTooLarge,
-    /// What the nodes have earned in their lives would be more than the ledger can hold.
+    /// The cumulative rewards or scores of some nodes would exceed the maximum.
     #[error(
-        "the totals of node {} would pass what the ledger can hold ({max} lamports, a score of {MAX_TOTAL_SCORE})",
-        list(.0), max = Lamports::MAX
+        "the totals would exceed the maximum the ledger can store ({max} lamports, score {MAX_TOTAL_SCORE}) for: {}",
+        node_list(.0), max = Lamports::MAX
     )]
     TotalTooLarge(Vec<NodeId>),
-    /// A request without entries.
-    #[error("the request has no entries")]
+    /// The request has no entries.
+    #[error("the request has no entries: send at least 1")]
     NoEntries,
-    /// A request with too many entries.
-    #[error("the request has {count} entries: send at most {max} at a time")]
+    /// The request has too many entries.
+    #[error("the request has {count} entries: send at most {max} per request")]
     TooManyEntries {
-        /// How many it has.
+        /// The number of entries in the request.
         count: usize,
-        /// How many it may have.
+        /// The maximum number of entries.
         max: usize,
     },
-    /// A cursor that this list did not hand out.
-    #[error("the cursor is not one of this list: pass next_cursor of the page before unchanged, or none for the first")]
+    /// The cursor was not returned by this list.
+    #[error("the cursor is invalid: pass next_cursor of the previous page unchanged, or omit it for the first page")]
     InvalidCursor,
-    /// A page size out of bounds.
-    #[error("limit: {limit} is not between 1 and {max}")]
+    /// The page size is out of range.
+    #[error("limit: {limit} is out of range: must be from 1 to {max}")]
     InvalidLimit {
-        /// The size asked for.
+        /// The requested page size.
         limit: u32,
-        /// The largest page.
+        /// The maximum page size.
         max: u32,
     },
-    /// No settlement has that number.
-    #[error("there is no settlement {0}")]
+    /// No settlement has that id.
+    #[error("settlement {0} does not exist")]
     UnknownSettlement(i64),
     /// No API key has that id.
-    #[error("there is no API key {0}")]
+    #[error("API key {0} does not exist")]
     UnknownApiKey(ApiKeyId),
 }
 
-/// The most that the scores of a node's contributions may add up to, 2⁵³ − 1: what JSON numbers keep exact.
+/// The maximum sum of the scores of a node's contributions, 2⁵³ − 1: the largest exact integer in JSON.
 pub const MAX_TOTAL_SCORE: u64 = (1 << 53) - 1;
 
-/// Error texts list at most this many nodes: the rest is a count.
+/// The maximum number of nodes listed in an error message; further ones are counted.
 const LISTED_NODES: usize = 20;
 
-fn list(nodes: &[NodeId]) -> String {
+fn node_list(nodes: &[NodeId]) -> String {
     let mut text = nodes.iter().take(LISTED_NODES).map(NodeId::as_str).collect::<Vec<_>>().join(", ");
     if let Some(more @ 1..) = nodes.len().checked_sub(LISTED_NODES) {
         text.push_str(&format!(" and {more} more"));
@@ -128,8 +128,17 @@ fn list(nodes: &[NodeId]) -> String {
     text
 }
 
+fn not_registered(nodes: &[NodeId]) -> String {
+    let list = node_list(nodes);
+    if nodes.len() == 1 {
+        format!("node {list} is not registered: register it with POST /v1/nodes")
+    } else {
+        format!("nodes {list} are not registered: register them with POST /v1/nodes")
+    }
+}
+
 impl LedgerError {
-    /// The error's name for programs, the same over HTTP and on the command line. It never changes.
+    /// The stable, machine-readable code of the error, the same over HTTP and on the command line.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Database(error) => error.code(),

@@ -1,55 +1,57 @@
-//! The ledger: who did what work, what it earned, and how far each reward has come.
+//! The ledger: the work of each node, the rewards for it, and their settlement state.
 //!
-//! Every operation is one atomic batch of statements, with its preconditions expressed in SQL, so that concurrent
-//! callers and lost answers leave nothing half-written: an operation whose answer was lost can be sent again. All SQL
-//! is written once, for SQLite and D1 alike, in constants that [`known_statement`] can list. Nothing here knows which
-//! of the two is below, nor of any async runtime or of HTTP.
+//! Every operation is one atomic batch of statements with its preconditions expressed in SQL, so that neither
+//! concurrent callers nor lost responses can leave partial writes. An operation whose response was lost can be repeated
+//! safely. All SQL works on both SQLite and D1, and is declared in constants that [`all_statements`] lists. Nothing here
+//! depends on a particular database, on an async runtime or on HTTP.
 
 mod actor;
 pub mod api_keys;
 mod audit;
 pub mod balances;
 pub mod contributions;
-mod cursor;
 mod error;
-mod hash;
 mod idempotency;
-mod json;
 pub mod nodes;
+mod pagination;
 pub mod rewards;
 pub mod settlements;
 pub mod tasks;
 
 pub use actor::Actor;
 pub use error::{LedgerError, MAX_TOTAL_SCORE};
+pub use pagination::Page;
+
+use sha2::{Digest, Sha256};
 
 use crate::database::{conformance, statements};
 use crate::types::Scope;
 
 statements! {
-    /// Empties the table of preconditions at the end of a batch that has passed them.
+    /// Empties the table of preconditions at the end of a batch that satisfied them.
     pub(crate) DELETE_PRECONDITIONS = "DELETE FROM preconditions";
 }
 
-/// The statements of a relay, apart from the engine's own: reading, and trying the database out.
+/// The statements that a relay needs in addition to the engine's: status queries and the conformance suite.
 const RELAY_MODULES: &[&[&str]] = &[ALL, balances::ALL, conformance::ALL, settlements::ALL];
 
-/// The statements of what the API does for its callers, each after checks of its own.
+/// The statements behind the HTTP API, which the API only runs after its own checks.
 const API_MODULES: &[&[&str]] =
     &[api_keys::ALL, audit::ALL, contributions::ALL, idempotency::ALL, nodes::ALL, rewards::ALL, tasks::ALL];
 
-/// Every statement of the ledger.
+/// All SQL statements of the ledger and the engine.
 pub fn all_statements() -> impl Iterator<Item = &'static str> {
     relay_statements().chain(flat(API_MODULES))
 }
 
-/// The ledger's own statement with exactly this text, if there is one.
+/// Returns the ledger's statement with exactly this text, if there is one.
 pub fn known_statement(sql: &str) -> Option<&'static str> {
     all_statements().find(|statement| *statement == sql)
 }
 
-/// What a key must allow to run `sql` from outside. With the statements behind the API, whoever runs them skips the
-/// API's checks: they could make themselves keys, or rewards. A relay needs none of those.
+/// The scope that an API key needs to run `sql` over HTTP. The statements behind the API require [`Scope::Admin`]:
+/// running them directly bypasses the API's checks, so a caller could create API keys or rewards. A relay needs none of
+/// them.
 pub(crate) fn required_scope(sql: &str) -> Scope {
     if relay_statements().any(|statement| statement == sql) { Scope::Ledger } else { Scope::Admin }
 }
@@ -60,4 +62,13 @@ fn relay_statements() -> impl Iterator<Item = &'static str> {
 
 fn flat(modules: &'static [&'static [&'static str]]) -> impl Iterator<Item = &'static str> {
     modules.iter().flat_map(|statements| statements.iter().copied())
+}
+
+/// Domain-separated SHA-256, in hexadecimal: the hash of `domain`, a zero byte and `content`.
+fn sha256_hex(domain: &'static str, content: &[u8]) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(domain);
+    hasher.update([0]);
+    hasher.update(content);
+    hex::encode(hasher.finalize())
 }

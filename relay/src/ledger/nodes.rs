@@ -1,9 +1,8 @@
-//! Nodes: registration, heartbeat, look-up.
+//! Nodes: registration, heartbeats and queries.
 //!
-//! A node's address and signing key are set once. Changing either is not done here: whoever could change an address
-//! could redirect a node's money.
+//! A node's address and signing key can be set once and not be changed: changing the address would redirect the node's
+//! payouts.
 
-use super::json::Json;
 use super::{Actor, LedgerError};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Row, Statement, statements};
@@ -20,8 +19,8 @@ macro_rules! node_columns {
     };
 }
 
-/// Whether a registration of node ?1 with address ?2 and public key ?3 contradicts nothing that the ledger holds.
-macro_rules! contradicts_nothing {
+/// Matches node ?1 if address ?2 and public key ?3 do not conflict with the stored ones.
+macro_rules! without_conflict {
     () => {
         "id = ?1 AND (?2 IS NULL OR address IS NULL OR address = ?2)
         AND (?3 IS NULL OR public_key IS NULL OR public_key = ?3)"
@@ -29,35 +28,35 @@ macro_rules! contradicts_nothing {
 }
 
 statements! {
-    /// Audits that ?5 registers node ?1 at ?4 with address ?2 and public key ?3, when the node is new.
+    /// Records in the audit log that ?5 registers node ?1 at ?4 with address ?2 and public key ?3, if the node is new.
     AUDIT_REGISTRATION = "INSERT INTO audit_log (at, actor, action, subject, details)
         SELECT CAST(?4 AS INTEGER), ?5, 'node.register', ?1, json_object('address', ?2, 'public_key', ?3)
         WHERE NOT EXISTS (SELECT 1 FROM nodes WHERE id = ?1)";
 
-    /// Audits that ?5 names address ?2 or public key ?3 of node ?1 at ?4, when the ledger did not have them yet.
+    /// Records in the audit log that ?5 sets address ?2 or public key ?3 of node ?1 at ?4, if they were not set.
     AUDIT_IDENTITY = concat!(
         "INSERT INTO audit_log (at, actor, action, subject, details)
         SELECT CAST(?4 AS INTEGER), ?5, 'node.identify', ?1, json_object('address', ?2, 'public_key', ?3)
-        FROM nodes WHERE ", contradicts_nothing!(), "
+        FROM nodes WHERE ", without_conflict!(), "
         AND ((address IS NULL AND ?2 IS NOT NULL) OR (public_key IS NULL AND ?3 IS NOT NULL))"
     );
 
-    /// Node ?1 with address ?2, public key ?3 and capabilities ?5 registers at ?4; nothing happens when it is known.
+    /// Inserts node ?1 with address ?2, public key ?3 and capabilities ?5 at ?4, unless it exists.
     INSERT_NODE = "INSERT INTO nodes (id, address, public_key, registered_at, last_active_at, status, capabilities,
             created_at, updated_at)
         VALUES (?1, ?2, ?3, CAST(?4 AS INTEGER), CAST(?4 AS INTEGER), 'active', COALESCE(?5, '{}'),
             CAST(?4 AS INTEGER), CAST(?4 AS INTEGER))
         ON CONFLICT (id) DO NOTHING RETURNING id";
 
-    /// Node ?1 registers again: what was unknown is filled in, and it was active at ?4.
+    /// Re-registers node ?1: sets missing values, and marks the node as active at ?4.
     UPDATE_REGISTRATION = concat!(
         "UPDATE nodes SET address = COALESCE(address, ?2), public_key = COALESCE(public_key, ?3),
             capabilities = COALESCE(?5, capabilities), last_active_at = MAX(last_active_at, CAST(?4 AS INTEGER)),
             status = CASE status WHEN 'inactive' THEN 'active' ELSE status END, updated_at = CAST(?4 AS INTEGER)
-        WHERE ", contradicts_nothing!()
+        WHERE ", without_conflict!()
     );
 
-    /// Node ?1 was active at ?2 and, unless ?3 is NULL, has capabilities ?3.
+    /// Marks node ?1 as active at ?2 and, unless ?3 is NULL, sets its capabilities to ?3.
     UPDATE_HEARTBEAT = concat!(
         "UPDATE nodes SET last_active_at = MAX(last_active_at, CAST(?2 AS INTEGER)),
             capabilities = COALESCE(?3, capabilities),
@@ -68,11 +67,11 @@ statements! {
     /// Node ?1.
     SELECT_NODE = concat!("SELECT ", node_columns!(), " FROM nodes WHERE id = ?1");
 
-    /// Which node ids of the JSON array ?1 the ledger does not know.
+    /// The node ids in JSON array ?1 that are not registered.
     SELECT_UNKNOWN = "SELECT DISTINCT value AS id FROM json_each(?1)
         WHERE NOT EXISTS (SELECT 1 FROM nodes WHERE nodes.id = value) ORDER BY value";
 
-    /// What node ?1 has done.
+    /// The statistics of node ?1.
     SELECT_STATS = "SELECT nodes.id AS id, CAST(contribution_count AS TEXT) AS contribution_count,
             CAST(total_compute_score AS TEXT) AS total_compute_score,
             CAST(total_rewards_lamports AS TEXT) AS total_rewards_lamports,
@@ -83,22 +82,31 @@ statements! {
         WHERE nodes.id = ?1 GROUP BY nodes.id";
 }
 
-/// The most that a node's capabilities may take as JSON, in bytes: a row stays small however many labels are sent.
+/// The maximum size of a node's capabilities as JSON, in bytes.
 pub const MAX_CAPABILITIES_BYTES: usize = 4096;
 
-/// Registers a node, or completes what the ledger knows of it. Returns the node and whether it is new.
+/// The result of a registration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// The node as stored.
+    pub node: NodeInfo,
+    /// Whether this call created the node; `false` if it was registered before.
+    pub created: bool,
+}
+
+/// Registers a node, or sets the values that an earlier registration left out.
 ///
-/// Sending the same registration again changes nothing but when the node was active last.
+/// Repeating a registration has no effect except on the time of the node's last activity.
 ///
 /// # Errors
-/// [`LedgerError::AddressConflict`] and [`LedgerError::PublicKeyConflict`] when the ledger has another one;
-/// [`LedgerError::InvalidField`] for capabilities that are too long.
+/// [`LedgerError::AddressConflict`] and [`LedgerError::PublicKeyConflict`] if a different one is stored;
+/// [`LedgerError::InvalidField`] if the capabilities are too large.
 pub async fn register<D: Database, C: Clock>(
     database: &D,
     clock: &C,
     actor: &Actor,
     node: NewNode,
-) -> Result<(NodeInfo, bool), LedgerError> {
+) -> Result<Registration, LedgerError> {
     let now_ms = clock.now_ms();
     let capabilities = node.capabilities.as_ref().map(capabilities_json).transpose()?;
     let identity = |sql| {
@@ -113,24 +121,25 @@ pub async fn register<D: Database, C: Clock>(
             Statement::new(SELECT_NODE).bind(&node.id),
         ])
         .await?;
-    let info = one_node(&node.id, &rows)?;
-    if let (Some(given), Some(held)) = (node.address, info.address)
+    let stored = first_node(&node.id, &rows)?;
+    if let (Some(given), Some(held)) = (node.address, stored.address)
         && given != held
     {
         return Err(LedgerError::AddressConflict { node_id: node.id, held, given });
     }
-    if let (Some(given), Some(held)) = (node.public_key, info.public_key)
+    if let (Some(given), Some(held)) = (node.public_key, stored.public_key)
         && given != held
     {
         return Err(LedgerError::PublicKeyConflict { node_id: node.id, held, given });
     }
-    Ok((info, !inserted.is_empty()))
+    Ok(Registration { node: stored, created: !inserted.is_empty() })
 }
 
-/// Notes that a node is active, and what it can do when it says so.
+/// Marks a node as active and, if given, updates its capabilities.
 ///
 /// # Errors
-/// [`LedgerError::UnknownNodes`]; [`LedgerError::InvalidField`] for capabilities that are too long.
+/// [`LedgerError::UnknownNodes`] if the node is not registered; [`LedgerError::InvalidField`] if the capabilities are too
+/// large.
 pub async fn heartbeat<D: Database, C: Clock>(
     database: &D,
     clock: &C,
@@ -139,21 +148,21 @@ pub async fn heartbeat<D: Database, C: Clock>(
 ) -> Result<NodeInfo, LedgerError> {
     let capabilities = capabilities.as_ref().map(capabilities_json).transpose()?;
     let statement = Statement::new(UPDATE_HEARTBEAT).bind(node_id).bind(clock.now_ms()).bind(capabilities);
-    one_node(node_id, &database.query(statement).await?)
+    first_node(node_id, &database.query(statement).await?)
 }
 
-/// Looks a node up.
+/// Returns a node.
 ///
 /// # Errors
-/// [`LedgerError::UnknownNodes`].
+/// [`LedgerError::UnknownNodes`] if the node is not registered.
 pub async fn get<D: Database>(database: &D, node_id: &NodeId) -> Result<NodeInfo, LedgerError> {
-    one_node(node_id, &database.query(Statement::new(SELECT_NODE).bind(node_id)).await?)
+    first_node(node_id, &database.query(Statement::new(SELECT_NODE).bind(node_id)).await?)
 }
 
-/// What a node has done so far.
+/// Returns the cumulative statistics of a node.
 ///
 /// # Errors
-/// [`LedgerError::UnknownNodes`].
+/// [`LedgerError::UnknownNodes`] if the node is not registered.
 pub async fn stats<D: Database>(database: &D, node_id: &NodeId) -> Result<ComputeStats, LedgerError> {
     let rows = database.query(Statement::new(SELECT_STATS).bind(node_id)).await?;
     let row = rows.first().ok_or_else(|| unknown(node_id))?;
@@ -168,8 +177,8 @@ pub async fn stats<D: Database>(database: &D, node_id: &NodeId) -> Result<Comput
     })
 }
 
-/// Which of `node_ids` the ledger does not know.
-pub(super) async fn unknown_of<'a, D: Database>(
+/// Returns those of `node_ids` that are not registered.
+pub(super) async fn find_unknown<'a, D: Database>(
     database: &D,
     node_ids: impl Iterator<Item = &'a NodeId>,
 ) -> Result<Vec<NodeId>, DatabaseError> {
@@ -182,7 +191,7 @@ fn unknown(node_id: &NodeId) -> LedgerError {
     LedgerError::UnknownNodes(vec![node_id.clone()])
 }
 
-fn one_node(node_id: &NodeId, rows: &[Row]) -> Result<NodeInfo, LedgerError> {
+fn first_node(node_id: &NodeId, rows: &[Row]) -> Result<NodeInfo, LedgerError> {
     let row = rows.first().ok_or_else(|| unknown(node_id))?;
     Ok(NodeInfo {
         id: row.get("id")?,
@@ -191,7 +200,7 @@ fn one_node(node_id: &NodeId, rows: &[Row]) -> Result<NodeInfo, LedgerError> {
         registered_at: row.get("registered_at")?,
         last_active_at: row.get("last_active_at")?,
         status: row.get("status")?,
-        capabilities: row.get::<Json<_>>("capabilities")?.0,
+        capabilities: row.json("capabilities")?,
         total_compute_score: row.get("total_compute_score")?,
         total_rewards_lamports: row.get("total_rewards_lamports")?,
         contribution_count: row.get("contribution_count")?,
@@ -204,7 +213,7 @@ fn capabilities_json(capabilities: &DeviceCapabilities) -> Result<String, Ledger
     let json = serde_json::to_string(capabilities)
         .map_err(|error| LedgerError::InvalidField { field: "capabilities", reason: error.to_string() })?;
     if json.len() > MAX_CAPABILITIES_BYTES {
-        let reason = format!("{} bytes of JSON are more than the {MAX_CAPABILITIES_BYTES} allowed", json.len());
+        let reason = format!("must be at most {MAX_CAPABILITIES_BYTES} bytes as JSON, but is {}", json.len());
         return Err(LedgerError::InvalidField { field: "capabilities", reason });
     }
     Ok(json)

@@ -1,19 +1,19 @@
-//! Rewards: what operators grant, and what is still on its way.
+//! Rewards: grants by operators, and the list of unconfirmed rewards.
 //!
-//! The rewards of a node form a running total, computed inside the insert from the node's last row: whoever writes,
-//! in whatever order, the last row's total is the sum of all. A total that would pass 2⁶³ − 1 becomes a floating-point
-//! number in SQLite, which the STRICT column refuses; the error then names the nodes.
+//! Every reward stores the node's running total, computed within the insert from the node's previous row. With any order
+//! of concurrent writers, the total of the last row is thus the sum of all rows. A total above 2⁶³ − 1 becomes a
+//! floating-point number in SQLite, which the STRICT column rejects; the error then lists the nodes.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::hash::sha256_hex;
-use super::{Actor, LedgerError, audit, cursor, idempotency, nodes};
+use super::pagination::{self, Page};
+use super::{Actor, LedgerError, audit, idempotency, nodes, sha256_hex};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Row, Statement, statements};
-use crate::types::{IdempotencyKey, Lamports, NodeId, Page, RewardDistribution, RewardRecord};
+use crate::types::{IdempotencyKey, Lamports, NodeId, RewardDistribution, RewardRecord};
 
 macro_rules! reward_columns {
     () => {
@@ -25,7 +25,7 @@ macro_rules! reward_columns {
 }
 pub(super) use reward_columns;
 
-/// The entries of the JSON array ?1, in order.
+/// The entries of JSON array ?1 as a table.
 macro_rules! entries {
     () => {
         "(SELECT key AS position, value ->> 'id' AS id, value ->> 'node_id' AS node_id,
@@ -34,14 +34,15 @@ macro_rules! entries {
 }
 
 statements! {
-    /// Which nodes could not take their entries of the JSON array ?1.
-    SELECT_TOTALS_THAT_DO_NOT_FIT = concat!(
+    /// The nodes whose totals would overflow with the entries of JSON array ?1.
+    SELECT_OVERFLOWING_NODES = concat!(
         "SELECT node_id FROM ", entries!(), " AS entries GROUP BY node_id
         HAVING COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE rewards.node_id = entries.node_id), 0)
             > 9223372036854775807 - SUM(amount) ORDER BY node_id"
     );
 
-    /// The rewards of the JSON array ?1, granted at ?2. A node may have several: their totals follow their order.
+    /// Inserts the rewards in JSON array ?1, granted at ?2. If a node has several, their totals follow the order of the
+    /// array.
     INSERT_REWARDS = concat!(
         "INSERT INTO rewards (id, node_id, amount_lamports, node_total_lamports, period, reason, created_at)
         SELECT id, node_id, amount,
@@ -51,7 +52,7 @@ statements! {
         FROM ", entries!(), " AS entries ORDER BY position"
     );
 
-    /// Brings the earned totals of the nodes in the JSON array ?1 up to their last reward, at ?2.
+    /// Sets the earned totals of the nodes in JSON array ?1 to the running total of their last reward, at ?2.
     pub(super) UPDATE_TOTAL_REWARDS = "UPDATE nodes SET updated_at = CAST(?2 AS INTEGER), total_rewards_lamports =
             (SELECT MAX(node_total_lamports) FROM rewards WHERE rewards.node_id = nodes.id)
         WHERE id IN (SELECT value FROM json_each(?1))";
@@ -60,71 +61,71 @@ statements! {
     pub(super) SELECT_REWARD_OF_CONTRIBUTION =
         concat!("SELECT ", reward_columns!(), " FROM rewards WHERE contribution_id = ?1");
 
-    /// The first ?2 rewards after ?1 that are not confirmed.
+    /// The first ?2 unconfirmed rewards after sequence number ?1.
     SELECT_OPEN = concat!(
         "SELECT ", reward_columns!(), " FROM rewards WHERE status <> 'confirmed' AND sequence > CAST(?1 AS INTEGER)
         ORDER BY rewards.sequence LIMIT CAST(?2 AS INTEGER)"
     );
 
-    /// The first ?2 rewards of node ?3 after ?1 that are not confirmed.
+    /// The first ?2 unconfirmed rewards of node ?3 after sequence number ?1.
     SELECT_OPEN_OF_NODE = concat!(
         "SELECT ", reward_columns!(), " FROM rewards WHERE status <> 'confirmed' AND sequence > CAST(?1 AS INTEGER)
         AND node_id = ?3 ORDER BY rewards.sequence LIMIT CAST(?2 AS INTEGER)"
     );
 }
 
-/// The most rewards in one distribution: its statements stay far inside the database's limits of time and size.
+/// The maximum number of rewards in one distribution, far below what the database's time and size limits allow.
 pub const MAX_DISTRIBUTIONS: usize = 1000;
 
-/// The longest reason of a reward, in characters.
+/// The maximum length of a reward's reason, in characters.
 pub const MAX_REASON_CHARS: usize = 200;
 
-/// The most rewards on one page.
+/// The maximum number of rewards per page.
 pub const MAX_PAGE: u32 = 500;
 
-/// What a distribution is called in the table of idempotency keys.
+/// The operation name of distributions, in the table of idempotency keys and in the audit log.
 const OPERATION: &str = "rewards.distribute";
 
-/// The reason of a reward that was granted without one.
+/// The reason stored for rewards that are granted without one.
 const DEFAULT_REASON: &str = "distribution";
 
-/// The cursors' name of the list of pending rewards.
-const PENDING: &str = "pending";
+/// The name of the list of unconfirmed rewards in cursors.
+const PENDING_LIST: &str = "pending";
 
-/// What a distribution wrote.
+/// The result of a distribution.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DistributeOutcome {
-    /// The rewards, in the order of the request.
+    /// The granted rewards, in the order of the request.
     pub rewards: Vec<DistributedReward>,
-    /// All of them together.
+    /// The sum of the amounts.
     pub total_lamports: Lamports,
-    /// Whether this is the answer to an earlier request with the same key, and nothing was written now.
+    /// Whether this is the stored response to an earlier request with the same key, and nothing was written.
     #[serde(skip)]
     pub replayed: bool,
 }
 
-/// A reward that a distribution wrote.
+/// A reward granted by a distribution.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DistributedReward {
-    /// The reward's id.
+    /// The id of the reward.
     pub id: String,
-    /// Who got it.
+    /// The node that received the reward.
     pub node_id: NodeId,
-    /// How much.
+    /// The amount in lamports.
     pub amount_lamports: Lamports,
 }
 
-/// Grants rewards to nodes: all of them or, on any error, none.
+/// Grants rewards to nodes. On any error, none of them is granted.
 ///
-/// The same request with the same key again writes nothing and returns the same outcome.
+/// Repeating the request with the same key has no effect and returns the same result.
 ///
 /// # Errors
 /// [`LedgerError::NoEntries`], [`LedgerError::TooManyEntries`], [`LedgerError::ZeroAmount`],
-/// [`LedgerError::InvalidField`] for a reason that is too long; [`LedgerError::UnknownNodes`] with all of them;
-/// [`LedgerError::SumTooLarge`], [`LedgerError::TotalTooLarge`]; [`LedgerError::IdempotencyConflict`] when the key
-/// was used for another request.
+/// [`LedgerError::InvalidField`] for an invalid reason; [`LedgerError::UnknownNodes`] with all unregistered nodes;
+/// [`LedgerError::SumTooLarge`], [`LedgerError::TotalTooLarge`]; [`LedgerError::IdempotencyConflict`] if the key was used
+/// for a different request.
 pub async fn distribute<D: Database, C: Clock>(
     database: &D,
     clock: &C,
@@ -132,11 +133,11 @@ pub async fn distribute<D: Database, C: Clock>(
     key: &IdempotencyKey,
     entries: Vec<RewardDistribution>,
 ) -> Result<DistributeOutcome, LedgerError> {
-    /// The status that goes with the stored answer: 201 Created.
+    /// The HTTP status stored with the response: 201 Created.
     const CREATED: u16 = 201;
 
     let now_ms = clock.now_ms();
-    let total_lamports = check(&entries)?;
+    let total_lamports = validate(&entries)?;
     let request = json_text(&entries)?;
     let request_hash = sha256_hex(OPERATION, request.as_bytes());
     let outcome = DistributeOutcome {
@@ -172,9 +173,9 @@ pub async fn distribute<D: Database, C: Clock>(
             audit::entry(now_ms, actor, OPERATION, key.as_str(), &details),
         ])
         .await;
-    let refused = match written {
+    let violation = match written {
         Ok(_) => return Ok(outcome),
-        Err(refused @ DatabaseError::Constraint(_)) => refused,
+        Err(violation @ DatabaseError::Constraint(_)) => violation,
         Err(error) => return Err(error.into()),
     };
 
@@ -182,26 +183,27 @@ pub async fn distribute<D: Database, C: Clock>(
         if stored.request_hash != request_hash {
             return Err(LedgerError::IdempotencyConflict(key.clone()));
         }
-        let outcome: DistributeOutcome = serde_json::from_str(&stored.response)
-            .map_err(|error| DatabaseError::Decode(format!("the stored answer of key {key}: {error}")))?;
+        let outcome: DistributeOutcome = serde_json::from_str(&stored.response).map_err(|error| {
+            DatabaseError::Decode(format!("the stored response for idempotency key {key} is invalid: {error}"))
+        })?;
         return Ok(DistributeOutcome { replayed: true, ..outcome });
     }
-    let unknown = nodes::unknown_of(database, node_ids.into_iter()).await?;
+    let unknown = nodes::find_unknown(database, node_ids.into_iter()).await?;
     if !unknown.is_empty() {
         return Err(LedgerError::UnknownNodes(unknown));
     }
-    let too_large = database.query(Statement::new(SELECT_TOTALS_THAT_DO_NOT_FIT).bind(rows)).await?;
-    if !too_large.is_empty() {
-        let nodes = too_large.iter().map(|row| row.get("node_id")).collect::<Result<_, _>>()?;
+    let overflowing = database.query(Statement::new(SELECT_OVERFLOWING_NODES).bind(rows)).await?;
+    if !overflowing.is_empty() {
+        let nodes = overflowing.iter().map(|row| row.get("node_id")).collect::<Result<_, _>>()?;
         return Err(LedgerError::TotalTooLarge(nodes));
     }
-    Err(refused.into())
+    Err(violation.into())
 }
 
-/// Lists rewards that are not confirmed yet, in the order that they were earned in: of one node, or of all.
+/// Lists unconfirmed rewards of one node or of all nodes, in the order they were earned.
 ///
 /// # Errors
-/// [`LedgerError::InvalidLimit`] unless `limit` is 1 to 500; [`LedgerError::InvalidCursor`].
+/// [`LedgerError::InvalidLimit`] unless `limit` is 1 to [`MAX_PAGE`]; [`LedgerError::InvalidCursor`].
 pub async fn pending<D: Database>(
     database: &D,
     node_id: Option<&NodeId>,
@@ -211,8 +213,8 @@ pub async fn pending<D: Database>(
     if !(1..=MAX_PAGE).contains(&limit) {
         return Err(LedgerError::InvalidLimit { limit, max: MAX_PAGE });
     }
-    let after = cursor::decode(PENDING, cursor)?;
-    // One more than asked for tells whether there is a next page.
+    let after = pagination::decode_cursor(PENDING_LIST, cursor)?;
+    // Fetch one row more than requested to find out whether there is a next page.
     let statement = match node_id {
         None => Statement::new(SELECT_OPEN).bind(after).bind(limit + 1),
         Some(node_id) => Statement::new(SELECT_OPEN_OF_NODE).bind(after).bind(limit + 1).bind(node_id),
@@ -221,30 +223,31 @@ pub async fn pending<D: Database>(
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     let next_cursor = match rows.last() {
-        Some(last) if more => Some(cursor::encode(PENDING, last.get("sequence")?)),
+        Some(last) if more => Some(pagination::encode_cursor(PENDING_LIST, last.get("sequence")?)),
         _ => None,
     };
     let items = rows.iter().map(record).collect::<Result<_, _>>()?;
     Ok(Page { items, next_cursor })
 }
 
-/// The id of a reward, from what it is for: the same reward always has the same id.
-pub(super) fn reward_id(kind: &'static str, what_for: &str) -> String {
-    /// 128 bits: no two rewards ever share them.
+/// The id of a reward, derived deterministically from its kind and origin.
+pub(super) fn reward_id(kind: &'static str, origin: &str) -> String {
+    /// 128 bits, enough to rule out collisions.
     const HEX_DIGITS: usize = 32;
 
-    let hash = sha256_hex("williw-reward-v1", format!("{kind} {what_for}").as_bytes());
-    format!("rw_{}", &hash[..HEX_DIGITS])
+    let hash = sha256_hex("williw-reward-v1", format!("{kind} {origin}").as_bytes());
+    let digits: String = hash.chars().take(HEX_DIGITS).collect();
+    format!("rw_{digits}")
 }
 
-/// Node ids as a JSON array.
+/// The node ids as a JSON array.
 pub(super) fn json_ids<'a>(node_ids: impl IntoIterator<Item = &'a NodeId>) -> String {
     serde_json::Value::from_iter(node_ids.into_iter().map(NodeId::as_str)).to_string()
 }
 
-/// The reward in the first of `rows`.
-pub(super) fn one(rows: &[Row]) -> Result<RewardRecord, DatabaseError> {
-    rows.first().ok_or_else(|| DatabaseError::Decode("a contribution without its reward".to_owned())).and_then(record)
+/// The reward in the first row.
+pub(super) fn first_record(rows: &[Row]) -> Result<RewardRecord, DatabaseError> {
+    rows.first().ok_or_else(|| DatabaseError::Decode("the contribution has no reward".to_owned())).and_then(record)
 }
 
 fn record(row: &Row) -> Result<RewardRecord, DatabaseError> {
@@ -265,8 +268,8 @@ fn record(row: &Row) -> Result<RewardRecord, DatabaseError> {
     })
 }
 
-/// Checks the entries and returns their sum.
-fn check(entries: &[RewardDistribution]) -> Result<Lamports, LedgerError> {
+/// Validates the entries and returns their sum.
+fn validate(entries: &[RewardDistribution]) -> Result<Lamports, LedgerError> {
     if entries.is_empty() {
         return Err(LedgerError::NoEntries);
     }
@@ -279,17 +282,19 @@ fn check(entries: &[RewardDistribution]) -> Result<Lamports, LedgerError> {
             return Err(LedgerError::ZeroAmount { index, node_id: entry.node_id.clone() });
         }
         if let Some(reason) = &entry.reason {
-            check_reason(reason)?;
+            validate_reason(reason)?;
         }
         sum = sum.checked_add(entry.amount_lamports).ok_or(LedgerError::SumTooLarge)?;
     }
     Ok(sum)
 }
 
-fn check_reason(reason: &str) -> Result<(), LedgerError> {
+fn validate_reason(reason: &str) -> Result<(), LedgerError> {
     let chars = reason.chars().count();
     if !(1..=MAX_REASON_CHARS).contains(&chars) || reason.chars().any(char::is_control) {
-        let reason = format!("it must be 1 to {MAX_REASON_CHARS} characters without line breaks, and has {chars}");
+        let reason = format!(
+            "must have 1 to {MAX_REASON_CHARS} characters and no control characters, but has {chars} characters"
+        );
         return Err(LedgerError::InvalidField { field: "reason", reason });
     }
     Ok(())

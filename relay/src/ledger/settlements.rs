@@ -1,4 +1,4 @@
-//! Settlements as they are shown. What writes them is the settlement store.
+//! Read access to settlements. They are written by the engine.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use super::LedgerError;
 use crate::database::{Database, DatabaseError, Row, Statement, statements};
 use crate::types::{AttemptStatus, BatchStatus, SettlementStatus, SettlementStep};
 
-/// The settlement numbered ?1, or the latest when ?1 is NULL.
+/// The id ?1, or that of the latest settlement if ?1 is NULL.
 macro_rules! settlement_id {
     () => {
         "COALESCE(CAST(?1 AS INTEGER), (SELECT MAX(id) FROM settlements))"
     };
 }
 
-/// The last batches of that settlement: as many as are shown.
+/// The most recent batches of that settlement, up to the number shown.
 macro_rules! last_batches {
     () => {
         concat!("SELECT id FROM batches WHERE settlement_id = ", settlement_id!(), " ORDER BY id DESC LIMIT 500")
@@ -32,21 +32,21 @@ statements! {
         FROM settlements WHERE id = ", settlement_id!()
     );
 
-    /// The last lines of a settlement's log.
+    /// The most recent lines of a settlement's log.
     SELECT_STEPS = concat!(
         "SELECT step, CAST(at AS TEXT) AS at, level, message FROM
             (SELECT * FROM settlement_steps WHERE settlement_id = ", settlement_id!(), " ORDER BY id DESC LIMIT 500)
         ORDER BY id"
     );
 
-    /// The last batches of a settlement.
+    /// The most recent batches of a settlement.
     SELECT_BATCHES = concat!(
         "SELECT CAST(id AS TEXT) AS id, kind, state, format, CAST(entry_count AS TEXT) AS entry_count, records_root,
             signature, reason
         FROM batches WHERE id IN (", last_batches!(), ") ORDER BY batches.id"
     );
 
-    /// The attempts at the last batches of a settlement.
+    /// The attempts of the most recent batches of a settlement.
     SELECT_ATTEMPTS = concat!(
         "SELECT CAST(batch_id AS TEXT) AS batch_id, CAST(number AS TEXT) AS number, state, signature,
             CAST(last_valid_block_height AS TEXT) AS last_valid_block_height, CAST(slot AS TEXT) AS slot, error
@@ -54,7 +54,7 @@ statements! {
     );
 }
 
-/// The latest settlement; `None` before the first.
+/// Returns the latest settlement; `None` if there has been none.
 ///
 /// # Errors
 /// [`LedgerError::Database`].
@@ -62,10 +62,10 @@ pub async fn latest<D: Database>(database: &D) -> Result<Option<SettlementStatus
     read(database, None).await
 }
 
-/// The settlement numbered `id`.
+/// Returns the settlement with the given id.
 ///
 /// # Errors
-/// [`LedgerError::UnknownSettlement`].
+/// [`LedgerError::UnknownSettlement`] if there is no such settlement.
 pub async fn get<D: Database>(database: &D, id: i64) -> Result<SettlementStatus, LedgerError> {
     read(database, Some(id)).await?.ok_or(LedgerError::UnknownSettlement(id))
 }

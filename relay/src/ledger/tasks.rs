@@ -1,4 +1,4 @@
-//! Tasks: what nodes work on. A task comes into the ledger with the first contribution to it.
+//! Tasks. A task is created with its first contribution.
 
 use super::LedgerError;
 use crate::database::{Database, Statement, statements};
@@ -10,7 +10,7 @@ statements! {
         CAST(updated_at AS TEXT) AS updated_at FROM tasks WHERE id = ?1";
 }
 
-/// Looks a task up; `None` before the first contribution to it.
+/// Returns a task; `None` if no contribution to it has been recorded.
 ///
 /// # Errors
 /// [`LedgerError::Database`].

@@ -1,6 +1,6 @@
-//! Who signs: the settler's key, behind a trait so that it can live in a file, a secret or elsewhere.
+//! Signing with the settler's key, behind a trait so that the key can be stored in a file, a Worker secret or elsewhere.
 //!
-//! Nothing here, and no error of it, ever shows a secret.
+//! Secrets are never logged and never part of an error.
 
 mod secret_key;
 
@@ -9,12 +9,12 @@ pub use secret_key::{SecretKey, SecretKeyError};
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 
-/// The signing service could not sign.
+/// Signing failed. Contains the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the settler's key cannot sign: {0}")]
+#[error("cannot sign with the settler's key: {0}")]
 pub struct SignerError(pub String);
 
-/// Signs for the settler, who also pays the fees.
+/// Signs transactions for the settler, which is also the fee payer.
 #[allow(async_fn_in_trait, reason = "the engine is generic over the trait and never needs Send")]
 pub trait Signer {
     /// The settler's address.
@@ -23,7 +23,7 @@ pub trait Signer {
     /// Signs the bytes of a transaction message (Ed25519).
     ///
     /// # Errors
-    /// When the key cannot be reached or refuses.
+    /// [`SignerError`] if the key is not accessible, or the signing service rejects the request.
     async fn sign(&self, message: &[u8]) -> Result<Signature, SignerError>;
 }
 

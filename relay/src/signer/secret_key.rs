@@ -9,42 +9,42 @@ use solana_signer::Signer as _;
 
 use super::{Signer, SignerError};
 
-/// Seed and public key.
+/// The 32 bytes of the seed, followed by the 32 bytes of the public key.
 const KEYPAIR_BYTES: usize = 64;
 
-/// An Ed25519 keypair. Its `Debug` shows the address only.
+/// An Ed25519 keypair. Its `Debug` output contains only the address.
 pub struct SecretKey(Keypair);
 
-/// Why a text is no secret key. Never holds any of the text.
+/// Why a text is not a valid keypair. Never contains any part of the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretKeyError {
-    /// Nothing there.
-    #[error("the secret key is empty: set SOLANA_PRIVATE_KEY to a keypair in base58 or as a JSON array of 64 numbers")]
+    /// The text is empty.
+    #[error("the secret key is empty: set SOLANA_PRIVATE_KEY to a keypair, in base58 or as a JSON array of 64 numbers")]
     Empty,
-    /// Neither of the forms.
-    #[error("the secret key is neither base58 nor a JSON array of 64 numbers from 0 to 255")]
+    /// The text is in none of the supported formats.
+    #[error("the secret key is neither valid base58 nor a JSON array of 64 numbers from 0 to 255")]
     Format,
-    /// The wrong number of bytes.
-    #[error("the secret key has {0} bytes where a keypair has 64 (the 32 of the seed and the 32 of the public key)")]
+    /// The number of bytes is wrong.
+    #[error("the secret key has {0} bytes instead of 64 (a 32-byte seed followed by the 32-byte public key)")]
     Length(usize),
-    /// The second half is not the public key of the first.
-    #[error("the secret key's two halves do not belong together: it is no keypair")]
+    /// The public key does not belong to the seed.
+    #[error("the secret key is not a valid keypair: its public key does not match its seed")]
     Mismatch,
-    /// A file that cannot be read.
-    #[error("the keypair file {path} cannot be read: {reason}")]
+    /// The keypair file cannot be read.
+    #[error("cannot read the keypair file {path}: {reason}")]
     File {
-        /// Its path.
+        /// The path of the file.
         path: String,
-        /// The operating system's reason.
+        /// The error of the operating system.
         reason: String,
     },
 }
 
 impl SecretKey {
-    /// Reads a keypair: 64 bytes in base58, or a JSON array of 64 numbers as Solana's tools write.
+    /// Parses a keypair of 64 bytes, in base58 or as the JSON array that Solana's tools write.
     ///
     /// # Errors
-    /// See [`SecretKeyError`]; the text is never part of an error.
+    /// See [`SecretKeyError`].
     pub fn parse(text: &str) -> Result<Self, SecretKeyError> {
         let text = text.trim();
         if text.is_empty() {
@@ -61,13 +61,13 @@ impl SecretKey {
         Keypair::try_from(bytes.as_slice()).map(Self).map_err(|_| SecretKeyError::Mismatch)
     }
 
-    /// Reads a keypair from `text`, or from the file that it names.
+    /// Parses a keypair, or reads it from the file whose path is given.
     ///
     /// # Errors
     /// See [`SecretKeyError`].
     #[cfg(feature = "native")]
     pub fn parse_or_read(text: &str) -> Result<Self, SecretKeyError> {
-        // Neither base58 nor a JSON array contains a '/' or a '.'.
+        // Neither base58 nor a JSON array of integers contains '/' or '.'.
         if !text.contains(['/', '.']) || text.trim_start().starts_with('[') {
             return Self::parse(text);
         }
@@ -77,7 +77,7 @@ impl SecretKey {
         Self::parse(&content)
     }
 
-    /// The keypair itself, for signing transactions of more than one signer.
+    /// The keypair, for signing transactions with more than one signer.
     #[cfg(feature = "native")]
     pub fn keypair(&self) -> &Keypair {
         &self.0
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_keypair_is_read_in_base58_and_as_json() {
+    fn keypairs_are_parsed_from_base58_and_json() {
         let keypair = Keypair::new();
         let bytes = keypair.to_bytes();
         for text in [bs58::encode(bytes).into_string(), format!(" {:?}\n", bytes.as_slice())] {
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_keypair_is_refused_without_being_repeated() {
+    fn invalid_keypairs_are_rejected_without_leaking_the_text() {
         let mut bytes = Keypair::new().to_bytes();
         bytes[63] ^= 1;
         let secret = bs58::encode(bytes).into_string();
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_output_does_not_show_the_secret() {
+    fn debug_output_does_not_contain_the_secret() {
         let keypair = Keypair::new();
         let text = format!("{:?}", SecretKey(keypair.insecure_clone()));
         assert_eq!(text, format!("SecretKey({})", keypair.pubkey()));

@@ -1,4 +1,4 @@
-//! Keys that programs and operators authenticate with.
+//! API keys, with which programs and operators authenticate.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use super::ApiKeyId;
 use super::text_enum::text_enum;
 
 text_enum! {
-    /// What a key may do.
+    /// A permission of an API key.
     pub enum Scope: "scope" {
         /// Register nodes and report their heartbeats.
         Nodes = "nodes",
@@ -14,35 +14,35 @@ text_enum! {
         Contributions = "contributions",
         /// Grant rewards.
         Rewards = "rewards",
-        /// Set off settlements.
+        /// Trigger settlements.
         Settlement = "settlement",
         /// Read nodes, rewards, balances and settlements.
         Read = "read",
-        /// Run the ledger's statements from outside: what a relay in a process of its own needs.
+        /// Run the ledger's SQL statements over HTTP; required by a standalone `williw-relay`.
         Ledger = "ledger",
-        /// Everything.
+        /// Full access.
         Admin = "admin",
     }
 }
 
-/// What is known of a key. The key itself is not.
+/// The metadata of an API key. The key itself is never stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApiKeyInfo {
-    /// Its public name.
+    /// The key's public id.
     pub id: ApiKeyId,
-    /// Who or what it was made for.
+    /// A label for the key's owner or purpose.
     pub name: String,
-    /// What it may do.
+    /// The permissions of the key.
     pub scopes: Vec<Scope>,
-    /// When it was made, Unix milliseconds.
+    /// When the key was created, Unix milliseconds.
     pub created_at: i64,
-    /// When it was revoked, Unix milliseconds; `None` while it works.
+    /// When the key was revoked, Unix milliseconds; null while it is valid.
     pub revoked_at: Option<i64>,
 }
 
 impl ApiKeyInfo {
-    /// Whether the key may do what `scope` covers.
+    /// Whether the key is valid and grants `scope`.
     pub fn allows(&self, scope: Scope) -> bool {
         self.revoked_at.is_none() && (self.scopes.contains(&scope) || self.scopes.contains(&Scope::Admin))
     }

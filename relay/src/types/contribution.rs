@@ -1,60 +1,60 @@
-//! Work that nodes have done.
+//! Work done by nodes.
 
 use serde::{Deserialize, Serialize};
 
 use super::text_enum::text_enum;
 use super::{ContributionId, Lamports, LamportsError, NodeId, Percent, TaskId};
 
-/// A task that nodes work on. It comes into the ledger with the first contribution to it.
+/// A task that nodes work on. Created in the ledger with its first contribution.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Task {
-    /// The task's id.
+    /// The id of the task.
     pub id: TaskId,
-    /// The task's name; the id until somebody gives it another.
+    /// The display name; initially the id.
     pub name: String,
-    /// Whether it takes contributions.
+    /// Whether the task accepts contributions.
     pub status: TaskStatus,
-    /// When it came into the ledger, Unix milliseconds.
+    /// When the task was created, Unix milliseconds.
     pub created_at: i64,
-    /// When it was changed last, Unix milliseconds.
+    /// When the task was last changed, Unix milliseconds.
     pub updated_at: i64,
 }
 
 text_enum! {
-    /// Whether a task takes contributions.
+    /// Whether a task accepts contributions.
     pub enum TaskStatus: "task status" {
-        /// It does.
+        /// Contributions are accepted.
         Open = "open",
-        /// It is over: contributions to it are refused.
+        /// The task has ended: contributions are rejected.
         Closed = "closed",
     }
 }
 
-/// A report of work done. Sent again with the same id and content, it counts once.
+/// A report of work done. Reports with the same id and content count once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ComputeContribution {
-    /// The report's id, chosen by whoever reports.
+    /// The id of the report, chosen by the client.
     pub id: ContributionId,
     /// The node that did the work.
     pub node_id: NodeId,
-    /// The task that it worked on.
+    /// The task the work was done for.
     pub task_id: TaskId,
-    /// How much the work counts, 1 to 2⁵³ − 1: the reward is this times the lamports per score.
+    /// The amount of work, 1 to 2⁵³ − 1. The reward is this score multiplied by the lamports per score.
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 9_007_199_254_740_991_u64))]
     pub compute_score: u64,
-    /// How long it took, in seconds; at most a year of 366 days.
+    /// The duration of the work in seconds, at most 366 days.
     #[cfg_attr(feature = "openapi", schema(maximum = 31_622_400_u64))]
     pub duration_seconds: u64,
-    /// How many samples were processed.
+    /// The number of samples processed.
     #[serde(default)]
     pub samples_processed: u64,
-    /// Mean use of the graphics processors.
+    /// Mean GPU utilization.
     #[serde(default)]
     pub gpu_usage_percent: Option<Percent>,
-    /// Mean use of the processors.
+    /// Mean CPU utilization.
     #[serde(default)]
     pub cpu_usage_percent: Option<Percent>,
     /// Memory used, in megabytes.
@@ -66,47 +66,47 @@ pub struct ComputeContribution {
     /// Data received, in megabytes.
     #[serde(default)]
     pub network_download_mb: Option<u64>,
-    /// When the work was done, Unix milliseconds: since 2020 and at most a day ahead of the ledger's clock.
+    /// When the work was done, Unix milliseconds: 2020 or later, and at most one day ahead of the server's clock.
     pub timestamp: i64,
 }
 
-/// What a node has done so far.
+/// Cumulative statistics of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ComputeStats {
-    /// The node.
+    /// The id of the node.
     pub node_id: NodeId,
-    /// How many contributions it has made.
+    /// The number of its contributions.
     pub contribution_count: u64,
-    /// Their scores together.
+    /// The sum of their compute scores.
     pub total_compute_score: u64,
-    /// The time they took together, in seconds.
+    /// The sum of their durations in seconds.
     pub total_duration_seconds: u64,
-    /// All that the node has earned in its life, operators' grants included.
+    /// The total rewards ever earned by the node, including grants by operators.
     pub total_rewards_lamports: Lamports,
-    /// When its earliest contribution was done, Unix milliseconds.
+    /// The timestamp of the earliest contribution, Unix milliseconds; null if there is none.
     pub first_contribution_at: Option<i64>,
-    /// When its latest contribution was done, Unix milliseconds.
+    /// The timestamp of the latest contribution, Unix milliseconds; null if there is none.
     pub last_contribution_at: Option<i64>,
 }
 
-/// What one unit of compute score earns: more than zero lamports.
+/// The reward in lamports for one unit of compute score; never zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RewardRate(Lamports);
 
-/// Why a text is no reward rate.
+/// Why a text is not a valid reward rate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RewardRateError {
-    /// It is no amount of lamports.
+    /// It is not a valid amount of lamports.
     #[error(transparent)]
     Amount(#[from] LamportsError),
     /// It is zero.
-    #[error("a rate of 0 lamports per score would pay nothing: the least is 1")]
+    #[error("a rate of 0 lamports per score would pay nothing: set it to at least 1")]
     Zero,
 }
 
 impl RewardRate {
-    /// A rate of `lamports_per_score`.
+    /// Creates a rate of `lamports_per_score`.
     ///
     /// # Errors
     /// [`RewardRateError::Zero`] for zero.
@@ -117,7 +117,7 @@ impl RewardRate {
         Ok(Self(lamports_per_score))
     }
 
-    /// What `score` earns; `None` above what the ledger can hold.
+    /// The reward for `score`; `None` if it exceeds [`Lamports::MAX`].
     pub fn reward(self, score: u64) -> Option<Lamports> {
         self.0.checked_mul(score)
     }
@@ -136,14 +136,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reward_is_score_times_rate_and_never_wraps() {
+    fn a_reward_is_score_times_rate_and_never_overflows() {
         let rate: RewardRate = "5000".parse().unwrap();
         assert_eq!(rate.reward(3), Some(Lamports::new(15_000).unwrap()));
         assert_eq!(rate.reward(u64::MAX), None);
     }
 
     #[test]
-    fn a_rate_is_a_whole_number_of_lamports_above_zero() {
+    fn a_rate_is_a_positive_whole_number_of_lamports() {
         assert_eq!("0".parse::<RewardRate>(), Err(RewardRateError::Zero));
         assert!(matches!("0.5".parse::<RewardRate>(), Err(RewardRateError::Amount(_))));
         assert!(matches!("-1".parse::<RewardRate>(), Err(RewardRateError::Amount(_))));

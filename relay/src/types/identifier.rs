@@ -1,21 +1,22 @@
-//! Names that come from outside: bounded, and of characters that need no escaping in URLs, logs or shells.
+//! Identifiers supplied by clients: bounded in length, and limited to characters that need no escaping in URLs, logs
+//! or shells.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a text is no identifier.
+/// Why a text is not a valid identifier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a {what} is 1 to {max_bytes} characters of {alphabet}")]
+#[error("a {kind} must have 1 to {max_bytes} characters, each one of {alphabet}")]
 pub struct IdentifierError {
-    what: &'static str,
+    kind: &'static str,
     max_bytes: usize,
     alphabet: &'static str,
 }
 
 macro_rules! identifier {
-    ($(#[$doc:meta])* $name:ident: $what:literal, $max_bytes:tt, $alphabet:literal, $allowed:expr) => {
+    ($(#[$doc:meta])* $name:ident: $kind:literal, $max_bytes:tt, $alphabet:literal, $allowed:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -24,7 +25,7 @@ macro_rules! identifier {
         pub struct $name(String);
 
         impl $name {
-            /// The longest that it may be, in bytes.
+            /// The maximum length in bytes.
             pub const MAX_BYTES: usize = $max_bytes;
 
             /// The identifier as text.
@@ -39,7 +40,7 @@ macro_rules! identifier {
             fn try_from(text: String) -> Result<Self, Self::Error> {
                 let allowed: fn(u8) -> bool = $allowed;
                 if text.is_empty() || text.len() > Self::MAX_BYTES || !text.bytes().all(allowed) {
-                    return Err(IdentifierError { what: $what, max_bytes: Self::MAX_BYTES, alphabet: $alphabet });
+                    return Err(IdentifierError { kind: $kind, max_bytes: Self::MAX_BYTES, alphabet: $alphabet });
                 }
                 Ok(Self(text))
             }
@@ -73,13 +74,13 @@ macro_rules! identifier {
     };
 }
 
-/// What ids of the ledger are made of.
+/// Whether an id may contain `byte`.
 fn is_id_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"._:-".contains(&byte)
 }
 
 identifier! {
-    /// The id of a contribution, chosen by whoever reports it: the same id is the same contribution.
+    /// The id of a contribution, chosen by the client. A repeated id denotes the same contribution.
     ContributionId: "contribution id", 128, "A-Z, a-z, 0-9, '.', '_', ':' and '-'", is_id_byte
 }
 
@@ -89,12 +90,12 @@ identifier! {
 }
 
 identifier! {
-    /// The key under which a request that moves money is carried out once, however often it is sent.
-    IdempotencyKey: "idempotency key", 255, "visible ASCII", |byte| byte.is_ascii_graphic()
+    /// A key that identifies a request: however often the request is sent, it takes effect once.
+    IdempotencyKey: "idempotency key", 255, "the printable ASCII characters without the space", |byte| byte.is_ascii_graphic()
 }
 
 identifier! {
-    /// The public name of an API key: what lists and the audit log show of it.
+    /// The public id of an API key, as shown in lists and in the audit log.
     ApiKeyId: "API key id", 64, "A-Z, a-z, 0-9, '.', '_', ':' and '-'", is_id_byte
 }
 
@@ -103,24 +104,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_bounded_and_plain() {
+    fn ids_are_limited_in_length_and_characters() {
         assert!("a".parse::<ContributionId>().is_ok());
         assert!("c".repeat(128).parse::<ContributionId>().is_ok());
-        for refused in ["", "a b", "a/b", "a\n", "ä", "a'b", &"c".repeat(129)] {
-            let error = refused.parse::<ContributionId>().unwrap_err();
-            assert!(error.to_string().starts_with("a contribution id is 1 to 128 characters"), "{refused:?}: {error}");
+        for invalid in ["", "a b", "a/b", "a\n", "ä", "a'b", &"c".repeat(129)] {
+            let error = invalid.parse::<ContributionId>().unwrap_err();
+            assert!(
+                error.to_string().starts_with("a contribution id must have 1 to 128 characters"),
+                "{invalid:?}: {error}"
+            );
         }
     }
 
     #[test]
-    fn an_idempotency_key_takes_what_http_clients_send() {
+    fn an_idempotency_key_accepts_printable_ascii() {
         assert!("9f0c/2026-11-20#{1}".parse::<IdempotencyKey>().is_ok());
         assert!("a b".parse::<IdempotencyKey>().is_err());
         assert!("k".repeat(256).parse::<IdempotencyKey>().is_err());
     }
 
     #[test]
-    fn json_refuses_what_parsing_refuses() {
+    fn json_input_is_validated_like_text_input() {
         assert!(serde_json::from_str::<TaskId>("\"t-1\"").is_ok());
         assert!(serde_json::from_str::<TaskId>("\"t 1\"").is_err());
     }

@@ -1,4 +1,4 @@
-//! The words of the field as types: one per idea, so that a node id cannot be taken for a batch id.
+//! Domain types. Ids and amounts have a type of their own each, so that they cannot be mixed up.
 
 mod api_key;
 mod contribution;
@@ -6,9 +6,7 @@ mod identifier;
 mod lamports;
 mod node;
 mod node_id;
-mod page;
 mod percent;
-mod pubkey_text;
 mod public_key;
 mod reward;
 mod settlement;
@@ -20,9 +18,9 @@ pub use identifier::{ApiKeyId, ContributionId, IdempotencyKey, IdentifierError, 
 pub use lamports::{Lamports, LamportsError};
 pub use node::{DeviceCapabilities, Gpu, NewNode, NodeInfo, NodeStatus};
 pub use node_id::{NodeId, NodeIdError};
-pub use page::Page;
 pub use percent::{Percent, PercentError};
 pub use public_key::{PublicKey, PublicKeyError};
 pub use reward::{NodeWalletBalance, RewardDistribution, RewardRecord, RewardStatus};
 pub use settlement::{AttemptStatus, BatchStatus, SettlementStatus, SettlementStep};
+pub use text_enum::UnknownValueError;
 pub(crate) use text_enum::text_enum;

@@ -1,4 +1,4 @@
-//! Nodes: who does the work and is paid for it.
+//! Nodes, which do the work and are paid for it.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::text_enum::text_enum;
 use super::{Lamports, NodeId, PublicKey};
 
-/// What a device can do, as it says itself. Nothing of it decides about money.
+/// The capabilities of a device, self-reported. They do not affect rewards.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeviceCapabilities {
-    /// Logical processors.
+    /// Number of logical CPU cores.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_cores: Option<u32>,
     /// Main memory in megabytes.
@@ -21,7 +21,7 @@ pub struct DeviceCapabilities {
     /// Free storage in megabytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub storage_mb: Option<u64>,
-    /// The graphics processors, one entry for each.
+    /// The GPUs, one entry each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gpus: Vec<Gpu>,
     /// Upload rate in megabits per second.
@@ -33,79 +33,79 @@ pub struct DeviceCapabilities {
     /// The operating system, for example `linux`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operating_system: Option<String>,
-    /// Anything else worth knowing, by name.
+    /// Free-form labels.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
 }
 
-/// A graphics processor.
+/// A GPU.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Gpu {
-    /// The maker's name of the model.
+    /// The vendor's model name.
     pub model: String,
-    /// Its memory in megabytes.
+    /// GPU memory in megabytes.
     pub memory_mb: u64,
 }
 
-/// A node that wants to be part of the network.
+/// A node registration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewNode {
-    /// The node's name in the ledger.
+    /// The id of the node.
     pub id: NodeId,
-    /// The address that owns the node's wallet account and is paid. It can be named later, but never changed here:
-    /// until it is named, rewards add up and nothing is paid.
+    /// The Solana address that owns the node's wallet account and receives payouts. It can be set by a later
+    /// registration, but not changed. Until it is set, rewards accumulate and nothing is paid.
     #[serde(default)]
     pub address: Option<PublicKey>,
     /// The Ed25519 key that the node signs its requests with.
     #[serde(default)]
     pub public_key: Option<PublicKey>,
-    /// What the device can do.
+    /// The capabilities of the device.
     #[serde(default)]
     pub capabilities: Option<DeviceCapabilities>,
 }
 
 text_enum! {
-    /// Whether a node takes part.
+    /// Whether a node participates in the network.
     pub enum NodeStatus: "node status" {
-        /// It takes part.
+        /// The node participates.
         Active = "active",
-        /// It has left; a heartbeat makes it active again.
+        /// The node has left the network; a heartbeat reactivates it.
         Inactive = "inactive",
-        /// An operator has excluded it: its contributions are refused. What it has earned stays its own.
+        /// An operator has suspended the node: its contributions are rejected. Rewards already earned are still paid.
         Suspended = "suspended",
     }
 }
 
-/// A node as the ledger knows it.
+/// A registered node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NodeInfo {
-    /// The node's name in the ledger.
+    /// The id of the node.
     pub id: NodeId,
-    /// The address that owns the node's wallet account and is paid.
+    /// The Solana address that owns the node's wallet account and receives payouts; null until it is set.
     pub address: Option<PublicKey>,
     /// The Ed25519 key that the node signs its requests with.
     pub public_key: Option<PublicKey>,
-    /// When it was registered first, Unix milliseconds.
+    /// When the node was first registered, Unix milliseconds.
     pub registered_at: i64,
-    /// When it was heard of last, Unix milliseconds.
+    /// When the node was last active, Unix milliseconds.
     pub last_active_at: i64,
-    /// Whether it takes part.
+    /// Whether the node participates in the network.
     pub status: NodeStatus,
-    /// What the device can do.
+    /// The capabilities of the device.
     pub capabilities: DeviceCapabilities,
-    /// The scores of all its contributions together, at most 2⁵³ − 1.
+    /// The sum of the compute scores of its contributions, at most 2⁵³ − 1.
     pub total_compute_score: u64,
-    /// All that it has earned in its life.
+    /// The total rewards ever earned by the node.
     pub total_rewards_lamports: Lamports,
-    /// How many contributions it has made.
+    /// The number of its contributions.
     pub contribution_count: u64,
-    /// When the row was written first, Unix milliseconds.
+    /// When the record was created, Unix milliseconds.
     pub created_at: i64,
-    /// When the row was changed last, Unix milliseconds.
+    /// When the record was last changed, Unix milliseconds.
     pub updated_at: i64,
 }

@@ -1,11 +1,12 @@
-//! The name of a node in the ledger.
+//! Node ids.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A node's id: 1 to 64 characters of `A-Z a-z 0-9 . _ : -`. On the chain its SHA-256 names the wallet account.
+/// The id of a node: 1 to 64 characters of `A-Z a-z 0-9 . _ : -`. The address of its wallet account is derived from
+/// the SHA-256 hash of the id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -15,13 +16,13 @@ use serde::{Deserialize, Serialize};
 )]
 pub struct NodeId(String);
 
-/// Why a text is no node id.
+/// The text is not a valid node id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a node id is 1 to {MAX_NODE_ID_BYTES} characters of A-Z, a-z, 0-9, '.', '_', ':' and '-'")]
+#[error("a node id must have 1 to {MAX_NODE_ID_BYTES} characters, each one of A-Z, a-z, 0-9, '.', '_', ':' and '-'")]
 pub struct NodeIdError;
 
-/// Enough for a UUID, a base58 key or a host name's label; short enough for a URL's path.
-pub const MAX_NODE_ID_BYTES: usize = 64;
+/// The maximum length of a node id in bytes. Enough for a UUID, a base58 key or a host name label.
+const MAX_NODE_ID_BYTES: usize = 64;
 
 impl NodeId {
     /// The id as text.
@@ -29,7 +30,7 @@ impl NodeId {
         &self.0
     }
 
-    /// The id's form on the chain: see [`settlement::client::node_id`].
+    /// The hashed form of the id that the program uses; see [`settlement::client::node_id`].
     pub fn on_chain(&self) -> [u8; 32] {
         settlement::client::node_id(&self.0)
     }

@@ -1,17 +1,17 @@
-//! A share of a device.
+//! Percentages.
 
 use serde::{Deserialize, Serialize};
 
-/// A share of a whole device in percent, 0 to 100.
+/// The utilization of a device in percent, 0 to 100.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(value_type = f64, minimum = 0, maximum = 100))]
 pub struct Percent(f64);
 
-/// Why a number is no percentage.
+/// The number is not a valid percentage.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{0} is not a percentage between 0 and 100")]
+#[error("{0} is not a percentage from 0 to 100")]
 pub struct PercentError(f64);
 
 impl Percent {
@@ -46,12 +46,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_shares_of_a_whole_are_percentages() {
-        for taken in ["0", "33.3", "100"] {
-            assert!(serde_json::from_str::<Percent>(taken).is_ok(), "{taken} was refused");
+    fn percentages_are_from_0_to_100() {
+        for valid in ["0", "33.3", "100"] {
+            assert!(serde_json::from_str::<Percent>(valid).is_ok(), "{valid} was rejected");
         }
-        for refused in ["-0.1", "100.1", "1e300", "\"5\""] {
-            assert!(serde_json::from_str::<Percent>(refused).is_err(), "{refused} was accepted");
+        for invalid in ["-0.1", "100.1", "1e300", "\"5\""] {
+            assert!(serde_json::from_str::<Percent>(invalid).is_err(), "{invalid} was accepted");
         }
         assert!(Percent::try_from(f64::NAN).is_err());
     }

@@ -1,4 +1,4 @@
-//! The public half of a key pair that can sign.
+//! Public keys of key pairs that can sign.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,10 +6,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use solana_pubkey::Pubkey;
 
-/// An Ed25519 public key in base58: a Solana address that somebody can sign for.
+/// An Ed25519 public key in base58: a Solana address that a key pair can sign for.
 ///
-/// Addresses off the curve (program derived ones) are refused: no secret key belongs to them, so what is paid to a
-/// wallet that such an address owns could never be withdrawn by a signature.
+/// Off-curve addresses (program-derived addresses) are rejected: they have no private key, so lamports in a wallet
+/// account owned by such an address could not be withdrawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -19,28 +19,30 @@ use solana_pubkey::Pubkey;
 )]
 pub struct PublicKey(Pubkey);
 
-/// Why a text is no public key that can sign.
+/// Why a text is not the public key of a key pair.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PublicKeyError {
     /// It is not base58.
-    #[error("the address is not base58: only 1-9, A-H, J-N, P-Z, a-k and m-z may appear in it")]
+    #[error("the address is not valid base58: only the characters 1-9, A-H, J-N, P-Z, a-k and m-z are allowed")]
     NotBase58,
-    /// It is base58, but not of 32 bytes.
-    #[error("the address is not one of Solana: those are 32 bytes, 32 to 44 characters of base58")]
+    /// It is base58, but does not decode to 32 bytes.
+    #[error("the address is not a Solana address: it must be 32 bytes, which is 32 to 44 characters in base58")]
     WrongLength,
-    /// Nobody can sign for it.
-    #[error("the address {0} is off the Ed25519 curve (a program derived address): nobody can sign for it")]
+    /// The address is not on the Ed25519 curve.
+    #[error(
+        "the address {0} is off the Ed25519 curve (a program-derived address), so it has no private key: use the address of a wallet"
+    )]
     OffCurve(Pubkey),
-    /// All bytes are zero: the System program.
-    #[error("the address 11111111111111111111111111111111 is the System program: nobody can sign for it")]
+    /// All bytes are zero: the System Program.
+    #[error("the address 11111111111111111111111111111111 is the System Program: use the address of a wallet")]
     SystemProgram,
 }
 
-/// No base58 text of 32 bytes is longer; longer ones are refused before they are decoded.
+/// The maximum length of 32 bytes in base58. Longer texts are rejected without decoding them.
 const MAX_BASE58_BYTES: usize = 44;
 
 impl PublicKey {
-    /// The key as the address that it is on Solana.
+    /// The key as a Solana address.
     pub const fn address(&self) -> Pubkey {
         self.0
     }
@@ -107,13 +109,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_that_can_sign_is_taken_and_written_back_unchanged() {
+    fn an_on_curve_address_is_accepted_and_round_trips() {
         let address = Keypair::new_from_array([7; 32]).pubkey().to_string();
         assert_eq!(address.parse::<PublicKey>().unwrap().to_string(), address);
     }
 
     #[test]
-    fn anything_else_is_refused_with_its_reason() {
+    fn invalid_addresses_are_rejected_with_a_reason() {
         let off_curve = Pubkey::find_program_address(&[b"network"], &Pubkey::new_from_array([9; 32])).0;
         let too_short = bs58::encode([1; 31]).into_string();
         let too_long = bs58::encode([1; 33]).into_string();

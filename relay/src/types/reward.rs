@@ -1,4 +1,4 @@
-//! What nodes have earned and been paid.
+//! Rewards and balances of nodes.
 
 use serde::{Deserialize, Serialize};
 use solana_pubkey::Pubkey;
@@ -6,102 +6,117 @@ use solana_pubkey::Pubkey;
 use super::text_enum::text_enum;
 use super::{ContributionId, Lamports, NodeId, PublicKey};
 
-/// A reward that an operator grants to a node.
+/// A reward granted to a node by an operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RewardDistribution {
-    /// Who gets it.
+    /// The node that receives the reward.
     pub node_id: NodeId,
-    /// How much, at least 1 lamport.
+    /// The amount in lamports, at least 1.
     pub amount_lamports: Lamports,
-    /// What for, in up to 200 characters; `distribution` when it isn't said.
+    /// The reason for the grant, up to 200 characters. Defaults to `distribution`.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(max_length = 200))]
     pub reason: Option<String>,
 }
 
 text_enum! {
-    /// How far a reward has come.
+    /// The settlement state of a reward.
     pub enum RewardStatus: "reward status" {
-        /// Earned, and waiting for a settlement.
+        /// Earned, waiting for a settlement.
         Pending = "pending",
-        /// Part of a batch that is under way.
+        /// Part of a batch in progress.
         Batched = "batched",
-        /// Credited on the chain, in a finalized transaction.
+        /// Credited on-chain by a finalized transaction.
         Confirmed = "confirmed",
     }
 }
 
-/// A reward as the ledger holds it.
+/// A reward in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RewardRecord {
-    /// The record's id: 32 hexadecimal digits after `rw_`.
+    /// The id of the reward: `rw_` followed by 32 hexadecimal digits.
     pub id: String,
-    /// Who earned it.
+    /// The node that earned the reward.
     pub node_id: NodeId,
-    /// What for; `None` when an operator granted it.
+    /// The contribution that earned the reward; null if an operator granted it.
     pub contribution_id: Option<ContributionId>,
-    /// How much.
+    /// The amount in lamports.
     pub amount_lamports: Lamports,
-    /// What the node had earned in its life with this record.
+    /// The node's cumulative rewards up to and including this one.
     pub node_total_lamports: Lamports,
-    /// The UTC day that it was earned on, `YYYY-MM-DD`.
+    /// The UTC day the reward was earned, `YYYY-MM-DD`.
     pub period: String,
-    /// `contribution`, or what the operator wrote.
+    /// `contribution`, or the reason given by the operator.
     pub reason: String,
-    /// How far it has come.
+    /// The settlement state.
     pub status: RewardStatus,
-    /// Why the last settlement did not credit it.
+    /// Why the last settlement did not credit the reward; null if it was not held back.
     pub hold_reason: Option<String>,
-    /// The batch that it is part of.
+    /// The id of the batch that contains the reward; null while it is pending.
     pub batch_id: Option<i64>,
-    /// The transaction that credited it.
+    /// The signature of the transaction that credited the reward.
     pub transaction_signature: Option<String>,
-    /// When it was credited, Unix milliseconds.
+    /// When the reward was credited, Unix milliseconds.
     pub distributed_at: Option<i64>,
-    /// When it was written down, Unix milliseconds.
+    /// When the record was created, Unix milliseconds.
     pub created_at: i64,
 }
 
-/// What a node has earned, and how much of it is on the chain and paid.
+/// The rewards of a node: earned, credited on-chain, and paid out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NodeWalletBalance {
-    /// The node.
+    /// The id of the node.
     pub node_id: NodeId,
-    /// The address that it has named as its own.
+    /// The Solana address registered for the node.
     pub address: Option<PublicKey>,
-    /// Its wallet account on the chain; `None` until there is one.
+    /// The node's wallet account on-chain; null until it is created.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
-    #[serde(with = "super::pubkey_text")]
+    #[serde(with = "optional_address")]
     pub wallet_address: Option<Pubkey>,
-    /// Where payouts go.
+    /// The address that receives payouts.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
-    #[serde(with = "super::pubkey_text")]
+    #[serde(with = "optional_address")]
     pub destination: Option<Pubkey>,
-    /// The lamports in the wallet account, its rent included.
+    /// The balance of the wallet account, including rent.
     pub sol_balance_lamports: Lamports,
-    /// All that the node has earned in its life.
+    /// The total rewards ever earned by the node.
     pub earned_lamports: Lamports,
-    /// How much of it has been credited on the chain.
+    /// The part of `earned_lamports` that has been credited on-chain.
     pub credited_lamports: Lamports,
-    /// Credited on the chain, not yet paid out.
+    /// Credited on-chain, but not yet paid out.
     pub pending_rewards_lamports: Lamports,
-    /// Earned, not yet credited on the chain.
+    /// Earned, but not yet credited on-chain.
     pub unsettled_lamports: Lamports,
-    /// Credited on the chain beyond what this ledger says was earned. Above zero only when the ledger has lost
-    /// records.
+    /// Credited on-chain in excess of `earned_lamports`. Non-zero only if the ledger has lost records.
     pub over_credited_lamports: Lamports,
-    /// All that has been paid out.
+    /// The total amount paid out.
     pub total_rewards_distributed_lamports: Lamports,
-    /// From how much pending on a payout is made.
+    /// The pending amount from which a payout is made.
     pub threshold_lamports: Lamports,
-    /// Why a payout that was due has not been made.
+    /// Why a due payout was not made; null if none is held back.
     pub hold_reason: Option<String>,
-    /// The last finalized transaction that credited or paid the node.
+    /// The signature of the last finalized transaction that credited or paid the node.
     pub last_signature: Option<String>,
-    /// When the chain was read for this, Unix milliseconds; `None` when it never was.
+    /// When the on-chain values were last read, Unix milliseconds; null if never.
     pub last_updated_at: Option<i64>,
+}
+
+/// Serializes an optional address as base58 text or null, for `#[serde(with = …)]`.
+mod optional_address {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+    use solana_pubkey::Pubkey;
+
+    pub(super) fn serialize<S: Serializer>(address: &Option<Pubkey>, serializer: S) -> Result<S::Ok, S::Error> {
+        address.map(|address| address.to_string()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Pubkey>, D::Error> {
+        Option::<String>::deserialize(deserializer)?
+            .map(|text| text.parse().map_err(|_| D::Error::custom(format!("'{text}' is not a valid base58 address"))))
+            .transpose()
+    }
 }

@@ -1,4 +1,4 @@
-//! What a settlement has done so far, for reading.
+//! The status of settlements.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,90 +8,90 @@ use super::Lamports;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SettlementStatus {
-    /// Its number.
+    /// The id of the settlement.
     pub id: i64,
-    /// What set it off: `cron`, `api`, `cli`.
+    /// What triggered it: `cron`, `api` or `cli`.
     pub trigger: String,
     /// `open`, `done` or `failed`.
     pub state: String,
-    /// The step that it is at: `validate`, `sync`, `plan`, `simulate`, `submit` or `reconcile`.
+    /// The current step: `validate`, `sync`, `plan`, `simulate`, `submit` or `reconcile`.
     pub step: String,
-    /// When it began, Unix milliseconds.
+    /// When the settlement started, Unix milliseconds.
     pub started_at: i64,
-    /// When it moved last, Unix milliseconds.
+    /// When the settlement last made progress, Unix milliseconds.
     pub updated_at: i64,
-    /// When it ended, Unix milliseconds.
+    /// When the settlement finished, Unix milliseconds; null while it is open.
     pub finished_at: Option<i64>,
-    /// How much it credited to wallet accounts.
+    /// The total credited to wallet accounts.
     pub credited_lamports: Lamports,
-    /// How much it paid out.
+    /// The total paid out.
     pub paid_lamports: Lamports,
-    /// What its transactions cost.
+    /// The total transaction fees.
     pub fees_lamports: Lamports,
-    /// Why it failed.
+    /// Why the settlement failed, or the error that is delaying it.
     pub error: Option<String>,
-    /// How many log lines it has. Only the last of them are in `steps`.
+    /// The total number of log lines. `steps` contains only the most recent ones.
     pub step_count: u64,
-    /// The last log lines, oldest first, at most 500.
+    /// The most recent log lines, up to 500, oldest first.
     pub steps: Vec<SettlementStep>,
-    /// How many batches it has. Only the last of them are in `batches`.
+    /// The total number of batches. `batches` contains only the most recent ones.
     pub batch_count: u64,
-    /// The last batches, oldest first, at most 500.
+    /// The most recent batches, up to 500, oldest first.
     pub batches: Vec<BatchStatus>,
 }
 
-/// A line in a settlement's log.
+/// A line of a settlement's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SettlementStep {
-    /// The step that it belongs to.
+    /// The step that logged the line.
     pub step: String,
-    /// When it was written, Unix milliseconds.
+    /// When the line was logged, Unix milliseconds.
     pub at: i64,
-    /// `info`, `warn` or `error`.
+    /// The severity: `info`, `warn` or `error`.
     pub level: String,
-    /// What happened.
+    /// A human-readable message.
     pub message: String,
 }
 
-/// A batch: the entries of one transaction.
+/// A batch: nodes that are registered, credited or settled by one transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchStatus {
-    /// Its number, the `batch_id` of the program's event.
+    /// The id of the batch; `batch_id` in the program's events.
     pub id: i64,
-    /// `register`, `credit` or `settle`.
+    /// The instruction: `register`, `credit` or `settle`.
     pub kind: String,
-    /// `planned`, `confirmed`, `failed`, `split` or `review`.
+    /// The state: `planned`, `confirmed`, `failed`, `split` or `review`.
     pub state: String,
-    /// The transaction format, `v0` or `v1`.
+    /// The transaction format: `v0` or `v1`.
     pub format: String,
-    /// How many nodes are in it.
+    /// The number of nodes in the batch.
     pub entry_count: u64,
-    /// The Merkle root over its reward records, in hexadecimal.
+    /// The Merkle root of the batch's reward records, in hexadecimal.
     pub records_root: String,
-    /// The transaction that landed.
+    /// The signature of the transaction that landed.
     pub signature: Option<String>,
-    /// Why it failed, was split or needs review.
+    /// Why the batch failed, was split or needs review.
     pub reason: Option<String>,
-    /// What was tried, oldest first.
+    /// The attempts to send the batch, oldest first.
     pub attempts: Vec<AttemptStatus>,
 }
 
-/// One signed transaction for a batch.
+/// An attempt to send a batch, with one signed transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AttemptStatus {
-    /// 1 for the batch's first.
+    /// The number of the attempt within the batch, starting at 1.
     pub number: u64,
-    /// `planned`, `signed`, `sent`, `landed`, `finalized`, `failed`, `expired`, `unknown` or `review`.
+    /// The state: `planned`, `signed`, `sent`, `landed`, `finalized`, `failed`, `expired`, `unknown` or `review`.
     pub state: String,
-    /// The transaction's signature.
+    /// The signature of the transaction; null until it is signed.
     pub signature: Option<String>,
-    /// The last block height at which it could land.
+    /// The last block height at which the transaction can land.
     pub last_valid_block_height: Option<u64>,
-    /// The slot that it landed in.
+    /// The slot the transaction landed in.
     pub slot: Option<u64>,
-    /// Why it failed.
+    /// Why the attempt failed.
     pub error: Option<String>,
 }

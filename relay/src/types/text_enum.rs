@@ -1,8 +1,20 @@
-//! Enumerations that are words in SQL and JSON.
+//! Enumerations with a fixed text for each variant, in SQL and in JSON.
 
-/// Declares an enumeration whose variants are written as fixed words, in the ledger and in JSON alike.
+/// A text is not one of the values of an enumeration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{value}' is not a valid {kind}: use one of {}", allowed.join(", "))]
+pub struct UnknownValueError {
+    /// The rejected text.
+    pub value: String,
+    /// What the text was supposed to be, for example `scope`.
+    pub kind: &'static str,
+    /// The texts that are allowed.
+    pub allowed: &'static [&'static str],
+}
+
+/// Declares an enumeration whose variants are written as the same fixed texts in the ledger and in JSON.
 macro_rules! text_enum {
-    ($(#[$doc:meta])* pub enum $name:ident: $what:literal { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+    ($(#[$doc:meta])* pub enum $name:ident: $kind:literal { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -11,22 +23,26 @@ macro_rules! text_enum {
         }
 
         impl $name {
-            /// Every variant.
+            /// All variants, in the order of declaration.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// The word for it.
+            /// The text of the variant, as in the ledger and in JSON.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),+ }
             }
         }
 
         impl std::str::FromStr for $name {
-            type Err = String;
+            type Err = $crate::types::UnknownValueError;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 match text {
                     $($text => Ok(Self::$variant),)+
-                    _ => Err(format!(concat!("'{}' is no ", $what, ": it is one of ", $("'", $text, "' "),+), text)),
+                    _ => Err($crate::types::UnknownValueError {
+                        value: text.to_owned(),
+                        kind: $kind,
+                        allowed: &[$($text),+],
+                    }),
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! API keys from the command line.
+//! The `key` command.
 
 use williw_relay::database::sqlite::SqliteDatabase;
 use williw_relay::ledger::api_keys;
@@ -6,12 +6,12 @@ use williw_relay::ledger::api_keys;
 use crate::process::Relay;
 
 #[tokio::test]
-async fn a_key_is_made_listed_and_revoked() {
+async fn keys_are_created_listed_and_revoked() {
     let relay = Relay::new().with_ledger("ledger.sqlite3");
-    let made = relay.json(&["key", "create", "edge 1", "--scope", "read", "--scope", "ledger"]);
-    let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
+    let created = relay.json(&["key", "create", "edge 1", "--scope", "read", "--scope", "ledger"]);
+    let (id, key) = (created["id"].as_str().unwrap(), created["key"].as_str().unwrap());
     let other = relay.json(&["key", "create", "edge 2", "--scope", "admin"]);
-    assert_ne!(other["key"], made["key"]);
+    assert_ne!(other["key"], created["key"]);
 
     let ledger = SqliteDatabase::open(&relay.file("ledger.sqlite3")).unwrap();
     let known = api_keys::authenticate(&ledger, key).await.unwrap().unwrap();
@@ -29,18 +29,18 @@ async fn a_key_is_made_listed_and_revoked() {
 }
 
 #[test]
-fn a_key_for_people_comes_with_the_hint_to_keep_it() {
+fn the_text_output_reminds_to_save_the_key() {
     let relay = Relay::new().with_ledger("ledger.sqlite3");
-    let made = relay.run(&["key", "create", "edge", "--scope", "nodes"]);
-    assert_eq!(made.exit_code, 0, "{}", made.stderr);
-    assert!(made.stdout.contains("wk_") && made.stdout.contains("shown once"), "{}", made.stdout);
-    assert!(!made.stderr.contains("wk_"), "the key reached the log: {}", made.stderr);
+    let created = relay.run(&["key", "create", "edge", "--scope", "nodes"]);
+    assert_eq!(created.exit_code, 0, "{}", created.stderr);
+    assert!(created.stdout.contains("wk_") && created.stdout.contains("shown once"), "{}", created.stdout);
+    assert!(!created.stderr.contains("wk_"), "the key was logged: {}", created.stderr);
 }
 
 #[test]
-fn an_unknown_key_cannot_be_revoked() {
+fn revoking_an_unknown_key_fails() {
     let relay = Relay::new().with_ledger("ledger.sqlite3");
     relay.run(&["key", "revoke", "ak_0"]).expect_failure(3, "there is no ledger at");
     relay.json(&["key", "create", "edge", "--scope", "nodes"]);
-    relay.run(&["key", "revoke", "ak_0"]).expect_failure(7, "there is no API key ak_0");
+    relay.run(&["key", "revoke", "ak_0"]).expect_failure(7, "API key ak_0 does not exist");
 }

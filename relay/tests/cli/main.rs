@@ -1,4 +1,12 @@
-//! The command line, run as a process: what it says, where it says it, and its exit codes.
+//! Tests of the `williw-relay` binary, run as a process: output, error messages and exit codes.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that meets something unexpected fails by a panic"
+)]
 
 mod keys;
 mod process;

@@ -1,4 +1,4 @@
-//! A setting that is missing or wrong is named, and a secret is never repeated.
+//! Missing and invalid settings are reported, and secrets are never printed.
 
 use std::fs;
 
@@ -7,18 +7,18 @@ use solana_keypair::Keypair;
 use crate::process::Relay;
 
 #[test]
-fn help_shows_examples_and_exit_codes_and_no_secret() {
-    let relay = Relay::with_settings().with("SOLANA_PRIVATE_KEY", "hush-hush").with("WILLIW_API_KEY", "hush-hush");
-    let help = relay.with("SOLANA_RPC_URL", "https://rpc.example/?token=hush-hush").run(&["--help"]);
+fn help_has_examples_and_exit_codes_but_no_secrets() {
+    let relay = Relay::with_settings().with("SOLANA_PRIVATE_KEY", "swordfish").with("WILLIW_API_KEY", "swordfish");
+    let help = relay.with("SOLANA_RPC_URL", "https://rpc.example/?token=swordfish").run(&["--help"]);
     assert_eq!(help.exit_code, 0);
     for part in ["Examples:", "williw-relay run", "Exit codes:", "SOLANA_PRIVATE_KEY", "130"] {
         assert!(help.stdout.contains(part), "{part}");
     }
-    assert!(!help.stdout.contains("hush-hush"), "{}", help.stdout);
+    assert!(!help.stdout.contains("swordfish"), "{}", help.stdout);
 }
 
 #[test]
-fn a_wrong_command_line_ends_with_2() {
+fn invalid_arguments_exit_with_2() {
     let relay = Relay::with_settings();
     for arguments in [
         &[][..],
@@ -39,14 +39,14 @@ fn a_wrong_command_line_ends_with_2() {
         &["key", "revoke", "a b"],
         &["network", "create", "--settler", "nobody"],
     ] {
-        let ended = relay.run(arguments);
-        assert_eq!(ended.exit_code, 2, "{arguments:?}: {}", ended.stderr);
-        assert!(!ended.stderr.is_empty());
+        let result = relay.run(arguments);
+        assert_eq!(result.exit_code, 2, "{arguments:?}: {}", result.stderr);
+        assert!(!result.stderr.is_empty());
     }
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn missing_settings_are_named() {
     let relay = Relay::new();
     relay.run(&["status"]).expect_failure(2, "pass --ledger");
     relay.run(&["run"]).expect_failure(2, "pass --rpc-url");
@@ -57,7 +57,7 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
-fn a_secret_that_is_no_keypair_is_refused_without_being_repeated() {
+fn invalid_keypairs_are_rejected_without_leaking_them() {
     let mut bytes = Keypair::new_from_array([9; 32]).to_bytes();
     bytes[40] ^= 1;
     let mismatch = bs58::encode(bytes).into_string();
@@ -65,31 +65,31 @@ fn a_secret_that_is_no_keypair_is_refused_without_being_repeated() {
     for secret in ["swordfish", "[1, 2, 3]", "[1, 2, 777]", &mismatch, &short, "/no/such/swordfish.json"] {
         let relay = Relay::with_settings().with("SOLANA_PRIVATE_KEY", secret);
         for command in [&["run"][..], &["fund", "1"], &["network", "create"]] {
-            let ended = relay.run(command);
-            assert_eq!(ended.exit_code, 3, "{}", ended.stderr);
-            assert!(ended.stderr.contains("SOLANA_PRIVATE_KEY"), "{}", ended.stderr);
-            let shown = ended.stderr + &ended.stdout;
+            let result = relay.run(command);
+            assert_eq!(result.exit_code, 3, "{}", result.stderr);
+            assert!(result.stderr.contains("SOLANA_PRIVATE_KEY"), "{}", result.stderr);
+            let shown = result.stderr + &result.stdout;
             assert!(secret.starts_with('/') || !shown.contains(secret), "{shown}");
         }
-        assert!(!relay.file("ledger.sqlite3").exists(), "a ledger was created for nothing");
+        assert!(!relay.file("ledger.sqlite3").exists(), "a ledger was created");
     }
 }
 
 #[test]
-fn an_rpc_url_is_checked_and_its_token_is_not_repeated() {
+fn invalid_rpc_urls_are_rejected_without_leaking_tokens() {
     let relay = Relay::with_settings();
     for url in ["localhost:8899", "ftp://swordfish", "https://", "swordfish"] {
-        let ended = relay.run(&["fund", "1", "--rpc-url", url]);
-        assert!(!ended.stderr.contains("swordfish"), "{}", ended.stderr);
-        ended.expect_failure(3, "URL");
+        let result = relay.run(&["fund", "1", "--rpc-url", url]);
+        assert!(!result.stderr.contains("swordfish"), "{}", result.stderr);
+        result.expect_failure(3, "URL");
     }
-    let ended = relay.run(&["fund", "1", "--rpc-url", "http://127.0.0.1:1/?token=swordfish"]);
-    assert!(!ended.stderr.contains("swordfish"), "{}", ended.stderr);
-    ended.expect_failure(5, "cannot be reached");
+    let result = relay.run(&["fund", "1", "--rpc-url", "http://127.0.0.1:1/?token=swordfish"]);
+    assert!(!result.stderr.contains("swordfish"), "{}", result.stderr);
+    result.expect_failure(5, "cannot be reached");
 }
 
 #[test]
-fn a_cluster_that_is_down_ends_with_5_and_a_worker_that_is_down_with_4() {
+fn an_unreachable_rpc_node_exits_with_5_and_an_unreachable_worker_with_4() {
     let relay = Relay::with_settings();
     relay.run(&["fund", "1"]).expect_failure(5, "check SOLANA_RPC_URL");
     relay.run(&["network", "create"]).expect_failure(5, "check SOLANA_RPC_URL");
@@ -99,32 +99,32 @@ fn a_cluster_that_is_down_ends_with_5_and_a_worker_that_is_down_with_4() {
 }
 
 #[test]
-fn a_key_is_not_sent_in_the_clear() {
+fn an_api_key_is_not_sent_unencrypted() {
     let relay = Relay::new().with("WILLIW_API_KEY", "wk_swordfish");
-    let ended = relay.run(&["status", "--ledger", "http://worker.example"]);
-    assert!(!ended.stderr.contains("swordfish"), "{}", ended.stderr);
-    ended.expect_failure(3, "use https");
+    let result = relay.run(&["status", "--ledger", "http://worker.example"]);
+    assert!(!result.stderr.contains("swordfish"), "{}", result.stderr);
+    result.expect_failure(3, "use https");
 }
 
 #[test]
-fn a_ledger_that_is_none_is_left_alone() {
+fn files_other_than_ledgers_are_not_modified() {
     let relay = Relay::with_settings();
     fs::write(
         relay.file("notes.txt"),
-        "not a database, however long the text may be; it has to be longer than the header of one is",
+        "a text file that is longer than the header of an SQLite database, whose length is exactly one hundred bytes",
     )
     .unwrap();
     let before = fs::read(relay.file("notes.txt")).unwrap();
     relay.run(&["run", "--ledger", "notes.txt"]).expect_failure(3, "is not an SQLite database");
     assert_eq!(fs::read(relay.file("notes.txt")).unwrap(), before);
-    relay.run(&["run", "--ledger", "no/such/folder.sqlite3"]).expect_failure(3, "create it");
+    relay.run(&["run", "--ledger", "no/such/directory.sqlite3"]).expect_failure(3, "create it");
 }
 
 #[test]
-fn with_json_a_failure_is_a_document_on_standard_output() {
-    let ended = Relay::with_settings().run(&["fund", "1", "--json"]);
-    let document: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!((ended.exit_code, document["error"].as_str()), (5, Some("CHAIN")));
+fn with_json_errors_are_printed_to_standard_output() {
+    let result = Relay::with_settings().run(&["fund", "1", "--json"]);
+    let document: serde_json::Value = serde_json::from_str(&result.stdout).unwrap();
+    assert_eq!((result.exit_code, document["error"].as_str()), (5, Some("CHAIN")));
     assert!(document["message"].as_str().unwrap().contains("cannot be reached"));
-    assert_eq!(ended.stderr, "");
+    assert_eq!(result.stderr, "");
 }

@@ -1,4 +1,4 @@
-//! What is shown of a ledger.
+//! The `status` command, and `run` without a cluster.
 
 use williw_relay::clock::SystemClock;
 use williw_relay::database::sqlite::SqliteDatabase;
@@ -7,7 +7,7 @@ use williw_relay::types::{Lamports, NewNode, RewardDistribution};
 
 use crate::process::Relay;
 
-/// A ledger in which node-1 has earned 1.5 SOL.
+/// With a ledger in which node-1 has earned 1.5 SOL.
 async fn relay_with_a_reward() -> Relay {
     let relay = Relay::with_settings();
     let ledger = SqliteDatabase::open(&relay.file("ledger.sqlite3")).unwrap();
@@ -23,36 +23,36 @@ async fn relay_with_a_reward() -> Relay {
 }
 
 #[test]
-fn a_ledger_is_not_created_by_looking_at_it() {
+fn status_does_not_create_a_ledger() {
     let relay = Relay::with_settings();
     relay.run(&["status"]).expect_failure(3, "there is no ledger at");
     assert!(!relay.file("ledger.sqlite3").exists());
 }
 
 #[tokio::test]
-async fn a_node_is_shown_to_the_lamport() {
+async fn the_balance_of_a_node_is_exact() {
     let relay = relay_with_a_reward().await;
     let shown = relay.run(&["status", "--node", "node-1"]);
     assert_eq!(shown.exit_code, 0, "{}", shown.stderr);
-    assert!(shown.stdout.contains("there has been no settlement yet"), "{}", shown.stdout);
-    assert!(shown.stdout.contains("to be credited  1.500000000 SOL"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("no settlement yet"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("uncredited      1.500000000 SOL"), "{}", shown.stdout);
     let json = relay.json(&["status", "--node", "node-1"]);
     assert_eq!(json["node"]["unsettled_lamports"], "1500000000");
     assert_eq!(json["settlement"], serde_json::Value::Null);
 }
 
 #[tokio::test]
-async fn what_the_ledger_does_not_know_ends_with_7() {
+async fn unknown_nodes_and_settlements_exit_with_7() {
     let relay = relay_with_a_reward().await;
-    relay.run(&["status", "--node", "ghost"]).expect_failure(7, "the ledger knows no node ghost");
-    relay.run(&["status", "--settlement", "5"]).expect_failure(7, "there is no settlement 5");
+    relay.run(&["status", "--node", "ghost"]).expect_failure(7, "node ghost is not registered");
+    relay.run(&["status", "--settlement", "5"]).expect_failure(7, "settlement 5 does not exist");
 }
 
 #[tokio::test]
-async fn a_settlement_without_a_cluster_stays_open_and_is_shown_with_the_reason() {
+async fn without_a_cluster_a_settlement_stays_open_with_an_error() {
     let relay = relay_with_a_reward().await;
-    let ended = relay.run(&["run", "--patience", "0"]);
-    assert_eq!(ended.exit_code, 5, "{}", ended.stderr);
+    let result = relay.run(&["run", "--patience", "0"]);
+    assert_eq!(result.exit_code, 5, "{}", result.stderr);
     let json = relay.json(&["status"]);
     assert_eq!(
         (json["settlement"]["state"].as_str(), json["settlement"]["step"].as_str()),
@@ -60,15 +60,15 @@ async fn a_settlement_without_a_cluster_stays_open_and_is_shown_with_the_reason(
     );
     assert!(json["settlement"]["error"].as_str().unwrap().contains("cannot be reached"));
     let shown = relay.run(&["status"]);
-    assert!(shown.stdout.contains("settlement 1: open, at step validate"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("settlement 1: open in step validate"), "{}", shown.stdout);
 }
 
 #[test]
-fn nothing_to_settle_is_no_error_and_asks_no_cluster() {
+fn without_pending_rewards_a_run_succeeds_without_rpc_requests() {
     let relay = Relay::with_settings();
     for arguments in [&["run"][..], &["run", "--once"]] {
-        let ended = relay.run(arguments);
-        assert_eq!((ended.exit_code, ended.stdout.as_str()), (0, "there is nothing to settle\n"), "{}", ended.stderr);
+        let result = relay.run(arguments);
+        assert_eq!((result.exit_code, result.stdout.as_str()), (0, "nothing to settle\n"), "{}", result.stderr);
     }
     assert_eq!(relay.json(&["run"])["outcome"], "idle");
 }

@@ -1,12 +1,12 @@
-//! What a node has earned, been credited and been paid.
+//! Balances: what a node has earned, has been credited, and has been paid.
 
 use williw_relay::ledger::{LedgerError, balances};
 use williw_relay::types::Lamports;
 
 use crate::fixture::{Fixture, NOW_MS, grant, lamports, node_id, public_key};
 
-/// A wallet account of `node-1` as read from the chain.
-fn wallet(ledger: &Fixture, credited: u64, paid: u64) {
+/// Inserts the wallet account of `node-1`, as if read from the chain.
+fn insert_wallet(ledger: &Fixture, credited: u64, paid: u64) {
     ledger.write(&format!(
         "INSERT INTO wallets (node_id, wallet_address, owner, destination, sol_balance_lamports, credited_lamports,
             pending_rewards_lamports, total_rewards_distributed_lamports, threshold_lamports, last_signature, last_slot,
@@ -34,11 +34,11 @@ async fn without_a_wallet_account_everything_earned_is_unsettled() {
 }
 
 #[tokio::test]
-async fn earned_credited_and_paid_add_up() {
+async fn earned_credited_and_paid_amounts_are_consistent() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     ledger.distribute("k", vec![grant("node-1", 700)]).await.unwrap();
-    wallet(&ledger, 500, 300);
+    insert_wallet(&ledger, 500, 300);
     let balance = balances::balance(&ledger.database, &node_id("node-1")).await.unwrap();
     assert_eq!(balance.earned_lamports, lamports(700));
     assert_eq!(balance.credited_lamports, lamports(500));
@@ -59,11 +59,11 @@ async fn earned_credited_and_paid_add_up() {
 }
 
 #[tokio::test]
-async fn a_chain_ahead_of_the_ledger_shows() {
+async fn credits_in_excess_of_the_ledger_are_reported() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     ledger.distribute("k", vec![grant("node-1", 100)]).await.unwrap();
-    wallet(&ledger, 250, 0);
+    insert_wallet(&ledger, 250, 0);
     let balance = balances::balance(&ledger.database, &node_id("node-1")).await.unwrap();
     assert_eq!((balance.unsettled_lamports, balance.over_credited_lamports), (Lamports::ZERO, lamports(150)));
 }
@@ -71,6 +71,6 @@ async fn a_chain_ahead_of_the_ledger_shows() {
 #[tokio::test]
 async fn an_unknown_node_has_no_balance() {
     let ledger = Fixture::new();
-    let refused = balances::balance(&ledger.database, &node_id("ghost")).await.unwrap_err();
-    assert_eq!(refused, LedgerError::UnknownNodes(vec![node_id("ghost")]));
+    let error = balances::balance(&ledger.database, &node_id("ghost")).await.unwrap_err();
+    assert_eq!(error, LedgerError::UnknownNodes(vec![node_id("ghost")]));
 }

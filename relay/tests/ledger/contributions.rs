@@ -1,4 +1,4 @@
-//! A reported contribution earns its reward, once.
+//! Every reported contribution earns one reward.
 
 use williw_relay::ledger::{LedgerError, MAX_TOTAL_SCORE, contributions, nodes, tasks};
 use williw_relay::types::{ComputeContribution, Lamports, RewardStatus, TaskStatus};
@@ -6,7 +6,7 @@ use williw_relay::types::{ComputeContribution, Lamports, RewardStatus, TaskStatu
 use crate::fixture::{Fixture, NOW_MS, contribution, grant, lamports, node_id, rate};
 
 #[tokio::test]
-async fn a_contribution_earns_score_times_rate() {
+async fn a_reward_is_score_times_rate() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     let recorded = ledger.record(contribution("c-1", "node-1")).await.unwrap();
@@ -50,13 +50,13 @@ async fn rewards_of_a_node_form_a_running_total() {
 }
 
 #[tokio::test]
-async fn a_repeated_report_earns_nothing_more() {
+async fn a_repeated_report_earns_nothing() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     let first = ledger.record(contribution("c-1", "node-1")).await.unwrap();
     let before = ledger.row_counts();
     ledger.clock.advance(60_000);
-    // The rate has changed since: the reward is the one of the first report.
+    // The rate has changed, but the reward is that of the first report.
     let again = contributions::record(&ledger.database, &ledger.clock, rate(7), contribution("c-1", "node-1")).await;
     let again = again.unwrap();
     assert!(again.duplicate);
@@ -65,122 +65,122 @@ async fn a_repeated_report_earns_nothing_more() {
 }
 
 #[tokio::test]
-async fn the_same_id_with_other_content_is_refused() {
+async fn the_same_id_with_different_content_is_rejected() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     ledger.register("node-2").await;
     ledger.record(contribution("c-1", "node-1")).await.unwrap();
     let before = ledger.row_counts();
     let changes: [fn(&mut ComputeContribution); 5] = [
-        |it| it.compute_score = 6,
-        |it| it.node_id = node_id("node-2"),
-        |it| it.task_id = "task-2".parse().unwrap(),
-        |it| it.cpu_usage_percent = Some(0.0.try_into().unwrap()),
-        |it| it.timestamp += 1,
+        |report| report.compute_score = 6,
+        |report| report.node_id = node_id("node-2"),
+        |report| report.task_id = "task-2".parse().unwrap(),
+        |report| report.cpu_usage_percent = Some(0.0.try_into().unwrap()),
+        |report| report.timestamp += 1,
     ];
     for change in changes {
         let mut report = contribution("c-1", "node-1");
         change(&mut report);
-        let refused = ledger.record(report).await.unwrap_err();
-        assert_eq!(refused, LedgerError::ContributionConflict("c-1".parse().unwrap()));
+        let error = ledger.record(report).await.unwrap_err();
+        assert_eq!(error, LedgerError::ContributionConflict("c-1".parse().unwrap()));
     }
     assert_eq!(ledger.row_counts(), before);
 }
 
 #[tokio::test]
-async fn an_unknown_node_earns_nothing_and_leaves_nothing() {
+async fn a_contribution_by_an_unknown_node_writes_nothing() {
     let ledger = Fixture::new();
     let before = ledger.row_counts();
-    let refused = ledger.record(contribution("c-1", "ghost")).await.unwrap_err();
-    assert_eq!(refused, LedgerError::UnknownNodes(vec![node_id("ghost")]));
+    let error = ledger.record(contribution("c-1", "ghost")).await.unwrap_err();
+    assert_eq!(error, LedgerError::UnknownNodes(vec![node_id("ghost")]));
     assert_eq!(ledger.row_counts(), before);
-    // The same report is taken once the node is known.
+    // The same report is accepted once the node is registered.
     ledger.register("ghost").await;
     assert!(!ledger.record(contribution("c-1", "ghost")).await.unwrap().duplicate);
 }
 
 #[tokio::test]
-async fn a_suspended_node_and_a_closed_task_take_nothing_but_repetitions() {
+async fn suspended_nodes_and_closed_tasks_accept_only_repeated_reports() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     ledger.record(contribution("c-1", "node-1")).await.unwrap();
 
     ledger.write("UPDATE tasks SET status = 'closed'");
     let before = ledger.row_counts();
-    let refused = ledger.record(contribution("c-2", "node-1")).await.unwrap_err();
-    assert_eq!(refused, LedgerError::TaskClosed("task-1".parse().unwrap()));
+    let error = ledger.record(contribution("c-2", "node-1")).await.unwrap_err();
+    assert_eq!(error, LedgerError::TaskClosed("task-1".parse().unwrap()));
     ledger.write("UPDATE nodes SET status = 'suspended'");
-    let refused = ledger.record(contribution("c-2", "node-1")).await.unwrap_err();
-    assert_eq!(refused, LedgerError::NodeSuspended(node_id("node-1")));
+    let error = ledger.record(contribution("c-2", "node-1")).await.unwrap_err();
+    assert_eq!(error, LedgerError::NodeSuspended(node_id("node-1")));
     assert!(ledger.record(contribution("c-1", "node-1")).await.unwrap().duplicate);
     assert_eq!(ledger.row_counts(), before);
 }
 
 #[tokio::test]
-async fn values_out_of_bounds_are_refused_by_name() {
+async fn out_of_range_values_are_rejected_with_the_field_name() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     let before = ledger.row_counts();
     type Change = fn(&mut ComputeContribution);
     let cases: [(&str, Change); 7] = [
-        ("compute_score", |it| it.compute_score = 0),
-        ("compute_score", |it| it.compute_score = 1 << 53),
-        ("duration_seconds", |it| it.duration_seconds = contributions::MAX_DURATION_SECONDS + 1),
-        ("samples_processed", |it| it.samples_processed = u64::MAX),
-        ("memory_used_mb", |it| it.memory_used_mb = Some(u64::MAX)),
-        ("network_upload_mb", |it| it.network_upload_mb = Some(1 << 60)),
-        ("network_download_mb", |it| it.network_download_mb = Some(1 << 53)),
+        ("compute_score", |report| report.compute_score = 0),
+        ("compute_score", |report| report.compute_score = 1 << 53),
+        ("duration_seconds", |report| report.duration_seconds = contributions::MAX_DURATION_SECONDS + 1),
+        ("samples_processed", |report| report.samples_processed = u64::MAX),
+        ("memory_used_mb", |report| report.memory_used_mb = Some(u64::MAX)),
+        ("network_upload_mb", |report| report.network_upload_mb = Some(1 << 60)),
+        ("network_download_mb", |report| report.network_download_mb = Some(1 << 53)),
     ];
     for (expected, change) in cases {
         let mut report = contribution("c-1", "node-1");
         change(&mut report);
-        let refused = ledger.record(report).await.unwrap_err();
-        assert!(matches!(&refused, LedgerError::InvalidField { field, .. } if *field == expected), "{refused}");
+        let error = ledger.record(report).await.unwrap_err();
+        assert!(matches!(&error, LedgerError::InvalidField { field, .. } if *field == expected), "{error}");
     }
     assert_eq!(ledger.row_counts(), before);
 }
 
 #[tokio::test]
-async fn a_time_that_cannot_be_is_refused() {
+async fn out_of_range_timestamps_are_rejected() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     let day = 24 * 60 * 60 * 1000;
     let seconds_instead_of_milliseconds = NOW_MS / 1000;
     for timestamp in [i64::MIN, -1, 0, seconds_instead_of_milliseconds, NOW_MS + day + 1, i64::MAX] {
-        let refused = ledger.record(ComputeContribution { timestamp, ..contribution("c-1", "node-1") }).await;
-        assert_eq!(refused.unwrap_err(), LedgerError::InvalidTimestamp { timestamp, now: NOW_MS });
+        let result = ledger.record(ComputeContribution { timestamp, ..contribution("c-1", "node-1") }).await;
+        assert_eq!(result.unwrap_err(), LedgerError::InvalidTimestamp { timestamp, now: NOW_MS });
     }
     let tomorrow = ComputeContribution { timestamp: NOW_MS + day, ..contribution("c-1", "node-1") };
     assert_eq!(ledger.record(tomorrow).await.unwrap().reward.period, "2026-11-21");
 }
 
 #[tokio::test]
-async fn a_reward_beyond_what_the_ledger_can_hold_is_refused() {
+async fn a_reward_above_the_maximum_is_rejected() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     let before = ledger.row_counts();
     let report = ComputeContribution { compute_score: 1 << 52, ..contribution("c-1", "node-1") };
-    let refused = contributions::record(&ledger.database, &ledger.clock, rate(1 << 20), report).await.unwrap_err();
-    assert_eq!(refused, LedgerError::RewardTooLarge("c-1".parse().unwrap()));
+    let error = contributions::record(&ledger.database, &ledger.clock, rate(1 << 20), report).await.unwrap_err();
+    assert_eq!(error, LedgerError::RewardTooLarge("c-1".parse().unwrap()));
     assert_eq!(ledger.row_counts(), before);
 }
 
 #[tokio::test]
-async fn a_lifetime_total_stops_exactly_at_the_largest_amount() {
+async fn the_cumulative_total_is_limited_to_the_maximum_amount() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     ledger.distribute("k-1", vec![grant("node-1", Lamports::MAX.get() - 5000)]).await.unwrap();
     let last = ledger.record(contribution("c-1", "node-1")).await.unwrap();
     assert_eq!(last.reward.node_total_lamports, Lamports::MAX);
     let before = ledger.row_counts();
-    let refused = ledger.record(contribution("c-2", "node-1")).await.unwrap_err();
-    assert_eq!(refused, LedgerError::TotalTooLarge(vec![node_id("node-1")]));
+    let error = ledger.record(contribution("c-2", "node-1")).await.unwrap_err();
+    assert_eq!(error, LedgerError::TotalTooLarge(vec![node_id("node-1")]));
     assert_eq!(ledger.row_counts(), before);
     assert_eq!(ledger.read("SELECT total_rewards_lamports FROM nodes"), [Lamports::MAX.to_string()]);
 }
 
 #[tokio::test]
-async fn a_total_score_stops_where_json_numbers_do() {
+async fn the_total_score_is_limited_to_exact_json_integers() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     let report = |id, compute_score| ComputeContribution { compute_score, ..contribution(id, "node-1") };
@@ -188,6 +188,6 @@ async fn a_total_score_stops_where_json_numbers_do() {
     let record = |report| contributions::record(&ledger.database, &ledger.clock, one, report);
     record(report("c-1", MAX_TOTAL_SCORE - 1)).await.unwrap();
     record(report("c-2", 1)).await.unwrap();
-    let refused = record(report("c-3", 1)).await.unwrap_err();
-    assert_eq!(refused, LedgerError::TotalTooLarge(vec![node_id("node-1")]));
+    let error = record(report("c-3", 1)).await.unwrap_err();
+    assert_eq!(error, LedgerError::TotalTooLarge(vec![node_id("node-1")]));
 }

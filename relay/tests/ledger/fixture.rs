@@ -1,4 +1,4 @@
-//! A ledger in a folder of its own, a clock that stands still, and a witness that reads the file by itself.
+//! A ledger in a temporary directory, a manual clock, and direct access to the file that bypasses the code under test.
 
 use rusqlite::Connection;
 use solana_keypair::Keypair;
@@ -14,28 +14,28 @@ use williw_relay::types::{
 };
 
 /// 2026-11-20 12:00:00 UTC.
-pub const NOW_MS: i64 = 1_795_176_000_000;
+pub(crate) const NOW_MS: i64 = 1_795_176_000_000;
 
-pub struct Fixture {
-    pub database: SqliteDatabase,
-    pub clock: ManualClock,
-    pub actor: Actor,
-    folder: TempDir,
+pub(crate) struct Fixture {
+    pub(crate) database: SqliteDatabase,
+    pub(crate) clock: ManualClock,
+    pub(crate) actor: Actor,
+    directory: TempDir,
 }
 
 impl Fixture {
-    pub fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        let database = SqliteDatabase::open(&folder.path().join("ledger.sqlite3")).unwrap();
-        Self { database, clock: ManualClock::at(NOW_MS), actor: Actor::operator(), folder }
+    pub(crate) fn new() -> Self {
+        let directory = TempDir::new().unwrap();
+        let database = SqliteDatabase::open(&directory.path().join("ledger.sqlite3")).unwrap();
+        Self { database, clock: ManualClock::at(NOW_MS), actor: Actor::operator(), directory }
     }
 
-    pub fn file(&self) -> std::path::PathBuf {
-        self.folder.path().join("ledger.sqlite3")
+    pub(crate) fn file(&self) -> std::path::PathBuf {
+        self.directory.path().join("ledger.sqlite3")
     }
 
-    /// What a reader beside the code under test finds; every column as text, NULL as "NULL".
-    pub fn read(&self, sql: &str) -> Vec<String> {
+    /// Runs a query, bypassing the code under test. Columns are returned as text separated by '|', and NULL as "NULL".
+    pub(crate) fn read(&self, sql: &str) -> Vec<String> {
         let connection = Connection::open(self.file()).unwrap();
         let mut statement = connection.prepare(sql).unwrap();
         let columns = statement.column_count();
@@ -54,15 +54,16 @@ impl Fixture {
         rows.unwrap().collect::<rusqlite::Result<_>>().unwrap()
     }
 
-    /// Writes past the code under test.
-    pub fn write(&self, sql: &str) {
+    /// Runs SQL statements, bypassing the code under test.
+    pub(crate) fn write(&self, sql: &str) {
         let connection = Connection::open(self.file()).unwrap();
         connection.pragma_update(None, "foreign_keys", true).unwrap();
         connection.execute_batch(sql).unwrap();
     }
 
-    /// How many rows each table that an operation could touch has: what must not change when it is refused.
-    pub fn row_counts(&self) -> Vec<String> {
+    /// The row counts of all tables that ledger operations write to, and the nodes' totals. They must not change if an
+    /// operation is rejected.
+    pub(crate) fn row_counts(&self) -> Vec<String> {
         self.read(
             "SELECT (SELECT COUNT(*) FROM nodes), (SELECT COUNT(*) FROM tasks), (SELECT COUNT(*) FROM contributions),
                 (SELECT COUNT(*) FROM rewards), (SELECT COUNT(*) FROM idempotency_keys),
@@ -72,18 +73,17 @@ impl Fixture {
         )
     }
 
-    pub async fn register(&self, id: &str) -> NodeInfo {
-        let (node, created) =
-            nodes::register(&self.database, &self.clock, &self.actor, new_node(id, None)).await.unwrap();
-        assert!(created);
-        node
+    pub(crate) async fn register(&self, id: &str) -> NodeInfo {
+        let registration = nodes::register(&self.database, &self.clock, &self.actor, new_node(id, None)).await.unwrap();
+        assert!(registration.created);
+        registration.node
     }
 
-    pub async fn record(&self, contribution: ComputeContribution) -> Result<Recorded, LedgerError> {
+    pub(crate) async fn record(&self, contribution: ComputeContribution) -> Result<Recorded, LedgerError> {
         contributions::record(&self.database, &self.clock, rate(1000), contribution).await
     }
 
-    pub async fn distribute(
+    pub(crate) async fn distribute(
         &self,
         key: &str,
         entries: Vec<RewardDistribution>,
@@ -92,33 +92,33 @@ impl Fixture {
     }
 }
 
-pub fn node_id(id: &str) -> NodeId {
+pub(crate) fn node_id(id: &str) -> NodeId {
     id.parse().unwrap()
 }
 
-pub fn idempotency_key(key: &str) -> IdempotencyKey {
+pub(crate) fn idempotency_key(key: &str) -> IdempotencyKey {
     key.parse().unwrap()
 }
 
-pub fn lamports(value: u64) -> Lamports {
+pub(crate) fn lamports(value: u64) -> Lamports {
     Lamports::new(value).unwrap()
 }
 
-pub fn rate(lamports_per_score: u64) -> RewardRate {
+pub(crate) fn rate(lamports_per_score: u64) -> RewardRate {
     RewardRate::new(lamports(lamports_per_score)).unwrap()
 }
 
-/// The public key of the key pair number `seed`.
-pub fn public_key(seed: u8) -> PublicKey {
+/// The public key of a key pair derived from `seed`.
+pub(crate) fn public_key(seed: u8) -> PublicKey {
     PublicKey::try_from(Keypair::new_from_array([seed; 32]).pubkey()).unwrap()
 }
 
-pub fn new_node(id: &str, address: Option<PublicKey>) -> NewNode {
+pub(crate) fn new_node(id: &str, address: Option<PublicKey>) -> NewNode {
     NewNode { id: node_id(id), address, public_key: None, capabilities: None }
 }
 
-/// A contribution of score 5.
-pub fn contribution(id: &str, node: &str) -> ComputeContribution {
+/// A contribution with score 5.
+pub(crate) fn contribution(id: &str, node: &str) -> ComputeContribution {
     ComputeContribution {
         id: id.parse().unwrap(),
         node_id: node_id(node),
@@ -135,6 +135,6 @@ pub fn contribution(id: &str, node: &str) -> ComputeContribution {
     }
 }
 
-pub fn grant(node: &str, amount: u64) -> RewardDistribution {
+pub(crate) fn grant(node: &str, amount: u64) -> RewardDistribution {
     RewardDistribution { node_id: node_id(node), amount_lamports: lamports(amount), reason: None }
 }

@@ -1,4 +1,12 @@
-//! The ledger on a real SQLite file: what its operations promise, one module for each part.
+//! Tests of the ledger's operations on a real SQLite file, one module per topic.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that meets something unexpected fails by a panic"
+)]
 
 mod api_keys;
 mod balances;

@@ -1,8 +1,9 @@
-//! Registration and heartbeat.
+//! Registration and heartbeats.
 
 use std::collections::BTreeMap;
 
-use williw_relay::ledger::{LedgerError, nodes};
+use williw_relay::ledger::LedgerError;
+use williw_relay::ledger::nodes::{self, Registration};
 use williw_relay::types::{DeviceCapabilities, Gpu, NewNode, NodeStatus};
 
 use crate::fixture::{Fixture, NOW_MS, contribution, new_node, node_id, public_key};
@@ -17,7 +18,7 @@ fn capabilities(cpu_cores: u32) -> DeviceCapabilities {
 }
 
 #[tokio::test]
-async fn a_node_is_read_back_as_it_was_registered() {
+async fn a_registered_node_round_trips() {
     let ledger = Fixture::new();
     let node = NewNode {
         id: node_id("node-1"),
@@ -25,7 +26,8 @@ async fn a_node_is_read_back_as_it_was_registered() {
         public_key: Some(public_key(2)),
         capabilities: Some(capabilities(8)),
     };
-    let (info, created) = nodes::register(&ledger.database, &ledger.clock, &ledger.actor, node).await.unwrap();
+    let Registration { node: info, created } =
+        nodes::register(&ledger.database, &ledger.clock, &ledger.actor, node).await.unwrap();
     assert!(created);
     assert_eq!(info, nodes::get(&ledger.database, &node_id("node-1")).await.unwrap());
     assert_eq!(info.address, Some(public_key(1)));
@@ -37,65 +39,68 @@ async fn a_node_is_read_back_as_it_was_registered() {
 }
 
 #[tokio::test]
-async fn registering_again_changes_nothing_that_is_known() {
+async fn re_registration_does_not_change_existing_values() {
     let ledger = Fixture::new();
     let node = NewNode { capabilities: Some(capabilities(8)), ..new_node("node-1", Some(public_key(1))) };
-    let (first, _) = nodes::register(&ledger.database, &ledger.clock, &ledger.actor, node.clone()).await.unwrap();
+    let Registration { node: first, .. } =
+        nodes::register(&ledger.database, &ledger.clock, &ledger.actor, node.clone()).await.unwrap();
     ledger.clock.advance(5000);
-    let (second, created) =
+    let Registration { node: second, created } =
         nodes::register(&ledger.database, &ledger.clock, &ledger.actor, new_node("node-1", None)).await.unwrap();
     assert!(!created);
     assert_eq!(second.address, first.address);
     assert_eq!(second.capabilities, first.capabilities);
     assert_eq!(second.registered_at, first.registered_at);
     assert_eq!(second.last_active_at, NOW_MS + 5000);
-    let (third, created) = nodes::register(&ledger.database, &ledger.clock, &ledger.actor, node).await.unwrap();
+    let Registration { node: third, created } =
+        nodes::register(&ledger.database, &ledger.clock, &ledger.actor, node).await.unwrap();
     assert!(!created);
     assert_eq!(third, second);
 }
 
 #[tokio::test]
-async fn an_address_can_be_named_later_and_then_never_changed() {
+async fn an_address_can_be_set_once() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
-    let name = |seed| new_node("node-1", Some(public_key(seed)));
-    let (named, _) = nodes::register(&ledger.database, &ledger.clock, &ledger.actor, name(1)).await.unwrap();
+    let with_address = |seed| new_node("node-1", Some(public_key(seed)));
+    let Registration { node: named, .. } =
+        nodes::register(&ledger.database, &ledger.clock, &ledger.actor, with_address(1)).await.unwrap();
     assert_eq!(named.address, Some(public_key(1)));
 
     ledger.clock.advance(1);
-    let changed = NewNode { capabilities: Some(capabilities(1)), public_key: Some(public_key(3)), ..name(2) };
-    let refused = nodes::register(&ledger.database, &ledger.clock, &ledger.actor, changed).await.unwrap_err();
+    let changed = NewNode { capabilities: Some(capabilities(1)), public_key: Some(public_key(3)), ..with_address(2) };
+    let error = nodes::register(&ledger.database, &ledger.clock, &ledger.actor, changed).await.unwrap_err();
     assert_eq!(
-        refused,
+        error,
         LedgerError::AddressConflict { node_id: node_id("node-1"), held: public_key(1), given: public_key(2) }
     );
-    assert_eq!(nodes::get(&ledger.database, &node_id("node-1")).await.unwrap(), named, "something was written");
+    assert_eq!(nodes::get(&ledger.database, &node_id("node-1")).await.unwrap(), named, "the node was modified");
 }
 
 #[tokio::test]
-async fn a_signing_key_is_never_changed() {
+async fn a_signing_key_cannot_be_changed() {
     let ledger = Fixture::new();
     let with_key = |seed| NewNode { public_key: Some(public_key(seed)), ..new_node("node-1", None) };
     nodes::register(&ledger.database, &ledger.clock, &ledger.actor, with_key(1)).await.unwrap();
     let other = NewNode { address: Some(public_key(9)), ..with_key(2) };
-    let refused = nodes::register(&ledger.database, &ledger.clock, &ledger.actor, other).await.unwrap_err();
+    let error = nodes::register(&ledger.database, &ledger.clock, &ledger.actor, other).await.unwrap_err();
     assert_eq!(
-        refused,
+        error,
         LedgerError::PublicKeyConflict { node_id: node_id("node-1"), held: public_key(1), given: public_key(2) }
     );
-    assert_eq!(ledger.read("SELECT address FROM nodes"), ["NULL"], "the address of a refused registration was kept");
+    assert_eq!(ledger.read("SELECT address FROM nodes"), ["NULL"], "the address of a rejected registration was stored");
 }
 
 #[tokio::test]
-async fn the_audit_log_says_once_who_named_which_address() {
+async fn setting_an_address_is_audited_once() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     for _ in 0..2 {
         let named = new_node("node-1", Some(public_key(1)));
         nodes::register(&ledger.database, &ledger.clock, &ledger.actor, named).await.unwrap();
     }
-    let refused = new_node("node-1", Some(public_key(2)));
-    nodes::register(&ledger.database, &ledger.clock, &ledger.actor, refused).await.unwrap_err();
+    let conflicting = new_node("node-1", Some(public_key(2)));
+    nodes::register(&ledger.database, &ledger.clock, &ledger.actor, conflicting).await.unwrap_err();
     assert_eq!(
         ledger.read("SELECT at, actor, action, subject, details ->> 'address' FROM audit_log ORDER BY id"),
         [
@@ -106,32 +111,32 @@ async fn the_audit_log_says_once_who_named_which_address() {
 }
 
 #[tokio::test]
-async fn a_heartbeat_moves_only_forward_and_keeps_what_it_does_not_say() {
+async fn a_heartbeat_never_moves_the_last_activity_back_and_keeps_capabilities() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     ledger.clock.advance(10);
     let node = node_id("node-1");
-    let heard = |capabilities| nodes::heartbeat(&ledger.database, &ledger.clock, &node, capabilities);
-    assert_eq!(heard(Some(capabilities(4))).await.unwrap().last_active_at, NOW_MS + 10);
+    let heartbeat = |capabilities| nodes::heartbeat(&ledger.database, &ledger.clock, &node, capabilities);
+    assert_eq!(heartbeat(Some(capabilities(4))).await.unwrap().last_active_at, NOW_MS + 10);
     ledger.clock.advance(-5);
-    let info = heard(None).await.unwrap();
+    let info = heartbeat(None).await.unwrap();
     assert_eq!(info.last_active_at, NOW_MS + 10);
     assert_eq!(info.capabilities, capabilities(4));
 }
 
 #[tokio::test]
-async fn a_heartbeat_wakes_an_inactive_node_but_not_a_suspended_one() {
+async fn a_heartbeat_reactivates_inactive_but_not_suspended_nodes() {
     let ledger = Fixture::new();
-    for (status, then) in [("inactive", NodeStatus::Active), ("suspended", NodeStatus::Suspended)] {
+    for (status, expected) in [("inactive", NodeStatus::Active), ("suspended", NodeStatus::Suspended)] {
         ledger.register(status).await;
         ledger.write(&format!("UPDATE nodes SET status = '{status}' WHERE id = '{status}'"));
         let info = nodes::heartbeat(&ledger.database, &ledger.clock, &node_id(status), None).await.unwrap();
-        assert_eq!(info.status, then);
+        assert_eq!(info.status, expected);
     }
 }
 
 #[tokio::test]
-async fn a_node_that_nobody_registered_is_unknown() {
+async fn unregistered_nodes_are_unknown() {
     let ledger = Fixture::new();
     let unknown = LedgerError::UnknownNodes(vec![node_id("ghost")]);
     assert_eq!(nodes::get(&ledger.database, &node_id("ghost")).await.unwrap_err(), unknown);
@@ -141,18 +146,18 @@ async fn a_node_that_nobody_registered_is_unknown() {
 }
 
 #[tokio::test]
-async fn capabilities_are_bounded() {
+async fn oversized_capabilities_are_rejected() {
     let ledger = Fixture::new();
     let labels = BTreeMap::from([("note".to_owned(), "x".repeat(5000))]);
     let large = DeviceCapabilities { labels, ..DeviceCapabilities::default() };
     let node = NewNode { capabilities: Some(large), ..new_node("node-1", None) };
-    let refused = nodes::register(&ledger.database, &ledger.clock, &ledger.actor, node).await.unwrap_err();
-    assert!(matches!(refused, LedgerError::InvalidField { field: "capabilities", .. }), "{refused}");
+    let error = nodes::register(&ledger.database, &ledger.clock, &ledger.actor, node).await.unwrap_err();
+    assert!(matches!(error, LedgerError::InvalidField { field: "capabilities", .. }), "{error}");
     assert_eq!(ledger.read("SELECT COUNT(*) FROM nodes"), ["0"]);
 }
 
 #[tokio::test]
-async fn stats_add_up_what_a_node_did() {
+async fn stats_sum_up_contributions() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     let stats = nodes::stats(&ledger.database, &node_id("node-1")).await.unwrap();

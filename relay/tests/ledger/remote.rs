@@ -1,4 +1,4 @@
-//! The ledger behind HTTP, in front of a server that misbehaves. (In front of a Worker: the end-to-end tests.)
+//! The ledger client against misbehaving HTTP servers. The end-to-end tests run it against a Worker.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,20 +11,20 @@ use williw_relay::ledger::{LedgerError, settlements};
 
 const KEY: &str = "wk_swordfish";
 
-/// Takes one request, hands its text on and answers with `answer` as it is.
-fn serve_once(answer: String) -> (String, Receiver<String>) {
+/// Accepts one request, passes its text to the receiver, and sends `response` verbatim.
+fn serve_once(response: String) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (sender, requests) = channel();
     thread::spawn(move || {
         let (mut connection, _) = listener.accept().unwrap();
         sender.send(read_request(&mut connection)).unwrap();
-        connection.write_all(answer.as_bytes()).unwrap();
+        connection.write_all(response.as_bytes()).unwrap();
     });
     (url, requests)
 }
 
-/// Reads until the body is as long as its header says.
+/// Reads a request with the body length given by its header.
 fn read_request(connection: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     loop {
@@ -46,7 +46,7 @@ fn http(status: &str, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n{headers}\r\n{body}", body.len())
 }
 
-async fn outcome(url: &str) -> DatabaseError {
+async fn query_error(url: &str) -> DatabaseError {
     let error = settlements::latest(&RemoteDatabase::new(url, KEY).unwrap()).await.unwrap_err();
     assert!(!error.to_string().contains("swordfish"), "{error}");
     match error {
@@ -56,7 +56,7 @@ async fn outcome(url: &str) -> DatabaseError {
 }
 
 #[tokio::test]
-async fn a_batch_goes_to_the_endpoint_with_the_key_and_its_rows_come_back() {
+async fn a_batch_is_posted_to_the_endpoint_with_the_api_key() {
     let body = r#"{"success":true,"data":{"results":[[],[],[],[]]},"timestamp":1,"request_id":"r"}"#;
     let (url, requests) = serve_once(http("200 OK", "", body));
     let latest = settlements::latest(&RemoteDatabase::new(&url, KEY).unwrap()).await.unwrap();
@@ -68,22 +68,22 @@ async fn a_batch_goes_to_the_endpoint_with_the_key_and_its_rows_come_back() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed() {
+async fn redirects_are_not_followed() {
     let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
     let location = format!("Location: http://{}/v1/ledger/batch\r\n", elsewhere.local_addr().unwrap());
     let (url, _requests) = serve_once(http("307 Temporary Redirect", &location, ""));
-    assert!(matches!(outcome(&url).await, DatabaseError::Unavailable(_)));
+    assert!(matches!(query_error(&url).await, DatabaseError::Unavailable(_)));
     elsewhere.set_nonblocking(true).unwrap();
-    assert!(elsewhere.accept().is_err(), "the key was sent to where the redirect points");
+    assert!(elsewhere.accept().is_err(), "the API key was sent to the target of the redirect");
 }
 
 #[tokio::test]
-async fn a_lost_answer_leaves_open_whether_the_batch_was_written() {
-    let whole = http("200 OK", "", r#"{"success":true,"data":{"results":[[],[],[],[]]}}"#);
+async fn after_a_lost_response_the_outcome_is_unknown() {
+    let complete = http("200 OK", "", r#"{"success":true,"data":{"results":[[],[],[],[]]}}"#);
     let without_results = http("200 OK", "", r#"{"success":true}"#);
     let with_too_few = http("200 OK", "", r#"{"success":true,"data":{"results":[[]]}}"#);
-    for answer in [String::new(), whole[..whole.len() - 5].to_owned(), without_results, with_too_few] {
-        let (url, _requests) = serve_once(answer);
-        assert!(matches!(outcome(&url).await, DatabaseError::Unavailable(_)));
+    for response in [String::new(), complete[..complete.len() - 5].to_owned(), without_results, with_too_few] {
+        let (url, _requests) = serve_once(response);
+        assert!(matches!(query_error(&url).await, DatabaseError::Unavailable(_)));
     }
 }

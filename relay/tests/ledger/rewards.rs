@@ -1,4 +1,4 @@
-//! Grants of operators, and the list of what is still on its way.
+//! Grants by operators, and the list of unconfirmed rewards.
 
 use williw_relay::ledger::LedgerError;
 use williw_relay::ledger::rewards::{self, MAX_DISTRIBUTIONS};
@@ -7,7 +7,7 @@ use williw_relay::types::{Lamports, RewardDistribution, RewardRecord};
 use crate::fixture::{Fixture, NOW_MS, contribution, grant, idempotency_key, lamports, node_id};
 
 #[tokio::test]
-async fn a_distribution_is_written_in_its_order_with_running_totals() {
+async fn distributed_rewards_are_in_order_with_running_totals() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     ledger.register("node-2").await;
@@ -30,7 +30,7 @@ async fn a_distribution_is_written_in_its_order_with_running_totals() {
 }
 
 #[tokio::test]
-async fn the_same_request_again_grants_nothing_and_answers_the_same() {
+async fn a_repeated_request_grants_nothing_and_returns_the_same_result() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     let first = ledger.distribute("k-1", vec![grant("node-1", 5)]).await.unwrap();
@@ -43,14 +43,14 @@ async fn the_same_request_again_grants_nothing_and_answers_the_same() {
 }
 
 #[tokio::test]
-async fn a_key_is_good_for_one_request_only() {
+async fn an_idempotency_key_cannot_be_used_for_another_request() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     ledger.distribute("k-1", vec![grant("node-1", 5)]).await.unwrap();
     let before = ledger.row_counts();
     for other in [vec![grant("node-1", 6)], vec![grant("node-1", 5), grant("node-1", 5)], vec![grant("ghost", 5)]] {
-        let refused = ledger.distribute("k-1", other).await.unwrap_err();
-        assert_eq!(refused, LedgerError::IdempotencyConflict(idempotency_key("k-1")));
+        let error = ledger.distribute("k-1", other).await.unwrap_err();
+        assert_eq!(error, LedgerError::IdempotencyConflict(idempotency_key("k-1")));
     }
     assert_eq!(ledger.row_counts(), before);
     ledger.distribute("k-2", vec![grant("node-1", 5)]).await.unwrap();
@@ -58,25 +58,25 @@ async fn a_key_is_good_for_one_request_only() {
 }
 
 #[tokio::test]
-async fn one_unknown_node_refuses_the_whole_request_and_is_named() {
+async fn one_unknown_node_rejects_the_whole_request() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     let before = ledger.row_counts();
     let entries = vec![grant("node-1", 1), grant("ghost-2", 1), grant("ghost-1", 1), grant("ghost-2", 1)];
-    let refused = ledger.distribute("k-1", entries).await.unwrap_err();
-    assert_eq!(refused, LedgerError::UnknownNodes(vec![node_id("ghost-1"), node_id("ghost-2")]));
+    let error = ledger.distribute("k-1", entries).await.unwrap_err();
+    assert_eq!(error, LedgerError::UnknownNodes(vec![node_id("ghost-1"), node_id("ghost-2")]));
     assert_eq!(ledger.row_counts(), before);
-    // The key was not used up.
+    // The idempotency key can still be used.
     ledger.distribute("k-1", vec![grant("node-1", 1)]).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_request_that_makes_no_sense_is_refused_with_its_reason() {
+async fn invalid_requests_are_rejected_with_a_reason() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     let before = ledger.row_counts();
     let reason = |reason: &str| vec![RewardDistribution { reason: Some(reason.to_owned()), ..grant("node-1", 1) }];
-    let largest = Lamports::MAX.get();
+    let max = Lamports::MAX.get();
     assert_eq!(ledger.distribute("k", vec![]).await, Err(LedgerError::NoEntries));
     assert_eq!(
         ledger.distribute("k", vec![grant("node-1", 1); MAX_DISTRIBUTIONS + 1]).await,
@@ -87,41 +87,41 @@ async fn a_request_that_makes_no_sense_is_refused_with_its_reason() {
         Err(LedgerError::ZeroAmount { index: 1, node_id: node_id("node-1") })
     );
     assert_eq!(
-        ledger.distribute("k", vec![grant("node-1", largest), grant("node-1", 1)]).await,
+        ledger.distribute("k", vec![grant("node-1", max), grant("node-1", 1)]).await,
         Err(LedgerError::SumTooLarge)
     );
     for text in ["", "two\nlines", &"x".repeat(201)] {
-        let refused = ledger.distribute("k", reason(text)).await.unwrap_err();
-        assert!(matches!(refused, LedgerError::InvalidField { field: "reason", .. }), "{refused}");
+        let error = ledger.distribute("k", reason(text)).await.unwrap_err();
+        assert!(matches!(error, LedgerError::InvalidField { field: "reason", .. }), "{error}");
     }
     assert_eq!(ledger.row_counts(), before);
     ledger.distribute("k", reason(&"ü".repeat(200))).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_total_that_would_overflow_refuses_the_whole_request_and_names_the_nodes() {
+async fn an_overflowing_total_rejects_the_whole_request() {
     let ledger = Fixture::new();
     for node in ["node-1", "node-2", "node-3"] {
         ledger.register(node).await;
     }
-    let largest = Lamports::MAX.get();
-    ledger.distribute("k-1", vec![grant("node-1", largest)]).await.unwrap();
-    ledger.distribute("k-2", vec![grant("node-3", largest - 5)]).await.unwrap();
+    let max = Lamports::MAX.get();
+    ledger.distribute("k-1", vec![grant("node-1", max)]).await.unwrap();
+    ledger.distribute("k-2", vec![grant("node-3", max - 5)]).await.unwrap();
     let before = ledger.row_counts();
     let entries = vec![grant("node-2", 7), grant("node-3", 3), grant("node-3", 3), grant("node-1", 1)];
-    let refused = ledger.distribute("k-3", entries).await.unwrap_err();
-    assert_eq!(refused, LedgerError::TotalTooLarge(vec![node_id("node-1"), node_id("node-3")]));
+    let error = ledger.distribute("k-3", entries).await.unwrap_err();
+    assert_eq!(error, LedgerError::TotalTooLarge(vec![node_id("node-1"), node_id("node-3")]));
     assert_eq!(ledger.row_counts(), before);
     let fits = ledger.distribute("k-3", vec![grant("node-3", 2), grant("node-3", 3)]).await.unwrap();
     assert_eq!(fits.total_lamports, lamports(5));
     assert_eq!(
         ledger.read("SELECT node_total_lamports FROM rewards WHERE node_id = 'node-3' ORDER BY sequence DESC LIMIT 1"),
-        [largest.to_string()]
+        [max.to_string()]
     );
 }
 
 #[tokio::test]
-async fn the_largest_request_is_written_whole() {
+async fn the_largest_allowed_request_succeeds() {
     let ledger = Fixture::new();
     let mut entries = Vec::new();
     for node in 0..50 {
@@ -140,7 +140,7 @@ async fn the_largest_request_is_written_whole() {
 }
 
 #[tokio::test]
-async fn the_audit_log_says_who_granted_what() {
+async fn distributions_are_audited_once() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     ledger.distribute("k-1", vec![grant("node-1", 5), grant("node-1", 6)]).await.unwrap();
@@ -158,7 +158,7 @@ async fn all_pages(ledger: &Fixture, node: Option<&str>, limit: u32) -> Vec<Rewa
         let page = rewards::pending(&ledger.database, node.as_ref(), cursor.as_deref(), limit).await.unwrap();
         assert!(page.items.len() <= limit as usize);
         rewards.extend(page.items);
-        assert!(rewards.len() <= 100, "the pages never end");
+        assert!(rewards.len() <= 100, "pagination does not terminate");
         cursor = page.next_cursor;
         if cursor.is_none() {
             return rewards;
@@ -167,7 +167,7 @@ async fn all_pages(ledger: &Fixture, node: Option<&str>, limit: u32) -> Vec<Rewa
 }
 
 #[tokio::test]
-async fn pages_hold_every_open_reward_once_and_in_order() {
+async fn pages_contain_every_unconfirmed_reward_once_and_in_order() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     ledger.register("node-2").await;
@@ -187,7 +187,7 @@ async fn pages_hold_every_open_reward_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn a_reward_that_comes_in_between_two_pages_is_on_the_last() {
+async fn a_reward_added_between_two_pages_is_on_the_last_page() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     ledger.distribute("k-1", vec![grant("node-1", 1), grant("node-1", 2), grant("node-1", 3)]).await.unwrap();
@@ -199,14 +199,14 @@ async fn a_reward_that_comes_in_between_two_pages_is_on_the_last() {
 }
 
 #[tokio::test]
-async fn a_page_size_or_cursor_that_makes_no_sense_is_refused() {
+async fn invalid_page_sizes_and_cursors_are_rejected() {
     let ledger = Fixture::new();
     for limit in [0, 501, u32::MAX] {
-        let refused = rewards::pending(&ledger.database, None, None, limit).await.unwrap_err();
-        assert_eq!(refused, LedgerError::InvalidLimit { limit, max: 500 });
+        let error = rewards::pending(&ledger.database, None, None, limit).await.unwrap_err();
+        assert_eq!(error, LedgerError::InvalidLimit { limit, max: 500 });
     }
     for cursor in ["", "1", "%", "cGVuZGluZzotMQ"] {
-        let refused = rewards::pending(&ledger.database, None, Some(cursor), 1).await.unwrap_err();
-        assert_eq!(refused, LedgerError::InvalidCursor, "{cursor}");
+        let error = rewards::pending(&ledger.database, None, Some(cursor), 1).await.unwrap_err();
+        assert_eq!(error, LedgerError::InvalidCursor, "{cursor}");
     }
 }

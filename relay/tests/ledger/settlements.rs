@@ -1,10 +1,10 @@
-//! Settlements as they are shown.
+//! Queries for settlements.
 
 use williw_relay::ledger::{LedgerError, settlements};
 
 use crate::fixture::{Fixture, NOW_MS};
 
-fn settlement(ledger: &Fixture, id: i64, state: &str) {
+fn insert_settlement(ledger: &Fixture, id: i64, state: &str) {
     ledger.write(&format!(
         "INSERT INTO settlements (id, trigger, state, step, started_at, updated_at, credited_lamports, paid_lamports, fees_lamports)
         VALUES ({id}, 'cli', '{state}', 'submit', {NOW_MS}, {NOW_MS}, 9223372036854775807, 2, 5000)"
@@ -12,20 +12,20 @@ fn settlement(ledger: &Fixture, id: i64, state: &str) {
 }
 
 #[tokio::test]
-async fn before_the_first_there_is_none() {
+async fn an_empty_ledger_has_no_settlement() {
     let ledger = Fixture::new();
     assert_eq!(settlements::latest(&ledger.database).await.unwrap(), None);
     assert_eq!(settlements::get(&ledger.database, 1).await, Err(LedgerError::UnknownSettlement(1)));
 }
 
 #[tokio::test]
-async fn a_settlement_is_shown_with_its_log_batches_and_attempts() {
+async fn a_settlement_includes_its_log_batches_and_attempts() {
     let ledger = Fixture::new();
-    settlement(&ledger, 1, "done");
-    settlement(&ledger, 2, "open");
+    insert_settlement(&ledger, 1, "done");
+    insert_settlement(&ledger, 2, "open");
     ledger.write(&format!(
         "INSERT INTO settlement_steps (settlement_id, step, at, level, message) VALUES
-            (1, 'plan', {NOW_MS}, 'info', 'of another'), (2, 'validate', {NOW_MS}, 'info', 'one'), (2, 'submit', {NOW_MS} + 1, 'warn', 'two');
+            (1, 'plan', {NOW_MS}, 'info', 'other settlement'), (2, 'validate', {NOW_MS}, 'info', 'one'), (2, 'submit', {NOW_MS} + 1, 'warn', 'two');
         INSERT INTO batches (id, settlement_id, kind, state, format, entry_count, records_root, created_at, updated_at) VALUES
             (1, 1, 'credit', 'confirmed', 'v1', 60, 'aa', 0, 0), (2, 2, 'settle', 'planned', 'v0', 30, 'bb', 0, 0),
             (3, 2, 'credit', 'planned', 'v1', 2, 'cc', 0, 0);
@@ -51,9 +51,9 @@ async fn a_settlement_is_shown_with_its_log_batches_and_attempts() {
 }
 
 #[tokio::test]
-async fn a_large_settlement_shows_its_last_lines_and_how_many_there_are() {
+async fn a_large_settlement_is_truncated_and_reports_total_counts() {
     let ledger = Fixture::new();
-    settlement(&ledger, 1, "open");
+    insert_settlement(&ledger, 1, "open");
     ledger.write(
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
         INSERT INTO settlement_steps (settlement_id, step, at, level, message) SELECT 1, 'submit', i, 'info', 'line ' || i FROM n;

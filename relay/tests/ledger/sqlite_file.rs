@@ -1,4 +1,4 @@
-//! The file: what it is made of, and what is said when it cannot be used.
+//! The SQLite file: its schema, and errors if it cannot be used.
 
 use std::fs;
 
@@ -11,10 +11,10 @@ use williw_relay::ledger::{LedgerError, nodes};
 use crate::fixture::{Fixture, new_node};
 
 #[test]
-fn the_schema_comes_from_the_same_files_that_wrangler_applies() {
+fn all_migration_files_are_applied_and_recorded_like_wrangler_does() {
     let ledger = Fixture::new();
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
-    let mut files: Vec<String> = fs::read_dir(folder)
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
+    let mut files: Vec<String> = fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter(|name| name.ends_with(".sql"))
@@ -28,7 +28,7 @@ fn the_schema_comes_from_the_same_files_that_wrangler_applies() {
 }
 
 #[tokio::test]
-async fn opening_again_keeps_everything() {
+async fn reopening_preserves_the_ledger() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     let before = ledger.read("SELECT * FROM d1_migrations");
@@ -38,27 +38,28 @@ async fn opening_again_keeps_everything() {
 }
 
 #[test]
-fn a_missing_folder_is_named() {
-    let folder = TempDir::new().unwrap();
-    let error = SqliteDatabase::open(&folder.path().join("no/ledger.sqlite3")).unwrap_err();
-    assert!(matches!(&error, SqliteError::MissingFolder(path) if path.ends_with("no")), "{error}");
+fn a_missing_directory_is_an_error() {
+    let directory = TempDir::new().unwrap();
+    let error = SqliteDatabase::open(&directory.path().join("no/ledger.sqlite3")).unwrap_err();
+    assert!(matches!(&error, SqliteError::MissingDirectory(path) if path.ends_with("no")), "{error}");
     assert!(error.to_string().contains("create it"), "{error}");
 }
 
 #[test]
-fn a_reader_does_not_create_a_ledger() {
-    let folder = TempDir::new().unwrap();
-    let file = folder.path().join("ledger.sqlite3");
+fn open_existing_does_not_create_a_ledger() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("ledger.sqlite3");
     let error = SqliteDatabase::open_existing(&file).unwrap_err();
     assert!(matches!(error, SqliteError::MissingFile(_)), "{error}");
     assert!(!file.exists());
 }
 
 #[test]
-fn what_is_no_database_is_left_alone() {
-    let folder = TempDir::new().unwrap();
-    let file = folder.path().join("notes.txt");
-    let text = "these are my notes, and they are longer than the header of a database file would be: one hundred bytes";
+fn files_other_than_databases_are_not_modified() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("notes.txt");
+    let text =
+        "a text file that is longer than the header of an SQLite database, whose length is exactly one hundred bytes";
     fs::write(&file, text).unwrap();
     let error = SqliteDatabase::open(&file).unwrap_err();
     assert!(matches!(error, SqliteError::NotADatabase(_)), "{error}");
@@ -66,16 +67,16 @@ fn what_is_no_database_is_left_alone() {
 }
 
 #[test]
-fn a_folder_is_no_ledger() {
-    let folder = TempDir::new().unwrap();
-    let error = SqliteDatabase::open(folder.path()).unwrap_err();
+fn a_directory_is_not_a_ledger() {
+    let directory = TempDir::new().unwrap();
+    let error = SqliteDatabase::open(directory.path()).unwrap_err();
     assert!(matches!(error, SqliteError::Open { .. }), "{error}");
 }
 
 #[test]
-fn the_database_of_another_program_is_left_alone() {
-    let folder = TempDir::new().unwrap();
-    let file = folder.path().join("other.sqlite3");
+fn databases_of_other_programs_are_not_modified() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("other.sqlite3");
     Connection::open(&file).unwrap().execute_batch("CREATE TABLE songs (title TEXT)").unwrap();
     let error = SqliteDatabase::open(&file).unwrap_err();
     assert!(matches!(error, SqliteError::NotALedger(_)), "{error}");
@@ -85,17 +86,17 @@ fn the_database_of_another_program_is_left_alone() {
 }
 
 #[test]
-fn a_ledger_of_a_newer_version_is_refused_by_the_migrations_name() {
+fn a_ledger_with_an_unknown_migration_is_rejected() {
     let ledger = Fixture::new();
     ledger.write("INSERT INTO d1_migrations (name) VALUES ('9999_future.sql')");
     let error = SqliteDatabase::open(&ledger.file()).unwrap_err();
-    assert!(matches!(&error, SqliteError::Newer { migration, .. } if migration == "9999_future.sql"), "{error}");
+    assert!(matches!(&error, SqliteError::NewerSchema { migration, .. } if migration == "9999_future.sql"), "{error}");
 }
 
 #[test]
-fn a_locked_file_says_so_instead_of_waiting_for_ever() {
-    let folder = TempDir::new().unwrap();
-    let file = folder.path().join("ledger.sqlite3");
+fn opening_a_locked_file_times_out() {
+    let directory = TempDir::new().unwrap();
+    let file = directory.path().join("ledger.sqlite3");
     let other = Connection::open(&file).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let error = SqliteDatabase::open(&file).unwrap_err();
@@ -105,14 +106,14 @@ fn a_locked_file_says_so_instead_of_waiting_for_ever() {
 }
 
 #[tokio::test]
-async fn a_reader_is_not_kept_waiting_by_a_writer_and_a_second_writer_gives_up_cleanly() {
+async fn readers_are_not_blocked_and_a_second_writer_times_out() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     let other = Connection::open(ledger.file()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     assert!(nodes::get(&ledger.database, &"node-1".parse().unwrap()).await.is_ok());
-    let refused = nodes::register(&ledger.database, &ledger.clock, &ledger.actor, new_node("node-2", None)).await;
-    let error = refused.unwrap_err();
+    let result = nodes::register(&ledger.database, &ledger.clock, &ledger.actor, new_node("node-2", None)).await;
+    let error = result.unwrap_err();
     assert!(matches!(error, LedgerError::Database(DatabaseError::Unavailable(_))), "{error}");
     other.execute_batch("ROLLBACK").unwrap();
     ledger.register("node-2").await;

@@ -1,4 +1,4 @@
-//! Every statement of the ledger is known by its text, and fits the schema.
+//! Properties of the ledger's SQL statements.
 
 use std::cell::RefCell;
 
@@ -12,12 +12,12 @@ use williw_relay::types::Scope;
 use crate::fixture::{Fixture, NOW_MS, grant, idempotency_key, new_node, node_id};
 
 #[test]
-fn every_statement_fits_the_schema() {
+fn every_statement_is_valid_for_the_schema() {
     let ledger = Fixture::new();
     let connection = Connection::open(ledger.file()).unwrap();
     let mut count = 0;
     for sql in all_statements() {
-        // The suite's own proof that an error is told as what it is.
+        // The conformance suite has an invalid statement on purpose.
         if sql.contains("no_such_column") {
             continue;
         }
@@ -26,11 +26,11 @@ fn every_statement_fits_the_schema() {
         }
         count += 1;
     }
-    assert!(count > 30, "only {count} statements were found");
+    assert!(count > 30, "found too few statements: {count}");
 }
 
 #[test]
-fn no_statement_takes_more_parameters_than_d1_allows() {
+fn no_statement_exceeds_the_parameter_limit_of_d1() {
     let ledger = Fixture::new();
     let connection = Connection::open(ledger.file()).unwrap();
     for sql in all_statements().filter(|sql| !sql.contains("no_such_column")) {
@@ -39,11 +39,11 @@ fn no_statement_takes_more_parameters_than_d1_allows() {
 }
 
 #[test]
-fn only_the_ledgers_own_text_becomes_a_statement() {
+fn only_known_statements_are_accepted() {
     let known = all_statements().next().unwrap();
     assert_eq!(known_statement(known), Some(known));
-    for foreign in ["", "DELETE FROM rewards", &format!("{known};"), &format!(" {known}"), &known.to_lowercase()] {
-        assert_eq!(known_statement(foreign), None, "{foreign}");
+    for unknown in ["", "DELETE FROM rewards", &format!("{known};"), &format!(" {known}"), &known.to_lowercase()] {
+        assert_eq!(known_statement(unknown), None, "{unknown}");
     }
     let request = format!(r#"{{"statements":[{{"sql":{known:?}}},{{"sql":"DELETE FROM rewards","parameters":[]}}]}}"#);
     let request: BatchRequest = serde_json::from_str(&request).unwrap();
@@ -51,21 +51,21 @@ fn only_the_ledgers_own_text_becomes_a_statement() {
 }
 
 #[tokio::test]
-async fn a_relays_key_cannot_run_what_the_api_does_behind_its_checks() {
-    /// Keeps the last batch instead of running it.
+async fn api_statements_require_the_admin_scope() {
+    /// Records the last batch instead of running it.
     struct Recorder(RefCell<Option<BatchRequest>>);
 
     impl Database for Recorder {
         async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseError> {
             self.0.replace(Some(BatchRequest::from(statements.as_slice())));
-            Err(DatabaseError::Unavailable("not run".to_owned()))
+            Err(DatabaseError::Unavailable("the batch was not run".to_owned()))
         }
     }
 
     let recorder = Recorder(RefCell::new(None));
     let scope = || recorder.0.take().unwrap().required_scope();
     let (clock, actor) = (ManualClock::at(NOW_MS), Actor::operator());
-    api_keys::create(&recorder, &clock, &actor, "mine", &[Scope::Admin], [7; 32]).await.unwrap_err();
+    api_keys::create(&recorder, &clock, &actor, "name", &[Scope::Admin], [7; 32]).await.unwrap_err();
     assert_eq!(scope(), Scope::Admin);
     rewards::distribute(&recorder, &clock, &actor, &idempotency_key("k"), vec![grant("node-1", 1)]).await.unwrap_err();
     assert_eq!(scope(), Scope::Admin);

@@ -1,4 +1,4 @@
-//! Several processes write to one file.
+//! Concurrent writers to one file.
 
 use std::thread;
 
@@ -8,8 +8,8 @@ use williw_relay::ledger::contributions;
 
 use crate::fixture::{Fixture, NOW_MS, contribution, rate};
 
-/// Runs `work` on its own connection to the ledger, as another process would.
-fn in_parallel(ledger: &Fixture, writers: usize, work: impl Fn(usize, &SqliteDatabase) + Sync) {
+/// Runs `work` in several threads, each with a separate connection to the ledger.
+fn run_concurrently(ledger: &Fixture, writers: usize, work: impl Fn(usize, &SqliteDatabase) + Sync) {
     let file = ledger.file();
     thread::scope(|scope| {
         for writer in 0..writers {
@@ -24,20 +24,20 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 #[test]
-fn a_running_total_has_no_gaps_however_many_write() {
+fn concurrent_writers_leave_no_gaps_in_the_running_total() {
     const WRITERS: usize = 4;
-    const EACH: usize = 25;
+    const REPORTS_PER_WRITER: usize = 25;
 
     let ledger = Fixture::new();
     block_on(ledger.register("node-1"));
-    in_parallel(&ledger, WRITERS, |writer, database| {
+    run_concurrently(&ledger, WRITERS, |writer, database| {
         let clock = ManualClock::at(NOW_MS);
-        for number in 0..EACH {
+        for number in 0..REPORTS_PER_WRITER {
             let report = contribution(&format!("c-{writer}-{number}"), "node-1");
             block_on(contributions::record(database, &clock, rate(1), report)).unwrap();
         }
     });
-    let expected: Vec<String> = (1..=WRITERS * EACH).map(|count| (5 * count).to_string()).collect();
+    let expected: Vec<String> = (1..=WRITERS * REPORTS_PER_WRITER).map(|count| (5 * count).to_string()).collect();
     assert_eq!(ledger.read("SELECT node_total_lamports FROM rewards ORDER BY sequence"), expected);
     assert_eq!(
         ledger.read("SELECT contribution_count, total_compute_score, total_rewards_lamports FROM nodes"),
@@ -46,18 +46,18 @@ fn a_running_total_has_no_gaps_however_many_write() {
 }
 
 #[test]
-fn one_report_sent_by_many_at_once_earns_once() {
+fn concurrent_reports_of_one_contribution_earn_once() {
     let ledger = Fixture::new();
     block_on(ledger.register("node-1"));
-    let fresh = std::sync::atomic::AtomicUsize::new(0);
-    in_parallel(&ledger, 8, |_, database| {
+    let recorded_count = std::sync::atomic::AtomicUsize::new(0);
+    run_concurrently(&ledger, 8, |_, database| {
         let clock = ManualClock::at(NOW_MS);
         let recorded =
             block_on(contributions::record(database, &clock, rate(1), contribution("c-1", "node-1"))).unwrap();
         if !recorded.duplicate {
-            fresh.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            recorded_count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         }
     });
-    assert_eq!(fresh.into_inner(), 1);
+    assert_eq!(recorded_count.into_inner(), 1);
     assert_eq!(ledger.read("SELECT COUNT(*), SUM(amount_lamports) FROM rewards"), ["1|5"]);
 }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use williw_relay::ledger::nodes;
+use williw_relay::ledger::nodes::{self, Registration};
 use williw_relay::types::{DeviceCapabilities, NewNode, NodeId, NodeInfo};
 
 use crate::app::App;
@@ -33,7 +33,7 @@ pub async fn register(
     caller: Authorized<Nodes>,
     JsonBody(node): JsonBody<NewNode>,
 ) -> Result<Success<NodeInfo>, ApiError> {
-    let (node, created) = nodes::register(&app.ledger, &app.clock, &caller.actor, node).await?;
+    let Registration { node, created } = nodes::register(&app.ledger, &app.clock, &caller.actor, node).await?;
     Ok(Success::created_if(created, node))
 }
 

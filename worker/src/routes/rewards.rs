@@ -3,9 +3,9 @@
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
-use williw_relay::ledger::balances;
 use williw_relay::ledger::rewards::{self, DistributeOutcome, MAX_PAGE};
-use williw_relay::types::{NodeId, NodeWalletBalance, Page, RewardDistribution, RewardRecord};
+use williw_relay::ledger::{Page, balances};
+use williw_relay::types::{NodeId, NodeWalletBalance, RewardDistribution, RewardRecord};
 
 use crate::app::App;
 use crate::openapi::{BodyErrors, Errors};

@@ -125,8 +125,8 @@ fn engine_code(error: &EngineError) -> &'static str {
     match error {
         EngineError::Ledger(error) => error.code(),
         EngineError::Chain(ChainError::Unreachable(_)) => "CHAIN_UNAVAILABLE",
-        EngineError::Chain(ChainError::Garbage(_)) => "CHAIN_ANSWER_INVALID",
-        EngineError::Chain(ChainError::Refused { .. } | ChainError::UnsupportedVersion) => "CHAIN_REFUSED",
+        EngineError::Chain(ChainError::InvalidResponse(_)) => "CHAIN_ANSWER_INVALID",
+        EngineError::Chain(ChainError::ErrorResponse { .. } | ChainError::UnsupportedVersion) => "CHAIN_REFUSED",
         EngineError::Signer(_) => "SIGNER_UNAVAILABLE",
         EngineError::Build(_) => "TRANSACTION_NOT_BUILDABLE",
         EngineError::LeaseLost => "LEASE_LOST",

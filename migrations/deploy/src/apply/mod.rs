@@ -298,7 +298,7 @@ impl<C: Chain, T: Transport> Deployment<'_, C, T> {
 
     async fn balance(&self, address: Pubkey, retries: &mut Retries) -> Result<u64, DeployError> {
         loop {
-            let read = self.chain.accounts(&[address], AccountData::None, Commitment::Finalized).await;
+            let read = self.chain.accounts(&[address], AccountData::Omitted, Commitment::Finalized).await;
             if let Some(read) = retries.check(read)? {
                 return Ok(read.accounts.into_iter().flatten().next().map_or(0, |account| account.lamports));
             }

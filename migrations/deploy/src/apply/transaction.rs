@@ -12,7 +12,7 @@ use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 use solana_signer::Signer;
 use solana_transaction::versioned::VersionedTransaction;
-use williw_relay::chain::{Chain, ChainError, Commitment, Simulation, TransactionError};
+use williw_relay::chain::{Chain, ChainError, Commitment, Simulation, StatusSearch, TransactionError};
 use williw_relay::transaction::{Budget, Format, SignedTransaction};
 
 use crate::error::DeployError;
@@ -183,8 +183,9 @@ impl<C: Chain> Sender<'_, C> {
             let height = retries.check(self.chain.block_height(Commitment::Finalized).await)?;
             let expired = height.is_some_and(|height| height > expiry);
             let signatures: Vec<Signature> = pending.iter().map(|transaction| transaction.signature).collect();
-            let search_history = expired && until == Until::Finalized;
-            let statuses = self.chain.statuses(&signatures, search_history).await;
+            let search =
+                if expired && until == Until::Finalized { StatusSearch::FullHistory } else { StatusSearch::Recent };
+            let statuses = self.chain.statuses(&signatures, search).await;
             let Some(statuses) = retries.check(statuses)? else { continue };
             // Emptied every time: a fork that is abandoned takes its transactions with it.
             landed.clear();
@@ -222,7 +223,7 @@ impl Retries {
                 self.consecutive_errors = 0;
                 Ok(Some(response))
             }
-            Err(error) if error.is_passing() && self.consecutive_errors < MAX_TRANSIENT_ERRORS => {
+            Err(error) if error.is_transient() && self.consecutive_errors < MAX_TRANSIENT_ERRORS => {
                 self.consecutive_errors += 1;
                 tracing::debug!("{error}");
                 Ok(None)
@@ -275,7 +276,7 @@ mod tests {
             assert!(matches!(retries.check(unreachable()), Ok(None)));
         }
         assert!(matches!(retries.check(unreachable()), Err(DeployError::Chain(_))));
-        let garbage = retries.check(Err::<(), _>(ChainError::Garbage("html".to_owned())));
-        assert!(matches!(garbage, Err(DeployError::Chain(ChainError::Garbage(_)))));
+        let garbage = retries.check(Err::<(), _>(ChainError::InvalidResponse("html".to_owned())));
+        assert!(matches!(garbage, Err(DeployError::Chain(ChainError::InvalidResponse(_)))));
     }
 }

@@ -99,11 +99,11 @@ pub(crate) async fn observe<C: Chain>(
         desired.payer,
         desired.admin,
     ];
-    let read = chain.accounts(&addresses, AccountData::Whole, commitment).await?;
+    let read = chain.accounts(&addresses, AccountData::Full, commitment).await?;
     let accounts: [Option<Account>; 11] = read
         .accounts
         .try_into()
-        .map_err(|_| ChainError::Garbage("getMultipleAccounts: wrong number of accounts".to_owned()))?;
+        .map_err(|_| ChainError::InvalidResponse("getMultipleAccounts: wrong number of accounts".to_owned()))?;
     let [
         program,
         program_data,

@@ -1,4 +1,5 @@
-//! The command line. No secret is an argument: arguments show in process lists and shell histories.
+//! Command-line arguments. Secrets are never arguments, because arguments are visible in process lists and shell
+//! histories.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -12,219 +13,246 @@ use williw_relay::types::{ApiKeyId, Lamports, NodeId, Scope};
 
 const AFTER_HELP: &str = "\
 Examples:
-  Settle what is due, with the ledger in a file:
+  Settle all pending rewards, with the ledger in a local file:
     export SOLANA_RPC_URL=https://api.devnet.solana.com NETWORK=my-network
     export SOLANA_PRIVATE_KEY=./settler.json WILLIW_LEDGER=ledger.sqlite3
     williw-relay run
 
-  Keep settling, with the ledger behind a Worker:
+  Settle continuously, with the ledger of a Worker:
     export WILLIW_LEDGER=https://williw.example.workers.dev WILLIW_API_KEY=wk_...
     williw-relay run --watch
 
-  Set a network up (with the admin's key) and put 2 SOL into its treasury:
+  Create a network (with the admin's key) and transfer 2 SOL to its treasury:
     SOLANA_PRIVATE_KEY=./admin.json williw-relay network create --settler <ADDRESS>
     SOLANA_PRIVATE_KEY=./admin.json williw-relay fund 2000000000
 
-  See what the last settlement did, and what a node has earned:
+  Show the latest settlement, and the balance of a node:
     williw-relay status --node node-1
 
 Environment:
-  SOLANA_PRIVATE_KEY  the key that signs: base58, a JSON array, or the path of a keypair file
-  WILLIW_API_KEY      the key for a Worker's ledger: scope 'ledger' for run and status, 'admin' for key
-  WILLIW_LEDGER, SOLANA_RPC_URL, NETWORK  instead of --ledger, --rpc-url, --network
-  RUST_LOG            what is logged to standard error (default: info)
+  SOLANA_PRIVATE_KEY  The keypair to sign with: base58, a JSON array of 64 numbers, or the path of a keypair file
+  WILLIW_API_KEY      The API key for the ledger of a Worker. Scope: 'ledger' for run and status, 'admin' for key
+  WILLIW_LEDGER       Same as --ledger
+  SOLANA_RPC_URL      Same as --rpc-url
+  NETWORK             Same as --network
+  RUST_LOG            The log filter; logs go to standard error [default: warn,williw_relay=info]
 
 Exit codes:
-  0    done
-  1    something that should not happen
-  2    the command line is wrong
-  3    a setting is wrong: a key, a URL, a file
-  4    the ledger cannot be reached
-  5    the RPC node cannot be reached, or is none
-  6    a settlement failed, or a transaction was refused or has expired
-  7    the ledger refuses the request: unknown node, settlement or key
-  130  interrupted before it was done; the next run goes on from there";
+  0    Success
+  1    Internal error
+  2    Invalid or missing command-line argument
+  3    Invalid or missing setting: key, URL or ledger file
+  4    The ledger cannot be reached
+  5    The RPC node cannot be reached, or returned an error or an invalid response
+  6    The settlement failed, or the transaction was rejected or expired
+  7    The ledger rejected the request: unknown node, settlement or API key, or invalid value
+  130  Interrupted before completion; the next run resumes";
+
+const SIGNER_HELP: &str = "\
+Environment:
+  SOLANA_PRIVATE_KEY  The keypair that signs the transaction and pays for it: base58, a JSON array of 64 numbers, or
+                      the path of a keypair file [required]";
+
+const RUN_HELP: &str = "\
+Environment:
+  SOLANA_PRIVATE_KEY  The settler's keypair: base58, a JSON array of 64 numbers, or the path of a keypair file [required]
+  WILLIW_API_KEY      The API key for the ledger of a Worker, with scope 'ledger' [required if --ledger is a URL]";
+
+const STATUS_HELP: &str = "\
+Environment:
+  WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'ledger' [required if --ledger is a URL]";
+
+const KEY_HELP: &str = "\
+Environment:
+  WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'admin' [required if --ledger is a URL]";
 
 /// Settles the rewards of a compute network's nodes on Solana, each exactly once.
 #[derive(Debug, Parser)]
 #[command(name = "williw-relay", version, after_help = AFTER_HELP, subcommand_required = true)]
 #[command(arg_required_else_help = true)]
-pub struct Arguments {
-    /// Where ledger and cluster are
+pub(crate) struct Arguments {
+    /// The ledger and the cluster to work with
     #[command(flatten)]
-    pub at: Location,
+    pub(crate) connection: ConnectionArguments,
 
-    /// Print results as JSON, one document a line
+    /// Print results as JSON, one document per line
     #[arg(long, global = true)]
-    pub json: bool,
+    pub(crate) json: bool,
 
-    /// What to do
+    /// The command to run
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
-/// Where ledger and cluster are.
+/// The ledger and the cluster to work with.
 #[derive(Debug, Args)]
-pub struct Location {
-    /// The ledger: an SQLite file, or the URL of a Worker (with its key in WILLIW_API_KEY)
+pub(crate) struct ConnectionArguments {
+    /// The ledger: the path of an SQLite file, or the URL of a Worker (which needs WILLIW_API_KEY)
     #[arg(long, global = true, env = "WILLIW_LEDGER", value_name = "FILE|URL")]
-    pub ledger: Option<LedgerLocation>,
+    pub(crate) ledger: Option<LedgerLocation>,
 
     /// The URL of a Solana RPC node
     #[arg(long, global = true, env = "SOLANA_RPC_URL", hide_env_values = true, value_name = "URL")]
-    pub rpc_url: Option<String>,
+    pub(crate) rpc_url: Option<String>,
 
     /// The name of the network: 1 to 32 characters of a-z, 0-9 and '-'
     #[arg(long, global = true, env = "NETWORK", value_name = "NAME", value_parser = network_id)]
-    pub network: Option<NetworkId>,
+    pub(crate) network: Option<NetworkId>,
 }
 
-/// What to do.
+/// The command to run.
 #[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Settle: turn what nodes have earned into finalized transactions
+pub(crate) enum Command {
+    /// Settle: pay out earned rewards in finalized transactions
     Run(RunArguments),
-    /// Show a settlement, and what a node has earned and been paid
+    /// Show a settlement, and optionally the balance of a node
     Status(StatusArguments),
-    /// Set networks up
+    /// Create a network on-chain
     #[command(subcommand)]
     Network(NetworkCommand),
-    /// Put lamports into the network's treasury
+    /// Transfer lamports to the network's treasury
     Fund(FundArguments),
-    /// Make, revoke and list the keys of the HTTP API
+    /// Create, revoke and list the API keys of the HTTP API
     #[command(subcommand)]
     Key(KeyCommand),
 }
 
-/// How to settle.
+/// The arguments of `run`.
 #[derive(Debug, Args)]
-pub struct RunArguments {
-    /// End when nothing is left to settle (the default)
+#[command(after_help = RUN_HELP)]
+pub(crate) struct RunArguments {
+    /// Exit when there is nothing left to settle (the default)
     #[arg(long, conflicts_with = "watch")]
-    pub once: bool,
+    pub(crate) once: bool,
 
-    /// Keep running, and look for new rewards again and again
+    /// Keep running, and check for new rewards periodically
     #[arg(long)]
-    pub watch: bool,
+    pub(crate) watch: bool,
 
-    /// With --watch: how many seconds to wait when there is nothing to settle
+    /// With --watch: how long to wait between checks when there is nothing to settle, in seconds, 1 to 86400
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     #[arg(requires = "watch")]
-    pub interval: u32,
+    pub(crate) interval: u32,
 
-    /// Without --watch: for how many seconds to try again while ledger or RPC node cannot be reached
+    /// Without --watch: how long to keep retrying while the ledger or the RPC node is unavailable, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, conflicts_with = "watch")]
-    pub patience: u32,
+    pub(crate) patience: u32,
 
-    /// The transaction format: auto, v0 or v1. 'auto' takes v1 where the cluster does
+    /// The transaction format: 'v0', 'v1', or 'auto' for v1 if the cluster supports it
     #[arg(long, value_name = "FORMAT", default_value = "auto", value_parser = format_choice)]
-    pub format: FormatChoice,
+    pub(crate) format: FormatChoice,
 
-    /// The most to pay for priority, in micro-lamports per compute unit
+    /// The maximum priority fee, in micro-lamports per compute unit
     #[arg(long, value_name = "MICRO_LAMPORTS", default_value_t = 1_000_000)]
-    pub max_compute_unit_price: u64,
+    pub(crate) max_compute_unit_price: u64,
 }
 
-/// What to show.
+/// The arguments of `status`.
 #[derive(Debug, Args)]
-pub struct StatusArguments {
-    /// The number of a settlement (default: the latest)
-    #[arg(long, value_name = "NUMBER")]
-    pub settlement: Option<i64>,
+#[command(after_help = STATUS_HELP)]
+pub(crate) struct StatusArguments {
+    /// The id of the settlement to show [default: the latest]
+    #[arg(long, value_name = "ID")]
+    pub(crate) settlement: Option<i64>,
 
-    /// Show this node's balance as well
-    #[arg(long, value_name = "NODE")]
-    pub node: Option<NodeId>,
+    /// The id of a node whose balance to show as well
+    #[arg(long, value_name = "NODE_ID")]
+    pub(crate) node: Option<NodeId>,
 }
 
-/// What to do with networks.
+/// The subcommands of `network`.
 #[derive(Debug, Subcommand)]
-pub enum NetworkCommand {
-    /// Create the network on the chain; the key in SOLANA_PRIVATE_KEY pays and becomes its admin
+pub(crate) enum NetworkCommand {
+    /// Create a network and its treasury. The signer of the transaction pays for it and becomes the network's admin
     Create(CreateNetworkArguments),
 }
 
-/// A network's terms. The defaults suit a network that pays up to about a thousand SOL a day.
+/// The parameters of a network. The defaults suit a network that pays up to about a thousand SOL per day.
 #[derive(Debug, Args)]
-pub struct CreateNetworkArguments {
-    /// The address of the relay's key, which credits and settles (default: the admin)
+#[command(after_help = SIGNER_HELP)]
+pub(crate) struct CreateNetworkArguments {
+    /// The address of the settler, whose key the relay uses to credit and settle [default: the admin]
     #[arg(long, value_name = "ADDRESS")]
-    pub settler: Option<Pubkey>,
+    pub(crate) settler: Option<Pubkey>,
 
-    /// The address of the key that may pause the network (default: the admin)
+    /// The address of the guardian, which can pause the network [default: the admin]
     #[arg(long, value_name = "ADDRESS")]
-    pub guardian: Option<Pubkey>,
+    pub(crate) guardian: Option<Pubkey>,
 
-    /// From how much pending on a node is paid out; nodes may ask for more, never for less
+    /// The pending amount from which a node is paid, in lamports; a node can choose a higher one, but not a lower one
     #[arg(long, value_name = "LAMPORTS", default_value = "1000000")]
-    pub threshold_lamports: Lamports,
+    pub(crate) threshold_lamports: Lamports,
 
-    /// The most that one node can be credited in one batch
+    /// The maximum credit per node and batch, in lamports
     #[arg(long, value_name = "LAMPORTS", default_value = "10000000000")]
-    pub per_node_cap_lamports: Lamports,
+    pub(crate) per_node_cap_lamports: Lamports,
 
-    /// The most that one batch can credit
+    /// The maximum credit per batch, in lamports
     #[arg(long, value_name = "LAMPORTS", default_value = "100000000000")]
-    pub per_batch_cap_lamports: Lamports,
+    pub(crate) per_batch_cap_lamports: Lamports,
 
-    /// The most that can be credited within the window: what a stolen settler's key could move
+    /// The maximum credit per window, in lamports: what could be lost per window if the settler's key is stolen
     #[arg(long, value_name = "LAMPORTS", default_value = "1000000000000")]
-    pub window_limit_lamports: Lamports,
+    pub(crate) window_limit_lamports: Lamports,
 
-    /// The length of the window
+    /// The length of the window, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
-    pub window_seconds: u64,
+    pub(crate) window_seconds: u64,
 
-    /// After how long a smaller amount is paid out as well
+    /// The age from which pending amounts below the threshold are paid as well, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 2_592_000)]
-    pub max_pending_age_seconds: u64,
+    pub(crate) max_pending_age_seconds: u64,
 }
 
-/// How much to fund.
+/// The arguments of `fund`.
 #[derive(Debug, Args)]
-pub struct FundArguments {
-    /// How many lamports to move from the key in SOLANA_PRIVATE_KEY into the treasury (1 SOL is 1000000000)
+#[command(after_help = SIGNER_HELP)]
+pub(crate) struct FundArguments {
+    /// The amount to transfer from the signer to the treasury, in lamports (1 SOL is 1000000000 lamports)
     #[arg(value_name = "LAMPORTS")]
-    pub lamports: Lamports,
+    pub(crate) lamports: Lamports,
 }
 
-/// What to do with API keys.
+/// The subcommands of `key`.
 #[derive(Debug, Subcommand)]
-pub enum KeyCommand {
-    /// Make a key. It is shown once and stored nowhere
+pub(crate) enum KeyCommand {
+    /// Create an API key and print it. Only its hash is stored, so it cannot be shown again
     Create(CreateKeyArguments),
-    /// Revoke a key: it works no more
+    /// Revoke an API key, effective immediately
     Revoke(RevokeKeyArguments),
-    /// List all keys
+    /// List all API keys, including revoked ones
+    #[command(after_help = KEY_HELP)]
     List,
 }
 
-/// A key to make.
+/// The arguments of `key create`.
 #[derive(Debug, Args)]
-pub struct CreateKeyArguments {
-    /// Who or what it is for
+#[command(after_help = KEY_HELP)]
+pub(crate) struct CreateKeyArguments {
+    /// A label for the owner or the purpose of the key, 1 to 100 characters
     #[arg(value_name = "NAME")]
-    pub name: String,
+    pub(crate) name: String,
 
-    /// What it may do, once for each: nodes, contributions, rewards, settlement, read, ledger, admin
+    /// A permission of the key, repeatable: nodes, contributions, rewards, settlement, read, ledger or admin
     #[arg(long = "scope", value_name = "SCOPE", required = true)]
-    pub scopes: Vec<Scope>,
+    pub(crate) scopes: Vec<Scope>,
 }
 
-/// A key to revoke.
+/// The arguments of `key revoke`.
 #[derive(Debug, Args)]
-pub struct RevokeKeyArguments {
-    /// The key's id, as 'key list' shows it (ak_...)
+#[command(after_help = KEY_HELP)]
+pub(crate) struct RevokeKeyArguments {
+    /// The id of the key, as shown by 'key list' (ak_...)
     #[arg(value_name = "ID")]
-    pub id: ApiKeyId,
+    pub(crate) id: ApiKeyId,
 }
 
-/// Where the ledger is.
+/// Where the ledger is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LedgerLocation {
-    /// In a SQLite file.
+pub(crate) enum LedgerLocation {
+    /// In an SQLite file.
     File(PathBuf),
-    /// Behind the Worker at this URL.
+    /// In the database of the Worker at this URL.
     Worker(String),
 }
 
@@ -236,7 +264,7 @@ impl FromStr for LedgerLocation {
             return Ok(Self::Worker(text.to_owned()));
         }
         if text.is_empty() || text.contains("://") {
-            return Err("name an SQLite file, or a Worker's URL that begins with https://".to_owned());
+            return Err("must be the path of an SQLite file, or a Worker's URL starting with https://".to_owned());
         }
         Ok(Self::File(text.into()))
     }
@@ -249,7 +277,7 @@ fn network_id(text: &str) -> Result<NetworkId, String> {
 fn format_choice(text: &str) -> Result<FormatChoice, String> {
     match text {
         "auto" => Ok(FormatChoice::Auto),
-        _ => text.parse::<Format>().map(FormatChoice::Only),
+        _ => text.parse::<Format>().map(FormatChoice::Only).map_err(|error| error.to_string()),
     }
 }
 
@@ -260,21 +288,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_holds_together() {
+    fn the_argument_definitions_are_valid() {
         Arguments::command().debug_assert();
     }
 
     #[test]
-    fn a_ledger_is_a_file_or_a_worker() {
+    fn a_ledger_is_a_file_or_a_worker_url() {
         assert_eq!("a/b.sqlite3".parse(), Ok(LedgerLocation::File("a/b.sqlite3".into())));
         assert_eq!("https://w.example".parse(), Ok(LedgerLocation::Worker("https://w.example".to_owned())));
-        for refused in ["", "postgres://a", "sqlite://a"] {
-            assert!(refused.parse::<LedgerLocation>().is_err(), "{refused}");
+        for invalid in ["", "postgres://a", "sqlite://a"] {
+            assert!(invalid.parse::<LedgerLocation>().is_err(), "{invalid}");
         }
     }
 
     #[test]
-    fn no_secret_can_be_an_argument() {
+    fn no_argument_takes_a_secret() {
         fn names(command: &clap::Command) -> Vec<String> {
             let own = command.get_arguments().map(|argument| argument.get_id().to_string());
             own.chain(command.get_subcommands().flat_map(names)).collect()

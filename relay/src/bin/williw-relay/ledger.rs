@@ -1,18 +1,18 @@
-//! The ledger that the command line names.
+//! Opening the ledger given on the command line.
 
 use williw_relay::database::remote::RemoteDatabase;
 use williw_relay::database::sqlite::SqliteDatabase;
 use williw_relay::database::{Database, DatabaseError, Row, Statement};
 
-use crate::arguments::{LedgerLocation, Location};
+use crate::arguments::{ConnectionArguments, LedgerLocation};
 use crate::environment;
-use crate::failure::Failure;
+use crate::error::CliError;
 
-/// Either of the two.
-pub enum Ledger {
-    /// In a SQLite file.
+/// A ledger in a file or of a Worker.
+pub(crate) enum Ledger {
+    /// A local SQLite file.
     File(SqliteDatabase),
-    /// Behind a Worker.
+    /// A Worker's ledger, accessed over HTTP.
     Worker(RemoteDatabase),
 }
 
@@ -25,24 +25,24 @@ impl Database for Ledger {
     }
 }
 
-/// What to do when the file does not exist.
+/// What to do if the ledger file does not exist.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum WhenMissing {
-    /// Create it.
+pub(crate) enum IfMissing {
+    /// Create an empty ledger.
     Create,
-    /// Say so.
-    Refuse,
+    /// Return an error.
+    Fail,
 }
 
 /// Opens the ledger.
-pub fn open(at: &Location, when_missing: WhenMissing) -> Result<Ledger, Failure> {
-    match &at.ledger {
-        None => Err(Failure::Usage(
-            "no ledger is named: pass --ledger with an SQLite file or a Worker's URL, or set WILLIW_LEDGER".to_owned(),
+pub(crate) fn open(connection: &ConnectionArguments, if_missing: IfMissing) -> Result<Ledger, CliError> {
+    match &connection.ledger {
+        None => Err(CliError::Usage(
+            "a ledger is required: pass --ledger with the path of an SQLite file or a Worker's URL, or set WILLIW_LEDGER".to_owned(),
         )),
-        Some(LedgerLocation::File(file)) => Ok(Ledger::File(match when_missing {
-            WhenMissing::Create => SqliteDatabase::open(file)?,
-            WhenMissing::Refuse => SqliteDatabase::open_existing(file)?,
+        Some(LedgerLocation::File(file)) => Ok(Ledger::File(match if_missing {
+            IfMissing::Create => SqliteDatabase::open(file)?,
+            IfMissing::Fail => SqliteDatabase::open_existing(file)?,
         })),
         Some(LedgerLocation::Worker(url)) => Ok(Ledger::Worker(RemoteDatabase::new(url, &environment::api_key()?)?)),
     }

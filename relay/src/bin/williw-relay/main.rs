@@ -1,15 +1,15 @@
-//! `williw-relay`: settles a network's rewards, and what an operator needs around that.
+//! The `williw-relay` command-line tool: settles a network's rewards, and performs related administrative tasks.
 //!
-//! Secrets come from the environment only and are never printed. Results go to standard output, progress and errors
-//! to standard error. A run can be stopped at any moment: the next one goes on from what the ledger holds.
+//! Secrets are read from the environment only and never printed. Results are written to standard output, logs and errors
+//! to standard error. A run can be stopped at any time: the next one resumes from the state in the ledger.
 
 mod arguments;
 mod commands;
 mod environment;
-mod failure;
+mod error;
 mod ledger;
+mod logging;
 mod output;
-mod progress;
 mod shutdown;
 mod transaction;
 
@@ -18,36 +18,37 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use arguments::{Arguments, Command, KeyCommand, NetworkCommand};
-use failure::Failure;
-use output::Output;
+use error::CliError;
+use output::{Output, OutputFormat};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let output = Output::new(arguments.json);
-    progress::init(arguments.json);
+    let format = if arguments.json { OutputFormat::Json } else { OutputFormat::Text };
+    let output = Output::new(format);
+    logging::init(format);
     let outcome = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::Internal(format!("the async runtime cannot be started: {error}")))
+        .map_err(|error| CliError::Internal(format!("cannot start the async runtime: {error}")))
         .and_then(|runtime| runtime.block_on(dispatch(&arguments, &output)));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            output.failure(&failure);
-            ExitCode::from(failure.exit_code())
+        Err(error) => {
+            output.error(&error);
+            ExitCode::from(error.exit_code())
         }
     }
 }
 
-async fn dispatch(arguments: &Arguments, output: &Output) -> Result<(), Failure> {
-    let at = &arguments.at;
+async fn dispatch(arguments: &Arguments, output: &Output) -> Result<(), CliError> {
+    let connection = &arguments.connection;
     match &arguments.command {
-        Command::Run(run) => commands::run::run(at, run, output).await,
-        Command::Status(status) => commands::status::status(at, status, output).await,
-        Command::Network(NetworkCommand::Create(create)) => commands::network::create(at, create, output).await,
-        Command::Fund(fund) => commands::fund::fund(at, fund, output).await,
-        Command::Key(KeyCommand::Create(create)) => commands::key::create(at, create, output).await,
-        Command::Key(KeyCommand::Revoke(revoke)) => commands::key::revoke(at, revoke, output).await,
-        Command::Key(KeyCommand::List) => commands::key::list(at, output).await,
+        Command::Run(run) => commands::run::run(connection, run, output).await,
+        Command::Status(status) => commands::status::status(connection, status, output).await,
+        Command::Network(NetworkCommand::Create(create)) => commands::network::create(connection, create, output).await,
+        Command::Fund(fund) => commands::fund::fund(connection, fund, output).await,
+        Command::Key(KeyCommand::Create(create)) => commands::key::create(connection, create, output).await,
+        Command::Key(KeyCommand::Revoke(revoke)) => commands::key::revoke(connection, revoke, output).await,
+        Command::Key(KeyCommand::List) => commands::key::list(connection, output).await,
     }
 }

@@ -1,4 +1,4 @@
-//! Results on standard output: for people, or one JSON document a line.
+//! Printing of results, as text or as JSON with one document per line.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -8,58 +8,67 @@ use serde::Serialize;
 use serde_json::json;
 use williw_relay::types::Lamports;
 
-use crate::failure::Failure;
+use crate::error::CliError;
 
-/// Where results go.
-pub struct Output {
-    json: bool,
+/// The format of results and logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OutputFormat {
+    /// Human-readable text.
+    Text,
+    /// JSON, one document per line.
+    Json,
+}
+
+/// Prints results and errors in the selected format.
+pub(crate) struct Output {
+    format: OutputFormat,
 }
 
 impl Output {
-    /// Results as JSON, or for people.
-    pub fn new(json: bool) -> Self {
-        Self { json }
+    /// Creates an output with the given format.
+    pub(crate) fn new(format: OutputFormat) -> Self {
+        Self { format }
     }
 
-    /// Prints a result: `value` as JSON, or `text`.
-    pub fn result(&self, value: &impl Serialize, text: &impl Display) -> Result<(), Failure> {
-        let line = if self.json {
-            serde_json::to_string(value).map_err(|error| Failure::Internal(format!("no JSON: {error}")))?
-        } else {
-            text.to_string()
+    /// Prints a result to standard output: `value` as JSON, or else `text`.
+    pub(crate) fn result(&self, value: &impl Serialize, text: &impl Display) -> Result<(), CliError> {
+        let line = match self.format {
+            OutputFormat::Text => text.to_string(),
+            OutputFormat::Json => serde_json::to_string(value)
+                .map_err(|error| CliError::Internal(format!("cannot encode the result as JSON: {error}")))?,
         };
         match writeln!(io::stdout(), "{line}") {
-            // Whoever read has read enough.
+            // The reader has closed the pipe.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Err(error) => Err(Failure::Internal(format!("standard output: {error}"))),
+            Err(error) => Err(CliError::Internal(format!("cannot write to standard output: {error}"))),
             Ok(()) => Ok(()),
         }
     }
 
-    /// Prints why a command failed: a sentence on standard error, or with JSON a document on standard output.
-    pub fn failure(&self, failure: &Failure) {
-        // There is nowhere left to say that this cannot be written.
-        let _ = match failure {
-            // The settlement itself was the result, with the reason in it.
-            Failure::Settlement { .. } if self.json => Ok(()),
-            failure if self.json => {
-                writeln!(io::stdout(), "{}", json!({"error": failure.code(), "message": failure.to_string()}))
+    /// Prints an error: as text to standard error, or as JSON to standard output.
+    pub(crate) fn error(&self, error: &CliError) {
+        // If writing fails, there is no other place to report it.
+        let _ = match (self.format, error) {
+            (OutputFormat::Text, error) => writeln!(io::stderr(), "error: {error}"),
+            // The result printed before contains the settlement with the reason.
+            (OutputFormat::Json, CliError::Settlement { .. }) => Ok(()),
+            (OutputFormat::Json, error) => {
+                writeln!(io::stdout(), "{}", json!({"error": error.code(), "message": error.to_string()}))
             }
-            failure => writeln!(io::stderr(), "error: {failure}"),
         };
     }
 }
 
-/// An amount in SOL, to the lamport.
-pub fn sol(amount: Lamports) -> String {
+/// Formats an amount in SOL with all nine decimals.
+pub(crate) fn format_sol(amount: Lamports) -> String {
     const LAMPORTS_PER_SOL: u64 = 1_000_000_000;
 
     let lamports = amount.get();
     format!("{}.{:09} SOL", lamports / LAMPORTS_PER_SOL, lamports % LAMPORTS_PER_SOL)
 }
 
-/// A time in Unix milliseconds as RFC 3339, UTC.
-pub fn time(ms: i64) -> String {
+/// Formats a time in Unix milliseconds as RFC 3339 in UTC.
+pub(crate) fn format_time(ms: i64) -> String {
     DateTime::from_timestamp_millis(ms)
         .map_or_else(|| format!("{ms} ms"), |time| time.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
@@ -69,17 +78,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sol_is_exact_to_the_lamport() {
-        let shown = |lamports| sol(Lamports::new(lamports).unwrap());
-        assert_eq!(shown(0), "0.000000000 SOL");
-        assert_eq!(shown(1), "0.000000001 SOL");
-        assert_eq!(shown(1_500_000_000), "1.500000000 SOL");
-        assert_eq!(sol(Lamports::MAX), "9223372036.854775807 SOL");
+    fn sol_amounts_are_exact() {
+        let formatted = |lamports| format_sol(Lamports::new(lamports).unwrap());
+        assert_eq!(formatted(0), "0.000000000 SOL");
+        assert_eq!(formatted(1), "0.000000001 SOL");
+        assert_eq!(formatted(1_500_000_000), "1.500000000 SOL");
+        assert_eq!(format_sol(Lamports::MAX), "9223372036.854775807 SOL");
     }
 
     #[test]
     fn times_are_utc() {
-        assert_eq!(time(1_795_176_000_999), "2026-11-20T12:00:00Z");
-        assert_eq!(time(i64::MAX), "9223372036854775807 ms");
+        assert_eq!(format_time(1_795_176_000_999), "2026-11-20T12:00:00Z");
+        assert_eq!(format_time(i64::MAX), "9223372036854775807 ms");
     }
 }

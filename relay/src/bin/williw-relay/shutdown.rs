@@ -1,29 +1,29 @@
-//! Ctrl-C and SIGTERM: the first asks for a clean end between two steps, the second ends the process at once.
+//! Handling of SIGINT and SIGTERM: the first signal requests a graceful shutdown, the second exits immediately.
 
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::failure::Failure;
+use crate::error::CliError;
 
-/// 128 and the number of SIGINT, as shells have it.
+/// 128 plus the number of SIGINT, as is customary in shells.
 const INTERRUPTED_EXIT_CODE: i32 = 130;
 
-/// Whether an end was asked for.
+/// A handle that tells whether a shutdown has been requested.
 #[derive(Clone)]
-pub struct Shutdown(watch::Receiver<bool>);
+pub(crate) struct Shutdown(watch::Receiver<bool>);
 
 impl Shutdown {
-    /// Begins to listen. Has to be called within the runtime.
-    pub fn listen() -> Result<Self, Failure> {
-        let failed = |error| Failure::Internal(format!("signals cannot be received: {error}"));
+    /// Starts listening for signals. Must be called within the async runtime.
+    pub(crate) fn listen() -> Result<Self, CliError> {
+        let failed = |error| CliError::Internal(format!("cannot listen for signals: {error}"));
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
         let (sender, receiver) = watch::channel(false);
         tokio::spawn(async move {
             tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-            tracing::warn!("stopping after this step; once more to stop at once");
+            tracing::warn!("shutting down after the current step; send the signal again to exit immediately");
             sender.send_replace(true);
             tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
             std::process::exit(INTERRUPTED_EXIT_CODE);
@@ -31,16 +31,16 @@ impl Shutdown {
         Ok(Self(receiver))
     }
 
-    /// Whether an end was asked for.
-    pub fn is_requested(&self) -> bool {
+    /// Whether a shutdown has been requested.
+    pub(crate) fn is_requested(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// Waits, but not beyond a request to end.
-    pub async fn sleep(&mut self, duration: Duration) {
+    /// Sleeps for `duration`, or until a shutdown is requested.
+    pub(crate) async fn sleep(&mut self, duration: Duration) {
         tokio::select! {
             () = tokio::time::sleep(duration) => {}
-            // The sender lives as long as the process.
+            // This cannot fail, because the sender lives as long as the process.
             _ = self.0.wait_for(|requested| *requested) => {}
         }
     }

@@ -10,7 +10,7 @@ use solana_signature::Signature;
 use solana_transaction::versioned::VersionedTransaction;
 use williw_relay::chain::{
     Account, AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, LatestBlockhash,
-    SignatureStatus, Simulation, TransactionError,
+    SignatureStatus, Simulation, StatusSearch, TransactionError,
 };
 
 /// The number of blocks after which a block is finalized.
@@ -168,7 +168,7 @@ impl Chain for LocalChain {
                     owner: account.owner,
                     executable: account.executable,
                     space: account.data.len() as u64,
-                    data: if data == AccountData::Whole { account.data } else { Vec::new() },
+                    data: if data == AccountData::Full { account.data } else { Vec::new() },
                 })
             })
             .collect();
@@ -214,7 +214,7 @@ impl Chain for LocalChain {
     async fn statuses(
         &self,
         signatures: &[Signature],
-        _search_history: bool,
+        _search: StatusSearch,
     ) -> Result<Vec<Option<SignatureStatus>>, ChainError> {
         let landed = self.landed.borrow();
         Ok(signatures

@@ -7,7 +7,7 @@ use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 use williw_relay::chain::{
     AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, LatestBlockhash, SignatureStatus,
-    Simulation,
+    Simulation, StatusSearch,
 };
 use williw_relay::database::{Database, DatabaseError, Row, Statement};
 
@@ -108,9 +108,9 @@ impl<T: Chain> Chain for Crash<'_, T> {
     async fn statuses(
         &self,
         signatures: &[Signature],
-        search_history: bool,
+        search: StatusSearch,
     ) -> Result<Vec<Option<SignatureStatus>>, ChainError> {
-        self.request(self.inner.statuses(signatures, search_history)).await
+        self.request(self.inner.statuses(signatures, search)).await
     }
 
     async fn transaction(&self, signature: &Signature) -> Result<Option<ExecutedTransaction>, ChainError> {

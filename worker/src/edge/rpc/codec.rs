@@ -17,17 +17,17 @@ pub fn request(method: &str, params: &Value) -> String {
 /// providers send them with another status.
 ///
 /// # Errors
-/// [`RpcError::Refused`] for "too many requests", [`RpcError::Unreachable`] for a server that fails,
-/// [`RpcError::Garbage`] for anything else that is no JSON-RPC.
+/// [`RpcError::ErrorResponse`] for "too many requests", [`RpcError::Unreachable`] for a server that fails,
+/// [`RpcError::InvalidResponse`] for anything else that is no JSON-RPC.
 pub fn check_status(status: u16, answer: &[u8]) -> Result<(), RpcError> {
     match status {
         200..=299 => Ok(()),
-        429 => Err(RpcError::Refused { code: 429, message: "too many requests".to_owned() }),
-        500..=599 if result(answer).is_err_and(|error| matches!(error, RpcError::Garbage(_))) => {
+        429 => Err(RpcError::ErrorResponse { code: 429, message: "too many requests".to_owned() }),
+        500..=599 if result(answer).is_err_and(|error| matches!(error, RpcError::InvalidResponse(_))) => {
             Err(RpcError::Unreachable(format!("HTTP status {status}")))
         }
-        _ if result(answer).is_err_and(|error| matches!(error, RpcError::Garbage(_))) => {
-            Err(RpcError::Garbage(format!("HTTP status {status}")))
+        _ if result(answer).is_err_and(|error| matches!(error, RpcError::InvalidResponse(_))) => {
+            Err(RpcError::InvalidResponse(format!("HTTP status {status}")))
         }
         _ => Ok(()),
     }
@@ -55,16 +55,16 @@ struct ErrorObject {
 /// The `result` of an answer.
 ///
 /// # Errors
-/// [`RpcError::Refused`] when the answer is a JSON-RPC error, [`RpcError::Garbage`] when it is no JSON-RPC.
+/// [`RpcError::ErrorResponse`] when the answer is a JSON-RPC error, [`RpcError::InvalidResponse`] when it is no JSON-RPC.
 pub fn result(answer: &[u8]) -> Result<Value, RpcError> {
-    let answer: Answer = serde_json::from_slice(answer).map_err(|error| RpcError::Garbage(error.to_string()))?;
+    let answer: Answer = serde_json::from_slice(answer).map_err(|error| RpcError::InvalidResponse(error.to_string()))?;
     if answer.jsonrpc != "2.0" {
-        return Err(RpcError::Garbage("not JSON-RPC 2.0".to_owned()));
+        return Err(RpcError::InvalidResponse("not JSON-RPC 2.0".to_owned()));
     }
     match (answer.result, answer.error) {
-        (_, Some(ErrorObject { code, message })) => Err(RpcError::Refused { code, message }),
+        (_, Some(ErrorObject { code, message })) => Err(RpcError::ErrorResponse { code, message }),
         (Some(result), None) => Ok(result),
-        (None, None) => Err(RpcError::Garbage("neither result nor error".to_owned())),
+        (None, None) => Err(RpcError::InvalidResponse("neither result nor error".to_owned())),
     }
 }
 
@@ -86,12 +86,12 @@ mod tests {
     fn null_is_an_answer_and_nothing_is_none() {
         assert_eq!(result(br#"{"jsonrpc":"2.0","id":1,"result":null}"#), Ok(Value::Null));
         assert_eq!(result(br#"{"jsonrpc":"2.0","id":1,"result":7}"#), Ok(json!(7)));
-        assert!(matches!(result(br#"{"jsonrpc":"2.0","id":1}"#), Err(RpcError::Garbage(_))));
+        assert!(matches!(result(br#"{"jsonrpc":"2.0","id":1}"#), Err(RpcError::InvalidResponse(_))));
     }
 
     #[test]
     fn an_error_object_is_the_nodes_refusal() {
-        let refused = RpcError::Refused { code: -32005, message: "Node is behind".to_owned() };
+        let refused = RpcError::ErrorResponse { code: -32005, message: "Node is behind".to_owned() };
         let answer = br#"{"jsonrpc":"2.0","id":1,"error":{"code":-32005,"message":"Node is behind","data":{}}}"#;
         assert_eq!(result(answer), Err(refused.clone()));
         for status in [200, 400, 503] {
@@ -102,11 +102,11 @@ mod tests {
     #[test]
     fn what_is_no_json_rpc_is_garbage() {
         for answer in [&b""[..], b"<html>", b"[]", b"{}", br#"{"jsonrpc":"1.0","result":1}"#, b"\xff", b"null"] {
-            assert!(matches!(result(answer), Err(RpcError::Garbage(_))), "{answer:?}");
-            assert!(matches!(check_status(404, answer), Err(RpcError::Garbage(_))), "{answer:?}");
-            assert!(matches!(check_status(302, answer), Err(RpcError::Garbage(_))), "{answer:?}");
+            assert!(matches!(result(answer), Err(RpcError::InvalidResponse(_))), "{answer:?}");
+            assert!(matches!(check_status(404, answer), Err(RpcError::InvalidResponse(_))), "{answer:?}");
+            assert!(matches!(check_status(302, answer), Err(RpcError::InvalidResponse(_))), "{answer:?}");
             assert!(matches!(check_status(502, answer), Err(RpcError::Unreachable(_))), "{answer:?}");
-            assert!(matches!(check_status(429, answer), Err(RpcError::Refused { code: 429, .. })), "{answer:?}");
+            assert!(matches!(check_status(429, answer), Err(RpcError::ErrorResponse { code: 429, .. })), "{answer:?}");
         }
     }
 }

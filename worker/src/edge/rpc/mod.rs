@@ -46,7 +46,7 @@ impl FetchTransport {
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.map_err(|error| unreachable(&error))?;
             if answer.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(RpcError::Garbage(format!("an answer of more than {MAX_ANSWER_BYTES} bytes")));
+                return Err(RpcError::InvalidResponse(format!("an answer of more than {MAX_ANSWER_BYTES} bytes")));
             }
             answer.extend_from_slice(&chunk);
         }

@@ -1,4 +1,4 @@
-//! `fund`: lamports into the network's treasury.
+//! The `fund` command: transfers lamports to the network's treasury.
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use williw_relay::chain::{AccountData, Chain, Commitment};
 use williw_relay::signer::Signer;
 use williw_relay::types::Lamports;
 
-use crate::arguments::{FundArguments, Location};
+use crate::arguments::{ConnectionArguments, FundArguments};
 use crate::environment;
-use crate::failure::Failure;
-use crate::output::{Output, sol};
+use crate::error::CliError;
+use crate::output::{Output, format_sol};
 use crate::shutdown::Shutdown;
 use crate::transaction::{self, SIGNATURE_FEE_LAMPORTS};
 
-/// What was moved.
+/// The result of the command.
 #[derive(Serialize)]
 struct Funded {
     network: String,
@@ -29,33 +29,37 @@ impl fmt::Display for Funded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} moved into the treasury of '{}' by {}",
-            sol(self.amount_lamports),
+            "transferred {} to the treasury of network '{}' in transaction {}",
+            format_sol(self.amount_lamports),
             self.network,
             self.signature
         )?;
-        write!(f, "  treasury  {} holds {}", self.treasury, sol(self.treasury_balance_lamports))
+        write!(f, "  treasury  {} (balance: {})", self.treasury, format_sol(self.treasury_balance_lamports))
     }
 }
 
-/// Moves lamports of the signer's into the treasury.
-pub async fn fund(at: &Location, arguments: &FundArguments, output: &Output) -> Result<(), Failure> {
+/// Transfers lamports from the signer to the treasury.
+pub(crate) async fn fund(
+    connection: &ConnectionArguments,
+    arguments: &FundArguments,
+    output: &Output,
+) -> Result<(), CliError> {
     if arguments.lamports.is_zero() {
-        return Err(Failure::Usage("the amount is 0 lamports: fund at least 1".to_owned()));
+        return Err(CliError::Usage("the amount must be at least 1 lamport".to_owned()));
     }
-    let chain = environment::cluster(at)?;
-    let id = environment::network(at)?;
+    let chain = environment::cluster(connection)?;
+    let id = environment::network(connection)?;
     let key = environment::secret_key()?;
     let network = network_address(id);
     let treasury = treasury_address(&network);
-    let read = chain.accounts(&[settlement::ID, network], AccountData::None, Commitment::Confirmed).await?;
-    let [program, network_account] = read.accounts.as_slice() else {
-        return Err(Failure::Internal("the RPC node left accounts out of its answer".to_owned()));
+    let response = chain.accounts(&[settlement::ID, network], AccountData::Omitted, Commitment::Confirmed).await?;
+    let [program, network_account] = response.accounts.as_slice() else {
+        return Err(CliError::Internal("the RPC node returned the wrong number of accounts".to_owned()));
     };
     super::require_program(program.as_ref())?;
     if network_account.is_none() {
-        return Err(Failure::Refused(format!(
-            "there is no network '{}' on this cluster: create it with 'williw-relay network create'",
+        return Err(CliError::Rejected(format!(
+            "network '{}' does not exist on this cluster: create it with 'williw-relay network create'",
             id.name()
         )));
     }
@@ -70,7 +74,7 @@ pub async fn fund(at: &Location, arguments: &FundArguments, output: &Output) -> 
         treasury: treasury.to_string(),
         amount_lamports: arguments.lamports,
         treasury_balance_lamports: Lamports::new(super::balance(&chain, treasury).await?)
-            .map_err(|error| Failure::Internal(error.to_string()))?,
+            .map_err(|error| CliError::Internal(error.to_string()))?,
         signature: signature.to_string(),
     };
     output.result(&funded, &funded)

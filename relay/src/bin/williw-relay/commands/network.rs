@@ -1,4 +1,4 @@
-//! `network create`: a network and its treasury on the chain.
+//! The `network create` command: creates a network and its treasury on-chain.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use solana_pubkey::Pubkey;
 use williw_relay::chain::{AccountData, Chain, Commitment};
 use williw_relay::signer::Signer;
 
-use crate::arguments::{CreateNetworkArguments, Location};
+use crate::arguments::{ConnectionArguments, CreateNetworkArguments};
 use crate::environment;
-use crate::failure::Failure;
+use crate::error::CliError;
 use crate::output::Output;
 use crate::shutdown::Shutdown;
 use crate::transaction::{self, SIGNATURE_FEE_LAMPORTS};
 
-/// What there is now.
+/// The result of the command.
 #[derive(Serialize)]
 struct Created {
     network: String,
@@ -25,15 +25,19 @@ struct Created {
     admin: String,
     settler: String,
     guardian: String,
-    /// `None` when the network was there before, with the same terms.
+    /// `None` if the network existed already.
     signature: Option<String>,
 }
 
 impl fmt::Display for Created {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.signature {
-            Some(signature) => writeln!(f, "network '{}' created by {signature}", self.network)?,
-            None => writeln!(f, "network '{}' is there already, with these terms; nothing was sent", self.network)?,
+            Some(signature) => writeln!(f, "created network '{}' in transaction {signature}", self.network)?,
+            None => writeln!(
+                f,
+                "network '{}' already exists with the same parameters; no transaction was sent",
+                self.network
+            )?,
         }
         writeln!(f, "  address   {}", self.address)?;
         writeln!(f, "  treasury  {}", self.treasury)?;
@@ -43,10 +47,14 @@ impl fmt::Display for Created {
     }
 }
 
-/// Creates the network, unless it is there with the same terms.
-pub async fn create(at: &Location, arguments: &CreateNetworkArguments, output: &Output) -> Result<(), Failure> {
-    let chain = environment::cluster(at)?;
-    let id = environment::network(at)?;
+/// Creates the network, unless it exists with the same parameters.
+pub(crate) async fn create(
+    connection: &ConnectionArguments,
+    arguments: &CreateNetworkArguments,
+    output: &Output,
+) -> Result<(), CliError> {
+    let chain = environment::cluster(connection)?;
+    let id = environment::network(connection)?;
     let key = environment::secret_key()?;
     let admin = key.address();
     let args = CreateNetworkArgs {
@@ -71,7 +79,7 @@ pub async fn create(at: &Location, arguments: &CreateNetworkArguments, output: &
         guardian: args.guardian.to_string(),
         signature: None,
     };
-    if is_there(&chain, id, admin, &args).await? {
+    if exists_with(&chain, id, admin, &args).await? {
         return output.result(&created, &created);
     }
     let rent = [Network::SIZE, Treasury::SIZE].map(|size| chain.minimum_balance(size as u64));
@@ -86,28 +94,30 @@ pub async fn create(at: &Location, arguments: &CreateNetworkArguments, output: &
     output.result(&created, &created)
 }
 
-/// Whether the network is there with just these terms.
+/// Whether the network exists with the same parameters.
 ///
 /// # Errors
-/// [`Failure::Refused`] when it is there with others, or the program is not there at all.
-async fn is_there<C: Chain>(
+/// [`CliError::Rejected`] if it exists with different parameters, or if the program is not deployed.
+async fn exists_with<C: Chain>(
     chain: &C,
     id: &NetworkId,
     admin: Pubkey,
     args: &CreateNetworkArgs,
-) -> Result<bool, Failure> {
+) -> Result<bool, CliError> {
     let address = network_address(id);
     let addresses = [settlement::ID, address, treasury_address(&address)];
-    let read = chain.accounts(&addresses, AccountData::Whole, Commitment::Confirmed).await?;
-    let [program, network, treasury] = read.accounts.as_slice() else {
-        return Err(Failure::Internal("the RPC node left accounts out of its answer".to_owned()));
+    let response = chain.accounts(&addresses, AccountData::Full, Commitment::Confirmed).await?;
+    let [program, network, treasury] = response.accounts.as_slice() else {
+        return Err(CliError::Internal("the RPC node returned the wrong number of accounts".to_owned()));
     };
     super::require_program(program.as_ref())?;
     let (Some(network), Some(treasury)) = (network, treasury) else { return Ok(false) };
-    let unreadable = |error| Failure::Refused(format!("network '{}' is there, but cannot be read: {error}", id.name()));
+    let unreadable = |error| {
+        CliError::Rejected(format!("network '{}' exists, but its accounts cannot be decoded: {error}", id.name()))
+    };
     let network = Network::decode(&network.data).map_err(unreadable)?;
     let treasury = Treasury::decode(&treasury.data).map_err(unreadable)?;
-    let terms = [
+    let parameters = [
         ("admin", network.admin.to_string(), admin.to_string()),
         ("settler", network.settler.to_string(), args.settler.to_string()),
         ("guardian", network.guardian.to_string(), args.guardian.to_string()),
@@ -115,13 +125,13 @@ async fn is_there<C: Chain>(
         ("per-node cap", treasury.per_node_cap.to_string(), args.per_node_cap.to_string()),
         ("per-batch cap", treasury.per_batch_cap.to_string(), args.per_batch_cap.to_string()),
         ("window limit", treasury.window_limit.to_string(), args.window_limit.to_string()),
-        ("window seconds", treasury.window_seconds.to_string(), args.window_seconds.to_string()),
-        ("max pending age", treasury.max_pending_age.to_string(), args.max_pending_age.to_string()),
+        ("window length in seconds", treasury.window_seconds.to_string(), args.window_seconds.to_string()),
+        ("maximum pending age in seconds", treasury.max_pending_age.to_string(), args.max_pending_age.to_string()),
     ];
-    match terms.iter().find(|(_, there, asked)| there != asked) {
+    match parameters.iter().find(|(_, actual, requested)| actual != requested) {
         None => Ok(true),
-        Some((term, there, asked)) => Err(Failure::Refused(format!(
-            "network '{}' is there already, with {term} {there} and not {asked}: choose another name",
+        Some((parameter, actual, requested)) => Err(CliError::Rejected(format!(
+            "network '{}' already exists with a different {parameter} ({actual} instead of {requested}): choose another name",
             id.name()
         ))),
     }

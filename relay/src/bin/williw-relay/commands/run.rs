@@ -1,4 +1,4 @@
-//! `run`: drives the engine until there is nothing left to settle, or for ever.
+//! The `run` command: drives the engine until there is nothing left to settle, or indefinitely.
 
 use std::time::Duration;
 
@@ -11,35 +11,39 @@ use williw_relay::events::Events;
 use williw_relay::ledger::settlements;
 use williw_relay::signer::Signer;
 
-use crate::arguments::{Location, RunArguments};
+use crate::arguments::{ConnectionArguments, RunArguments};
 use crate::environment;
-use crate::failure::Failure;
-use crate::ledger::{self, WhenMissing};
+use crate::error::CliError;
+use crate::ledger::{self, IfMissing};
+use crate::logging::LogEvents;
 use crate::output::Output;
-use crate::progress::LogEvents;
 use crate::shutdown::Shutdown;
 
 use super::status::Summary;
 
-/// The first pause after an error that passes; each further one is twice as long.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// The delay after the first transient error. It doubles with every further one.
+const INITIAL_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// The longest pause between two tries.
-const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// The maximum delay between two retries.
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(30);
 
-/// How long to leave the ledger to a runner that has taken over.
-const AFTER_LEASE_LOST: Duration = Duration::from_secs(1);
+/// The delay after losing the lease to another runner.
+const LEASE_LOST_DELAY: Duration = Duration::from_secs(1);
 
-/// The longest pause before a lease that another runner holds is tried again: it may be given back early.
-const LONGEST_BUSY_PAUSE: Duration = Duration::from_secs(2);
+/// The maximum delay before retrying to acquire the lease, which another runner may release early.
+const MAX_BUSY_DELAY: Duration = Duration::from_secs(2);
 
-/// Settles.
-pub async fn run(at: &Location, arguments: &RunArguments, output: &Output) -> Result<(), Failure> {
-    let chain = environment::cluster(at)?;
-    let network = environment::network(at)?;
+/// Settles rewards.
+pub(crate) async fn run(
+    connection: &ConnectionArguments,
+    arguments: &RunArguments,
+    output: &Output,
+) -> Result<(), CliError> {
+    let chain = environment::cluster(connection)?;
+    let network = environment::network(connection)?;
     let signer = environment::secret_key()?;
-    let database = ledger::open(at, WhenMissing::Create)?;
-    let mut config = EngineConfig::new(*network, holder()?);
+    let database = ledger::open(connection, IfMissing::Create)?;
+    let mut config = EngineConfig::new(*network, lease_holder()?);
     config.format = arguments.format;
     config.max_compute_unit_price = arguments.max_compute_unit_price;
 
@@ -47,9 +51,9 @@ pub async fn run(at: &Location, arguments: &RunArguments, output: &Output) -> Re
     let engine = Engine::new(parts, config);
     let mut shutdown = Shutdown::listen()?;
     let outcome = drive(&engine, &database, arguments, output, &mut shutdown).await;
-    // However the run ended, the next runner need not wait for the lease to end by itself.
+    // Release the lease in any case, so that the next runner does not have to wait for it to expire.
     if let Err(error) = engine.stop().await {
-        tracing::warn!("the lease could not be given back and ends by itself: {error}");
+        tracing::warn!("cannot release the lease, which will expire by itself: {error}");
     }
     outcome
 }
@@ -60,41 +64,41 @@ async fn drive<D: Database, C: Chain, S: Signer, K: Clock, E: Events>(
     arguments: &RunArguments,
     output: &Output,
     shutdown: &mut Shutdown,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let interval = Duration::from_secs(arguments.interval.into());
-    // Whoever starts a run wants held rewards tried now; after that they wait for their time.
+    // Retry held rewards immediately when a run is started, and afterwards at the usual interval.
     let mut retry_held = true;
     let mut settled = false;
-    let mut trouble = Trouble::default();
+    let mut backoff = Backoff::default();
     let mut busy_with = None;
     loop {
         if shutdown.is_requested() {
             if arguments.watch {
                 return Ok(());
             }
-            return Err(Failure::Interrupted(
-                "stopped before everything was settled; the next run goes on from here".to_owned(),
+            return Err(CliError::Interrupted(
+                "interrupted before all rewards were settled; the next run resumes".to_owned(),
             ));
         }
         let progress = match engine.advance(Trigger { name: "cli", retry_held }).await {
             Ok(progress) => progress,
             Err(EngineError::LeaseLost) => {
-                tracing::warn!("another runner has taken over");
-                shutdown.sleep(AFTER_LEASE_LOST).await;
+                tracing::warn!("another runner has taken over the lease");
+                shutdown.sleep(LEASE_LOST_DELAY).await;
                 continue;
             }
             Err(error) if error.is_transient() => {
-                let pause = trouble.next_pause(SystemClock.now_ms());
-                if !arguments.watch && trouble.lasts_longer_than(arguments.patience, SystemClock.now_ms()) {
+                let delay = backoff.next_delay(SystemClock.now_ms());
+                if !arguments.watch && backoff.has_lasted(arguments.patience, SystemClock.now_ms()) {
                     return Err(error.into());
                 }
-                tracing::warn!("{error}; trying again in {} s", pause.as_secs());
-                shutdown.sleep(pause).await;
+                tracing::warn!("{error}; retrying in {} s", delay.as_secs());
+                shutdown.sleep(delay).await;
                 continue;
             }
             Err(error) => return Err(error.into()),
         };
-        trouble = Trouble::default();
+        backoff = Backoff::default();
         match progress {
             Progress::Opened => busy_with = None,
             Progress::Continue { after_ms } => {
@@ -105,10 +109,10 @@ async fn drive<D: Database, C: Chain, S: Signer, K: Clock, E: Events>(
             }
             Progress::Busy { holder, retry_after_ms } => {
                 if busy_with.as_ref() != Some(&holder) {
-                    tracing::info!("another runner, {holder}, has the lease: waiting for it");
+                    tracing::info!("waiting for the lease, which is held by another runner ({holder})");
                 }
                 busy_with = Some(holder);
-                shutdown.sleep(Duration::from_millis(retry_after_ms).min(LONGEST_BUSY_PAUSE)).await;
+                shutdown.sleep(Duration::from_millis(retry_after_ms).min(MAX_BUSY_DELAY)).await;
             }
             Progress::Finished { settlement_id, failure } => {
                 retry_held = false;
@@ -117,7 +121,7 @@ async fn drive<D: Database, C: Chain, S: Signer, K: Clock, E: Events>(
                 let outcome = if failure.is_some() { "failed" } else { "settled" };
                 output.result(&json!({"outcome": outcome, "settlement": settlement}), &Summary(&settlement))?;
                 match failure {
-                    Some(reason) if !arguments.watch => return Err(Failure::Settlement { id: settlement_id, reason }),
+                    Some(reason) if !arguments.watch => return Err(CliError::Settlement { id: settlement_id, reason }),
                     Some(reason) => {
                         tracing::error!("settlement {settlement_id} failed: {reason}");
                         shutdown.sleep(interval).await;
@@ -127,12 +131,12 @@ async fn drive<D: Database, C: Chain, S: Signer, K: Clock, E: Events>(
             }
             Progress::Idle if arguments.watch => {
                 retry_held = false;
-                tracing::debug!("nothing to settle, looking again in {} s", arguments.interval);
+                tracing::debug!("nothing to settle, checking again in {} s", arguments.interval);
                 shutdown.sleep(interval).await;
             }
             Progress::Idle => {
                 if !settled {
-                    output.result(&json!({"outcome": "idle", "settlement": null}), &"there is nothing to settle")?;
+                    output.result(&json!({"outcome": "idle", "settlement": null}), &"nothing to settle")?;
                 }
                 return Ok(());
             }
@@ -140,36 +144,36 @@ async fn drive<D: Database, C: Chain, S: Signer, K: Clock, E: Events>(
     }
 }
 
-/// Errors in a row that may pass.
+/// Exponential backoff for consecutive transient errors.
 #[derive(Default)]
-struct Trouble {
+struct Backoff {
     errors: u32,
     since_ms: Option<i64>,
 }
 
-impl Trouble {
-    /// Counts one more error at `now_ms`; returns how long to wait before the next try.
-    fn next_pause(&mut self, now_ms: i64) -> Duration {
-        /// 2⁵ s is above the longest pause.
-        const MOST_DOUBLINGS: u32 = 5;
+impl Backoff {
+    /// Records an error at `now_ms` and returns the delay before the next retry.
+    fn next_delay(&mut self, now_ms: i64) -> Duration {
+        /// 2⁵ s exceeds the maximum delay.
+        const MAX_DOUBLINGS: u32 = 5;
 
-        let pause = FIRST_RETRY.saturating_mul(1 << self.errors.min(MOST_DOUBLINGS)).min(LONGEST_RETRY);
+        let delay = INITIAL_RETRY_DELAY.saturating_mul(1 << self.errors.min(MAX_DOUBLINGS)).min(MAX_RETRY_DELAY);
         self.errors = self.errors.saturating_add(1);
         self.since_ms.get_or_insert(now_ms);
-        pause
+        delay
     }
 
-    /// Whether the first of the errors is at least `seconds` ago.
-    fn lasts_longer_than(&self, seconds: u32, now_ms: i64) -> bool {
+    /// Whether the first of the errors occurred at least `seconds` ago.
+    fn has_lasted(&self, seconds: u32, now_ms: i64) -> bool {
         self.since_ms.is_some_and(|since_ms| now_ms.saturating_sub(since_ms) >= i64::from(seconds) * 1000)
     }
 }
 
-/// A name for the lease that no other runner has, living or dead.
-fn holder() -> Result<String, Failure> {
+/// A unique name for this process as a lease holder.
+fn lease_holder() -> Result<String, CliError> {
     let mut random = [0; 8];
     getrandom::fill(&mut random)
-        .map_err(|error| Failure::Internal(format!("the system gives no random bytes: {error}")))?;
+        .map_err(|error| CliError::Internal(format!("cannot get random bytes from the operating system: {error}")))?;
     Ok(format!("williw-relay-{}-{}", std::process::id(), hex::encode(random)))
 }
 
@@ -178,12 +182,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_up_to_a_limit_and_patience_counts_from_the_first_error() {
-        let mut trouble = Trouble::default();
-        let pauses: Vec<u64> = (0..7).map(|error| trouble.next_pause(error * 1000).as_secs()).collect();
-        assert_eq!(pauses, [1, 2, 4, 8, 16, 30, 30]);
-        assert!(!trouble.lasts_longer_than(10, 9_999));
-        assert!(trouble.lasts_longer_than(10, 10_000));
-        assert!(!Trouble::default().lasts_longer_than(0, 0), "without an error there is no trouble");
+    fn delays_grow_up_to_a_maximum_and_the_duration_counts_from_the_first_error() {
+        let mut backoff = Backoff::default();
+        let delays: Vec<u64> = (0..7).map(|error| backoff.next_delay(error * 1000).as_secs()).collect();
+        assert_eq!(delays, [1, 2, 4, 8, 16, 30, 30]);
+        assert!(!backoff.has_lasted(10, 9_999));
+        assert!(backoff.has_lasted(10, 10_000));
+        assert!(!Backoff::default().has_lasted(0, 0), "no error was recorded");
     }
 }

@@ -1,4 +1,4 @@
-//! `status`: what a settlement did, and what a node has earned.
+//! The `status` command: shows a settlement and the balance of a node.
 
 use std::fmt;
 
@@ -6,14 +6,18 @@ use serde_json::json;
 use williw_relay::ledger::{balances, settlements};
 use williw_relay::types::{NodeWalletBalance, SettlementStatus};
 
-use crate::arguments::{Location, StatusArguments};
-use crate::failure::Failure;
-use crate::ledger::{self, WhenMissing};
-use crate::output::{Output, sol, time};
+use crate::arguments::{ConnectionArguments, StatusArguments};
+use crate::error::CliError;
+use crate::ledger::{self, IfMissing};
+use crate::output::{Output, format_sol, format_time};
 
-/// Shows the settlement and the node.
-pub async fn status(at: &Location, arguments: &StatusArguments, output: &Output) -> Result<(), Failure> {
-    let database = ledger::open(at, WhenMissing::Refuse)?;
+/// Prints the settlement and, if requested, the node's balance.
+pub(crate) async fn status(
+    connection: &ConnectionArguments,
+    arguments: &StatusArguments,
+    output: &Output,
+) -> Result<(), CliError> {
+    let database = ledger::open(connection, IfMissing::Fail)?;
     let settlement = match arguments.settlement {
         Some(id) => Some(settlements::get(&database, id).await?),
         None => settlements::latest(&database).await?,
@@ -34,7 +38,7 @@ struct Status<'a> {
 impl fmt::Display for Status<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.settlement {
-            None => write!(f, "there has been no settlement yet")?,
+            None => write!(f, "no settlement yet")?,
             Some(settlement) => {
                 write!(f, "{}", Summary(settlement))?;
                 write_batches(f, settlement)?;
@@ -45,8 +49,8 @@ impl fmt::Display for Status<'_> {
     }
 }
 
-/// A settlement in a few lines.
-pub struct Summary<'a>(pub &'a SettlementStatus);
+/// A summary of a settlement.
+pub(crate) struct Summary<'a>(pub(crate) &'a SettlementStatus);
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,29 +61,29 @@ impl fmt::Display for Summary<'_> {
                 let tenths = finished_at.saturating_sub(*started_at) / 100;
                 writeln!(
                     f,
-                    "settlement {id}: {state} in {}.{} s, begun {}",
+                    "settlement {id}: {state} in {}.{} s, started {}",
                     tenths / 10,
                     tenths % 10,
-                    time(*started_at)
+                    format_time(*started_at)
                 )?;
             }
-            None => writeln!(f, "settlement {id}: {state}, at step {step}, begun {}", time(*started_at))?,
+            None => writeln!(f, "settlement {id}: {state} in step {step}, started {}", format_time(*started_at))?,
         }
-        writeln!(f, "  credited  {}", sol(settlement.credited_lamports))?;
-        writeln!(f, "  paid out  {}", sol(settlement.paid_lamports))?;
-        writeln!(f, "  fees      {}", sol(settlement.fees_lamports))?;
+        writeln!(f, "  credited  {}", format_sol(settlement.credited_lamports))?;
+        writeln!(f, "  paid out  {}", format_sol(settlement.paid_lamports))?;
+        writeln!(f, "  fees      {}", format_sol(settlement.fees_lamports))?;
         write!(f, "  batches   {batch_count}")?;
         settlement.error.as_ref().map_or(Ok(()), |error| write!(f, "\n  error     {error}"))
     }
 }
 
 fn write_batches(f: &mut fmt::Formatter<'_>, settlement: &SettlementStatus) -> fmt::Result {
-    write_left_out(f, settlement.batch_count, settlement.batches.len(), "batches")?;
+    write_omitted(f, settlement.batch_count, settlement.batches.len(), "batches")?;
     for batch in &settlement.batches {
-        write!(f, "\n    {:<6} {:<8} {:>4} nodes  {:<9}", batch.id, batch.kind, batch.entry_count, batch.state)?;
+        write!(f, "\n    {:<6} {:<8} nodes: {:<4} {:<9}", batch.id, batch.kind, batch.entry_count, batch.state)?;
         match &batch.signature {
             Some(signature) => write!(f, "  {signature}")?,
-            None => write!(f, "  {} attempts", batch.attempts.len())?,
+            None => write!(f, "  attempts: {}", batch.attempts.len())?,
         }
         if let Some(reason) = &batch.reason {
             write!(f, "  {reason}")?;
@@ -90,36 +94,40 @@ fn write_batches(f: &mut fmt::Formatter<'_>, settlement: &SettlementStatus) -> f
 
 fn write_log(f: &mut fmt::Formatter<'_>, settlement: &SettlementStatus) -> fmt::Result {
     write!(f, "\n  log")?;
-    write_left_out(f, settlement.step_count, settlement.steps.len(), "lines")?;
+    write_omitted(f, settlement.step_count, settlement.steps.len(), "lines")?;
     for line in &settlement.steps {
-        write!(f, "\n    {} {:<9} {:<5} {}", time(line.at), line.step, line.level, line.message)?;
+        write!(f, "\n    {} {:<9} {:<5} {}", format_time(line.at), line.step, line.level, line.message)?;
     }
     Ok(())
 }
 
-fn write_left_out(f: &mut fmt::Formatter<'_>, all: u64, shown: usize, what: &str) -> fmt::Result {
-    match all.saturating_sub(shown as u64) {
+fn write_omitted(f: &mut fmt::Formatter<'_>, total: u64, shown: usize, what: &str) -> fmt::Result {
+    match total.saturating_sub(shown as u64) {
         0 => Ok(()),
-        left_out => write!(f, "\n    ({left_out} earlier {what} are left out)"),
+        omitted => write!(f, "\n    (earlier {what} omitted: {omitted})"),
     }
 }
 
 fn write_balance(f: &mut fmt::Formatter<'_>, balance: &NodeWalletBalance) -> fmt::Result {
-    let or_none = |text: Option<String>| text.unwrap_or_else(|| "none yet".to_owned());
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
     write!(f, "\nnode {}", balance.node_id)?;
     write!(f, "\n  address         {}", or_none(balance.address.map(|address| address.to_string())))?;
     write!(f, "\n  wallet account  {}", or_none(balance.wallet_address.map(|address| address.to_string())))?;
-    write!(f, "\n  earned          {}", sol(balance.earned_lamports))?;
-    write!(f, "\n  credited        {}", sol(balance.credited_lamports))?;
-    write!(f, "\n  paid out        {}", sol(balance.total_rewards_distributed_lamports))?;
-    write!(f, "\n  to be credited  {}", sol(balance.unsettled_lamports))?;
-    write!(f, "\n  to be paid out  {}", sol(balance.pending_rewards_lamports))?;
+    write!(f, "\n  earned          {}", format_sol(balance.earned_lamports))?;
+    write!(f, "\n  credited        {}", format_sol(balance.credited_lamports))?;
+    write!(f, "\n  paid out        {}", format_sol(balance.total_rewards_distributed_lamports))?;
+    write!(f, "\n  uncredited      {}", format_sol(balance.unsettled_lamports))?;
+    write!(f, "\n  pending payout  {}", format_sol(balance.pending_rewards_lamports))?;
     if !balance.over_credited_lamports.is_zero() {
-        write!(f, "\n  credited beyond what this ledger knows: {}", sol(balance.over_credited_lamports))?;
+        write!(
+            f,
+            "\n  over-credited   {} (credited on-chain in excess of the rewards in this ledger)",
+            format_sol(balance.over_credited_lamports)
+        )?;
     }
     if let Some(reason) = &balance.hold_reason {
         write!(f, "\n  on hold         {reason}")?;
     }
     write!(f, "\n  last signature  {}", or_none(balance.last_signature.clone()))?;
-    write!(f, "\n  chain read      {}", balance.last_updated_at.map_or_else(|| "never".to_owned(), time))
+    write!(f, "\n  last updated    {}", balance.last_updated_at.map_or_else(|| "never".to_owned(), format_time))
 }

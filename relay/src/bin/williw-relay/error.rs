@@ -1,4 +1,4 @@
-//! Why a command did not do what it was asked to: the one place where errors become exit codes.
+//! Errors of commands, and their exit codes.
 
 use williw_relay::chain::ChainError;
 use williw_relay::database::DatabaseError;
@@ -9,68 +9,68 @@ use williw_relay::ledger::LedgerError;
 use williw_relay::signer::SignerError;
 use williw_relay::transaction::TransactionBuildError;
 
-/// Why a command failed.
+/// An error of a command.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// The command line lacks something.
+pub(crate) enum CliError {
+    /// The command line is incomplete.
     #[error("{0}")]
     Usage(String),
-    /// A setting is wrong: a key, a URL.
+    /// A setting such as a key or a URL is invalid or missing.
     #[error("{0}")]
     Setting(String),
-    /// The ledger's file cannot be used.
+    /// The ledger file cannot be used.
     #[error(transparent)]
     File(#[from] SqliteError),
-    /// The Worker's ledger cannot be used.
+    /// The URL or API key of the Worker's ledger is invalid.
     #[error(transparent)]
     Remote(#[from] RemoteError),
-    /// The ledger refused, or failed.
+    /// The ledger rejected the request, or failed.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The cluster failed.
+    /// An RPC request failed.
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// The key failed.
+    /// Signing failed.
     #[error(transparent)]
     Signer(#[from] SignerError),
-    /// A transaction cannot be built.
+    /// A transaction could not be built.
     #[error(transparent)]
     Build(#[from] TransactionBuildError),
-    /// The chain would not do what was asked for: nothing moved.
+    /// The transaction was rejected or expired without any effect, or is known to be rejected if sent.
     #[error("{0}")]
-    Refused(String),
-    /// A settlement was closed as failed.
+    Rejected(String),
+    /// The settlement failed.
     #[error("settlement {id} failed: {reason}")]
     Settlement {
-        /// Which.
+        /// The id of the settlement.
         id: i64,
-        /// Why.
+        /// The reason stored with the settlement.
         reason: String,
     },
-    /// Stopped by a signal.
+    /// Interrupted by a signal.
     #[error("{0}")]
     Interrupted(String),
-    /// Something that should not happen.
+    /// An unexpected error, such as an I/O error on standard output.
     #[error("{0}")]
     Internal(String),
 }
 
-impl From<EngineError> for Failure {
+impl From<EngineError> for CliError {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Ledger(error) => Self::Ledger(error.into()),
             EngineError::Chain(error) => Self::Chain(error),
             EngineError::Signer(error) => Self::Signer(error),
             EngineError::Build(error) => Self::Build(error),
-            EngineError::Rejected(reason) => Self::Refused(reason),
+            EngineError::Rejected(reason) => Self::Rejected(reason),
             EngineError::LeaseLost | EngineError::StateChanged => Self::Internal(error.to_string()),
         }
     }
 }
 
-impl Failure {
-    /// The process's exit code, as `--help` lists them.
-    pub fn exit_code(&self) -> u8 {
+impl CliError {
+    /// The process's exit code, as listed by `--help`.
+    pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Internal(_) | Self::Build(_) => 1,
             Self::Usage(_) => 2,
@@ -81,14 +81,14 @@ impl Failure {
                 DatabaseError::Constraint(_) | DatabaseError::Statement(_) | DatabaseError::Decode(_) => 1,
             },
             Self::Chain(_) => 5,
-            Self::Refused(_) | Self::Settlement { .. } => 6,
+            Self::Rejected(_) | Self::Settlement { .. } => 6,
             Self::Ledger(_) => 7,
             Self::Interrupted(_) => 130,
         }
     }
 
-    /// The failure's name for programs.
-    pub fn code(&self) -> &'static str {
+    /// The stable, machine-readable code of the error, as printed with `--json`.
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Usage(_) => "USAGE",
             Self::Setting(_) | Self::Remote(_) => "INVALID_SETTING",
@@ -96,7 +96,7 @@ impl Failure {
             Self::Ledger(error) => error.code(),
             Self::Chain(_) => "CHAIN",
             Self::Signer(_) => "SIGNER",
-            Self::Refused(_) => "REFUSED",
+            Self::Rejected(_) => "REFUSED",
             Self::Settlement { .. } => "SETTLEMENT_FAILED",
             Self::Interrupted(_) => "INTERRUPTED",
             Self::Build(_) | Self::Internal(_) => "INTERNAL",

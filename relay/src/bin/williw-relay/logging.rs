@@ -1,23 +1,24 @@
-//! What happens while a command runs, on standard error.
+//! Logging to standard error.
 
 use std::io::stderr;
 
 use tracing_subscriber::EnvFilter;
 use williw_relay::events::{Event, Events, Level};
 
-/// Sets the log up: one line for each event; JSON lines with `json`. `RUST_LOG` chooses what is shown.
-pub fn init(json: bool) {
+use crate::output::OutputFormat;
+
+/// Initializes logging with one line per event, as text or as JSON. `RUST_LOG` overrides the default filter.
+pub(crate) fn init(format: OutputFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,williw_relay=info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr).with_target(false);
-    if json {
-        log.json().flatten_event(true).init();
-    } else {
-        log.with_ansi(std::io::IsTerminal::is_terminal(&stderr())).init();
+    match format {
+        OutputFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&stderr())).init(),
+        OutputFormat::Json => log.json().flatten_event(true).init(),
     }
 }
 
-/// Sends the engine's events to the log.
-pub struct LogEvents;
+/// Logs the engine's events.
+pub(crate) struct LogEvents;
 
 impl Events for LogEvents {
     fn event(&self, event: &Event) {
