@@ -29,7 +29,9 @@ use crate::unlikely::unlikely;
 #[inline(never)]
 pub(super) fn credit<H: Host>(host: &H, input: &Input) -> Result<(), BatchError> {
     let batch = input.data.batch(MAX_CREDIT_ENTRIES)?;
-    let named = NamedAccounts::signed_by_settler(input.accounts)?;
+    // SAFETY: nothing else borrows the treasury, even if an entry names its account: wallets are only
+    // borrowed from data with a wallet's discriminator, and only the data of token programs is read.
+    let named = unsafe { NamedAccounts::signed_by_settler(input.accounts) }?;
     require_account_count(input, named.rest, batch.targets.len(), 1)?;
     // SAFETY: there are as many accounts as targets.
     let entries = unsafe { RemainingEntries::new(batch.targets, SliceEntries::new(named.rest)) };
@@ -43,7 +45,9 @@ pub(super) fn credit<H: Host>(host: &H, input: &Input) -> Result<(), BatchError>
 #[inline(never)]
 pub(super) fn credit_regular<H: Host>(host: &H, input: Input<WalletEntries>) -> Result<(), BatchError> {
     let batch = input.data.batch(MAX_CREDIT_ENTRIES)?;
-    let named = NamedAccounts::signed_by_settler(input.accounts)?;
+    // SAFETY: nothing else borrows the treasury, even if an entry names its account: wallets are only
+    // borrowed from data with a wallet's discriminator, and only the data of token programs is read.
+    let named = unsafe { NamedAccounts::signed_by_settler(input.accounts) }?;
     let wallets = input.account_count.wrapping_sub(input.accounts.len());
     require(wallets == batch.targets.len(), SettlementError::AccountCountMismatch)?;
     // SAFETY: there are as many wallets as targets.
@@ -80,7 +84,9 @@ fn credit_entries<'a, H: Host, E: Entries<'a, Accounts = Account<'a>>, A: Asset>
 #[inline(never)]
 pub(super) fn settle<H: Host>(host: &H, input: &Input) -> Result<(), BatchError> {
     let batch = input.data.batch(MAX_SETTLE_ENTRIES)?;
-    let named = NamedAccounts::signed_by_settler(input.accounts)?;
+    // SAFETY: nothing else borrows the treasury, even if an entry names its account: wallets are only
+    // borrowed from data with a wallet's discriminator, and only the data of token programs is read.
+    let named = unsafe { NamedAccounts::signed_by_settler(input.accounts) }?;
     match named.asset {
         AssetKind::Sol => {
             let (pairs, _) = named.rest.as_chunks::<2>();
@@ -104,7 +110,9 @@ pub(super) fn settle<H: Host>(host: &H, input: &Input) -> Result<(), BatchError>
 #[inline(never)]
 pub(super) fn settle_regular<H: Host>(host: &H, input: Input<PairEntries>) -> Result<(), BatchError> {
     let batch = input.data.batch(MAX_SETTLE_ENTRIES)?;
-    let named = NamedAccounts::signed_by_settler(input.accounts)?;
+    // SAFETY: nothing else borrows the treasury, even if an entry names its account: wallets are only
+    // borrowed from data with a wallet's discriminator, and only the data of token programs is read.
+    let named = unsafe { NamedAccounts::signed_by_settler(input.accounts) }?;
     require(named.asset == AssetKind::Sol, SettlementError::AssetAccountsMismatch)?;
     let accounts = input.account_count.wrapping_sub(input.accounts.len());
     require(accounts == batch.targets.len().wrapping_mul(2), SettlementError::AccountCountMismatch)?;

@@ -140,8 +140,8 @@ impl<'a> Account<'a> {
     /// may be used.
     #[inline(always)]
     pub unsafe fn data(self) -> &'a [u8] {
-        // SAFETY: by the type's invariant, so many bytes lie here during `'a`; the caller promises
-        // that nothing writes them.
+        // SAFETY: by the type's invariant, the data has this length and is valid during `'a`. The caller
+        // promises that nothing writes it.
         unsafe { core::slice::from_raw_parts(self.data_ptr(), self.data_len()) }
     }
 }
@@ -177,7 +177,7 @@ impl<'a> AccountSlots<'a> {
     /// - The slots stay borrowed, and are not written, during `'a`.
     #[inline(always)]
     unsafe fn first(&self, count: usize) -> &'a [Account<'a>] {
-        // SAFETY: the caller promises that so many are initialized and stay as they are during `'a`.
+        // SAFETY: the caller promises that the slots are initialized and not written during `'a`.
         unsafe { core::slice::from_raw_parts(self.0.as_ptr().cast(), count) }
     }
 }
@@ -205,7 +205,7 @@ impl<'a> Input<'a> {
             // SAFETY: `at` is where the next of the remaining accounts begins.
             (_, at) = unsafe { next_account(at) };
         }
-        // SAFETY: `locate` initialized so many slots, which are borrowed during `'a`.
+        // SAFETY: `locate` initialized these slots, which are borrowed during `'a`.
         let accounts = unsafe { slots.first(located) };
         // SAFETY: the data follows the last account.
         let data = unsafe { read_data(at) };
@@ -222,15 +222,15 @@ pub enum RegularInput<'a> {
     Pairs(Input<'a, PairEntries<'a>>),
 }
 
-/// Entries of one account each. Every account is writable, no signer, no program and no repetition,
-/// and has as many bytes of data as a wallet.
+/// Entries of one account each. Every account is writable, does not repeat an earlier one, is neither a
+/// signer nor a program, and has as many bytes of data as a wallet.
 pub struct WalletEntries<'a> {
     at: *mut u8,
     input: PhantomData<&'a u8>,
 }
 
-/// Entries of two accounts each: the first as in [`WalletEntries`], the second writable, no program,
-/// no repetition and without data.
+/// Entries of two accounts each. The first is as in [`WalletEntries`]. The second is writable, does not
+/// repeat an earlier one, is not a program and has no data.
 pub struct PairEntries<'a> {
     at: *mut u8,
     input: PhantomData<&'a u8>,
@@ -243,8 +243,8 @@ const EMPTY_STRIDE: usize = DATA_AT + GROWTH_LEN + RENT_EPOCH_LEN;
 // Otherwise padding would follow the wallet's data.
 const _: () = assert!(NodeWallet::SIZE.is_multiple_of(8));
 
-/// The first four bytes of an account that is no repetition, no signer and no program, and is
-/// writable.
+/// The first four bytes of an account that is writable, does not repeat an earlier one, and is neither a
+/// signer nor a program.
 const WRITABLE_ONLY: u32 = 0x0001_00ff;
 /// The signer flag among those bytes.
 const SIGNER_MASK: u32 = 0x0000_ff00;
@@ -264,7 +264,7 @@ impl<'a> RegularInput<'a> {
         }
         // SAFETY: the accounts follow; there are more than `NAMED`, which fit the slots.
         let first_entry = unsafe { locate(input.wrapping_add(8), NAMED, slots) };
-        // SAFETY: `locate` initialized so many slots, which are borrowed during `'a`.
+        // SAFETY: `locate` initialized these slots, which are borrowed during `'a`.
         let accounts = unsafe { slots.first(NAMED) };
         // From here on, `at` is where the next account begins, and `left` counts those from there
         // on. Each step is as long as the account that was recognized there.
@@ -403,7 +403,7 @@ unsafe fn is_empty(at: *mut u8) -> bool {
 unsafe fn read_data<'a>(at: *mut u8) -> Data<'a> {
     // SAFETY: the data's length follows the accounts.
     let len = unsafe { at.cast::<u64>().read() } as usize;
-    // SAFETY: so many bytes follow the length, and nothing writes them.
+    // SAFETY: the length is that of the bytes that follow it, and nothing writes them.
     let bytes = unsafe { core::slice::from_raw_parts(at.wrapping_add(8), len) };
     // SAFETY: the accounts end at a multiple of 8, and the length has 8 bytes.
     unsafe { Data::new(bytes) }
@@ -414,7 +414,7 @@ unsafe fn read_data<'a>(at: *mut u8) -> Data<'a> {
 pub enum EntryShape {
     /// An entry's accounts are as in [`WalletEntries`] or [`PairEntries`].
     Regular,
-    /// Nothing.
+    /// Nothing is known.
     Unknown,
 }
 

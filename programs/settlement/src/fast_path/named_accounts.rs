@@ -46,26 +46,40 @@ pub(super) fn require_account_count(
 
 impl<'a> NamedAccounts<'a> {
     /// Validates `[settler (signer), treasury (writable), event authority, program, …]`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`unsigned`](Self::unsigned).
     #[inline(always)]
-    pub(super) fn signed_by_settler(accounts: &'a [Account<'a>]) -> Result<Self, BatchError> {
+    pub(super) unsafe fn signed_by_settler(accounts: &'a [Account<'a>]) -> Result<Self, BatchError> {
         let [settler, rest @ ..] = accounts else {
             return Err(ErrorCode::AccountNotEnoughKeys.into());
         };
         require(settler.is_signer(), ErrorCode::AccountNotSigner)?;
-        let named = Self::validate(rest)?;
+        // SAFETY: as promised by the caller.
+        let named = unsafe { Self::validate(rest) }?;
         require(same(treasury_settler(named.treasury), settler.key()), SettlementError::Unauthorized)?;
         // Only after the authorization, so that other callers don't learn the network's state.
         named.in_service()
     }
 
     /// Validates `[treasury (writable), event authority, program, …]`.
+    ///
+    /// # Safety
+    ///
+    /// While the result is in use, nothing else may read or write the treasury's data past the
+    /// discriminator: no other result for the same accounts, and no slice of the data.
     #[inline(always)]
-    pub(super) fn unsigned(accounts: &'a [Account<'a>]) -> Result<Self, BatchError> {
-        Self::validate(accounts)?.in_service()
+    pub(super) unsafe fn unsigned(accounts: &'a [Account<'a>]) -> Result<Self, BatchError> {
+        // SAFETY: as promised by the caller.
+        unsafe { Self::validate(accounts) }?.in_service()
     }
 
+    /// # Safety
+    ///
+    /// As for [`unsigned`](Self::unsigned).
     #[inline(always)]
-    fn validate(accounts: &'a [Account<'a>]) -> Result<Self, BatchError> {
+    unsafe fn validate(accounts: &'a [Account<'a>]) -> Result<Self, BatchError> {
         let [account, event_authority, program, rest @ ..] = accounts else {
             return Err(ErrorCode::AccountNotEnoughKeys.into());
         };
@@ -79,10 +93,7 @@ impl<'a> NamedAccounts<'a> {
         require(same(event_authority.key(), &EVENT_AUTHORITY), ErrorCode::ConstraintAddress)?;
         require(same(program.key(), &PROGRAM), ErrorCode::InvalidProgramId)?;
         // SAFETY: by owner, discriminator and length, the data is a treasury's. `Treasury` is plain
-        // bytes with an alignment of 8, which the offset keeps. It is borrowed only here, once per
-        // instruction. An entry that names the treasury's account never accesses this data: wallets
-        // are only borrowed where the discriminator, which is outside this reference, is a wallet's,
-        // and data is only read where the owner is a token program.
+        // bytes with an alignment of 8, which the offset keeps. The caller promises exclusive access.
         let treasury = unsafe { &mut *account.data_ptr().add(DISCRIMINATOR_LEN).cast::<Treasury>() };
         Ok(Self {
             treasury_account: *account,

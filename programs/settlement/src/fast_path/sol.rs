@@ -89,7 +89,7 @@ impl<'a> PayoutMethod<'a> for SolPayouts {
     #[inline(always)]
     fn try_pay_fast(&mut self, payout: DuePayout<'a>, wallet: &NodeWallet, shape: EntryShape) -> bool {
         let DuePayout { amount, wallet_lamports, wallet_account, destination } = payout;
-        // A regular destination is writable, no program, and without data.
+        // A regular destination is writable, not a program, and has no data.
         if shape == EntryShape::Unknown
             && (unlikely(!destination.is_writable())
                 || unlikely(destination.is_executable())

@@ -135,7 +135,7 @@ impl<'a> TokenContext<'a> {
     }
 }
 
-/// Parses an account as a token account of `program`.
+/// Parses an account as a token account of `program`, which is one of the two token programs.
 fn token_account(account: Account, program: &Key) -> Option<TokenAccount> {
     if !same(account.owner(), program) {
         return None;
@@ -171,7 +171,7 @@ impl<'a> TokenPayouts<'a> {
     }
 
     fn transfers(&self) -> impl Iterator<Item = (Account<'a>, u64)> + '_ {
-        // SAFETY: by the type's invariant, so many are initialized.
+        // SAFETY: by the type's invariant, the first `len` are initialized.
         self.transfers.iter().take(self.len).map(|transfer| unsafe { transfer.assume_init() })
     }
 

@@ -1,4 +1,4 @@
-//! `credit`: credits up to 60 nodes up to their cumulative totals.
+//! `credit`: credits up to 60 nodes with the difference to their cumulative totals.
 //!
 //! Executed by the [fast path](crate::fast_path). This module defines its interface for the IDL and for
 //! clients.

@@ -1,5 +1,5 @@
-//! `settle`: credits up to 30 nodes up to their cumulative totals and pays out those whose pending
-//! amount is due.
+//! `settle`: credits up to 30 nodes with the difference to their cumulative totals, and pays out those whose
+//! pending amount is due.
 //!
 //! Executed by the [fast path](crate::fast_path). This module defines its interface for the IDL and for
 //! clients.

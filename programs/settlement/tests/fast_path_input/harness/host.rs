@@ -141,7 +141,7 @@ fn address(key: &Key) -> Pubkey {
 
 #[allow(clippy::mut_from_ref, reason = "the called program writes accounts that the caller passes by reference")]
 fn bytes<'a>(account: Account<'a>) -> &'a mut [u8] {
-    // SAFETY: the pointer is valid for so many bytes. During a call, the program holds no reference to the
+    // SAFETY: the pointer is valid for the data's length. During a call, the program holds no reference to the
     // data of token accounts. The two accounts of a transfer are checked to be different ones before both
     // are borrowed.
     unsafe { core::slice::from_raw_parts_mut(account.data_ptr(), account.data_len()) }

@@ -102,7 +102,7 @@ impl ProgramFixture {
         let mut instructions = vec![create_account(&issuer, &mint, self.rent(len), len as u64, &token_program)];
         instructions.extend(extensions.iter().map(|(_, set_up)| set_up(&mint, &issuer)));
         let initialize = token::initialize_mint2(&token_program, &mint, &issuer, Some(&issuer), decimals);
-        instructions.push(initialize.expect("built"));
+        instructions.push(initialize.expect("the instruction is valid"));
         self.send(&instructions, &[&key]).expect("the mint is created");
         TokenAsset { mint, token_program }
     }
@@ -132,7 +132,8 @@ impl ProgramFixture {
         let key = Keypair::new();
         let (address, len) = (key.pubkey(), 165);
         let open = create_account(&self.payer.pubkey(), &address, self.rent(len), len as u64, &asset.token_program);
-        let initialize = token::initialize_account3(&asset.token_program, &address, &asset.mint, owner).expect("built");
+        let initialize = token::initialize_account3(&asset.token_program, &address, &asset.mint, owner)
+            .expect("the instruction is valid");
         self.send(&[open, initialize], &[&key]).expect("the token account is created");
         address
     }
@@ -140,21 +141,24 @@ impl ProgramFixture {
     /// Mints tokens to a token account.
     pub(crate) fn mint_to(&mut self, asset: &TokenAsset, account: &Pubkey, amount: u64) {
         let issuer = self.payer.pubkey();
-        let ix = token::mint_to(&asset.token_program, &asset.mint, account, &issuer, &[], amount).expect("built");
+        let ix = token::mint_to(&asset.token_program, &asset.mint, account, &issuer, &[], amount)
+            .expect("the instruction is valid");
         self.send(&[ix], &[]).expect("the tokens are minted");
     }
 
     /// Freezes a token account.
     pub(crate) fn freeze(&mut self, asset: &TokenAsset, account: &Pubkey) {
         let issuer = self.payer.pubkey();
-        let ix = token::freeze_account(&asset.token_program, account, &asset.mint, &issuer, &[]).expect("built");
+        let ix = token::freeze_account(&asset.token_program, account, &asset.mint, &issuer, &[])
+            .expect("the instruction is valid");
         self.send(&[ix], &[]).expect("the account is frozen");
     }
 
     /// Thaws a token account.
     pub(crate) fn thaw(&mut self, asset: &TokenAsset, account: &Pubkey) {
         let issuer = self.payer.pubkey();
-        let ix = token::thaw_account(&asset.token_program, account, &asset.mint, &issuer, &[]).expect("built");
+        let ix = token::thaw_account(&asset.token_program, account, &asset.mint, &issuer, &[])
+            .expect("the instruction is valid");
         self.send(&[ix], &[]).expect("the account is thawed");
     }
 

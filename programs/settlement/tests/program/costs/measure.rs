@@ -28,7 +28,7 @@ const TRANSFER: u8 = 3;
 /// 2.5 %.
 const FEE: Extension = (ExtensionType::TransferFeeConfig, |mint, issuer| {
     initialize_transfer_fee_config(&TokenProgram::Token2022.id(), mint, Some(issuer), Some(issuer), 250, u64::MAX)
-        .expect("built")
+        .expect("the instruction is valid")
 });
 
 /// All tables of the page.
@@ -260,7 +260,7 @@ fn tokens_by_hand(mint: Mint, count: usize) -> u64 {
     let id = asset.token_program;
     let transfer = |entry: &SettleEntry| {
         token::transfer_checked(&id, &from, &asset.mint, &entry.destination, &settler, &[], TOKEN, DECIMALS)
-            .expect("built")
+            .expect("the instruction is valid")
     };
     let transfers: Vec<_> = entries.iter().map(transfer).collect();
     let units = compute_units(&mut fixture, &transfers);

@@ -20,12 +20,12 @@ use crate::common::{Extension, Payee, TOKEN, TokenFixture, TokenProgram, assert_
 /// A fee of 2.5 % without a maximum.
 const FEE: Extension = (ExtensionType::TransferFeeConfig, |mint, issuer| {
     initialize_transfer_fee_config(&TokenProgram::Token2022.id(), mint, Some(issuer), Some(issuer), 250, u64::MAX)
-        .expect("built")
+        .expect("the instruction is valid")
 });
 /// A fee of 100 %.
 const WHOLE_FEE: Extension = (ExtensionType::TransferFeeConfig, |mint, issuer| {
     initialize_transfer_fee_config(&TokenProgram::Token2022.id(), mint, Some(issuer), Some(issuer), 10_000, u64::MAX)
-        .expect("built")
+        .expect("the instruction is valid")
 });
 
 /// 2.5 % of an amount, rounded up as Token-2022 does.

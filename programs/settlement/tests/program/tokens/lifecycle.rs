@@ -493,7 +493,7 @@ fn harmless_token_account_extensions_do_not_block_a_payout() {
         memo_transfer::instruction::enable_required_transfer_memos(&program, &account, &key, &[]),
         memo_transfer::instruction::disable_required_transfer_memos(&program, &account, &key, &[]),
     ]
-    .map(|ix| ix.expect("built"));
+    .map(|ix| ix.expect("the instruction is valid"));
     fixture.send(&set_up, &[&owner]).expect("the extensions are set up");
     assert_eq!(fixture.settle(&[payee.entry(TOKEN)]).event.paid, TOKEN);
     assert_eq!(totals(&fixture, &payee), (TOKEN, TOKEN, TOKEN));

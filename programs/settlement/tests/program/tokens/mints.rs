@@ -26,7 +26,7 @@ use crate::common::{
 const ACCOUNT_TYPE_AT: usize = 165;
 const ACCOUNT_TYPE_MINT: u8 = 1;
 
-/// SPL Token's mint of wrapped SOL, which exists since genesis.
+/// SPL Token's mint of wrapped SOL, which has existed since genesis.
 const WRAPPED_SOL: Pubkey = anchor_lang::prelude::pubkey!("So11111111111111111111111111111111111111112");
 
 fn id() -> Pubkey {
@@ -35,22 +35,25 @@ fn id() -> Pubkey {
 
 const FEE: Extension = (ExtensionType::TransferFeeConfig, |mint, issuer| {
     transfer_fee::instruction::initialize_transfer_fee_config(&id(), mint, Some(issuer), Some(issuer), 0, 0)
-        .expect("built")
+        .expect("the instruction is valid")
 });
 const METADATA_POINTER: Extension = (ExtensionType::MetadataPointer, |mint, issuer| {
-    metadata_pointer::instruction::initialize(&id(), mint, Some(*issuer), Some(*mint)).expect("built")
+    metadata_pointer::instruction::initialize(&id(), mint, Some(*issuer), Some(*mint))
+        .expect("the instruction is valid")
 });
 const GROUP_POINTER: Extension = (ExtensionType::GroupPointer, |mint, issuer| {
-    group_pointer::instruction::initialize(&id(), mint, Some(*issuer), Some(*mint)).expect("built")
+    group_pointer::instruction::initialize(&id(), mint, Some(*issuer), Some(*mint)).expect("the instruction is valid")
 });
 const GROUP_MEMBER_POINTER: Extension = (ExtensionType::GroupMemberPointer, |mint, issuer| {
-    group_member_pointer::instruction::initialize(&id(), mint, Some(*issuer), Some(*mint)).expect("built")
+    group_member_pointer::instruction::initialize(&id(), mint, Some(*issuer), Some(*mint))
+        .expect("the instruction is valid")
 });
 const CLOSE_AUTHORITY: Extension = (ExtensionType::MintCloseAuthority, |mint, issuer| {
-    token::initialize_mint_close_authority(&id(), mint, Some(issuer)).expect("built")
+    token::initialize_mint_close_authority(&id(), mint, Some(issuer)).expect("the instruction is valid")
 });
 const CONFIDENTIAL: Extension = (ExtensionType::ConfidentialTransferMint, |mint, issuer| {
-    confidential_transfer::instruction::initialize_mint(&id(), mint, Some(*issuer), true, None).expect("built")
+    confidential_transfer::instruction::initialize_mint(&id(), mint, Some(*issuer), true, None)
+        .expect("the instruction is valid")
 });
 const CONFIDENTIAL_FEE: Extension = (ExtensionType::ConfidentialTransferFeeConfig, |mint, issuer| {
     confidential_transfer_fee::instruction::initialize_confidential_transfer_fee_config(
@@ -59,34 +62,37 @@ const CONFIDENTIAL_FEE: Extension = (ExtensionType::ConfidentialTransferFeeConfi
         Some(*issuer),
         &Default::default(),
     )
-    .expect("built")
+    .expect("the instruction is valid")
 });
 const CONFIDENTIAL_MINT_BURN: Extension = (ExtensionType::ConfidentialMintBurn, |mint, _| {
     confidential_mint_burn::instruction::initialize_mint(&id(), mint, &Default::default(), &Default::default())
-        .expect("built")
+        .expect("the instruction is valid")
 });
 const DEFAULT_STATE: Extension = (ExtensionType::DefaultAccountState, |mint, _| {
     default_account_state::instruction::initialize_default_account_state(&id(), mint, &AccountState::Frozen)
-        .expect("built")
+        .expect("the instruction is valid")
 });
-const NON_TRANSFERABLE: Extension =
-    (ExtensionType::NonTransferable, |mint, _| token::initialize_non_transferable_mint(&id(), mint).expect("built"));
+const NON_TRANSFERABLE: Extension = (ExtensionType::NonTransferable, |mint, _| {
+    token::initialize_non_transferable_mint(&id(), mint).expect("the instruction is valid")
+});
 const INTEREST: Extension = (ExtensionType::InterestBearingConfig, |mint, issuer| {
-    interest_bearing_mint::instruction::initialize(&id(), mint, Some(*issuer), 100).expect("built")
+    interest_bearing_mint::instruction::initialize(&id(), mint, Some(*issuer), 100).expect("the instruction is valid")
 });
 const DELEGATE: Extension = (ExtensionType::PermanentDelegate, |mint, issuer| {
-    token::initialize_permanent_delegate(&id(), mint, issuer).expect("built")
+    token::initialize_permanent_delegate(&id(), mint, issuer).expect("the instruction is valid")
 });
 const HOOK: Extension = (ExtensionType::TransferHook, |mint, issuer| {
-    transfer_hook::instruction::initialize(&id(), mint, Some(*issuer), Some(settlement::ID)).expect("built")
+    transfer_hook::instruction::initialize(&id(), mint, Some(*issuer), Some(settlement::ID))
+        .expect("the instruction is valid")
 });
 const SCALED: Extension = (ExtensionType::ScaledUiAmount, |mint, issuer| {
-    scaled_ui_amount::instruction::initialize(&id(), mint, Some(*issuer), 2.0).expect("built")
+    scaled_ui_amount::instruction::initialize(&id(), mint, Some(*issuer), 2.0).expect("the instruction is valid")
 });
-const PAUSABLE: Extension =
-    (ExtensionType::Pausable, |mint, issuer| pausable::instruction::initialize(&id(), mint, issuer).expect("built"));
+const PAUSABLE: Extension = (ExtensionType::Pausable, |mint, issuer| {
+    pausable::instruction::initialize(&id(), mint, issuer).expect("the instruction is valid")
+});
 const PERMISSIONED_BURN: Extension = (ExtensionType::PermissionedBurn, |mint, issuer| {
-    permissioned_burn::instruction::initialize(&id(), mint, issuer).expect("built")
+    permissioned_burn::instruction::initialize(&id(), mint, issuer).expect("the instruction is valid")
 });
 
 fn fixture() -> ProgramFixture {
@@ -264,7 +270,7 @@ fn a_mint_with_any_decimals_is_paid_in_base_units() {
 fn create_wrapped_sol(fixture: &mut ProgramFixture, program: TokenProgram) -> TokenAsset {
     let token_program = program.id();
     if program == TokenProgram::Token2022 {
-        let ix = token::create_native_mint(&token_program, &fixture.payer.pubkey()).expect("built");
+        let ix = token::create_native_mint(&token_program, &fixture.payer.pubkey()).expect("the instruction is valid");
         fixture.send(&[ix], &[]).expect("the network is created");
         return TokenAsset { mint: spl_token_2022_interface::native_mint::ID, token_program };
     }
@@ -276,7 +282,7 @@ fn create_wrapped_sol(fixture: &mut ProgramFixture, program: TokenProgram) -> To
 
 /// The instructions that turn the payer's lamports into wrapped SOL in a token account.
 fn wrap(fixture: &ProgramFixture, asset: &TokenAsset, account: &Pubkey, lamports: u64) -> [Instruction; 2] {
-    let sync = token::sync_native(&asset.token_program, account).expect("built");
+    let sync = token::sync_native(&asset.token_program, account).expect("the instruction is valid");
     [transfer(&fixture.payer.pubkey(), account, lamports), sync]
 }
 

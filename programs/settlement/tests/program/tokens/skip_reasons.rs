@@ -40,7 +40,7 @@ fn bad_accounts(fixture: &mut TokenFixture, program: TokenProgram, payee: &Payee
     let (invalid, invalid_error) = (SkipReason::TokenAccountInvalid, SettlementError::InvalidTokenAccount);
     let closed = fixture.create_token_account(&owner.pubkey(), &asset);
     let close = token::close_account(&asset.token_program, &closed, &fixture.payer.pubkey(), &owner.pubkey(), &[]);
-    fixture.send(&[close.expect("built")], &[&owner]).expect("the account is closed");
+    fixture.send(&[close.expect("the instruction is valid")], &[&owner]).expect("the account is closed");
     add("closed", closed, invalid, invalid_error);
     add("nonexistent", Pubkey::new_unique(), invalid, invalid_error);
     add("the destination itself", owner.pubkey(), invalid, invalid_error);
@@ -83,7 +83,7 @@ fn bad_accounts(fixture: &mut TokenFixture, program: TokenProgram, payee: &Payee
         &owner.pubkey(),
         &[],
     );
-    fixture.send(&[change.expect("built")], &[&owner]).expect("the owner is changed");
+    fixture.send(&[change.expect("the instruction is valid")], &[&owner]).expect("the owner is changed");
     add("with a changed owner", changed_owner, wrong_owner, wrong_owner_error);
 
     let vault = fixture.vault;
@@ -114,9 +114,10 @@ fn create_memo_account(fixture: &mut TokenFixture, payee: &Payee, asset: &TokenA
     let account = fixture.create_token_account(&owner.pubkey(), asset);
     let (program, payer) = (asset.token_program, fixture.payer.pubkey());
     let kinds = [ExtensionType::MemoTransfer];
-    let grow = token::reallocate(&program, &account, &payer, &owner.pubkey(), &[], &kinds).expect("built");
+    let grow =
+        token::reallocate(&program, &account, &payer, &owner.pubkey(), &[], &kinds).expect("the instruction is valid");
     let demand = memo_transfer::instruction::enable_required_transfer_memos(&program, &account, &owner.pubkey(), &[]);
-    fixture.send(&[grow, demand.expect("built")], &[&owner]).expect("memos are required");
+    fixture.send(&[grow, demand.expect("the instruction is valid")], &[&owner]).expect("memos are required");
     account
 }
 
