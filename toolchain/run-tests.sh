@@ -13,10 +13,11 @@ set +e
   toolchain/idl.sh --check "$@"; idl=$?
   toolchain/tests/run.sh; scripts=$?
   toolchain/fuzz.sh; fuzz=$?
+  toolchain/miri.sh; miri=$?
   cargo test --workspace --no-fail-fast "$@"; crates=$?
   [ $lint = 0 ] || echo "error: lint failed, see above"
   [ $idl = 0 ] || echo "error: the IDL differs, see above"
-  exit $((crates ? crates : scripts ? scripts : fuzz ? fuzz : lint ? lint : idl))
+  exit $((crates ? crates : scripts ? scripts : fuzz ? fuzz : miri ? miri : lint ? lint : idl))
 } 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 set -e

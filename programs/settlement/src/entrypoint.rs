@@ -1,31 +1,33 @@
-//! Where the runtime enters: the hot path first, Anchor for everything else.
+//! The program's entrypoint: the fast path first, Anchor for everything else.
 
 use anchor_lang::prelude::ProgramError;
 use anchor_lang::solana_program::entrypoint::{SUCCESS, deserialize};
 
-use crate::hot::{self, host::Runtime};
+use crate::fast_path::{self, BatchError, host::Runtime};
 
 anchor_lang::solana_program::entrypoint::custom_heap_default!();
 anchor_lang::solana_program::entrypoint::custom_panic_default!();
 
 /// # Safety
 ///
-/// Called by the runtime alone, with an instruction's input.
+/// Must only be called by the runtime, with an instruction's input.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn entrypoint(input: *mut u8) -> u64 {
-    // SAFETY: the runtime's input, which is this call's own.
-    match unsafe { hot::process(&Runtime, input) } {
+    // SAFETY: the caller promises that this is the runtime's input, to which the call has exclusive
+    // access. The runtime's calls to other programs change lamports and the data of the callees'
+    // accounts only.
+    match unsafe { fast_path::process(&Runtime, input) } {
         Some(Ok(())) => SUCCESS,
-        Some(Err(refusal)) => refused(refusal),
-        // SAFETY: the same; the hot path has left it alone.
-        None => unsafe { by_anchor(input) },
+        Some(Err(error)) => fail(error),
+        // SAFETY: as promised by the caller. The fast path left the input unchanged.
+        None => unsafe { process_by_anchor(input) },
     }
 }
 
 #[cold]
 #[inline(never)]
-fn refused(refusal: hot::Refusal) -> u64 {
-    let error = refusal.into_error();
+fn fail(error: BatchError) -> u64 {
+    let error = error.into_error();
     error.log();
     ProgramError::from(error).into()
 }
@@ -34,7 +36,7 @@ fn refused(refusal: hot::Refusal) -> u64 {
 ///
 /// As for [`entrypoint`].
 #[inline(never)]
-unsafe fn by_anchor(input: *mut u8) -> u64 {
+unsafe fn process_by_anchor(input: *mut u8) -> u64 {
     crate::security::keep();
     // SAFETY: as promised by the caller.
     let (program_id, accounts, data) = unsafe { deserialize(input) };

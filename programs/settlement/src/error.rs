@@ -1,83 +1,88 @@
-//! Why an instruction failed as a whole. Each reason has a code of its own (6000 onward, in the
-//! order written here) and a sentence that says what to do.
+//! Errors of a whole instruction. Each has its own code (from 6000, in the order of the enum) and a
+//! message that says how to fix it.
 //!
-//! Codes are part of the program's interface: new ones go at the end, none is ever reused. What
-//! is wrong with a single entry of a batch is no error but a
+//! Codes are part of the program's interface: new errors are added at the end, and no code is reused.
+//! A problem with a single entry of a batch is not an error but a
 //! [`SkipReason`](crate::rules::SkipReason).
 
 use anchor_lang::prelude::*;
 
 /// Errors of the settlement program.
+#[expect(missing_docs, reason = "each variant's message documents it")]
 #[error_code]
 #[derive(PartialEq, Eq)]
 pub enum SettlementError {
     #[msg("the network id must be 1 to 32 characters of a-z, 0-9 and '-', padded with zero bytes")]
     InvalidNetworkId,
-    #[msg("a cap or limit is zero: every cap, the window's limit and its seconds must be positive")]
+    #[msg("a cap, the window limit or the window duration is zero: all of them must be positive")]
     ZeroLimit,
-    #[msg("the threshold is zero: name the smallest amount in lamports worth a payout (1 pays every lamport)")]
+    #[msg(
+        "the default threshold is zero: set the smallest amount worth a payout, in base units (1 pays out any amount)"
+    )]
     ZeroThreshold,
-    #[msg("the pending age is zero: name the seconds after which a small amount is paid out anyway")]
+    #[msg(
+        "the maximum pending age is zero: set the seconds after which an amount below the threshold is paid out anyway"
+    )]
     ZeroPendingAge,
-    #[msg("the settler or guardian is the default key: name keys that somebody holds")]
+    #[msg("the settler or guardian is the default key: set a key that someone controls")]
     DefaultAuthority,
-    #[msg("the node's threshold is below the network's default: raise it or leave it out")]
+    #[msg("the node's threshold is below the network's default: raise or omit it")]
     ThresholdBelowDefault,
     #[msg("the owner can't be the default key, a system address or an account of this program")]
     InvalidOwner,
     #[msg("the destination can't be the default key, a system address or an account of this program")]
     InvalidDestination,
-    #[msg("the signer may not do this: check which of admin, settler, guardian or owner it takes")]
+    #[msg("the signer is not authorized: check which of admin, settler, guardian or owner must sign this instruction")]
     Unauthorized,
-    #[msg("the network is paused: nothing leaves the treasury or a wallet until the admin unpauses")]
+    #[msg("the network is paused: no funds leave the treasury or a wallet until the admin unpauses it")]
     Paused,
     #[msg("the account belongs to another network")]
     NetworkMismatch,
-    #[msg("the account has a layout version this program doesn't know")]
+    #[msg("the account's layout version is unknown to this program")]
     UnknownVersion,
-    #[msg("the network pays in a kind of asset that this program doesn't know")]
+    #[msg("the network's asset kind is unknown to this program")]
     UnsupportedAsset,
     #[msg("the amount is zero")]
     ZeroAmount,
-    #[msg("nothing is pending for the node")]
+    #[msg("the node has no pending amount")]
     NothingPending,
-    #[msg("the amount is above what is pending for the node")]
+    #[msg("the amount exceeds the node's pending amount")]
     AmountAbovePending,
     #[msg("the batch is empty")]
     EmptyBatch,
-    #[msg("the batch has too many entries: at most 60 for credit, 30 for settle and payout")]
+    #[msg("the batch has too many entries: the maximum is 60 for credit and 30 for settle and payout")]
     TooManyEntries,
     #[msg(
-        "the number of accounts doesn't match the entries: a wallet each for credit, a wallet and a destination each for settle and payout"
+        "the number of accounts doesn't match the number of entries: credit needs a wallet per entry, settle and payout need a wallet and a destination per entry"
     )]
     AccountCountMismatch,
-    #[msg("the destination is not the one named in the node's wallet account")]
+    #[msg("the destination is not the one set in the node's wallet account")]
     DestinationMismatch,
-    #[msg("the destination would be left below the rent-exempt minimum: withdraw more or fund it first")]
+    #[msg("the destination would be below its rent-exempt minimum: withdraw more, or fund the destination first")]
     DestinationNotRentExempt,
-    #[msg("the destination is a program, a system address or an account of this program and can't be paid")]
+    #[msg("the destination can't be paid: it is a program, a system address or an account of this program")]
     DestinationNotPayable,
-    #[msg("the wallet account would be left below the rent-exempt minimum: send it the missing lamports first")]
+    #[msg("the wallet account would be below its rent-exempt minimum: send the missing lamports to it first")]
     WalletNotRentExempt,
-    #[msg("a total would pass 2^64 - 1")]
+    #[msg("a total would exceed 2^64 - 1")]
     Overflow,
-    #[msg("the account's totals contradict each other: paid is above credited")]
+    #[msg("the account's totals are inconsistent: more was paid than credited")]
     InconsistentTotals,
-    #[msg("the update names no parameter: name at least one")]
+    #[msg("the update changes nothing: set at least one parameter")]
     NothingToUpdate,
-    #[msg("the amount is above the surplus: what nodes are owed and the treasury's rent stay")]
+    #[msg("the amount exceeds the surplus: the treasury keeps what nodes are owed and its own rent")]
     AmountAboveSurplus,
-    #[msg("the node has a pending amount: withdraw it or have it paid out, then close")]
+    #[msg("the node has a pending amount: withdraw it or wait for its payout before closing the node")]
     PendingNotZero,
-    #[msg("the account has the newest layout already")]
+    #[msg("the account already has the current layout")]
     NothingToMigrate,
     #[msg(
-        "a network that pays in tokens needs its token accounts, mint and token program, one that pays in SOL none of them"
+        "the accounts don't match the network's asset: tokens require the token accounts, the mint and the token program, SOL requires none of them"
     )]
     AssetAccountsMismatch,
-    #[msg("the token program is neither SPL Token nor Token-2022, or not the one of the network")]
+    #[msg("the token program is not SPL Token or Token-2022, or not the network's")]
     InvalidTokenProgram,
-    #[msg("the account is no initialized mint of the token program, or not the network's mint")]
+    #[msg("the account is not an initialized mint of the token program, or not the network's mint")]
     InvalidMint,
     #[msg("the mint's tokens can't be transferred (extension NonTransferable): choose another mint")]
     MintNonTransferable,
@@ -85,42 +90,46 @@ pub enum SettlementError {
     MintTransferHook,
     #[msg("the mint has the extension PermanentDelegate, which could empty the treasury: choose another mint")]
     MintPermanentDelegate,
-    #[msg("the mint has the extension MintCloseAuthority, so another mint could take its place: choose another mint")]
+    #[msg("the mint has the extension MintCloseAuthority, so it could be closed and replaced: choose another mint")]
     MintCloseAuthority,
     #[msg("the mint has the extension DefaultAccountState, which could freeze the treasury: choose another mint")]
     MintDefaultAccountState,
     #[msg("the mint has the extension Pausable, which could stop payouts: choose another mint")]
     MintPausable,
-    #[msg("the mint has a confidential-transfer extension, which hides amounts: choose another mint")]
+    #[msg("the mint has a confidential transfer extension, which hides amounts: choose another mint")]
     MintConfidential,
-    #[msg("the mint has the extension InterestBearingConfig, which shows other amounts than move: choose another mint")]
+    #[msg(
+        "the mint has the extension InterestBearingConfig, which displays amounts other than those transferred: choose another mint"
+    )]
     MintInterestBearing,
-    #[msg("the mint has the extension ScaledUiAmount, which shows other amounts than move: choose another mint")]
+    #[msg(
+        "the mint has the extension ScaledUiAmount, which displays amounts other than those transferred: choose another mint"
+    )]
     MintScaledUiAmount,
-    #[msg("the mint has an extension that this program doesn't know: choose another mint")]
+    #[msg("the mint has an extension that is unknown to this program: choose another mint")]
     MintUnknownExtension,
-    #[msg("the account is not the treasury's token account: pass the one that the network names")]
+    #[msg("the account is not the treasury's token account: pass the one stored in the network account")]
     InvalidTreasuryTokenAccount,
-    #[msg("the account is no initialized token account of the network's token program")]
+    #[msg("the account is not an initialized token account of the network's token program")]
     InvalidTokenAccount,
-    #[msg("the token account holds another mint than the network pays in")]
+    #[msg("the token account's mint is not the network's")]
     TokenAccountWrongMint,
-    #[msg("the token account doesn't belong to the node's destination")]
+    #[msg("the token account is not owned by the node's destination")]
     TokenAccountWrongOwner,
-    #[msg("the token account is frozen: have the mint's freeze authority thaw it")]
+    #[msg("the token account is frozen: the mint's freeze authority must thaw it")]
     TokenAccountFrozen,
-    #[msg("the token account takes transfers with a memo only: switch that off")]
+    #[msg("the token account requires transfers to have a memo: disable that requirement")]
     TokenAccountNeedsMemo,
-    #[msg("the treasury's token account is frozen: have the mint's freeze authority thaw it")]
+    #[msg("the treasury's token account is frozen: the mint's freeze authority must thaw it")]
     TreasuryFrozen,
     #[msg("the treasury's token account holds less than the amount")]
     TreasuryTokensShort,
-    #[msg("the account is not that of a closed node: a node that was never closed is registered, not reopened")]
+    #[msg("the account is not a closed node: use register_node for a new node")]
     ClosedNodeMismatch,
 }
 
 impl SettlementError {
-    /// Every error, in the order of their codes.
+    /// All errors, in the order of their codes.
     pub const ALL: [Self; 51] = [
         Self::InvalidNetworkId,
         Self::ZeroLimit,
@@ -175,7 +184,7 @@ impl SettlementError {
         Self::ClosedNodeMismatch,
     ];
 
-    /// The error that a transaction's custom program error code stands for, if it is one of these.
+    /// The error with this custom program error code. `None` if it isn't one of this program's.
     pub fn from_code(code: u32) -> Option<Self> {
         Self::ALL.into_iter().find(|error| u32::from(*error) == code)
     }
@@ -186,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_error_reads_back_from_its_code() {
+    fn every_error_is_found_by_its_code() {
         for (error, code) in SettlementError::ALL.into_iter().zip(6_000..) {
             assert_eq!(u32::from(error), code);
             assert_eq!(SettlementError::from_code(code), Some(error));

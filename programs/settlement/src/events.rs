@@ -1,25 +1,26 @@
-//! What the program tells the world, by a call to itself (`emit_cpi!`), because the runtime
-//! truncates logs but never inner instructions.
+//! The events that the program emits. It does so in calls to itself (`emit_cpi!`), because the runtime
+//! truncates logs but not inner instructions.
 //!
-//! Field order and types are part of the program's interface: an event that needs more fields
-//! becomes a new event.
+//! The order and the types of fields are part of the program's interface: if an event needs more
+//! fields, a new event is added.
 
 use anchor_lang::prelude::*;
 
 use crate::rules::SkipReason;
 
-/// `emit_cpi!`, with the check that it leaves to the runtime: that the account passed as this program is
-/// this program. The runtime finds it among all accounts of the instruction, wherever it stands.
-macro_rules! tell {
+/// Emits an event with `emit_cpi!`, after checking that the account passed as this program is this program.
+/// `emit_cpi!` leaves that to the runtime, which finds the program among all accounts of the
+/// instruction.
+macro_rules! emit_event {
     ($ctx:ident, $event:expr) => {{
         let ctx = &$ctx;
         require!(*ctx.accounts.program.key == crate::ID, anchor_lang::error::ErrorCode::InvalidProgramId);
         emit_cpi!($event);
     }};
 }
-pub(crate) use tell;
+pub(crate) use emit_event;
 
-/// A network and its treasury came into being.
+/// A network and its treasury were created.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkCreated {
@@ -27,29 +28,29 @@ pub struct NetworkCreated {
     pub network: Pubkey,
     /// Address of its treasury.
     pub treasury: Pubkey,
-    /// The network's name, zero padded.
+    /// The network's name, padded with zero bytes.
     pub id: [u8; 32],
-    /// Signed, and may change everything.
+    /// The network's admin, who signed.
     pub admin: Pubkey,
-    /// The relay's key.
+    /// The key that may credit, settle and register nodes.
     pub settler: Pubkey,
-    /// May only pause.
+    /// The key that may pause, and nothing else.
     pub guardian: Pubkey,
-    /// Base units from which a pending amount is paid out.
+    /// Default payout threshold of a node in base units.
     pub default_threshold: u64,
-    /// Base units one entry may credit at most.
+    /// Maximum base units that one entry may credit.
     pub per_node_cap: u64,
-    /// Base units one batch may credit at most.
+    /// Maximum base units that one batch may credit.
     pub per_batch_cap: u64,
-    /// Base units the outflow window holds.
+    /// Capacity of the outflow window in base units.
     pub window_limit: u64,
-    /// Seconds in which a full outflow window empties.
+    /// Seconds in which a full outflow window drains.
     pub window_seconds: u64,
-    /// Seconds after which a pending amount below the threshold is paid out anyway.
+    /// Seconds after which a pending amount is paid out even if it is below its threshold.
     pub max_pending_age: u64,
 }
 
-/// A node's wallet account was opened.
+/// A node was registered and its wallet account created.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeRegistered {
@@ -57,38 +58,37 @@ pub struct NodeRegistered {
     pub network: Pubkey,
     /// Address of the node's wallet account.
     pub node_wallet: Pubkey,
-    /// Hash of the ledger's name for the node.
+    /// Hash of the node's id in the ledger, see `client::node_id`.
     pub node_id: [u8; 32],
-    /// May withdraw.
+    /// The key that may withdraw, and change the destination and the threshold.
     pub owner: Pubkey,
-    /// Where the node's payouts go.
+    /// Recipient of the node's payouts.
     pub destination: Pubkey,
-    /// Paid the account's rent.
+    /// The account that paid the rent.
     pub rent_payer: Pubkey,
     /// The settler or admin that signed.
     pub authority: Pubkey,
-    /// Base units from which the node's pending amount is paid out.
+    /// Pending base units from which they are paid out.
     pub threshold: u64,
 }
 
-/// A network and its treasury came into being that pay in a mint's tokens: goes with
-/// [`NetworkCreated`], which tells the rest.
+/// The created network pays in a mint's tokens. Accompanies [`NetworkCreated`], which has the rest.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkMint {
     /// Address of the network.
     pub network: Pubkey,
-    /// The mint.
+    /// Address of the mint.
     pub mint: Pubkey,
-    /// Its token program.
+    /// The mint's token program.
     pub token_program: Pubkey,
-    /// The treasury's token account.
+    /// Address of the treasury's token account.
     pub treasury_token_account: Pubkey,
-    /// The mint's decimals.
+    /// Decimal places of the mint's tokens.
     pub decimals: u8,
 }
 
-/// The network's parameters, after a change of some of them.
+/// Parameters of the network changed. Has all parameters after the change.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkUpdated {
@@ -96,21 +96,21 @@ pub struct NetworkUpdated {
     pub network: Pubkey,
     /// The admin that signed.
     pub by: Pubkey,
-    /// Base units from which a pending amount is paid out.
+    /// Default payout threshold of a node in base units.
     pub default_threshold: u64,
-    /// Base units one entry may credit at most.
+    /// Maximum base units that one entry may credit.
     pub per_node_cap: u64,
-    /// Base units one batch may credit at most.
+    /// Maximum base units that one batch may credit.
     pub per_batch_cap: u64,
-    /// Base units the outflow window holds.
+    /// Capacity of the outflow window in base units.
     pub window_limit: u64,
-    /// Seconds in which a full outflow window empties.
+    /// Seconds in which a full outflow window drains.
     pub window_seconds: u64,
-    /// Seconds after which a pending amount below the threshold is paid out anyway.
+    /// Seconds after which a pending amount is paid out even if it is below its threshold.
     pub max_pending_age: u64,
 }
 
-/// The admin named the next admin, who has yet to accept.
+/// The admin proposed a new admin, who has not accepted yet.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdminProposed {
@@ -118,23 +118,23 @@ pub struct AdminProposed {
     pub network: Pubkey,
     /// The admin that signed.
     pub by: Pubkey,
-    /// The next admin; the default key when the hand-over was called off.
+    /// The proposed admin; the default key if the proposal was cancelled.
     pub pending_admin: Pubkey,
 }
 
-/// The proposed admin accepted.
+/// The proposed admin accepted and is now the admin.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdminChanged {
     /// Address of the network.
     pub network: Pubkey,
-    /// The admin until now.
+    /// The previous admin.
     pub from: Pubkey,
-    /// The admin from now on, who signed.
+    /// The new admin, who signed.
     pub to: Pubkey,
 }
 
-/// Another key credits and settles from now on.
+/// The settler was replaced.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettlerChanged {
@@ -142,13 +142,13 @@ pub struct SettlerChanged {
     pub network: Pubkey,
     /// The admin that signed.
     pub by: Pubkey,
-    /// The settler until now.
+    /// The previous settler.
     pub from: Pubkey,
-    /// The settler from now on.
+    /// The new settler.
     pub to: Pubkey,
 }
 
-/// Another key may pause from now on.
+/// The guardian was replaced.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuardianChanged {
@@ -156,13 +156,13 @@ pub struct GuardianChanged {
     pub network: Pubkey,
     /// The admin that signed.
     pub by: Pubkey,
-    /// The guardian until now.
+    /// The previous guardian.
     pub from: Pubkey,
-    /// The guardian from now on.
+    /// The new guardian.
     pub to: Pubkey,
 }
 
-/// The admin took funds out of the treasury that are owed to nobody.
+/// The admin withdrew surplus, which is not owed to any node, from the treasury.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SurplusWithdrawn {
@@ -170,15 +170,15 @@ pub struct SurplusWithdrawn {
     pub network: Pubkey,
     /// The admin that signed.
     pub by: Pubkey,
-    /// Account the funds went to: for tokens, the token account.
+    /// The account that received the funds. For tokens, the token account.
     pub destination: Pubkey,
     /// Base units that left the treasury.
     pub amount: u64,
-    /// Base units ever withdrawn so, these included.
+    /// Base units of surplus ever withdrawn, including this withdrawal.
     pub withdrawn_total: u64,
 }
 
-/// A node's wallet account was closed. A [`ClosedNode`](crate::state::ClosedNode) stays.
+/// A node's wallet account was closed and replaced by a [`ClosedNode`](crate::state::ClosedNode).
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeClosed {
@@ -186,19 +186,19 @@ pub struct NodeClosed {
     pub network: Pubkey,
     /// Address of the node's wallet account.
     pub node_wallet: Pubkey,
-    /// Hash of the ledger's name for the node.
+    /// Hash of the node's id in the ledger, see `client::node_id`.
     pub node_id: [u8; 32],
     /// The owner or admin that signed.
     pub by: Pubkey,
-    /// Base units credited, and paid, in the node's life.
+    /// Base units ever credited to the node, all of which have been paid.
     pub total: u64,
-    /// Got the lamports.
+    /// The account that had paid the rent and received the lamports.
     pub rent_payer: Pubkey,
-    /// Lamports that it got.
+    /// Lamports returned.
     pub lamports: u64,
 }
 
-/// A closed node's wallet account was opened again, with its totals as they were.
+/// A closed node's wallet account was reopened with its previous totals.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeReopened {
@@ -206,23 +206,23 @@ pub struct NodeReopened {
     pub network: Pubkey,
     /// Address of the node's wallet account.
     pub node_wallet: Pubkey,
-    /// Hash of the ledger's name for the node.
+    /// Hash of the node's id in the ledger, see `client::node_id`.
     pub node_id: [u8; 32],
-    /// May withdraw.
+    /// The key that may withdraw, and change the destination and the threshold.
     pub owner: Pubkey,
-    /// Where the node's payouts go.
+    /// Recipient of the node's payouts.
     pub destination: Pubkey,
-    /// Paid the account's rent.
+    /// The account that paid the rent.
     pub rent_payer: Pubkey,
     /// The settler or admin that signed.
     pub authority: Pubkey,
-    /// Base units from which the node's pending amount is paid out.
+    /// Pending base units from which they are paid out.
     pub threshold: u64,
-    /// Base units credited, and paid, before.
+    /// Base units credited and paid before the node was closed.
     pub total: u64,
 }
 
-/// A node's payouts go elsewhere from now on.
+/// The destination of a node's payouts changed.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DestinationChanged {
@@ -232,13 +232,13 @@ pub struct DestinationChanged {
     pub node_wallet: Pubkey,
     /// The owner that signed.
     pub owner: Pubkey,
-    /// The destination until now.
+    /// The previous destination.
     pub from: Pubkey,
-    /// The destination from now on.
+    /// The new destination.
     pub to: Pubkey,
 }
 
-/// A node's pending amount is paid out from another size on.
+/// The payout threshold of a node changed.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThresholdChanged {
@@ -248,108 +248,109 @@ pub struct ThresholdChanged {
     pub node_wallet: Pubkey,
     /// The owner that signed.
     pub owner: Pubkey,
-    /// Base units until now.
+    /// The previous threshold in base units.
     pub from: u64,
-    /// Base units from now on.
+    /// The new threshold in base units.
     pub to: u64,
 }
 
-/// A `payout` was applied.
+/// A `payout` was executed.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaidOut {
     /// Address of the network.
     pub network: Pubkey,
-    /// Entries in it.
+    /// Number of entries.
     pub n: u8,
-    /// Base units that left wallets for destinations.
+    /// Base units paid to destinations.
     pub paid: u64,
     /// Bit i: entry i was not paid.
     pub skips: u64,
-    /// A [`SkipReason`] per set bit, ascending.
+    /// The [`SkipReason`] for each set bit of `skips`, in ascending order of entries.
     pub reasons: Vec<u8>,
 }
 
 impl PaidOut {
-    /// Why entry `i` was not paid. `None` when it was, or for a reason unknown to this library:
-    /// ask `skips`.
+    /// The reason why entry `i` was not paid. `None` if it was paid, or if the reason is unknown to this
+    /// library; `skips` distinguishes the two.
     pub fn skip_reason(&self, i: usize) -> Option<SkipReason> {
-        reason_of(&self.reasons, 0, self.skips, i)
+        skip_reason(&self.reasons, 0, self.skips, i)
     }
 }
 
-/// An account was brought from an earlier layout to the newest.
+/// An account was migrated from an earlier layout to the current one.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Migrated {
     /// Address of the account.
     pub account: Pubkey,
-    /// Its layout version until now.
+    /// The previous layout version.
     pub from: u8,
-    /// Its layout version from now on.
+    /// The new layout version.
     pub to: u8,
 }
 
-/// Funds came into the treasury through `fund`.
+/// Funds were added to the treasury through `fund`.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Funded {
     /// Address of the network.
     pub network: Pubkey,
-    /// Whose funds they were.
+    /// The account that provided the funds.
     pub funder: Pubkey,
-    /// Base units that reached the treasury: what was sent, less the mint's transfer fee.
+    /// Base units that the treasury received: the amount sent minus the mint's transfer fee.
     pub amount: u64,
-    /// Base units ever funded, this funding included.
+    /// Base units ever added through `fund`, including these.
     pub funded_total: u64,
 }
 
-/// A batch was applied, by `credit` or by `settle`.
+/// A batch was executed, by `credit` or by `settle`.
 ///
-/// Where the mint takes a transfer fee, `paid` is what left the treasury; the fee lies withheld in
-/// the destinations' token accounts.
+/// If the mint has a transfer fee, `paid` is the amount that left the treasury; the fee is withheld in the
+/// destinations' token accounts.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchSettled {
     /// Address of the network.
     pub network: Pubkey,
-    /// The relay's number for the batch, as given.
+    /// The relay's number for the batch, as passed in the instruction.
     pub batch_id: u64,
-    /// The treasury's count of batches, this one included.
+    /// Number of batches that the network has executed, including this one.
     pub sequence: u64,
-    /// Merkle root over the batch's reward records, as given.
+    /// Merkle root over the batch's reward records, as passed in the instruction.
     pub records_root: [u8; 32],
-    /// Entries in the batch.
+    /// Number of entries in the batch.
     pub n: u8,
-    /// Base units credited: for SOL, moved from the treasury into wallet accounts.
+    /// Base units credited. For SOL, they moved from the treasury to wallet accounts.
     pub credited: u64,
-    /// Base units paid: from wallet accounts, or from the treasury's token account, to destinations.
+    /// Base units paid to destinations, from wallet accounts or from the treasury's token account.
     pub paid: u64,
     /// Bit i: entry i was not credited.
     pub credit_skips: u64,
-    /// Bit i: entry i had a payout due that could not be made.
+    /// Bit i: entry i had a due payout that could not be made.
     pub payout_skips: u64,
-    /// A [`SkipReason`] per set bit: those of `credit_skips` ascending, then of `payout_skips`.
+    /// The [`SkipReason`] for each set bit of `credit_skips` and then of `payout_skips`, in ascending
+    /// order of entries.
     pub reasons: Vec<u8>,
 }
 
 impl BatchSettled {
-    /// Why entry `i` was not credited. `None` when it was, or when the program that emitted this
-    /// knows a reason which this library doesn't: ask `credit_skips` whether it was.
+    /// The reason why entry `i` was not credited. `None` if it was credited, or if the reason is unknown
+    /// to this library; `credit_skips` distinguishes the two.
     pub fn credit_skip_reason(&self, i: usize) -> Option<SkipReason> {
-        reason_of(&self.reasons, 0, self.credit_skips, i)
+        skip_reason(&self.reasons, 0, self.credit_skips, i)
     }
 
-    /// Why the due payout of entry `i` could not be made. `None` when none was due, when it was
-    /// made, or for a reason unknown to this library: ask `payout_skips`.
+    /// The reason why the due payout of entry `i` could not be made. `None` if none was due, if it was
+    /// made, or if the reason is unknown to this library; `payout_skips` has a bit in the last case.
     pub fn payout_skip_reason(&self, i: usize) -> Option<SkipReason> {
         let before = self.credit_skips.count_ones() as usize;
-        reason_of(&self.reasons, before, self.payout_skips, i)
+        skip_reason(&self.reasons, before, self.payout_skips, i)
     }
 }
 
-/// The reason of bit `i` in `skips`, whose reasons start at `first` in `reasons`.
-fn reason_of(reasons: &[u8], first: usize, skips: u64, i: usize) -> Option<SkipReason> {
+/// The reason for bit `i` of `skips`, whose reasons start at index `first` of `reasons`.
+fn skip_reason(reasons: &[u8], first: usize, skips: u64, i: usize) -> Option<SkipReason> {
     let bit = 1u64.checked_shl(u32::try_from(i).ok()?)?;
     if skips & bit == 0 {
         return None;
@@ -358,7 +359,7 @@ fn reason_of(reasons: &[u8], first: usize, skips: u64, i: usize) -> Option<SkipR
     SkipReason::try_from(*reasons.get(first.checked_add(rank)?)?).ok()
 }
 
-/// A node's owner took a pending amount out.
+/// A node's owner withdrew a pending amount.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Withdrawn {
@@ -366,19 +367,19 @@ pub struct Withdrawn {
     pub network: Pubkey,
     /// Address of the node's wallet account.
     pub node_wallet: Pubkey,
-    /// May withdraw.
+    /// The key that may withdraw, and change the destination and the threshold.
     pub owner: Pubkey,
-    /// Where the node's payouts go.
+    /// Recipient of the node's payouts.
     pub destination: Pubkey,
-    /// Base units of this withdrawal, any transfer fee included.
+    /// Base units withdrawn, including any transfer fee.
     pub amount: u64,
     /// Base units ever credited to the node.
     pub credited_total: u64,
-    /// Base units ever paid to the node, this withdrawal included.
+    /// Base units ever paid to the node, including these.
     pub paid_total: u64,
 }
 
-/// Nothing leaves the network's treasury and wallets from here on.
+/// The network was paused: no funds leave its treasury and wallets.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paused {
@@ -388,7 +389,7 @@ pub struct Paused {
     pub by: Pubkey,
 }
 
-/// Funds may leave again.
+/// The network was unpaused.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unpaused {

@@ -1,39 +1,27 @@
 //! Addresses that can't own a node or receive its earnings.
 //!
-//! Lamports sent there would be lost, or would fail the transaction that carries them and every
-//! other node's payout with it.
+//! Lamports sent there would be lost, or would fail the transaction and with it the payouts of all
+//! other nodes in it.
 
 use anchor_lang::prelude::*;
 pub(crate) use solana_sdk_ids as ids;
 
-/// Whether an address belongs to the system or to this program, whatever lies there: native
-/// programs, loaders, sysvars, the incinerator, the default key, this program and its event
+/// Whether an address is reserved by the system or by this program, regardless of the account there:
+/// native programs, loaders, sysvars, the incinerator, the default key, this program and its event
 /// authority.
 pub fn is_reserved_address(address: &Pubkey) -> bool {
     RESERVED.contains(address)
 }
 
-/// Whether a node may name an address as its owner or destination: not one of the system's, and
-/// none of `own`, the accounts of this program that are at hand. A payout refuses the rest of them.
+/// Whether a node may name an address as its owner or destination: it is not reserved, and not one of
+/// `own`, the accounts of this program that the instruction knows. Payouts to other accounts of this
+/// program are rejected when they are due.
 pub(crate) fn is_payable_address(address: &Pubkey, own: &[Pubkey]) -> bool {
     !is_reserved_address(address) && !own.contains(address)
 }
 
-/// Whether an account as it lies on the chain is one of the system's, or one of the two addresses
-/// without such an owner that a payout must not touch. Cheaper than [`is_reserved_address`]: the
-/// runtime makes the remaining ones read-only or marks them executable.
-///
-/// The event authority matters beyond its loss: it takes part in the call that emits a batch's
-/// event, and the runtime would see its balance changed without the other side of the move.
-pub fn is_reserved_account(account: &AccountInfo) -> bool {
-    *account.owner == ids::sysvar::ID
-        || *account.owner == ids::native_loader::ID
-        || *account.key == ids::incinerator::ID
-        || *account.key == crate::EVENT_AUTHORITY_AND_BUMP.0
-}
-
 const RESERVED: [Pubkey; 30] = [
-    // The system program, which is also the default key.
+    // The system program; its address is also the default key.
     ids::system_program::ID,
     ids::incinerator::ID,
     crate::ID,

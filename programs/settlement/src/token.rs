@@ -1,7 +1,7 @@
-//! The token programs, as the instructions beside the hot path use them.
+//! Access to the token programs for instructions that are not on the fast path.
 //!
-//! A network's asset decides which accounts an instruction takes: for SOL none of a token, for a
-//! mint all three of them.
+//! The network's asset determines which accounts an instruction takes: for tokens, the treasury's token
+//! account, the mint and the token program; for SOL, none of them.
 
 use anchor_lang::prelude::*;
 use anchor_lang::solana_program::instruction::Instruction;
@@ -9,33 +9,33 @@ use anchor_lang::solana_program::program::invoke_signed;
 
 use crate::error::SettlementError;
 use crate::rules::SkipReason;
-use crate::rules::token_layout::{MintRefused, TokenAccount, check_mint};
+use crate::rules::token_layout::{MintError, TokenAccount, check_mint};
 use crate::rules::token_payout::{PayingTreasury, TokenDestination};
 use crate::state::{AssetKind, TREASURY_SEED, Treasury};
 
-/// Address of SPL Token.
+/// Address of the SPL Token program.
 pub const SPL_TOKEN_ID: Pubkey = pubkey!("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA");
-/// Address of Token-2022.
+/// Address of the Token-2022 program.
 pub const TOKEN_2022_ID: Pubkey = pubkey!("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb");
-/// Address of the program that opens associated token accounts.
+/// Address of the associated token account program.
 pub const ASSOCIATED_TOKEN_ID: Pubkey = pubkey!("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL");
 
-/// Number of the token programs' `TransferChecked`: amount and decimals follow.
+/// Discriminator of the token programs' `TransferChecked`, followed by the amount and the decimals.
 pub(crate) const TRANSFER_CHECKED: u8 = 12;
-/// Number of the associated token program's `CreateIdempotent`, which takes no arguments.
+/// Discriminator of the associated token account program's `CreateIdempotent`, which has no arguments.
 const CREATE_IDEMPOTENT: u8 = 1;
 
-/// The token accounts of a network that pays in tokens, found to be the right ones.
+/// The validated accounts of a network that pays in tokens.
 pub(crate) struct TokenAccounts<'a, 'info> {
     /// The treasury's token account.
-    pub vault: &'a AccountInfo<'info>,
+    pub(crate) vault: &'a AccountInfo<'info>,
     mint: &'a AccountInfo<'info>,
     program: &'a AccountInfo<'info>,
 }
 
 impl<'a, 'info> TokenAccounts<'a, 'info> {
-    /// `None` for a network that pays in SOL, and then none of the accounts may be there.
-    pub fn of(
+    /// Validates the accounts. `None` for a network that pays in SOL, which must pass none of them.
+    pub(crate) fn validate(
         treasury: &Treasury,
         vault: Option<&'a UncheckedAccount<'info>>,
         mint: Option<&'a UncheckedAccount<'info>>,
@@ -60,34 +60,31 @@ impl<'a, 'info> TokenAccounts<'a, 'info> {
         Ok(Some(Self { vault, mint, program }))
     }
 
-    /// What lies in the treasury's token account.
-    pub fn treasury(&self) -> Result<PayingTreasury> {
-        let vault = read(self.vault, self.program.key).ok_or(SettlementError::InvalidTreasuryTokenAccount)?;
+    /// The state of the treasury's token account.
+    pub(crate) fn treasury(&self) -> Result<PayingTreasury> {
+        let vault = parse(self.vault, self.program.key).ok_or(SettlementError::InvalidTreasuryTokenAccount)?;
         Ok(PayingTreasury { is_frozen: vault.is_frozen, amount: vault.amount })
     }
 
-    /// The facts about `account` as a token account of `named`; of anybody when that is `None`.
-    pub fn facts(&self, account: &AccountInfo, named: Option<&Pubkey>) -> TokenDestination {
-        let found = read(account, self.program.key);
-        TokenDestination {
-            is_treasurys: account.key == self.vault.key,
-            is_writable: account.is_writable,
-            is_token_account: found.is_some(),
-            is_of_mint: found.is_some_and(|found| found.mint == self.mint.key.to_bytes()),
-            is_of_named_destination: found
-                .is_some_and(|found| named.is_none_or(|named| found.owner == named.to_bytes())),
-            is_frozen: found.is_some_and(|found| found.is_frozen),
-            needs_memo: found.is_some_and(|found| found.needs_memo),
-        }
+    /// Describes `account` for the payout rules. `owner` is the address that should own its tokens;
+    /// `None` allows any.
+    pub(crate) fn describe(&self, account: &AccountInfo, owner: Option<&Pubkey>) -> TokenDestination {
+        TokenDestination::describe(
+            parse(account, self.program.key),
+            account.is_writable,
+            account.key == self.vault.key,
+            self.mint.key.as_array(),
+            owner.map(Pubkey::as_array),
+        )
     }
 
-    /// Moves tokens into the treasury by the signature of `authority`.
-    pub fn deposit(&self, from: &AccountInfo<'info>, authority: &AccountInfo<'info>, amount: u64) -> Result<()> {
+    /// Transfers tokens to the treasury, authorized by `authority`.
+    pub(crate) fn deposit(&self, from: &AccountInfo<'info>, authority: &AccountInfo<'info>, amount: u64) -> Result<()> {
         self.transfer(from, self.vault, authority, amount, &[])
     }
 
-    /// Moves tokens out of the treasury, whose own signature is `["treasury", network, bump]`.
-    pub fn pay(
+    /// Transfers tokens from the treasury, which signs with the seeds `["treasury", network, bump]`.
+    pub(crate) fn pay(
         &self,
         treasury: &AccountInfo<'info>,
         network: &Pubkey,
@@ -122,8 +119,8 @@ impl<'a, 'info> TokenAccounts<'a, 'info> {
     }
 }
 
-/// The kind and decimals of a mint that a network can pay in.
-pub(crate) fn asset_of(mint: &AccountInfo, program: &Pubkey) -> Result<(AssetKind, u8)> {
+/// Checks that a network can pay in a mint, and returns its kind and decimals.
+pub(crate) fn payable_mint(mint: &AccountInfo, program: &Pubkey) -> Result<(AssetKind, u8)> {
     let kind = match *program {
         SPL_TOKEN_ID => AssetKind::SplToken,
         TOKEN_2022_ID => AssetKind::Token2022,
@@ -134,8 +131,8 @@ pub(crate) fn asset_of(mint: &AccountInfo, program: &Pubkey) -> Result<(AssetKin
     Ok((kind, decimals))
 }
 
-/// Opens the associated token account of `owner`, unless it is there already.
-pub(crate) fn open_associated<'info>(
+/// Creates the associated token account of `owner` unless it exists.
+pub(crate) fn create_associated_account<'info>(
     payer: &AccountInfo<'info>,
     token_account: &AccountInfo<'info>,
     owner: &AccountInfo<'info>,
@@ -160,33 +157,33 @@ pub(crate) fn open_associated<'info>(
     Ok(invoke_signed(&instruction, &infos.map(Clone::clone), &[])?)
 }
 
-/// The token account that `account` is, if it is one of `program`.
-pub(crate) fn read(account: &AccountInfo, program: &Pubkey) -> Option<TokenAccount> {
+/// Parses an account as a token account of `program`.
+pub(crate) fn parse(account: &AccountInfo, program: &Pubkey) -> Option<TokenAccount> {
     if account.owner != program {
         return None;
     }
-    TokenAccount::read(&account.try_borrow_data().ok()?)
+    TokenAccount::parse(&account.try_borrow_data().ok()?)
 }
 
-impl From<MintRefused> for SettlementError {
-    fn from(refused: MintRefused) -> Self {
-        match refused {
-            MintRefused::NotAMint => Self::InvalidMint,
-            MintRefused::NonTransferable => Self::MintNonTransferable,
-            MintRefused::TransferHook => Self::MintTransferHook,
-            MintRefused::PermanentDelegate => Self::MintPermanentDelegate,
-            MintRefused::MintCloseAuthority => Self::MintCloseAuthority,
-            MintRefused::DefaultAccountState => Self::MintDefaultAccountState,
-            MintRefused::Pausable => Self::MintPausable,
-            MintRefused::Confidential => Self::MintConfidential,
-            MintRefused::InterestBearing => Self::MintInterestBearing,
-            MintRefused::ScaledUiAmount => Self::MintScaledUiAmount,
-            MintRefused::UnknownExtension => Self::MintUnknownExtension,
+impl From<MintError> for SettlementError {
+    fn from(error: MintError) -> Self {
+        match error {
+            MintError::NotAMint => Self::InvalidMint,
+            MintError::NonTransferable => Self::MintNonTransferable,
+            MintError::TransferHook => Self::MintTransferHook,
+            MintError::PermanentDelegate => Self::MintPermanentDelegate,
+            MintError::MintCloseAuthority => Self::MintCloseAuthority,
+            MintError::DefaultAccountState => Self::MintDefaultAccountState,
+            MintError::Pausable => Self::MintPausable,
+            MintError::Confidential => Self::MintConfidential,
+            MintError::InterestBearing => Self::MintInterestBearing,
+            MintError::ScaledUiAmount => Self::MintScaledUiAmount,
+            MintError::UnknownExtension => Self::MintUnknownExtension,
         }
     }
 }
 
-/// What skips an entry of a batch fails an instruction about a single payment.
+/// What skips an entry of a batch fails an instruction with a single payment.
 impl From<SkipReason> for SettlementError {
     fn from(reason: SkipReason) -> Self {
         match reason {

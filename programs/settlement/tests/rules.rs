@@ -8,14 +8,14 @@
 
 use settlement::events::BatchSettled;
 use settlement::rules::credit::{Budget, Credit, CreditedWallet, Limits};
-use settlement::rules::name::name_of;
-use settlement::rules::parameters::{Parameters, ParametersRefused, node_threshold};
+use settlement::rules::name::parse_name;
+use settlement::rules::parameters::{Parameters, ParametersError, node_threshold};
 use settlement::rules::payout::{self, Destination, PayingWallet};
 use settlement::rules::surplus::{liabilities, surplus};
-use settlement::rules::token_layout::{MintRefused, TokenAccount, check_mint};
+use settlement::rules::token_layout::{MintError, TokenAccount, check_mint};
 use settlement::rules::token_payout::{self, PayingTreasury, TokenDestination};
 use settlement::rules::window::Window;
-use settlement::rules::withdrawal::{self, WithdrawalRefused};
+use settlement::rules::withdrawal::{self, WithdrawalError};
 use settlement::rules::{Entry, SkipReason, SkipSet, destination_rent_exempt, rent_minimum};
 
 const MAX: u64 = u64::MAX;
@@ -73,19 +73,19 @@ fn check_credits(limits: Limits, entries: [(CreditedWallet, u64); 2]) {
     let mut credited = 0u128;
     for (wallet, target) in entries {
         let expected = expected_credit(limits, credited, wallet, target);
-        let plain = budget.plain(wallet, target);
+        let fast = budget.try_fast(wallet, target);
         let before = budget;
         assert_eq!(budget.credit(wallet, target), expected, "{limits:?} {entries:?}");
         match expected {
             Ok(credit) => {
                 credited += wide(credit.delta);
                 let is_small = wallet.lamports >> 63 == 0 && credit.delta >> 63 == 0;
-                assert_eq!(plain, is_small.then_some(credit), "{limits:?} {entries:?}");
+                assert_eq!(fast, is_small.then_some(credit), "{limits:?} {entries:?}");
                 let mut taken = before;
                 taken.take(credit);
                 assert_eq!(taken, budget);
             }
-            Err(_) => assert_eq!((plain, budget), (None, before), "{limits:?} {entries:?}"),
+            Err(_) => assert_eq!((fast, budget), (None, before), "{limits:?} {entries:?}"),
         }
         assert_eq!(wide(budget.credited()), credited);
     }
@@ -211,9 +211,10 @@ fn lamports_are_paid_only_to_valid_destinations_and_never_out_of_rent() {
         assert_eq!(destination_rent_exempt(destination_lamports, amount, rent), is_exempt);
         let is_short = wallet_lamports < amount || wallet_lamports - amount < wallet_rent;
 
-        let is_plain = is_exempt && !is_short && destination_lamports >> 63 == 0 && amount >> 63 == 0;
-        let plain = payout::plain(amount, wallet, PayingWallet { lamports: destination_lamports, rent_minimum: rent });
-        assert_eq!(plain, is_plain.then(|| (wallet_lamports - amount, destination_lamports + amount)));
+        let is_fast = is_exempt && !is_short && destination_lamports >> 63 == 0 && amount >> 63 == 0;
+        let fast =
+            payout::try_fast(amount, wallet, PayingWallet { lamports: destination_lamports, rent_minimum: rent });
+        assert_eq!(fast, is_fast.then(|| (wallet_lamports - amount, destination_lamports + amount)));
 
         for [is_named, is_writable, is_executable, is_program_account, is_reserved] in all::<5, _>(&BOOLS) {
             let to = Destination {
@@ -244,28 +245,28 @@ fn tokens_are_paid_only_to_accounts_that_can_receive_them() {
     for [amount, treasury_amount] in all::<2, _>(&EDGES) {
         for facts in all::<8, _>(&BOOLS) {
             let [
-                is_treasurys,
+                is_treasury_vault,
                 is_writable,
                 is_token_account,
-                is_of_mint,
+                has_expected_mint,
                 is_named,
                 is_frozen,
                 needs_memo,
                 treasury_frozen,
             ] = facts;
             let to = TokenDestination {
-                is_treasurys,
+                is_treasury_vault,
                 is_writable,
                 is_token_account,
-                is_of_mint,
-                is_of_named_destination: is_named,
+                has_expected_mint,
+                has_expected_owner: is_named,
                 is_frozen,
                 needs_memo,
             };
             let checks = [
                 (!is_token_account, SkipReason::TokenAccountInvalid),
-                (!is_of_mint, SkipReason::TokenAccountWrongMint),
-                (is_treasurys, SkipReason::DestinationIsProgramAccount),
+                (!has_expected_mint, SkipReason::TokenAccountWrongMint),
+                (is_treasury_vault, SkipReason::DestinationIsProgramAccount),
                 (!is_named, SkipReason::TokenAccountWrongOwner),
                 (is_frozen, SkipReason::TokenAccountFrozen),
                 (needs_memo, SkipReason::TokenAccountNeedsMemo),
@@ -350,13 +351,13 @@ fn surplus_withdrawals_thresholds_and_rent_match_naive_arithmetic() {
         assert_eq!(node_threshold(Some(a), b), (a >= b).then_some(a));
         assert_eq!(node_threshold(None, b), Some(b));
         let expected = match (a, b) {
-            (_, 0) => Err(WithdrawalRefused::ZeroAmount),
-            (0, _) => Err(WithdrawalRefused::NothingPending),
-            (pending, requested) if requested > pending => Err(WithdrawalRefused::AbovePending),
+            (_, 0) => Err(WithdrawalError::ZeroAmount),
+            (0, _) => Err(WithdrawalError::NothingPending),
+            (pending, requested) if requested > pending => Err(WithdrawalError::AbovePending),
             (_, requested) => Ok(requested),
         };
         assert_eq!(withdrawal::amount(a, Some(b)), expected);
-        assert_eq!(withdrawal::amount(a, None), if a == 0 { Err(WithdrawalRefused::NothingPending) } else { Ok(a) });
+        assert_eq!(withdrawal::amount(a, None), if a == 0 { Err(WithdrawalError::NothingPending) } else { Ok(a) });
     }
 }
 
@@ -374,9 +375,9 @@ fn parameters_are_rejected_only_for_a_zero() {
         };
         let limits = [per_node_cap, per_batch_cap, window_limit, window_seconds];
         let checks = [
-            (limits.contains(&0), ParametersRefused::ZeroLimit),
-            (default_threshold == 0, ParametersRefused::ZeroThreshold),
-            (max_pending_age == 0, ParametersRefused::ZeroPendingAge),
+            (limits.contains(&0), ParametersError::ZeroLimit),
+            (default_threshold == 0, ParametersError::ZeroThreshold),
+            (max_pending_age == 0, ParametersError::ZeroPendingAge),
         ];
         let expected = checks.into_iter().find(|(failed, _)| *failed).map_or(Ok(()), |(_, error)| Err(error));
         assert_eq!(parameters.check(), expected);
@@ -385,28 +386,28 @@ fn parameters_are_rejected_only_for_a_zero() {
 
 #[test]
 fn names_are_valid_characters_padded_with_zeros() {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let fast = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     for first in 0..=255 {
         for second in 0..=255 {
             for last in [0, b'a', b'A'] {
                 let mut id = [0; 32];
                 (id[0], id[1], id[31]) = (first, second, last);
-                let expected = match (plain(first), second) {
+                let expected = match (is_allowed(first), second) {
                     (true, 0) if last == 0 => Some(&id[..1]),
-                    (true, second) if plain(second) && last == 0 => Some(&id[..2]),
+                    (true, second) if is_allowed(second) && last == 0 => Some(&id[..2]),
                     _ => None,
                 };
-                assert_eq!(name_of(&id), expected);
+                assert_eq!(parse_name(&id), expected);
             }
             // No padding.
             let mut id = [b'x'; 32];
             (id[0], id[31]) = (first, second);
             let expected = match second {
-                0 if plain(first) => Some(&id[..31]),
+                0 if is_allowed(first) => Some(&id[..31]),
                 _ if plain(first) && plain(second) => Some(&id[..]),
                 _ => None,
             };
-            assert_eq!(name_of(&id), expected);
+            assert_eq!(parse_name(&id), expected);
         }
     }
 }
@@ -432,19 +433,19 @@ fn extensions(mut bytes: &[u8]) -> (Vec<(u16, &[u8])>, bool) {
 }
 
 /// Why a network cannot pay in a mint with this extension, if it cannot.
-fn extension_refusal(kind: u16) -> Option<MintRefused> {
+fn extension_refusal(kind: u16) -> Option<MintError> {
     match kind {
         1 | 18..=23 => None,
-        3 => Some(MintRefused::MintCloseAuthority),
-        4 | 16 | 24 => Some(MintRefused::Confidential),
-        6 => Some(MintRefused::DefaultAccountState),
-        9 => Some(MintRefused::NonTransferable),
-        10 => Some(MintRefused::InterestBearing),
-        12 => Some(MintRefused::PermanentDelegate),
-        14 => Some(MintRefused::TransferHook),
-        25 => Some(MintRefused::ScaledUiAmount),
-        26 => Some(MintRefused::Pausable),
-        _ => Some(MintRefused::UnknownExtension),
+        3 => Some(MintError::MintCloseAuthority),
+        4 | 16 | 24 => Some(MintError::Confidential),
+        6 => Some(MintError::DefaultAccountState),
+        9 => Some(MintError::NonTransferable),
+        10 => Some(MintError::InterestBearing),
+        12 => Some(MintError::PermanentDelegate),
+        14 => Some(MintError::TransferHook),
+        25 => Some(MintError::ScaledUiAmount),
+        26 => Some(MintError::Pausable),
+        _ => Some(MintError::UnknownExtension),
     }
 }
 
@@ -455,9 +456,9 @@ fn check_extended(kind: u8, tail: &[u8]) {
     mint.extend(tail);
     let (found, is_truncated) = extensions(tail);
     let expected = match found.iter().find_map(|(kind, _)| extension_refusal(*kind)) {
-        _ if kind != 1 => Err(MintRefused::NotAMint),
+        _ if kind != 1 => Err(MintError::NotAMint),
         Some(refused) => Err(refused),
-        None if is_truncated => Err(MintRefused::NotAMint),
+        None if is_truncated => Err(MintError::NotAMint),
         None => Ok(9),
     };
     assert_eq!(check_mint(&mint), expected, "type {kind}, {tail:?}");
@@ -477,7 +478,7 @@ fn check_extended(kind: u8, tail: &[u8]) {
         is_frozen: false,
         needs_memo,
     });
-    assert_eq!(TokenAccount::read(&account), expected, "type {kind}, {tail:?}");
+    assert_eq!(TokenAccount::parse(&account), expected, "type {kind}, {tail:?}");
 }
 
 #[test]
@@ -515,14 +516,14 @@ fn only_data_with_the_length_of_a_mint_or_token_account_is_accepted() {
             // After byte 165, the fill bytes form a list of extensions.
             let (found, is_truncated) = extensions(data.get(166..).unwrap_or_default());
             let expected = match found.first().and_then(|(kind, _)| extension_refusal(*kind)) {
-                _ if !is_mint => Err(MintRefused::NotAMint),
+                _ if !is_mint => Err(MintError::NotAMint),
                 Some(refused) => Err(refused),
-                None if is_truncated => Err(MintRefused::NotAMint),
+                None if is_truncated => Err(MintError::NotAMint),
                 None => Ok(fill),
             };
             assert_eq!(check_mint(&data), expected, "{len} bytes of {fill}");
             let is_account = len == 165 && fill != 0 || extended && fill == 2 && !is_truncated;
-            let account = TokenAccount::read(&data);
+            let account = TokenAccount::parse(&data);
             assert_eq!(account.is_some(), is_account, "{len} bytes of {fill}");
             assert!(account.is_none_or(|account| account.is_frozen == (fill == 2)));
         }

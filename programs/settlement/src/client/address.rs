@@ -1,4 +1,4 @@
-//! Where the program's accounts are.
+//! Addresses of the program's accounts.
 
 use anchor_lang::prelude::Pubkey;
 use sha2::{Digest, Sha256};
@@ -7,11 +7,11 @@ use super::{NetworkId, TokenAsset};
 use crate::state::{NETWORK_SEED, NODE_SEED, TREASURY_SEED};
 use crate::token::ASSOCIATED_TOKEN_ID;
 
-/// In front of what is hashed, so that a node id can't be the hash of anything else.
+/// Prefix of the hashed bytes, so that a node id can't be the hash of anything else.
 const NODE_ID_DOMAIN: &[u8] = b"williw-node-v1\0";
 
-/// The on-chain id of the node that the ledger calls `ledger_id`:
-/// SHA-256 of `"williw-node-v1\0"` and the name as UTF-8.
+/// The on-chain id of the node with the id `ledger_id` in the ledger: the SHA-256 hash of
+/// `"williw-node-v1\0"` followed by the ledger's id in UTF-8.
 pub fn node_id(ledger_id: &str) -> [u8; 32] {
     Sha256::new().chain_update(NODE_ID_DOMAIN).chain_update(ledger_id.as_bytes()).finalize().into()
 }
@@ -46,19 +46,19 @@ pub fn node_wallet_address_with_bump(network: &Pubkey, node_id: &[u8; 32]) -> (P
     Pubkey::find_program_address(&[NODE_SEED, network.as_ref(), node_id], &crate::ID)
 }
 
-/// Address of the associated token account of `owner` for an asset. Derived as the associated token
-/// program does.
+/// Address of the associated token account of `owner` for an asset, derived as by the associated token
+/// account program.
 pub fn associated_token_address(owner: &Pubkey, asset: &TokenAsset) -> Pubkey {
     let seeds = [owner.as_ref(), asset.token_program.as_ref(), asset.mint.as_ref()];
     Pubkey::find_program_address(&seeds, &ASSOCIATED_TOKEN_ID).0
 }
 
-/// Address of the token account that holds the funds of the network at `network`.
+/// Address of the token account that holds the tokens of the network at `network`.
 pub fn treasury_token_address(network: &Pubkey, asset: &TokenAsset) -> Pubkey {
     associated_token_address(&treasury_address(network), asset)
 }
 
-/// Address that signs the program's calls to itself.
+/// Address that signs the program's self-calls, which carry events.
 pub fn event_authority() -> Pubkey {
     crate::EVENT_AUTHORITY_AND_BUMP.0
 }
@@ -68,14 +68,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_node_id_is_the_hash_of_its_domain_and_name() {
+    fn a_node_id_is_the_hash_of_the_domain_and_the_ledger_id() {
         let whole: [u8; 32] = Sha256::digest(b"williw-node-v1\0node-7").into();
         assert_eq!(node_id("node-7"), whole);
         assert_ne!(node_id("node-7"), node_id("node-8"));
     }
 
     #[test]
-    fn the_event_authority_is_the_one_of_anchor() {
+    fn the_event_authority_is_the_one_that_anchor_derives() {
         let (address, bump) = Pubkey::find_program_address(&[b"__event_authority"], &crate::ID);
         assert_eq!((address, bump), crate::EVENT_AUTHORITY_AND_BUMP);
         assert_eq!(event_authority(), address);

@@ -1,6 +1,7 @@
-//! Accounts out of the bytes that an RPC returns.
+//! Decoding of accounts as returned by RPC nodes.
 //!
-//! Bytes can't say who owns them: check that the account's owner is [`crate::ID`] first.
+//! The data alone doesn't prove which program owns the account: callers must check first that the owner
+//! is [`crate::ID`].
 
 use anchor_lang::Discriminator;
 use bytemuck::Pod;
@@ -8,37 +9,39 @@ use thiserror::Error;
 
 use crate::state::{ClosedNode, DISCRIMINATOR_LEN, Network, NodeWallet, Treasury};
 
-/// Why bytes are not the account they were taken for.
+/// Why an account could not be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DecodeError {
-    /// Too few or too many bytes.
-    #[error("a {account} account has {expected} bytes, this one has {found}")]
+    /// The data has the wrong length.
+    #[error("the {account} account has {found} bytes instead of {expected}")]
     Length {
         /// The account's type.
         account: &'static str,
-        /// Bytes of such an account.
+        /// Size of accounts of this type in bytes.
         expected: usize,
-        /// Bytes given.
+        /// Length of the data in bytes.
         found: usize,
     },
-    /// The account is of another type.
-    #[error("the account is no {account}: its discriminator is another one")]
+    /// The account has another type.
+    #[error("the account is not a {account} account: its discriminator differs")]
     Discriminator {
         /// The account's type.
         account: &'static str,
     },
-    /// The account has a layout that this library doesn't know.
-    #[error("the {account} account has layout version {found}, this library knows version {known}: update it")]
+    /// The account has a layout version that this library doesn't know.
+    #[error(
+        "the {account} account has layout version {found}, but this library only knows version {known}: update the library"
+    )]
     Version {
         /// The account's type.
         account: &'static str,
-        /// The newest version that this library knows.
+        /// The latest version that this library knows.
         known: u8,
         /// The account's version.
         found: u8,
     },
-    /// More has been paid than credited, which the program never writes.
-    #[error("the account's totals contradict each other: credited {credited_total}, paid {paid_total}")]
+    /// More was paid than credited, which the program never writes.
+    #[error("the account's totals are inconsistent: {credited_total} credited, {paid_total} paid")]
     Totals {
         /// Base units ever credited.
         credited_total: u64,
@@ -57,47 +60,47 @@ fn read<T: Pod + Discriminator>(account: &'static str, data: &[u8]) -> Result<T,
     bytemuck::try_pod_read_unaligned(fields).map_err(|_| wrong_length())
 }
 
-fn require_known(account: &'static str, found: u8, known: u8) -> Result<(), DecodeError> {
+fn require_version(account: &'static str, found: u8, known: u8) -> Result<(), DecodeError> {
     if found == known { Ok(()) } else { Err(DecodeError::Version { account, known, found }) }
 }
 
-fn consistent(credited_total: u64, paid_total: u64) -> Result<(), DecodeError> {
+fn require_consistent(credited_total: u64, paid_total: u64) -> Result<(), DecodeError> {
     if paid_total <= credited_total { Ok(()) } else { Err(DecodeError::Totals { credited_total, paid_total }) }
 }
 
 impl Network {
-    /// Reads a whole account, discriminator included. Check its owner first.
+    /// Decodes an account's data, including the discriminator. Callers must check the owner first.
     pub fn decode(data: &[u8]) -> Result<Self, DecodeError> {
         let network: Self = read("network", data)?;
-        require_known("network", network.version, Self::VERSION)?;
+        require_version("network", network.version, Self::VERSION)?;
         Ok(network)
     }
 }
 
 impl Treasury {
-    /// Reads a whole account, discriminator included, of this or an earlier layout: what the bytes
-    /// of an earlier one say in terms of the newest. Check its owner first.
+    /// Decodes an account's data, including the discriminator. An earlier layout is migrated to the
+    /// current one. Callers must check the owner first.
     pub fn decode(data: &[u8]) -> Result<Self, DecodeError> {
         let mut treasury: Self = read("treasury", data)?;
         treasury.migrate();
-        require_known("treasury", treasury.version, Self::VERSION)?;
-        consistent(treasury.credited_total, treasury.paid_total)?;
+        require_version("treasury", treasury.version, Self::VERSION)?;
+        require_consistent(treasury.credited_total, treasury.paid_total)?;
         Ok(treasury)
     }
 }
 
 impl NodeWallet {
-    /// Reads a whole account, discriminator included. Check its owner first.
+    /// Decodes an account's data, including the discriminator. Callers must check the owner first.
     pub fn decode(data: &[u8]) -> Result<Self, DecodeError> {
         let wallet: Self = read("node wallet", data)?;
-        require_known("node wallet", wallet.version, Self::VERSION)?;
-        consistent(wallet.credited_total, wallet.paid_total)?;
+        require_version("node wallet", wallet.version, Self::VERSION)?;
+        require_consistent(wallet.credited_total, wallet.paid_total)?;
         Ok(wallet)
     }
 }
 
 impl ClosedNode {
-    /// Reads a whole account, discriminator included. Check its owner first.
+    /// Decodes an account's data, including the discriminator. Callers must check the owner first.
     pub fn decode(data: &[u8]) -> Result<Self, DecodeError> {
         read("closed node", data)
     }
@@ -116,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_reads_back_from_any_address_in_memory() {
+    fn an_account_is_decoded_at_any_alignment() {
         let mut shifted = vec![0xff];
         shifted.extend(bytes(&wallet()));
         assert_eq!(NodeWallet::decode(&shifted[1..]), Ok(wallet()));
@@ -124,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_of_anything_else_are_refused_by_name() {
+    fn any_other_data_is_rejected_with_its_own_error() {
         let good = bytes(&wallet());
         let length = |found| Err(DecodeError::Length { account: "node wallet", expected: 240, found });
         for cut in [0, 7, 8, 239] {

@@ -1,8 +1,8 @@
-//! What the program's error codes mean.
+//! Messages for the program's error codes.
 
 use crate::error::SettlementError;
 
-/// The sentence of a custom program error code, if it is one of this program's.
+/// The message of a custom program error code. `None` if it isn't one of this program's.
 pub fn error_message(code: u32) -> Option<String> {
     SettlementError::from_code(code).map(|error| error.to_string())
 }
@@ -12,14 +12,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_has_a_sentence_of_its_own() {
-        let mut sentences: Vec<_> = SettlementError::ALL
-            .into_iter()
-            .map(|error| error_message(u32::from(error)).expect("a sentence"))
-            .collect();
-        sentences.sort_unstable();
-        sentences.dedup();
-        assert_eq!(sentences.len(), SettlementError::ALL.len());
+    fn every_code_has_a_unique_message() {
+        let mut messages: Vec<_> =
+            SettlementError::ALL.into_iter().map(|error| error_message(u32::from(error)).expect("a message")).collect();
+        messages.sort_unstable();
+        messages.dedup();
+        assert_eq!(messages.len(), SettlementError::ALL.len());
         assert_eq!(error_message(0), None);
     }
 }

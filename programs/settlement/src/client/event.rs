@@ -1,14 +1,14 @@
-//! Events out of the data of inner instructions.
+//! Decoding of events from the data of inner instructions.
 //!
-//! Only an inner instruction of [`crate::ID`] in a transaction that succeeded is the program's
-//! word: the program refuses such calls from anybody but itself.
+//! An event is only authentic in an inner instruction of [`crate::ID`] in a successful transaction. The
+//! program rejects such calls from anyone but itself.
 
 use anchor_lang::event::EVENT_IX_TAG_LE;
 use anchor_lang::{AnchorDeserialize, Discriminator};
 
 use crate::events::*;
 
-/// `None` when the data is not this event, whole and with nothing behind it.
+/// Decodes exactly this event. `None` if the data is anything else, or has trailing bytes.
 fn read<T: AnchorDeserialize + Discriminator>(data: &[u8]) -> Option<T> {
     let fields = data.strip_prefix(EVENT_IX_TAG_LE)?.strip_prefix(T::DISCRIMINATOR)?;
     T::try_from_slice(fields).ok()
@@ -17,7 +17,7 @@ fn read<T: AnchorDeserialize + Discriminator>(data: &[u8]) -> Option<T> {
 macro_rules! decode_cpi {
     ($($event:ident),+ $(,)?) => {$(
         impl $event {
-            /// Reads the event from the data of an inner instruction of this program; `None` when
+            /// Decodes the event from the data of an inner instruction of this program. `None` if
             /// the data is something else.
             pub fn decode_cpi(data: &[u8]) -> Option<Self> {
                 read(data)
@@ -77,12 +77,12 @@ mod tests {
     }
 
     #[test]
-    fn an_event_reads_back() {
+    fn an_event_is_decoded() {
         assert_eq!(BatchSettled::decode_cpi(&data(&event())), Some(event()));
     }
 
     #[test]
-    fn anything_else_is_no_event() {
+    fn any_other_data_is_not_an_event() {
         let good = data(&event());
         assert_eq!(BatchSettled::decode_cpi(&[]), None);
         assert_eq!(BatchSettled::decode_cpi(&good[..good.len() - 1]), None);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn each_set_bit_finds_its_own_reason() {
+    fn each_set_bit_has_its_own_reason() {
         let event = event();
         assert_eq!(event.credit_skip_reason(0), None);
         assert_eq!(event.credit_skip_reason(1), Some(SkipReason::PerNodeCap));
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_or_unknown_reasons_are_none_and_the_bit_still_tells() {
+    fn missing_or_unknown_reasons_are_none_but_the_bit_is_set() {
         let event = BatchSettled { reasons: vec![99], ..event() };
         assert_eq!(event.credit_skip_reason(1), None);
         assert_eq!(event.credit_skip_reason(59), None);

@@ -1,9 +1,8 @@
-//! The program from outside: addresses, instructions, accounts and events, for the relay, the edge
-//! and tests. Compiles natively and to wasm32.
+//! The client library: addresses, instructions, accounts and events, for the relay, the Worker and
+//! tests. Compiles natively and for wasm32.
 //!
-//! Nothing in here may talk to a network or hold a key: bytes and plain values go in, plain values
-//! come out. The instructions are built from the program's own account and argument types, so they
-//! can't drift from it.
+//! Nothing here may do network I/O or hold a private key. Instructions are built from the program's own
+//! account and argument types, so they can't diverge from it.
 
 mod address;
 mod decode;

@@ -1,29 +1,29 @@
-//! A network's name as the program knows it.
+//! The on-chain form of a network's name.
 
 use thiserror::Error;
 
-use crate::rules::name::{MAX_NAME_BYTES, is_name_byte, name_of};
+use crate::rules::name::{MAX_NAME_BYTES, is_name_byte, parse_name};
 
-/// A network's name, zero padded to 32 bytes: the seed of its address.
+/// A network's name, padded with zero bytes to 32 bytes. It is the seed of the network's address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NetworkId(pub [u8; MAX_NAME_BYTES]);
 
-/// Why a string can't name a network.
+/// Why a string is not a valid network name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NameError {
-    /// There is no character.
+    /// The name is empty.
     #[error("the network name is empty: use 1 to 32 characters of a-z, 0-9 and '-'")]
     Empty,
-    /// There are too many bytes.
+    /// The name is too long.
     #[error("the network name has {bytes} bytes: use at most 32 characters of a-z, 0-9 and '-'")]
     TooLong {
-        /// Bytes of the name.
+        /// Length of the name in bytes.
         bytes: usize,
     },
-    /// A character that names can't have.
-    #[error("the network name has {found:?}: use a-z, 0-9 and '-' only")]
+    /// The name contains an invalid character.
+    #[error("the network name contains {found:?}: use only a-z, 0-9 and '-'")]
     Character {
-        /// The first such character.
+        /// The first invalid character.
         found: char,
     },
 }
@@ -31,11 +31,11 @@ pub enum NameError {
 impl NetworkId {
     /// The id of the network called `name`: 1 to 32 characters of a-z, 0-9 and '-'.
     pub fn from_name(name: &str) -> Result<Self, NameError> {
-        let found = |c: &char| !u8::try_from(*c).is_ok_and(|b| is_name_byte(&b));
+        let is_invalid = |c: &char| !u8::try_from(*c).is_ok_and(|b| is_name_byte(&b));
         if name.is_empty() {
             return Err(NameError::Empty);
         }
-        if let Some(found) = name.chars().find(found) {
+        if let Some(found) = name.chars().find(is_invalid) {
             return Err(NameError::Character { found });
         }
         let mut id = [0; MAX_NAME_BYTES];
@@ -43,9 +43,9 @@ impl NetworkId {
         Ok(Self(id))
     }
 
-    /// The name; an id that no name leads to reads as its bytes with the odd ones escaped.
+    /// The name. If the id is not one of a valid name, its bytes with non-printable ones escaped.
     pub fn name(&self) -> String {
-        match name_of(&self.0) {
+        match parse_name(&self.0) {
             Some(name) => String::from_utf8_lossy(name).into_owned(),
             None => self.0.escape_ascii().to_string(),
         }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_reads_back() {
+    fn a_name_survives_the_round_trip() {
         let longest = "z".repeat(32);
         for name in ["a", "localnet-2", longest.as_str()] {
             assert_eq!(NetworkId::from_name(name).map(|id| id.name()), Ok(name.into()));
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_name_says_what_is_wrong() {
+    fn an_invalid_name_returns_its_own_error() {
         assert_eq!(NetworkId::from_name(""), Err(NameError::Empty));
         assert_eq!(NetworkId::from_name(&"z".repeat(33)), Err(NameError::TooLong { bytes: 33 }));
         for (name, found) in [("Main", 'M'), ("a_b", '_'), ("nä", 'ä'), ("a\0", '\0')] {

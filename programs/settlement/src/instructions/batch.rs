@@ -1,19 +1,19 @@
-//! What the instructions of a batch share.
+//! Items shared by the instructions of a batch.
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::*;
 
-/// Which batch of the relay this is, and the proof of what it stands for.
+/// Identifies a batch of the relay and commits to its reward records.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchHeader {
-    /// The relay's number for the batch. The program only passes it on.
+    /// The relay's number for the batch. The program only copies it to the event.
     pub batch_id: u64,
-    /// Merkle root over the batch's reward records. The program only passes it on.
+    /// Merkle root over the batch's reward records. The program only copies it to the event.
     pub records_root: [u8; 32],
 }
 
-/// Where Anchor would enter an instruction of the hot path, which it never does: the entrypoint
-/// takes those first.
-pub(crate) fn taken_before<Arguments>(_: Arguments) -> Result<()> {
+/// Handler of the fast path's instructions for Anchor, which is never called: the entrypoint executes them
+/// before Anchor sees them.
+pub(crate) fn not_on_fast_path<Arguments>(_: Arguments) -> Result<()> {
     Err(ErrorCode::InstructionFallbackNotFound.into())
 }

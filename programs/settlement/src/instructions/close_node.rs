@@ -1,14 +1,15 @@
-//! `close_node`: gives the rent of a wallet account back, but for what its totals need to stay.
+//! `close_node`: replaces a wallet account by a small one with the node's total, and returns the rest of
+//! its rent.
 
 use anchor_lang::Discriminator;
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::*;
 
-use super::destination;
+use crate::destination::describe;
 use crate::error::SettlementError;
-use crate::events::{NodeClosed, tell};
+use crate::events::{NodeClosed, emit_event};
 use crate::rules::payout::{self, PayingWallet};
-use crate::state::{ClosedNode, DISCRIMINATOR_LEN, Network, NodeWallet, Treasury, require_known};
+use crate::state::{ClosedNode, DISCRIMINATOR_LEN, Network, NodeWallet, Treasury, require_version};
 
 /// Accounts of `close_node`.
 #[event_cpi]
@@ -16,19 +17,20 @@ use crate::state::{ClosedNode, DISCRIMINATOR_LEN, Network, NodeWallet, Treasury,
 pub struct CloseNode<'info> {
     /// The node's owner or the network's admin.
     pub authority: Signer<'info>,
-    /// The network the node worked for.
+    /// The node's network.
     #[account(has_one = treasury @ SettlementError::NetworkMismatch)]
     pub network: AccountLoader<'info, Network>,
-    /// The network's treasury: says whether it is paused.
+    /// The network's treasury, which stores whether it is paused.
     pub treasury: AccountLoader<'info, Treasury>,
     /// The node's wallet account.
     ///
-    /// CHECK: loaded as a wallet account by the handler, which leaves another type behind.
+    /// CHECK: the handler parses it as a wallet account and changes its type.
     #[account(mut)]
     pub node_wallet: UncheckedAccount<'info>,
-    /// Paid the account's rent and gets it back, with what strangers sent to the account.
+    /// The account that paid the rent. Receives it back, with any lamports that others sent to the wallet
+    /// account.
     ///
-    /// CHECK: must be the one named in the wallet account.
+    /// CHECK: compared with the address in the wallet account.
     #[account(mut)]
     pub rent_payer: UncheckedAccount<'info>,
 }
@@ -38,16 +40,16 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CloseNode<'info>>) -> Result<()
     let by = accounts.authority.key();
     let account = accounts.node_wallet.as_ref();
     let rent_payer = accounts.rent_payer.as_ref();
-    let wallet = wallet_of(account)?;
+    let wallet = parse_wallet(account)?;
 
-    require_known(wallet.version, NodeWallet::VERSION)?;
+    require_version(wallet.version, NodeWallet::VERSION)?;
     require!(wallet.network == accounts.network.key(), SettlementError::NetworkMismatch);
     {
         let network = accounts.network.load()?;
-        require_known(network.version, Network::VERSION)?;
+        require_version(network.version, Network::VERSION)?;
         require!(by == wallet.owner || by == network.admin, SettlementError::Unauthorized);
         let treasury = accounts.treasury.load()?;
-        require_known(treasury.version, Treasury::VERSION)?;
+        require_version(treasury.version, Treasury::VERSION)?;
         require!(!treasury.is_paused(), SettlementError::Paused);
     }
     require!(wallet.paid_total <= wallet.credited_total, SettlementError::InconsistentTotals);
@@ -56,7 +58,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CloseNode<'info>>) -> Result<()
     let rent = Rent::get()?;
     let from = PayingWallet { lamports: account.lamports(), rent_minimum: rent.minimum_balance(ClosedNode::SIZE) };
     let lamports = from.lamports.checked_sub(from.rent_minimum).ok_or(SettlementError::WalletNotRentExempt)?;
-    let to = destination::facts(rent_payer, &wallet.rent_payer, |len| rent.minimum_balance(len));
+    let to = describe(rent_payer, *rent_payer.key == wallet.rent_payer, |len| rent.minimum_balance(len));
     payout::check(lamports, from, to).map_err(SettlementError::from)?;
 
     account.resize(ClosedNode::SIZE)?;
@@ -70,7 +72,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CloseNode<'info>>) -> Result<()
     account.sub_lamports(lamports)?;
     rent_payer.add_lamports(lamports)?;
 
-    tell!(
+    emit_event!(
         ctx,
         NodeClosed {
             network: wallet.network,
@@ -85,9 +87,9 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CloseNode<'info>>) -> Result<()
     Ok(())
 }
 
-/// The wallet in an account, by the checks of `AccountLoader`: its exit would write a wallet
-/// account's discriminator over the one of a closed node.
-fn wallet_of(account: &AccountInfo) -> Result<NodeWallet> {
+/// Parses an account as a wallet, with the checks of `AccountLoader`, which can't be used: on exit it
+/// would overwrite the closed node's discriminator with that of a wallet.
+fn parse_wallet(account: &AccountInfo) -> Result<NodeWallet> {
     require!(*account.owner == crate::ID, ErrorCode::AccountOwnedByWrongProgram);
     let data = account.try_borrow_data()?;
     let fields = data.strip_prefix(NodeWallet::DISCRIMINATOR).ok_or(ErrorCode::AccountDiscriminatorMismatch)?;

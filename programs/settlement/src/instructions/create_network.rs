@@ -1,38 +1,38 @@
-//! `create_network`: a network, its parameters and its empty treasury.
+//! `create_network`: creates a network with its parameters, and its empty treasury.
 
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{NetworkCreated, NetworkMint, tell};
-use crate::rules::name::name_of;
-use crate::rules::parameters::{Parameters, ParametersRefused};
+use crate::events::{NetworkCreated, NetworkMint, emit_event};
+use crate::rules::name::parse_name;
+use crate::rules::parameters::{Parameters, ParametersError};
 use crate::state::{AssetKind, NETWORK_SEED, Network, TREASURY_SEED, Treasury};
 use crate::token;
 
-/// Decimals of SOL: 10^9 lamports.
+/// Decimal places of SOL: one SOL is 10^9 lamports.
 const SOL_DECIMALS: u8 = 9;
 
-/// What a network is set up with. Amounts in base units of its asset: lamports for SOL.
+/// The parameters of a new network. Amounts are in base units of its asset: lamports for SOL.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CreateNetworkArgs {
-    /// 1 to 32 bytes of a-z, 0-9 and '-', zero padded.
+    /// The network's name: 1 to 32 bytes of a-z, 0-9 and '-', padded with zero bytes.
     pub id: [u8; 32],
-    /// The relay's key: credits, settles, registers nodes.
+    /// The relay's key, which may credit, settle and register nodes.
     pub settler: Pubkey,
-    /// May only pause.
+    /// The key that may pause, and nothing else.
     pub guardian: Pubkey,
-    /// Smallest threshold of a node, and the one it gets when it names none. Above 0.
+    /// Minimum payout threshold of a node, and the default for nodes that don't set one. Must be positive.
     pub default_threshold: u64,
-    /// What one entry of a batch may credit. Above 0.
+    /// Maximum that one entry of a batch may credit. Must be positive.
     pub per_node_cap: u64,
-    /// What one batch may credit. Above 0.
+    /// Maximum that one batch may credit. Must be positive.
     pub per_batch_cap: u64,
-    /// What the outflow window holds. Above 0.
+    /// Capacity of the outflow window. Must be positive.
     pub window_limit: u64,
-    /// Seconds in which a full outflow window empties. Above 0.
+    /// Seconds in which a full outflow window drains. Must be positive.
     pub window_seconds: u64,
-    /// Seconds after which a pending amount below its threshold is paid out anyway. Above 0;
-    /// 2^64 - 1 for never.
+    /// Seconds after which a pending amount is paid out even if it is below its threshold. Must be
+    /// positive; 2^64 - 1 means never.
     pub max_pending_age: u64,
 }
 
@@ -41,7 +41,7 @@ pub struct CreateNetworkArgs {
 #[derive(Accounts)]
 #[instruction(args: CreateNetworkArgs)]
 pub struct CreateNetwork<'info> {
-    /// Becomes the admin and pays the rent.
+    /// Becomes the network's admin and pays the rent.
     #[account(mut)]
     pub admin: Signer<'info>,
     #[account(
@@ -51,7 +51,7 @@ pub struct CreateNetwork<'info> {
         seeds = [NETWORK_SEED, &args.id],
         bump,
     )]
-    /// The network; its address follows from its name.
+    /// The network. Its address is derived from its name.
     pub network: AccountLoader<'info, Network>,
     #[account(
         init,
@@ -66,31 +66,31 @@ pub struct CreateNetwork<'info> {
     pub system_program: Program<'info, System>,
     /// The mint whose tokens the network pays in. None for SOL.
     ///
-    /// CHECK: `token::asset_of`.
+    /// CHECK: validated by `token::payable_mint`.
     pub mint: Option<UncheckedAccount<'info>>,
     /// The mint's token program. None for SOL.
     ///
-    /// CHECK: `token::asset_of`.
+    /// CHECK: validated by `token::payable_mint`.
     pub token_program: Option<UncheckedAccount<'info>>,
-    /// The treasury's associated token account, opened here. None for SOL.
+    /// The treasury's associated token account, which is created. None for SOL.
     ///
-    /// CHECK: the associated token program, and what it left behind.
+    /// CHECK: created by the associated token account program, and parsed afterwards.
     #[account(mut)]
     pub treasury_token_account: Option<UncheckedAccount<'info>>,
-    /// Opens the treasury's token account. None for SOL.
+    /// Creates the treasury's token account. None for SOL.
     ///
-    /// CHECK: compared with its address.
+    /// CHECK: compared with the program's address.
     pub associated_token_program: Option<UncheckedAccount<'info>>,
 }
 
-/// What the network pays in.
+/// The asset that the network pays in.
 struct Asset {
     kind: AssetKind,
     decimals: u8,
     mint: Pubkey,
     token_program: Pubkey,
     token_account: Pubkey,
-    /// Base units that strangers sent there before.
+    /// Base units that others sent to the token account before.
     token_balance: u64,
 }
 
@@ -103,21 +103,21 @@ impl CreateNetwork<'_> {
                 (mint, program, token_account, associated)
             }
             (None, None, None, None) => {
-                let nothing = Pubkey::default();
+                let none = Pubkey::default();
                 return Ok(Asset {
                     kind: AssetKind::Sol,
                     decimals: SOL_DECIMALS,
-                    mint: nothing,
-                    token_program: nothing,
-                    token_account: nothing,
+                    mint: none,
+                    token_program: none,
+                    token_account: none,
                     token_balance: 0,
                 });
             }
             _ => return err!(SettlementError::AssetAccountsMismatch),
         };
-        let (kind, decimals) = token::asset_of(mint, program.key)?;
+        let (kind, decimals) = token::payable_mint(mint, program.key)?;
         require!(associated.key() == token::ASSOCIATED_TOKEN_ID, SettlementError::AssetAccountsMismatch);
-        token::open_associated(
+        token::create_associated_account(
             self.admin.as_ref(),
             token_account,
             self.treasury.as_ref(),
@@ -126,22 +126,22 @@ impl CreateNetwork<'_> {
             program,
             associated,
         )?;
-        let opened = token::read(token_account, program.key).ok_or(SettlementError::InvalidTreasuryTokenAccount)?;
-        let is_ours = opened.owner == self.treasury.key().to_bytes() && opened.mint == mint.key().to_bytes();
-        require!(is_ours, SettlementError::InvalidTreasuryTokenAccount);
+        let created = token::parse(token_account, program.key).ok_or(SettlementError::InvalidTreasuryTokenAccount)?;
+        let is_vault = created.owner == self.treasury.key().to_bytes() && created.mint == mint.key().to_bytes();
+        require!(is_vault, SettlementError::InvalidTreasuryTokenAccount);
         Ok(Asset {
             kind,
             decimals,
             mint: mint.key(),
             token_program: program.key(),
             token_account: token_account.key(),
-            token_balance: opened.amount,
+            token_balance: created.amount,
         })
     }
 }
 
 pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: CreateNetworkArgs) -> Result<()> {
-    require!(name_of(&args.id).is_some(), SettlementError::InvalidNetworkId);
+    require!(parse_name(&args.id).is_some(), SettlementError::InvalidNetworkId);
     Parameters {
         default_threshold: args.default_threshold,
         per_node_cap: args.per_node_cap,
@@ -152,8 +152,8 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: Cr
     }
     .check()
     .map_err(SettlementError::from)?;
-    let nobody = Pubkey::default();
-    require!(args.settler != nobody && args.guardian != nobody, SettlementError::DefaultAuthority);
+    let default_key = Pubkey::default();
+    require!(args.settler != default_key && args.guardian != default_key, SettlementError::DefaultAuthority);
 
     let asset = ctx.accounts.asset()?;
     let now = Clock::get()?.unix_timestamp;
@@ -161,7 +161,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: Cr
     let network_address = ctx.accounts.network.key();
     let treasury_address = ctx.accounts.treasury.key();
 
-    // Fields not named here stay as `init` left them: zero.
+    // Other fields stay zero, as initialized.
     {
         let mut network = ctx.accounts.network.load_init()?;
         network.version = Network::VERSION;
@@ -199,7 +199,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: Cr
         treasury.default_threshold = args.default_threshold;
     }
 
-    tell!(
+    emit_event!(
         ctx,
         NetworkCreated {
             network: network_address,
@@ -217,7 +217,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: Cr
         }
     );
     if asset.kind != AssetKind::Sol {
-        tell!(
+        emit_event!(
             ctx,
             NetworkMint {
                 network: network_address,
@@ -231,12 +231,12 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: Cr
     Ok(())
 }
 
-impl From<ParametersRefused> for SettlementError {
-    fn from(refused: ParametersRefused) -> Self {
-        match refused {
-            ParametersRefused::ZeroLimit => Self::ZeroLimit,
-            ParametersRefused::ZeroThreshold => Self::ZeroThreshold,
-            ParametersRefused::ZeroPendingAge => Self::ZeroPendingAge,
+impl From<ParametersError> for SettlementError {
+    fn from(error: ParametersError) -> Self {
+        match error {
+            ParametersError::ZeroLimit => Self::ZeroLimit,
+            ParametersError::ZeroThreshold => Self::ZeroThreshold,
+            ParametersError::ZeroPendingAge => Self::ZeroPendingAge,
         }
     }
 }

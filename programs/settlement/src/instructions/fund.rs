@@ -1,18 +1,18 @@
-//! `fund`: lamports, or the network's tokens, into the treasury.
+//! `fund`: moves lamports, or the network's tokens, to the treasury.
 
 use anchor_lang::prelude::*;
 use anchor_lang::system_program::{Transfer, transfer};
 
 use crate::error::SettlementError;
-use crate::events::{Funded, tell};
-use crate::state::{Network, Treasury, require_known};
+use crate::events::{Funded, emit_event};
+use crate::state::{Network, Treasury, require_version};
 use crate::token::TokenAccounts;
 
 /// Accounts of `fund`.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct Fund<'info> {
-    /// Whose funds they are.
+    /// Provides the funds.
     #[account(mut)]
     pub funder: Signer<'info>,
     /// The network to fund.
@@ -21,36 +21,36 @@ pub struct Fund<'info> {
     /// The network's treasury.
     #[account(mut)]
     pub treasury: AccountLoader<'info, Treasury>,
-    /// Moves the lamports.
+    /// Transfers the lamports.
     pub system_program: Program<'info, System>,
     /// The funder's token account. None for SOL.
     ///
-    /// CHECK: the token program judges it.
+    /// CHECK: validated by the token program.
     #[account(mut)]
     pub funder_token_account: Option<UncheckedAccount<'info>>,
     /// The treasury's token account. None for SOL.
     ///
-    /// CHECK: `TokenAccounts::of`.
+    /// CHECK: validated by `TokenAccounts::validate`.
     #[account(mut)]
     pub treasury_token_account: Option<UncheckedAccount<'info>>,
     /// The network's mint. None for SOL.
     ///
-    /// CHECK: `TokenAccounts::of`.
+    /// CHECK: validated by `TokenAccounts::validate`.
     pub mint: Option<UncheckedAccount<'info>>,
     /// The mint's token program. None for SOL.
     ///
-    /// CHECK: `TokenAccounts::of`.
+    /// CHECK: validated by `TokenAccounts::validate`.
     pub token_program: Option<UncheckedAccount<'info>>,
 }
 
 pub(crate) fn handler<'info>(ctx: Context<'info, Fund<'info>>, amount: u64) -> Result<()> {
     let accounts = &ctx.accounts;
     require!(amount > 0, SettlementError::ZeroAmount);
-    require_known(accounts.network.load()?.version, Network::VERSION)?;
+    require_version(accounts.network.load()?.version, Network::VERSION)?;
     let tokens = {
         let treasury = accounts.treasury.load()?;
-        require_known(treasury.version, Treasury::VERSION)?;
-        TokenAccounts::of(
+        require_version(treasury.version, Treasury::VERSION)?;
+        TokenAccounts::validate(
             &treasury,
             accounts.treasury_token_account.as_ref(),
             accounts.mint.as_ref(),
@@ -72,7 +72,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Fund<'info>>, amount: u64) -> R
             let before = tokens.treasury()?.amount;
             tokens.deposit(from, accounts.funder.as_ref(), amount)?;
             let after = tokens.treasury()?.amount;
-            // Less than `amount` where the mint takes a fee.
+            // Less than `amount` if the mint has a transfer fee.
             (after.checked_sub(before).ok_or(SettlementError::InconsistentTotals)?, after)
         }
     };
@@ -82,7 +82,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Fund<'info>>, amount: u64) -> R
         treasury.token_balance = token_balance;
         treasury.funded_total
     };
-    tell!(
+    emit_event!(
         ctx,
         Funded { network: accounts.network.key(), funder: accounts.funder.key(), amount: received, funded_total }
     );

@@ -1,14 +1,13 @@
-//! `migrate_treasury`: brings a treasury from an earlier layout to the newest.
+//! `migrate_treasury`: migrates a treasury from an earlier layout to the current one.
 //!
-//! The pattern for every later layout: new fields come out of `reserved`, so that no offset moves
-//! and no account grows; `state` says how one version becomes the next; every other instruction
-//! takes the newest only, and this one, which anybody may call because it decides nothing, moves
-//! an account on.
+//! The pattern for future layouts: new fields are taken from `reserved`, so that no offset moves and no
+//! account grows; `state` defines how each version is migrated to the next; all other instructions accept
+//! the current version only. Anyone may call this instruction, because it makes no decisions.
 
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{Migrated, tell};
+use crate::events::{Migrated, emit_event};
 use crate::state::Treasury;
 
 /// Accounts of `migrate_treasury`.
@@ -28,6 +27,6 @@ pub(crate) fn handler<'info>(ctx: Context<'info, MigrateTreasury<'info>>) -> Res
         require!(treasury.migrate(), SettlementError::UnknownVersion);
         from
     };
-    tell!(ctx, Migrated { account: ctx.accounts.treasury.key(), from, to: Treasury::VERSION });
+    emit_event!(ctx, Migrated { account: ctx.accounts.treasury.key(), from, to: Treasury::VERSION });
     Ok(())
 }

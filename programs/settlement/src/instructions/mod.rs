@@ -1,12 +1,11 @@
-//! One module per instruction: its accounts, its arguments, and the handler that puts the
-//! decisions of [`rules`](crate::rules) into effect. No handler decides about money by itself.
+//! One module per instruction, with its accounts, its arguments, and the handler that carries out the
+//! decisions of [`rules`](crate::rules). Handlers make no decisions about money themselves.
 
 pub mod accept_admin;
 pub mod batch;
 pub mod close_node;
 pub mod create_network;
 pub mod credit;
-pub mod destination;
 pub mod fund;
 pub mod migrate_treasury;
 pub mod pause;
@@ -25,7 +24,7 @@ pub mod withdraw;
 pub mod withdraw_surplus;
 
 pub use batch::BatchHeader;
-// Whole modules: Anchor's macros put items beside each accounts struct and look for them here.
+// Whole modules: Anchor's macros add items next to each accounts struct and expect them here.
 pub use accept_admin::*;
 pub use close_node::*;
 pub use create_network::*;

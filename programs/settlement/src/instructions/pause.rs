@@ -1,10 +1,11 @@
-//! `pause`: nothing leaves from here on. Pausing twice is no error: in an alarm, two people may.
+//! `pause`: stops all outflows. Pausing a paused network is not an error: in an emergency, two people may
+//! do it.
 
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{Paused, tell};
-use crate::state::{Network, Treasury, require_known};
+use crate::events::{Paused, emit_event};
+use crate::state::{Network, Treasury, require_version};
 
 /// Accounts of `pause`.
 #[event_cpi]
@@ -15,7 +16,7 @@ pub struct Pause<'info> {
     /// The network to pause.
     #[account(has_one = treasury @ SettlementError::NetworkMismatch)]
     pub network: AccountLoader<'info, Network>,
-    /// The network's treasury, which carries the mark.
+    /// The network's treasury, which stores whether it is paused.
     #[account(mut)]
     pub treasury: AccountLoader<'info, Treasury>,
 }
@@ -24,14 +25,14 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Pause<'info>>) -> Result<()> {
     let by = ctx.accounts.authority.key();
     {
         let network = ctx.accounts.network.load()?;
-        require_known(network.version, Network::VERSION)?;
+        require_version(network.version, Network::VERSION)?;
         require!(by == network.guardian || by == network.admin, SettlementError::Unauthorized);
     }
     {
         let mut treasury = ctx.accounts.treasury.load_mut()?;
-        require_known(treasury.version, Treasury::VERSION)?;
+        require_version(treasury.version, Treasury::VERSION)?;
         treasury.paused = 1;
     }
-    tell!(ctx, Paused { network: ctx.accounts.network.key(), by });
+    emit_event!(ctx, Paused { network: ctx.accounts.network.key(), by });
     Ok(())
 }

@@ -1,15 +1,17 @@
-//! `payout`: pays out up to 30 nodes whose pending amount is due, at anybody's call. Run by the
-//! [hot path](crate::hot); here is what interfaces and clients know of it.
+//! `payout`: pays out up to 30 nodes whose pending amount is due. Anyone may call it.
+//!
+//! Executed by the [fast path](crate::fast_path). This module defines its interface for the IDL and for
+//! clients.
 
 use anchor_lang::prelude::*;
 
 use crate::state::Treasury;
 
-/// Accounts of `payout`, before those of its entries.
+/// Accounts of `payout`, without those of its entries.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct Payout<'info> {
-    /// The network's treasury: all that a batch needs to know of its network is in it.
+    /// The network's treasury, which has all the state of the network that a batch needs.
     #[account(mut)]
     pub treasury: AccountLoader<'info, Treasury>,
 }

@@ -1,11 +1,11 @@
-//! `propose_admin`: the first step of a hand-over. Nothing changes until the proposed admin signs,
-//! so that a mistyped key can't lock a network up.
+//! `propose_admin`: the first step of replacing the admin. Nothing else changes until the proposed admin
+//! accepts, so that a mistyped key can't lock out everyone.
 
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{AdminProposed, tell};
-use crate::state::{Network, require_known};
+use crate::events::{AdminProposed, emit_event};
+use crate::state::{Network, require_version};
 
 /// Accounts of `propose_admin`.
 #[event_cpi]
@@ -21,9 +21,12 @@ pub struct ProposeAdmin<'info> {
 pub(crate) fn handler<'info>(ctx: Context<'info, ProposeAdmin<'info>>, pending_admin: Pubkey) -> Result<()> {
     {
         let mut network = ctx.accounts.network.load_mut()?;
-        require_known(network.version, Network::VERSION)?;
+        require_version(network.version, Network::VERSION)?;
         network.pending_admin = pending_admin;
     }
-    tell!(ctx, AdminProposed { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key(), pending_admin });
+    emit_event!(
+        ctx,
+        AdminProposed { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key(), pending_admin }
+    );
     Ok(())
 }

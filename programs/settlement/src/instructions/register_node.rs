@@ -1,24 +1,24 @@
-//! `register_node`: the wallet account of one node.
+//! `register_node`: creates the wallet account of a node.
 
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{NodeRegistered, tell};
+use crate::events::{NodeRegistered, emit_event};
 use crate::reserved::is_payable_address;
 use crate::rules::parameters::node_threshold;
-use crate::state::{NODE_SEED, Network, NodeWallet, require_known};
+use crate::state::{NODE_SEED, Network, NodeWallet, require_version};
 
-/// Which node, and whom it pays.
+/// A node and who receives its payouts.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RegisterNodeArgs {
-    /// Hash of the ledger's name for the node: `client::node_id`.
+    /// Hash of the node's id in the ledger, see `client::node_id`.
     pub node_id: [u8; 32],
-    /// May withdraw.
+    /// The key that may withdraw, and change the destination and the threshold.
     pub owner: Pubkey,
-    /// Where payouts go, for tokens to a token account of its; the owner's own address when left out.
+    /// Recipient of payouts. For tokens, the owner of the receiving token account. Defaults to the owner.
     pub destination: Option<Pubkey>,
-    /// Base units from which the pending amount is paid out; the network's default when left out,
-    /// never below it.
+    /// Pending base units from which they are paid out. Must not be below the network's default, which is
+    /// used if none is given.
     pub threshold: Option<u64>,
 }
 
@@ -27,13 +27,13 @@ pub struct RegisterNodeArgs {
 #[derive(Accounts)]
 #[instruction(args: RegisterNodeArgs)]
 pub struct RegisterNode<'info> {
-    /// The network's settler or admin: anybody else could name themselves the owner of a
-    /// stranger's node.
+    /// The network's settler or admin. Anyone else could register themselves as the owner of another's
+    /// node.
     pub authority: Signer<'info>,
-    /// Pays the rent and gets it back when the account is closed.
+    /// Pays the rent, which is returned to it when the account is closed.
     #[account(mut)]
     pub payer: Signer<'info>,
-    /// The network the node works for.
+    /// The node's network.
     pub network: AccountLoader<'info, Network>,
     #[account(
         init,
@@ -42,30 +42,30 @@ pub struct RegisterNode<'info> {
         seeds = [NODE_SEED, network.key().as_ref(), &args.node_id],
         bump,
     )]
-    /// The node's wallet account; its address follows from the network and the node's id.
+    /// The node's wallet account. Its address is derived from the network and the node's id.
     pub node_wallet: AccountLoader<'info, NodeWallet>,
     /// Creates the account.
     pub system_program: Program<'info, System>,
 }
 
-/// What a node is registered with, once it is seen that it may be.
-pub(crate) struct Terms {
-    /// Where payouts go.
-    pub destination: Pubkey,
-    /// Base units from which the pending amount is paid out.
-    pub threshold: u64,
+/// The validated settings of a node's registration.
+pub(crate) struct Registration {
+    /// Recipient of payouts.
+    pub(crate) destination: Pubkey,
+    /// Pending base units from which they are paid out.
+    pub(crate) threshold: u64,
 }
 
 impl RegisterNodeArgs {
-    /// What these arguments come to in `network`, by the signature of `authority`.
-    pub(crate) fn terms(
+    /// Validates the arguments and that `authority`, which has signed, may register nodes.
+    pub(crate) fn validate(
         &self,
         authority: &Pubkey,
         network_account: &AccountLoader<Network>,
         wallet: &Pubkey,
-    ) -> Result<Terms> {
+    ) -> Result<Registration> {
         let network = network_account.load()?;
-        require_known(network.version, Network::VERSION)?;
+        require_version(network.version, Network::VERSION)?;
         require!(*authority == network.settler || *authority == network.admin, SettlementError::Unauthorized);
         let threshold =
             node_threshold(self.threshold, network.default_threshold).ok_or(SettlementError::ThresholdBelowDefault)?;
@@ -73,7 +73,7 @@ impl RegisterNodeArgs {
         let own = [network_account.key(), network.treasury, *wallet];
         require!(is_payable_address(&self.owner, &own), SettlementError::InvalidOwner);
         require!(is_payable_address(&destination, &own), SettlementError::InvalidDestination);
-        Ok(Terms { destination, threshold })
+        Ok(Registration { destination, threshold })
     }
 }
 
@@ -82,10 +82,10 @@ pub(crate) fn handler<'info>(ctx: Context<'info, RegisterNode<'info>>, args: Reg
     let network_address = ctx.accounts.network.key();
     let wallet_address = ctx.accounts.node_wallet.key();
     let rent_payer = ctx.accounts.payer.key();
-    let Terms { destination, threshold } = args.terms(&authority, &ctx.accounts.network, &wallet_address)?;
+    let Registration { destination, threshold } = args.validate(&authority, &ctx.accounts.network, &wallet_address)?;
 
-    // Fields not named here stay as `init` left them: zero. Lamports that lay at the address
-    // before are not pending: only the totals say what is owed.
+    // Other fields stay zero, as initialized. Lamports that the address held before are not pending: only
+    // the totals determine what is owed.
     {
         let mut wallet = ctx.accounts.node_wallet.load_init()?;
         wallet.version = NodeWallet::VERSION;
@@ -98,7 +98,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, RegisterNode<'info>>, args: Reg
         wallet.threshold = threshold;
     }
 
-    tell!(
+    emit_event!(
         ctx,
         NodeRegistered {
             network: network_address,

@@ -1,12 +1,12 @@
-//! `reopen_node`: a closed node's wallet account again, with its totals as they were.
+//! `reopen_node`: restores the wallet account of a closed node with its previous totals.
 
 use anchor_lang::Discriminator;
 use anchor_lang::prelude::*;
 use anchor_lang::system_program::{Transfer, transfer};
 
-use super::register_node::{RegisterNodeArgs, Terms};
+use super::register_node::{RegisterNodeArgs, Registration};
 use crate::error::SettlementError;
-use crate::events::{NodeReopened, tell};
+use crate::events::{NodeReopened, emit_event};
 use crate::state::{ClosedNode, DISCRIMINATOR_LEN, NODE_SEED, Network, NodeWallet};
 
 /// Accounts of `reopen_node`.
@@ -16,21 +16,21 @@ use crate::state::{ClosedNode, DISCRIMINATOR_LEN, NODE_SEED, Network, NodeWallet
 pub struct ReopenNode<'info> {
     /// The network's settler or admin, as for `register_node`.
     pub authority: Signer<'info>,
-    /// Pays the rent and gets it back when the account is closed.
+    /// Pays the rent, which is returned to it when the account is closed.
     #[account(mut)]
     pub payer: Signer<'info>,
-    /// The network the node works for.
+    /// The node's network.
     pub network: AccountLoader<'info, Network>,
-    /// Where the node's wallet account was.
+    /// The closed node, which becomes a wallet account again.
     ///
-    /// CHECK: loaded as a closed node by the handler, which leaves another type behind.
+    /// CHECK: the handler parses it as a closed node and changes its type.
     #[account(
         mut,
         seeds = [NODE_SEED, network.key().as_ref(), &args.node_id],
         bump,
     )]
     pub node_wallet: UncheckedAccount<'info>,
-    /// Moves the rent.
+    /// Transfers the rent.
     pub system_program: Program<'info, System>,
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, ReopenNode<'info>>, args: Regis
     let authority = accounts.authority.key();
     let network_address = accounts.network.key();
     let rent_payer = accounts.payer.key();
-    let Terms { destination, threshold } = args.terms(&authority, &accounts.network, account.key)?;
+    let Registration { destination, threshold } = args.validate(&authority, &accounts.network, account.key)?;
     let total = closed_total(account)?;
 
     let missing = Rent::get()?.minimum_balance(NodeWallet::SIZE).saturating_sub(account.lamports());
@@ -72,7 +72,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, ReopenNode<'info>>, args: Regis
         };
         fields.copy_from_slice(bytemuck::bytes_of(&wallet));
     }
-    tell!(
+    emit_event!(
         ctx,
         NodeReopened {
             network: network_address,
@@ -89,7 +89,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, ReopenNode<'info>>, args: Regis
     Ok(())
 }
 
-/// The total in a closed node's account.
+/// Parses an account as a closed node and returns its total.
 fn closed_total(account: &AccountInfo) -> Result<u64> {
     require!(*account.owner == crate::ID, SettlementError::ClosedNodeMismatch);
     let data = account.try_borrow_data()?;

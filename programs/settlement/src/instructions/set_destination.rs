@@ -1,11 +1,11 @@
-//! `set_destination`: where a node's payouts go.
+//! `set_destination`: changes the destination of a node's payouts.
 
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{DestinationChanged, tell};
+use crate::events::{DestinationChanged, emit_event};
 use crate::reserved::is_payable_address;
-use crate::state::{NodeWallet, Treasury, require_known};
+use crate::state::{NodeWallet, Treasury, require_version};
 
 /// Accounts of `set_destination`.
 #[event_cpi]
@@ -13,7 +13,7 @@ use crate::state::{NodeWallet, Treasury, require_known};
 pub struct SetDestination<'info> {
     /// The node's owner.
     pub owner: Signer<'info>,
-    /// The treasury of the node's network, which can't be a destination.
+    /// The treasury of the node's network, which is not a valid destination.
     pub treasury: AccountLoader<'info, Treasury>,
     /// The node's wallet account.
     #[account(mut, has_one = owner @ SettlementError::Unauthorized)]
@@ -24,8 +24,8 @@ pub(crate) fn handler<'info>(ctx: Context<'info, SetDestination<'info>>, destina
     let event = {
         let treasury = ctx.accounts.treasury.load()?;
         let mut wallet = ctx.accounts.node_wallet.load_mut()?;
-        require_known(treasury.version, Treasury::VERSION)?;
-        require_known(wallet.version, NodeWallet::VERSION)?;
+        require_version(treasury.version, Treasury::VERSION)?;
+        require_version(wallet.version, NodeWallet::VERSION)?;
         require!(wallet.network == treasury.network, SettlementError::NetworkMismatch);
         let own = [wallet.network, ctx.accounts.treasury.key(), ctx.accounts.node_wallet.key()];
         require!(is_payable_address(&destination, &own), SettlementError::InvalidDestination);
@@ -39,6 +39,6 @@ pub(crate) fn handler<'info>(ctx: Context<'info, SetDestination<'info>>, destina
             to: destination,
         }
     };
-    tell!(ctx, event);
+    emit_event!(ctx, event);
     Ok(())
 }

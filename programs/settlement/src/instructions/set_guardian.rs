@@ -1,10 +1,10 @@
-//! `set_guardian`: the key that may pause, and nothing else.
+//! `set_guardian`: replaces the guardian, the key that may pause and nothing else.
 
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{GuardianChanged, tell};
-use crate::state::{Network, require_known};
+use crate::events::{GuardianChanged, emit_event};
+use crate::state::{Network, require_version};
 
 /// Accounts of `set_guardian`.
 #[event_cpi]
@@ -21,12 +21,12 @@ pub(crate) fn handler<'info>(ctx: Context<'info, SetGuardian<'info>>, guardian: 
     require!(guardian != Pubkey::default(), SettlementError::DefaultAuthority);
     let from = {
         let mut network = ctx.accounts.network.load_mut()?;
-        require_known(network.version, Network::VERSION)?;
+        require_version(network.version, Network::VERSION)?;
         let from = network.guardian;
         network.guardian = guardian;
         from
     };
-    tell!(
+    emit_event!(
         ctx,
         GuardianChanged { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key(), from, to: guardian }
     );

@@ -1,10 +1,10 @@
-//! `set_settler`: the key that credits and settles.
+//! `set_settler`: replaces the settler, the key that may credit and settle.
 
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{SettlerChanged, tell};
-use crate::state::{Network, Treasury, require_known};
+use crate::events::{SettlerChanged, emit_event};
+use crate::state::{Network, Treasury, require_version};
 
 /// Accounts of `set_settler`.
 #[event_cpi]
@@ -19,7 +19,7 @@ pub struct SetSettler<'info> {
     )]
     /// The network.
     pub network: AccountLoader<'info, Network>,
-    /// The network's treasury, which holds a copy.
+    /// The network's treasury, which has a copy of the settler.
     #[account(mut)]
     pub treasury: AccountLoader<'info, Treasury>,
 }
@@ -29,13 +29,16 @@ pub(crate) fn handler<'info>(ctx: Context<'info, SetSettler<'info>>, settler: Pu
     let from = {
         let mut network = ctx.accounts.network.load_mut()?;
         let mut treasury = ctx.accounts.treasury.load_mut()?;
-        require_known(network.version, Network::VERSION)?;
-        require_known(treasury.version, Treasury::VERSION)?;
+        require_version(network.version, Network::VERSION)?;
+        require_version(treasury.version, Treasury::VERSION)?;
         let from = network.settler;
         network.settler = settler;
         treasury.settler = settler;
         from
     };
-    tell!(ctx, SettlerChanged { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key(), from, to: settler });
+    emit_event!(
+        ctx,
+        SettlerChanged { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key(), from, to: settler }
+    );
     Ok(())
 }

@@ -1,11 +1,11 @@
-//! `set_threshold`: from which size on a node's pending amount is paid out.
+//! `set_threshold`: changes the threshold from which a node's pending amount is paid out.
 
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{ThresholdChanged, tell};
+use crate::events::{ThresholdChanged, emit_event};
 use crate::rules::parameters::node_threshold;
-use crate::state::{NodeWallet, Treasury, require_known};
+use crate::state::{NodeWallet, Treasury, require_version};
 
 /// Accounts of `set_threshold`.
 #[event_cpi]
@@ -13,7 +13,7 @@ use crate::state::{NodeWallet, Treasury, require_known};
 pub struct SetThreshold<'info> {
     /// The node's owner.
     pub owner: Signer<'info>,
-    /// The treasury of the node's network, which says how low a threshold may be.
+    /// The treasury of the node's network, which has the minimum threshold.
     pub treasury: AccountLoader<'info, Treasury>,
     /// The node's wallet account.
     #[account(mut, has_one = owner @ SettlementError::Unauthorized)]
@@ -24,8 +24,8 @@ pub(crate) fn handler<'info>(ctx: Context<'info, SetThreshold<'info>>, threshold
     let event = {
         let treasury = ctx.accounts.treasury.load()?;
         let mut wallet = ctx.accounts.node_wallet.load_mut()?;
-        require_known(treasury.version, Treasury::VERSION)?;
-        require_known(wallet.version, NodeWallet::VERSION)?;
+        require_version(treasury.version, Treasury::VERSION)?;
+        require_version(wallet.version, NodeWallet::VERSION)?;
         require!(wallet.network == treasury.network, SettlementError::NetworkMismatch);
         let to = node_threshold(Some(threshold), treasury.default_threshold)
             .ok_or(SettlementError::ThresholdBelowDefault)?;
@@ -39,6 +39,6 @@ pub(crate) fn handler<'info>(ctx: Context<'info, SetThreshold<'info>>, threshold
             to,
         }
     };
-    tell!(ctx, event);
+    emit_event!(ctx, event);
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! `unpause`: lamports may leave again.
+//! `unpause`: allows outflows again.
 
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{Unpaused, tell};
-use crate::state::{Network, Treasury, require_known};
+use crate::events::{Unpaused, emit_event};
+use crate::state::{Network, Treasury, require_version};
 
 /// Accounts of `unpause`.
 #[event_cpi]
@@ -18,18 +18,18 @@ pub struct Unpause<'info> {
     )]
     /// The network to unpause.
     pub network: AccountLoader<'info, Network>,
-    /// The network's treasury, which carries the mark.
+    /// The network's treasury, which stores whether it is paused.
     #[account(mut)]
     pub treasury: AccountLoader<'info, Treasury>,
 }
 
 pub(crate) fn handler<'info>(ctx: Context<'info, Unpause<'info>>) -> Result<()> {
-    require_known(ctx.accounts.network.load()?.version, Network::VERSION)?;
+    require_version(ctx.accounts.network.load()?.version, Network::VERSION)?;
     {
         let mut treasury = ctx.accounts.treasury.load_mut()?;
-        require_known(treasury.version, Treasury::VERSION)?;
+        require_version(treasury.version, Treasury::VERSION)?;
         treasury.paused = 0;
     }
-    tell!(ctx, Unpaused { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key() });
+    emit_event!(ctx, Unpaused { network: ctx.accounts.network.key(), by: ctx.accounts.admin.key() });
     Ok(())
 }

@@ -1,27 +1,27 @@
-//! `update_network`: some of a network's parameters.
+//! `update_network`: changes parameters of a network.
 
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
-use crate::events::{NetworkUpdated, tell};
+use crate::events::{NetworkUpdated, emit_event};
 use crate::rules::parameters::Parameters;
-use crate::state::{Network, Treasury, require_known};
+use crate::state::{Network, Treasury, require_version};
 
-/// The parameters to change; those left out stay. Amounts in base units of the network's asset.
+/// The parameters to change. Others keep their values. Amounts are in base units of the network's asset.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UpdateNetworkArgs {
-    /// Smallest threshold a node may name from now on, and the one it gets when it names none.
-    /// Nodes registered before keep theirs. Above 0.
+    /// Minimum payout threshold of a node, and the default for nodes that don't set one. Nodes that are
+    /// already registered keep theirs. Must be positive.
     pub default_threshold: Option<u64>,
-    /// What one entry of a batch may credit. Above 0.
+    /// Maximum that one entry of a batch may credit. Must be positive.
     pub per_node_cap: Option<u64>,
-    /// What one batch may credit. Above 0.
+    /// Maximum that one batch may credit. Must be positive.
     pub per_batch_cap: Option<u64>,
-    /// What the outflow window holds. Above 0. What is in it stays in it.
+    /// Capacity of the outflow window, whose content is kept. Must be positive.
     pub window_limit: Option<u64>,
-    /// Seconds in which a full outflow window empties. Above 0.
+    /// Seconds in which a full outflow window drains. Must be positive.
     pub window_seconds: Option<u64>,
-    /// Seconds after which a pending amount below its threshold is paid out anyway. Above 0.
+    /// Seconds after which a pending amount is paid out even if it is below its threshold. Must be positive.
     pub max_pending_age: Option<u64>,
 }
 
@@ -38,7 +38,7 @@ pub struct UpdateNetwork<'info> {
     )]
     /// The network to change.
     pub network: AccountLoader<'info, Network>,
-    /// The network's treasury, which holds what batches need of the parameters.
+    /// The network's treasury, which has a copy of the parameters that batches need.
     #[account(mut)]
     pub treasury: AccountLoader<'info, Treasury>,
 }
@@ -49,8 +49,8 @@ pub(crate) fn handler<'info>(ctx: Context<'info, UpdateNetwork<'info>>, args: Up
     let parameters = {
         let mut network = ctx.accounts.network.load_mut()?;
         let mut treasury = ctx.accounts.treasury.load_mut()?;
-        require_known(network.version, Network::VERSION)?;
-        require_known(treasury.version, Treasury::VERSION)?;
+        require_version(network.version, Network::VERSION)?;
+        require_version(treasury.version, Treasury::VERSION)?;
         let parameters = Parameters {
             default_threshold: args.default_threshold.unwrap_or(network.default_threshold),
             per_node_cap: args.per_node_cap.unwrap_or(treasury.per_node_cap),
@@ -61,10 +61,10 @@ pub(crate) fn handler<'info>(ctx: Context<'info, UpdateNetwork<'info>>, args: Up
         };
         parameters.check().map_err(SettlementError::from)?;
 
-        // Up to now the window empties at its old rate.
+        // Until now, the window drains at its old rate.
         let window = treasury.window().at(now);
         treasury.window_used = window.used;
-        // What is left of the time until now is not to count at the new rate.
+        // Time until now that has not been counted yet must not count at the new rate.
         treasury.window_updated_at = window.updated_at.max(now);
         network.default_threshold = parameters.default_threshold;
         treasury.default_threshold = parameters.default_threshold;
@@ -75,7 +75,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, UpdateNetwork<'info>>, args: Up
         treasury.max_pending_age = parameters.max_pending_age;
         parameters
     };
-    tell!(
+    emit_event!(
         ctx,
         NetworkUpdated {
             network: ctx.accounts.network.key(),

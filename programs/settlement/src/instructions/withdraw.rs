@@ -1,14 +1,15 @@
-//! `withdraw`: a node's owner takes a pending amount out, whatever the threshold.
+//! `withdraw`: pays a pending amount to a node's destination when its owner requests it, regardless of the
+//! threshold.
 
 use anchor_lang::prelude::*;
 
-use super::destination;
+use crate::destination::describe;
 use crate::error::SettlementError;
-use crate::events::{Withdrawn, tell};
+use crate::events::{Withdrawn, emit_event};
 use crate::rules::payout::{self, PayingWallet};
 use crate::rules::token_payout;
-use crate::rules::withdrawal::{self, WithdrawalRefused};
-use crate::state::{NodeWallet, Treasury, require_known};
+use crate::rules::withdrawal::{self, WithdrawalError};
+use crate::state::{NodeWallet, Treasury, require_version};
 use crate::token::TokenAccounts;
 
 /// Accounts of `withdraw`.
@@ -17,51 +18,52 @@ use crate::token::TokenAccounts;
 pub struct Withdraw<'info> {
     /// The node's owner.
     pub owner: Signer<'info>,
-    /// The treasury of the node's network: says whether it is paused, and counts what is paid.
+    /// The treasury of the node's network, which stores whether it is paused and the total paid.
     #[account(mut)]
     pub treasury: AccountLoader<'info, Treasury>,
     /// The node's wallet account.
     #[account(mut, has_one = owner @ SettlementError::Unauthorized)]
     pub node_wallet: AccountLoader<'info, NodeWallet>,
-    /// Where the funds go: the destination named in the wallet account, or a token account of its.
+    /// Receives the funds: the destination set in the wallet account, or for tokens a token account of the
+    /// destination.
     ///
-    /// CHECK: the payout rules judge what it is.
+    /// CHECK: validated by the payout rules.
     #[account(mut)]
     pub destination: UncheckedAccount<'info>,
     /// The treasury's token account. None for SOL.
     ///
-    /// CHECK: `TokenAccounts::of`.
+    /// CHECK: validated by `TokenAccounts::validate`.
     #[account(mut)]
     pub treasury_token_account: Option<UncheckedAccount<'info>>,
     /// The network's mint. None for SOL.
     ///
-    /// CHECK: `TokenAccounts::of`.
+    /// CHECK: validated by `TokenAccounts::validate`.
     pub mint: Option<UncheckedAccount<'info>>,
     /// The mint's token program. None for SOL.
     ///
-    /// CHECK: `TokenAccounts::of`.
+    /// CHECK: validated by `TokenAccounts::validate`.
     pub token_program: Option<UncheckedAccount<'info>>,
 }
 
-pub(crate) fn handler<'info>(ctx: Context<'info, Withdraw<'info>>, asked: Option<u64>) -> Result<()> {
+pub(crate) fn handler<'info>(ctx: Context<'info, Withdraw<'info>>, requested: Option<u64>) -> Result<()> {
     let accounts = &ctx.accounts;
     let wallet_account = accounts.node_wallet.as_ref();
     let destination = accounts.destination.as_ref();
     let mut treasury = accounts.treasury.load_mut()?;
     let mut wallet = accounts.node_wallet.load_mut()?;
 
-    require_known(treasury.version, Treasury::VERSION)?;
-    require_known(wallet.version, NodeWallet::VERSION)?;
+    require_version(treasury.version, Treasury::VERSION)?;
+    require_version(wallet.version, NodeWallet::VERSION)?;
     require!(wallet.network == treasury.network, SettlementError::NetworkMismatch);
     require!(!treasury.is_paused(), SettlementError::Paused);
-    let tokens = TokenAccounts::of(
+    let tokens = TokenAccounts::validate(
         &treasury,
         accounts.treasury_token_account.as_ref(),
         accounts.mint.as_ref(),
         accounts.token_program.as_ref(),
     )?;
     let pending = wallet.credited_total.checked_sub(wallet.paid_total).ok_or(SettlementError::InconsistentTotals)?;
-    let amount = withdrawal::amount(pending, asked).map_err(SettlementError::from)?;
+    let amount = withdrawal::amount(pending, requested).map_err(SettlementError::from)?;
 
     let add = |a: u64, b: u64| a.checked_add(b).ok_or(SettlementError::Overflow);
     wallet.paid_total = add(wallet.paid_total, amount)?;
@@ -84,29 +86,29 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Withdraw<'info>>, asked: Option
             let rent = Rent::get()?;
             let rent_minimum = rent.minimum_balance(NodeWallet::SIZE);
             let from = PayingWallet { lamports: wallet_account.lamports(), rent_minimum };
-            let to = destination::facts(destination, &named, |len| rent.minimum_balance(len));
+            let to = describe(destination, *destination.key == named, |len| rent.minimum_balance(len));
             payout::check(amount, from, to).map_err(SettlementError::from)?;
             wallet_account.sub_lamports(amount)?;
             destination.add_lamports(amount)?;
         }
         Some(tokens) => {
-            token_payout::check(amount, tokens.treasury()?, tokens.facts(destination, Some(&named)))
+            token_payout::check(amount, tokens.treasury()?, tokens.describe(destination, Some(&named)))
                 .map_err(SettlementError::from)?;
             tokens.pay(accounts.treasury.as_ref(), &network, bump, destination, amount)?;
             accounts.treasury.load_mut()?.token_balance = tokens.treasury()?.amount;
         }
     }
-    // After the move: the call passes the event authority alone, see `hot::host`.
-    tell!(ctx, event);
+    // After the transfer: the call passes only the event authority, see `fast_path::host`.
+    emit_event!(ctx, event);
     Ok(())
 }
 
-impl From<WithdrawalRefused> for SettlementError {
-    fn from(refused: WithdrawalRefused) -> Self {
-        match refused {
-            WithdrawalRefused::NothingPending => Self::NothingPending,
-            WithdrawalRefused::ZeroAmount => Self::ZeroAmount,
-            WithdrawalRefused::AbovePending => Self::AmountAbovePending,
+impl From<WithdrawalError> for SettlementError {
+    fn from(error: WithdrawalError) -> Self {
+        match error {
+            WithdrawalError::NothingPending => Self::NothingPending,
+            WithdrawalError::ZeroAmount => Self::ZeroAmount,
+            WithdrawalError::AbovePending => Self::AmountAbovePending,
         }
     }
 }

@@ -1,14 +1,14 @@
-//! `withdraw_surplus`: the admin takes out of the treasury what is owed to nobody.
+//! `withdraw_surplus`: moves funds that are not owed to any node out of the treasury.
 
 use anchor_lang::prelude::*;
 
-use super::destination;
+use crate::destination::describe;
 use crate::error::SettlementError;
-use crate::events::{SurplusWithdrawn, tell};
+use crate::events::{SurplusWithdrawn, emit_event};
 use crate::rules::payout::{self, PayingWallet};
 use crate::rules::surplus::{liabilities, surplus};
 use crate::rules::token_payout;
-use crate::state::{Network, Treasury, require_known};
+use crate::state::{Network, Treasury, require_version};
 use crate::token::TokenAccounts;
 
 /// Accounts of `withdraw_surplus`.
@@ -26,37 +26,37 @@ pub struct WithdrawSurplus<'info> {
     /// The network's treasury.
     #[account(mut)]
     pub treasury: AccountLoader<'info, Treasury>,
-    /// Where the funds go; for tokens, a token account of the network's mint.
+    /// Receives the funds. For tokens, a token account of the network's mint.
     ///
-    /// CHECK: the payout rules judge what it is.
+    /// CHECK: validated by the payout rules.
     #[account(mut)]
     pub destination: UncheckedAccount<'info>,
     /// The treasury's token account. None for SOL.
     ///
-    /// CHECK: `TokenAccounts::of`.
+    /// CHECK: validated by `TokenAccounts::validate`.
     #[account(mut)]
     pub treasury_token_account: Option<UncheckedAccount<'info>>,
     /// The network's mint. None for SOL.
     ///
-    /// CHECK: `TokenAccounts::of`.
+    /// CHECK: validated by `TokenAccounts::validate`.
     pub mint: Option<UncheckedAccount<'info>>,
     /// The mint's token program. None for SOL.
     ///
-    /// CHECK: `TokenAccounts::of`.
+    /// CHECK: validated by `TokenAccounts::validate`.
     pub token_program: Option<UncheckedAccount<'info>>,
 }
 
 pub(crate) fn handler<'info>(ctx: Context<'info, WithdrawSurplus<'info>>, amount: u64) -> Result<()> {
     let accounts = &ctx.accounts;
     require!(amount > 0, SettlementError::ZeroAmount);
-    require_known(accounts.network.load()?.version, Network::VERSION)?;
+    require_version(accounts.network.load()?.version, Network::VERSION)?;
     let (network, bump, owed, tokens) = {
         let treasury = accounts.treasury.load()?;
-        require_known(treasury.version, Treasury::VERSION)?;
+        require_version(treasury.version, Treasury::VERSION)?;
         require!(!treasury.is_paused(), SettlementError::Paused);
         let owed =
             liabilities(treasury.credited_total, treasury.paid_total).ok_or(SettlementError::InconsistentTotals)?;
-        let tokens = TokenAccounts::of(
+        let tokens = TokenAccounts::validate(
             &treasury,
             accounts.treasury_token_account.as_ref(),
             accounts.mint.as_ref(),
@@ -68,14 +68,14 @@ pub(crate) fn handler<'info>(ctx: Context<'info, WithdrawSurplus<'info>>, amount
     let treasury_account = accounts.treasury.as_ref();
     let token_balance = match tokens {
         None => {
-            // What nodes are owed lies in their own accounts.
+            // The lamports that nodes are owed are in their own accounts.
             let rent = Rent::get()?;
             let from = PayingWallet {
                 lamports: treasury_account.lamports(),
                 rent_minimum: rent.minimum_balance(Treasury::SIZE),
             };
             require!(amount <= surplus(from.lamports, from.rent_minimum), SettlementError::AmountAboveSurplus);
-            let to = destination::facts(destination, destination.key, |len| rent.minimum_balance(len));
+            let to = describe(destination, true, |len| rent.minimum_balance(len));
             payout::check(amount, from, to).map_err(SettlementError::from)?;
             treasury_account.sub_lamports(amount)?;
             destination.add_lamports(amount)?;
@@ -84,7 +84,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, WithdrawSurplus<'info>>, amount
         Some(tokens) => {
             let from = tokens.treasury()?;
             require!(amount <= surplus(from.amount, owed), SettlementError::AmountAboveSurplus);
-            token_payout::check(amount, from, tokens.facts(destination, None)).map_err(SettlementError::from)?;
+            token_payout::check(amount, from, tokens.describe(destination, None)).map_err(SettlementError::from)?;
             tokens.pay(treasury_account, &network, bump, destination, amount)?;
             tokens.treasury()?.amount
         }
@@ -95,7 +95,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, WithdrawSurplus<'info>>, amount
         treasury.token_balance = token_balance;
         treasury.withdrawn_total
     };
-    tell!(
+    emit_event!(
         ctx,
         SurplusWithdrawn {
             network,

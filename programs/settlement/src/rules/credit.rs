@@ -1,55 +1,55 @@
-//! What one entry of a batch credits, and what the batch may still credit after it.
+//! How much an entry of a batch credits, and how much the batch may credit after it.
 
 use super::SkipReason;
-use crate::rare::rare;
+use crate::unlikely::unlikely;
 
-/// What a batch may credit at its start. Base units, but for the wallet's rent.
+/// The limits of a batch. Amounts are in base units, except for the wallet's rent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// What one entry may credit.
+    /// Maximum that one entry may credit.
     pub per_node_cap: u64,
-    /// What this batch may credit.
+    /// Maximum that this batch may credit.
     pub per_batch_cap: u64,
-    /// What is left in the outflow window.
+    /// Remaining capacity of the outflow window.
     pub window_left: u64,
-    /// What the treasury can give, its rent and what it owes kept back.
+    /// What the treasury can give without touching its rent or what it owes.
     pub treasury_left: u64,
-    /// What is left until the treasury's credited total would pass 2^64 - 1.
+    /// What can be credited before the treasury's credited total exceeds 2^64 - 1.
     pub total_left: u64,
-    /// Lamports a wallet account has to hold after a credit. 0 where a credit moves no lamports.
+    /// Lamports that a wallet account must hold after a credit. 0 if credits move no lamports.
     pub wallet_rent_minimum: u64,
 }
 
-/// A batch's limits and what of them is left.
+/// The limits of a batch and what is left of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     limits: Limits,
-    /// The least of the limits that all entries draw on together.
+    /// The smallest of the limits that all entries share.
     shared: u64,
-    /// What is left of it.
+    /// What is left of `shared`.
     left: u64,
 }
 
-/// What of a wallet account decides about a credit.
+/// The properties of a wallet account that a credit depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CreditedWallet {
     /// Base units ever credited.
     pub credited_total: u64,
-    /// Lamports the account holds, where a credit adds to them; else 0.
+    /// Lamports that the account holds; 0 if credits move no lamports.
     pub lamports: u64,
 }
 
-/// What a credit does.
+/// A credit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credit {
-    /// Base units it credits.
+    /// Base units credited.
     pub delta: u64,
-    /// Lamports the account holds after it, where a credit adds to them.
+    /// Lamports that the wallet account holds afterwards, if credits move lamports.
     pub lamports: u64,
 }
 
 impl Budget {
-    /// A batch that has credited nothing yet.
+    /// The budget of a batch that has not credited anything yet.
     #[inline(always)]
     pub fn new(limits: Limits) -> Self {
         let Limits { per_batch_cap, window_left, treasury_left, total_left, .. } = limits;
@@ -62,33 +62,32 @@ impl Budget {
         self.shared.saturating_sub(self.left)
     }
 
-    /// What has to be credited so that the wallet reaches `target`, for nearly every entry, to be
-    /// [taken](Self::take) off the budget; `None` where [`credit`](Self::credit) has to look more
-    /// closely. Cheaper than that on the chain: one question for each limit, and no sum that could
-    /// pass 2^64 - 1.
+    /// The credit by which the wallet reaches `target`, which the caller must [take](Self::take) from
+    /// the budget. `None` if only [`credit`](Self::credit) can decide. Cheaper on-chain than that: it
+    /// makes one comparison per limit and needs no overflow checks. Succeeds for nearly every entry.
     #[inline(always)]
-    pub fn plain(&self, wallet: CreditedWallet, target: u64) -> Option<Credit> {
+    pub fn try_fast(&self, wallet: CreditedWallet, target: u64) -> Option<Credit> {
         let delta = target.wrapping_sub(wallet.credited_total);
         let lamports = wallet.lamports.wrapping_add(delta);
-        if rare(target <= wallet.credited_total)
-            || rare((wallet.lamports | delta) >> 63 != 0)
-            || rare(delta > self.limits.per_node_cap)
-            || rare(delta > self.left)
-            || rare(lamports < self.limits.wallet_rent_minimum)
+        if unlikely(target <= wallet.credited_total)
+            || unlikely((wallet.lamports | delta) >> 63 != 0)
+            || unlikely(delta > self.limits.per_node_cap)
+            || unlikely(delta > self.left)
+            || unlikely(lamports < self.limits.wallet_rent_minimum)
         {
             return None;
         }
         Some(Credit { delta, lamports })
     }
 
-    /// Takes a credit that was found to be [plain](Self::plain) off what is left.
+    /// Takes a credit that [`try_fast`](Self::try_fast) returned from the budget.
     #[inline(always)]
     pub fn take(&mut self, credit: Credit) {
         self.left = self.left.saturating_sub(credit.delta);
     }
 
-    /// What has to be credited so that the wallet reaches `target`, taken off what is left; or why
-    /// not, and then the budget stays as it is.
+    /// Takes the credit by which the wallet reaches `target` from the budget and returns it. If the
+    /// entry must be skipped, returns the reason and leaves the budget unchanged.
     pub fn credit(&mut self, wallet: CreditedWallet, target: u64) -> Result<Credit, SkipReason> {
         let delta = match target.checked_sub(wallet.credited_total) {
             None | Some(0) => return Err(SkipReason::NothingToCredit),
@@ -106,7 +105,7 @@ impl Budget {
         Ok(Credit { delta, lamports })
     }
 
-    /// Which of the shared limits `delta` more would exceed, the narrowest measure first.
+    /// The first of the shared limits, from the narrowest scope to the widest, that `delta` exceeds.
     fn exceeded(&self, delta: u64) -> SkipReason {
         let reasons = [
             (self.limits.per_batch_cap, SkipReason::PerBatchCap),
@@ -144,28 +143,28 @@ mod tests {
     };
 
     fn credited(budget: &mut Budget, wallet: CreditedWallet, target: u64) -> Result<u64, SkipReason> {
-        let mut plainly = *budget;
-        let plain = plainly.plain(wallet, target);
+        let mut fast_budget = *budget;
+        let fast = fast_budget.try_fast(wallet, target);
         let credit = budget.credit(wallet, target);
-        if let Some(plain) = plain {
-            plainly.take(plain);
-            assert_eq!((Ok(plain), plainly), (credit, *budget), "what is plain is no different");
+        if let Some(fast) = fast {
+            fast_budget.take(fast);
+            assert_eq!((Ok(fast), fast_budget), (credit, *budget), "the fast path gives the same result");
         }
         let credit = credit?;
         assert_eq!(credit.lamports, wallet.lamports + credit.delta);
         Ok(credit.delta)
     }
 
-    fn refused(limits: Limits, wallet: CreditedWallet, target: u64) -> SkipReason {
+    fn rejected(limits: Limits, wallet: CreditedWallet, target: u64) -> SkipReason {
         let before = Budget::new(limits);
         let mut after = before;
-        let reason = after.credit(wallet, target).expect_err("refused");
-        assert_eq!(after, before, "a refused entry takes nothing off the budget");
+        let reason = after.credit(wallet, target).expect_err("a rejected entry");
+        assert_eq!(after, before, "a rejected entry leaves the budget unchanged");
         reason
     }
 
     #[test]
-    fn the_difference_to_the_total_is_credited_and_counts_against_every_later_entry() {
+    fn the_difference_to_the_total_is_credited_and_reduces_the_budget_of_later_entries() {
         let mut budget = Budget::new(LIMITS);
         assert_eq!(credited(&mut budget, WALLET, 150), Ok(50));
         assert_eq!(budget.credited(), 50);
@@ -177,12 +176,12 @@ mod tests {
     #[test]
     fn a_resent_or_lower_total_credits_nothing() {
         for target in [100, 99, 0] {
-            assert_eq!(refused(LIMITS, WALLET, target), SkipReason::NothingToCredit);
+            assert_eq!(rejected(LIMITS, WALLET, target), SkipReason::NothingToCredit);
         }
     }
 
     #[test]
-    fn each_limit_refuses_by_its_own_name_and_allows_its_last_unit() {
+    fn each_limit_rejects_with_its_own_reason_and_allows_its_last_unit() {
         let cases = [
             (Limits { per_node_cap: 50, ..WIDE }, SkipReason::PerNodeCap),
             (Limits { per_batch_cap: 50, ..WIDE }, SkipReason::PerBatchCap),
@@ -191,15 +190,15 @@ mod tests {
             (Limits { total_left: 50, ..WIDE }, SkipReason::Overflow),
         ];
         for (limits, reason) in cases {
-            assert_eq!(refused(limits, WALLET, 151), reason);
+            assert_eq!(rejected(limits, WALLET, 151), reason);
             assert_eq!(credited(&mut Budget::new(limits), WALLET, 150), Ok(50));
         }
     }
 
     #[test]
-    fn a_wallet_below_rent_is_credited_only_when_that_lifts_it_above() {
+    fn a_wallet_below_its_rent_minimum_is_credited_only_if_that_makes_it_rent_exempt() {
         let wallet = CreditedWallet { lamports: 960, ..WALLET };
-        assert_eq!(refused(LIMITS, wallet, 139), SkipReason::WalletNotRentExempt);
+        assert_eq!(rejected(LIMITS, wallet, 139), SkipReason::WalletNotRentExempt);
         assert_eq!(credited(&mut Budget::new(LIMITS), wallet, 140), Ok(40));
     }
 
@@ -210,6 +209,6 @@ mod tests {
         assert_eq!(credited(&mut budget, new, u64::MAX), Ok(u64::MAX));
         assert_eq!(credited(&mut budget, new, 1), Err(SkipReason::PerBatchCap));
         let rich = CreditedWallet { credited_total: 0, lamports: 1 };
-        assert_eq!(refused(WIDE, rich, u64::MAX), SkipReason::Overflow);
+        assert_eq!(rejected(WIDE, rich, u64::MAX), SkipReason::Overflow);
     }
 }

@@ -1,7 +1,7 @@
-//! Who is credited and paid what: every decision of the program as a pure function of integers.
+//! The program's decisions about who is credited and paid how much, as pure functions of integers.
 //!
-//! The relay plans with the same functions that the program decides with. Nothing in here may
-//! know an account, a key type or the runtime, and nothing may panic or wrap.
+//! The relay plans with the same functions. Nothing in this module may depend on accounts, key types or
+//! the runtime, and nothing may panic or wrap.
 
 pub mod credit;
 pub mod name;
@@ -19,13 +19,13 @@ pub use payout::destination_rent_exempt;
 pub use rent::rent_minimum;
 pub use skip::{Entry, SkipReason, SkipSet, UnknownSkipReason};
 
-/// Entries that one `credit` may hold: with the fee payer, the treasury, the event authority and
-/// the program they take the 64 account locks of a transaction.
+/// Maximum number of entries of a `credit`: together with the fee payer, the treasury, the event
+/// authority and the program, they use the 64 account locks of a transaction.
 pub const MAX_CREDIT_ENTRIES: usize = 60;
 
-/// Entries that one `settle` or `payout` may hold: two accounts each in the same 64 locks.
+/// Maximum number of entries of a `settle` or `payout`, which use two of those account locks each.
 pub const MAX_SETTLE_ENTRIES: usize = 30;
 
-/// Entries of a `settle` or `payout` that fit those locks in a network that pays in tokens, where
-/// the treasury's token account, the mint and the token program take three of them.
+/// Maximum number of entries of a `settle` or `payout` in a network that pays in tokens, where the
+/// treasury's token account, the mint and the token program use three of those account locks.
 pub const MAX_TOKEN_SETTLE_ENTRIES: usize = 28;

@@ -1,59 +1,59 @@
-//! What a network may be set up with.
+//! Validation of a network's parameters.
 //!
-//! A zero is refused everywhere: it reads like a value that was forgotten, and as a cap it would
-//! stop the network, as a threshold or an age it would defeat holding back small amounts.
+//! Zero is rejected everywhere. It is probably an omission; as a cap it would stop the network, and as
+//! a threshold or an age it would make every small amount due.
 
-/// The numbers of a network. Amounts in base units of its asset.
+/// The parameters of a network. Amounts are in base units of its asset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameters {
-    /// Smallest threshold of a node, and the one it gets when it names none.
+    /// Minimum payout threshold of a node, and the default for nodes that don't set one.
     pub default_threshold: u64,
-    /// What one entry of a batch may credit.
+    /// Maximum that one entry of a batch may credit.
     pub per_node_cap: u64,
-    /// What one batch may credit.
+    /// Maximum that one batch may credit.
     pub per_batch_cap: u64,
-    /// What the outflow window holds.
+    /// Capacity of the outflow window.
     pub window_limit: u64,
-    /// Seconds in which a full outflow window empties.
+    /// Seconds in which a full outflow window drains.
     pub window_seconds: u64,
-    /// Seconds after which a pending amount below its threshold is paid out anyway.
+    /// Seconds after which a pending amount is paid out even if it is below its threshold.
     pub max_pending_age: u64,
 }
 
-/// What is wrong with a network's numbers.
+/// Why parameters are invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ParametersRefused {
-    /// A cap, the window's limit or its seconds are zero.
+pub enum ParametersError {
+    /// A cap, the window limit or the window duration is zero.
     ZeroLimit,
     /// The default threshold is zero.
     ZeroThreshold,
-    /// The age from which small amounts are paid is zero.
+    /// The maximum pending age is zero.
     ZeroPendingAge,
 }
 
 impl Parameters {
-    /// Whether a network can run with these numbers.
-    pub fn check(&self) -> Result<(), ParametersRefused> {
+    /// Checks that a network can use these parameters.
+    pub fn check(&self) -> Result<(), ParametersError> {
         let limits = [self.per_node_cap, self.per_batch_cap, self.window_limit, self.window_seconds];
         if limits.contains(&0) {
-            return Err(ParametersRefused::ZeroLimit);
+            return Err(ParametersError::ZeroLimit);
         }
         if self.default_threshold == 0 {
-            return Err(ParametersRefused::ZeroThreshold);
+            return Err(ParametersError::ZeroThreshold);
         }
         if self.max_pending_age == 0 {
-            return Err(ParametersRefused::ZeroPendingAge);
+            return Err(ParametersError::ZeroPendingAge);
         }
         Ok(())
     }
 }
 
-/// The threshold a node gets: the one `asked` for, or the network's. `None` when it asks for less
-/// than the network's.
-pub fn node_threshold(asked: Option<u64>, default_threshold: u64) -> Option<u64> {
-    match asked {
+/// The threshold of a node: the requested one, or the network's default. `None` if the requested one is
+/// below the default.
+pub fn node_threshold(requested: Option<u64>, default_threshold: u64) -> Option<u64> {
+    match requested {
         None => Some(default_threshold),
-        Some(asked) => (asked >= default_threshold).then_some(asked),
+        Some(requested) => (requested >= default_threshold).then_some(requested),
     }
 }
 
@@ -71,23 +71,23 @@ mod tests {
     };
 
     #[test]
-    fn a_zero_anywhere_is_refused_by_its_own_name() {
+    fn each_zero_is_rejected_with_its_own_error() {
         assert_eq!(GOOD.check(), Ok(()));
         let cases = [
-            (Parameters { per_node_cap: 0, ..GOOD }, ParametersRefused::ZeroLimit),
-            (Parameters { per_batch_cap: 0, ..GOOD }, ParametersRefused::ZeroLimit),
-            (Parameters { window_limit: 0, ..GOOD }, ParametersRefused::ZeroLimit),
-            (Parameters { window_seconds: 0, ..GOOD }, ParametersRefused::ZeroLimit),
-            (Parameters { default_threshold: 0, ..GOOD }, ParametersRefused::ZeroThreshold),
-            (Parameters { max_pending_age: 0, ..GOOD }, ParametersRefused::ZeroPendingAge),
+            (Parameters { per_node_cap: 0, ..GOOD }, ParametersError::ZeroLimit),
+            (Parameters { per_batch_cap: 0, ..GOOD }, ParametersError::ZeroLimit),
+            (Parameters { window_limit: 0, ..GOOD }, ParametersError::ZeroLimit),
+            (Parameters { window_seconds: 0, ..GOOD }, ParametersError::ZeroLimit),
+            (Parameters { default_threshold: 0, ..GOOD }, ParametersError::ZeroThreshold),
+            (Parameters { max_pending_age: 0, ..GOOD }, ParametersError::ZeroPendingAge),
         ];
-        for (parameters, refused) in cases {
-            assert_eq!(parameters.check(), Err(refused));
+        for (parameters, error) in cases {
+            assert_eq!(parameters.check(), Err(error));
         }
     }
 
     #[test]
-    fn a_node_may_raise_its_threshold_but_not_lower_it() {
+    fn a_node_may_raise_its_threshold_above_the_default_but_not_lower_it() {
         assert_eq!(node_threshold(None, 10), Some(10));
         assert_eq!(node_threshold(Some(10), 10), Some(10));
         assert_eq!(node_threshold(Some(u64::MAX), 10), Some(u64::MAX));

@@ -1,12 +1,12 @@
-//! When a node's pending amount is due, and whether its destination can take it in lamports.
-//! [`token_payout`](super::token_payout) is its counterpart for tokens.
+//! When a node's pending amount is due, and whether it can be paid in lamports.
+//! [`token_payout`](super::token_payout) is the counterpart for tokens.
 
 use super::SkipReason;
-use crate::rare::rare;
+use crate::unlikely::unlikely;
 
-/// Whether `pending` is to be paid out: it has reached the threshold, or its oldest part has
-/// waited `max_pending_age` seconds. Times are Unix seconds; a clock that went backwards ages
-/// nothing.
+/// Whether `pending` base units are due: they have reached the threshold, or the oldest of them have
+/// waited for `max_pending_age` seconds. Times are in Unix seconds; if the clock has gone backwards, the
+/// age is 0.
 #[inline(always)]
 pub fn is_due(pending: u64, threshold: u64, oldest_unpaid_at: i64, now: i64, max_pending_age: u64) -> bool {
     if pending == 0 {
@@ -16,80 +16,80 @@ pub fn is_due(pending: u64, threshold: u64, oldest_unpaid_at: i64, now: i64, max
     pending >= threshold || age >= max_pending_age
 }
 
-/// Whether a credit begins the wait of a wallet's pending amount: nothing was pending before it.
-/// Its `oldest_unpaid_at` is then the credit's time.
+/// Whether a credit is the oldest unpaid one, because nothing was pending before. The wallet's
+/// `oldest_unpaid_at` is then set to the time of the credit.
 #[inline(always)]
 pub fn waits_from_now(credited_before: u64, paid: u64) -> bool {
     credited_before == paid
 }
 
-/// The wallet's `oldest_unpaid_at` after a payout: 0 when nothing is left pending.
+/// A wallet's `oldest_unpaid_at` after a payout: 0 if nothing remains pending.
 #[inline(always)]
 pub fn oldest_unpaid_after_payout(pending_after: u64, oldest_unpaid_at: i64) -> i64 {
     if pending_after == 0 { 0 } else { oldest_unpaid_at }
 }
 
-/// Whether an account that holds `lamports` holds its `rent_minimum` once `amount` has come in.
-/// The runtime fails the whole transaction otherwise.
+/// Whether an account with `lamports` has at least its `rent_minimum` after receiving `amount`. Otherwise
+/// the runtime would fail the whole transaction.
 #[inline(always)]
 pub fn destination_rent_exempt(lamports: u64, amount: u64, rent_minimum: u64) -> bool {
     lamports.checked_add(amount).is_some_and(|after| after >= rent_minimum)
 }
 
-/// What of a destination account decides about a payout.
+/// The properties of a destination account that a payout depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Destination {
-    /// It is the one named in the wallet account.
+    /// It is the destination set in the wallet account.
     pub is_named: bool,
     /// It is writable in this transaction.
     pub is_writable: bool,
     /// It is a program.
     pub is_executable: bool,
-    /// It belongs to this program.
+    /// It is owned by this program.
     pub is_program_account: bool,
-    /// It is an address of the system, or one the program keeps for itself.
+    /// It is reserved by the system or by this program.
     pub is_reserved: bool,
-    /// Lamports it holds.
+    /// Its balance in lamports.
     pub lamports: u64,
-    /// Lamports it has to hold.
+    /// Its rent-exempt minimum in lamports.
     pub rent_minimum: u64,
 }
 
-/// What of a wallet account decides about a payout.
+/// The properties of a paying account that a payout depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PayingWallet {
-    /// Lamports it holds.
+    /// Its balance in lamports.
     pub lamports: u64,
-    /// Lamports it has to hold.
+    /// Its rent-exempt minimum in lamports.
     pub rent_minimum: u64,
 }
 
-/// Whether `amount` lamports can go from the wallet account to the destination.
+/// Checks that `amount` lamports can be paid from the wallet account to the destination.
 #[inline(always)]
 pub fn check(amount: u64, wallet: PayingWallet, to: Destination) -> Result<(), SkipReason> {
-    let refuse = |refused: bool, reason| if refused { Err(reason) } else { Ok(()) };
-    refuse(!to.is_named, SkipReason::DestinationMismatch)?;
-    refuse(to.is_program_account, SkipReason::DestinationIsProgramAccount)?;
-    refuse(to.is_reserved, SkipReason::DestinationReserved)?;
-    refuse(to.is_executable, SkipReason::DestinationExecutable)?;
-    refuse(!to.is_writable, SkipReason::DestinationNotWritable)?;
-    refuse(!destination_rent_exempt(to.lamports, amount, to.rent_minimum), SkipReason::DestinationNotRentExempt)?;
+    let skip_if = |condition: bool, reason| if condition { Err(reason) } else { Ok(()) };
+    skip_if(!to.is_named, SkipReason::DestinationMismatch)?;
+    skip_if(to.is_program_account, SkipReason::DestinationIsProgramAccount)?;
+    skip_if(to.is_reserved, SkipReason::DestinationReserved)?;
+    skip_if(to.is_executable, SkipReason::DestinationExecutable)?;
+    skip_if(!to.is_writable, SkipReason::DestinationNotWritable)?;
+    skip_if(!destination_rent_exempt(to.lamports, amount, to.rent_minimum), SkipReason::DestinationNotRentExempt)?;
     let left = wallet.lamports.checked_sub(amount);
-    refuse(left.is_none_or(|left| left < wallet.rent_minimum), SkipReason::WalletShort)
+    skip_if(left.is_none_or(|left| left < wallet.rent_minimum), SkipReason::WalletShort)
 }
 
-/// The lamports of the wallet account and of the destination after a payout between two accounts
-/// that [`check`] has nothing against but perhaps their lamports; `None` where those have to be
-/// looked at more closely. Cheaper than that on the chain: no sum in it can pass 2^64 - 1.
+/// The balances of the wallet account and of the destination after a payout. `None` if only [`check`] can
+/// decide. The caller must have made all other checks of [`check`] than those of balances. Cheaper
+/// on-chain than that, because it needs no overflow checks.
 #[inline(always)]
-pub fn plain(amount: u64, wallet: PayingWallet, destination: PayingWallet) -> Option<(u64, u64)> {
+pub fn try_fast(amount: u64, wallet: PayingWallet, destination: PayingWallet) -> Option<(u64, u64)> {
     let left = wallet.lamports.wrapping_sub(amount);
     let arrived = destination.lamports.wrapping_add(amount);
-    let refused = rare((destination.lamports | amount) >> 63 != 0)
-        || rare(wallet.lamports < amount)
-        || rare(left < wallet.rent_minimum)
-        || rare(arrived < destination.rent_minimum);
-    if refused { None } else { Some((left, arrived)) }
+    let is_rejected = unlikely((destination.lamports | amount) >> 63 != 0)
+        || unlikely(wallet.lamports < amount)
+        || unlikely(left < wallet.rent_minimum)
+        || unlikely(arrived < destination.rent_minimum);
+    if is_rejected { None } else { Some((left, arrived)) }
 }
 
 #[cfg(test)]
@@ -99,14 +99,14 @@ mod tests {
     const DAY: u64 = 86_400;
 
     #[test]
-    fn due_from_the_threshold_on() {
+    fn a_pending_amount_is_due_from_the_threshold_on() {
         assert!(!is_due(99, 100, 1_000, 1_000, DAY));
         assert!(is_due(100, 100, 1_000, 1_000, DAY));
         assert!(is_due(u64::MAX, 100, 1_000, 1_000, DAY));
     }
 
     #[test]
-    fn due_when_its_oldest_part_has_waited_long_enough() {
+    fn a_pending_amount_is_due_when_its_oldest_part_has_waited_long_enough() {
         assert!(!is_due(1, 100, 1_000, 1_000 + 86_399, DAY));
         assert!(is_due(1, 100, 1_000, 1_000 + 86_400, DAY));
         assert!(!is_due(1, 100, 0, i64::MAX, u64::MAX));
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_goes_backwards_ages_nothing() {
+    fn a_clock_that_goes_backwards_makes_nothing_due() {
         assert!(!is_due(1, 100, 1_000, 0, 1));
         assert!(!is_due(1, 100, i64::MAX, i64::MIN, 1));
     }
@@ -144,35 +144,35 @@ mod tests {
     };
 
     #[test]
-    fn a_plain_destination_is_paid_to_the_lamport() {
+    fn a_valid_destination_is_paid_up_to_the_last_lamport() {
         assert_eq!(check(100, WALLET, DESTINATION), Ok(()));
         assert_eq!(check(90, WALLET, DESTINATION), Ok(()));
     }
 
     #[test]
-    fn a_destination_that_would_stay_below_rent_is_refused() {
+    fn a_destination_that_would_stay_below_its_rent_minimum_is_rejected() {
         assert_eq!(check(89, WALLET, DESTINATION), Err(SkipReason::DestinationNotRentExempt));
         assert!(!destination_rent_exempt(u64::MAX, 1, 0));
     }
 
     #[test]
-    fn a_wallet_gives_no_lamport_of_its_rent() {
+    fn a_wallet_keeps_its_rent() {
         assert_eq!(check(101, WALLET, DESTINATION), Err(SkipReason::WalletShort));
         assert_eq!(check(u64::MAX - 800, WALLET, DESTINATION), Err(SkipReason::WalletShort));
     }
 
     #[test]
-    fn a_plain_payout_is_one_that_the_full_check_allows() {
+    fn the_fast_path_allows_what_the_full_check_allows() {
         for amount in [0, 1, 89, 90, 100, 101, 1_100, u64::MAX / 2, u64::MAX / 2 + 1, u64::MAX] {
             let to = PayingWallet { lamports: DESTINATION.lamports, rent_minimum: DESTINATION.rent_minimum };
             let allowed = check(amount, WALLET, DESTINATION).is_ok();
-            let after = plain(amount, WALLET, to);
+            let after = try_fast(amount, WALLET, to);
             assert_eq!(after, allowed.then(|| (WALLET.lamports - amount, to.lamports + amount)), "{amount}");
         }
     }
 
     #[test]
-    fn each_bad_destination_is_refused_by_its_own_name() {
+    fn each_invalid_destination_is_rejected_with_its_own_reason() {
         let cases = [
             (Destination { is_named: false, ..DESTINATION }, SkipReason::DestinationMismatch),
             (Destination { is_writable: false, ..DESTINATION }, SkipReason::DestinationNotWritable),

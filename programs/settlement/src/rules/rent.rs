@@ -1,17 +1,17 @@
-//! The rent-exempt minimum: what an account has to hold so that the runtime leaves it alone.
+//! The rent-exempt minimum balance of an account.
 
-/// Bytes that the runtime charges for an account beside its data.
+/// Bytes that the runtime charges for an account in addition to its data.
 pub const ACCOUNT_OVERHEAD_BYTES: u64 = 128;
 
-/// Lamports an account of `data_len` bytes has to hold, at `lamports_per_byte` for as long as it
-/// exists (the Rent sysvar's rate times its exemption threshold; 6,960 when networks began).
+/// The rent-exempt minimum of an account with `data_len` bytes of data, in lamports.
 ///
-/// `None` when the product passes 2^64 - 1. The formula is the runtime's
-/// `Rent::minimum_balance`; the program itself asks the sysvar.
+/// `lamports_per_byte` is the rate of the Rent sysvar times its exemption threshold (initially 6,960).
+/// `None` if the product exceeds 2^64 - 1. The formula is that of the runtime's
+/// `Rent::minimum_balance`.
 #[inline(always)]
 pub const fn rent_minimum(lamports_per_byte: u64, data_len: u64) -> Option<u64> {
-    // Factors that can't reach 64 bits together: a check of the product costs as much as a batch's
-    // entry on the chain.
+    // The product of such factors has less than 64 bits. Checking the multiplication for overflow would
+    // cost as much on-chain as an entry of a batch.
     if lamports_per_byte < 1 << 36 && data_len < 1 << 27 {
         return Some(ACCOUNT_OVERHEAD_BYTES.wrapping_add(data_len).wrapping_mul(lamports_per_byte));
     }
@@ -31,12 +31,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_account_needs_the_known_minimum() {
+    fn an_account_without_data_has_the_known_minimum() {
         assert_eq!(rent_minimum(6_960, 0), Some(890_880));
     }
 
     #[test]
-    fn a_minimum_beyond_the_integers_is_none() {
+    fn a_minimum_that_overflows_is_none() {
         assert_eq!(rent_minimum(6_960, u64::MAX), None);
         assert_eq!(rent_minimum(u64::MAX, 0), None);
     }

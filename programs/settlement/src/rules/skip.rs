@@ -1,69 +1,69 @@
-//! Why one entry of a batch was left out, and the set of those that were.
+//! Why entries of a batch were skipped.
 
 use core::fmt;
 
 use super::{MAX_CREDIT_ENTRIES, MAX_SETTLE_ENTRIES};
 
-/// Why an entry was not credited (below 16) or a due payout not made (above 16).
+/// Why an entry was not credited (below 16), or why a due payout was not made (above 16).
 ///
-/// The numbers are part of the program's interface: events carry them and ledgers keep them.
+/// The numbers are part of the program's interface: events contain them and ledgers store them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum SkipReason {
-    /// The target is not above what has been credited: a resent or overtaken total.
+    /// The target is not above the credited total: it was resent, or a higher one came first.
     NothingToCredit = 1,
-    /// The difference is above what one entry may credit.
+    /// The difference exceeds the cap per entry.
     PerNodeCap = 2,
-    /// The difference is above what is left for this batch.
+    /// The difference exceeds what is left of the cap per batch.
     PerBatchCap = 3,
-    /// The difference is above what is left in the outflow window.
+    /// The difference exceeds what is left of the outflow window.
     WindowLimit = 4,
-    /// Not a writable wallet account of this network.
+    /// The account is not a writable wallet account of this network.
     InvalidWallet = 5,
     /// An earlier entry of this batch credited the same wallet.
     DuplicateWallet = 6,
-    /// The treasury would be left below its rent-exempt minimum.
+    /// The treasury would be below its rent-exempt minimum, or below what it owes.
     TreasuryShort = 7,
-    /// The treasury's credited total would pass 2^64 - 1.
+    /// The treasury's credited total would exceed 2^64 - 1.
     Overflow = 8,
-    /// The wallet account would still be below its rent-exempt minimum, as after a rise of rent.
+    /// The wallet account would still be below its rent-exempt minimum, which rent may have raised.
     WalletNotRentExempt = 9,
-    /// Not the destination named in the wallet account.
+    /// The account is not the destination set in the wallet account.
     DestinationMismatch = 17,
-    /// The destination would be left below its rent-exempt minimum.
+    /// The destination would be below its rent-exempt minimum.
     DestinationNotRentExempt = 18,
     /// The destination is a program.
     DestinationExecutable = 19,
-    /// The destination is a sysvar, the incinerator or another address of the system.
+    /// The destination is a sysvar, the incinerator or another reserved address.
     DestinationReserved = 20,
     /// The destination is not writable in this transaction.
     DestinationNotWritable = 21,
     /// The destination is an account of this program: a treasury, a network or a node's wallet.
     DestinationIsProgramAccount = 22,
-    /// The wallet account would be left below its rent-exempt minimum, as after a rise of rent.
+    /// The wallet account would be below its rent-exempt minimum, which rent may have raised.
     WalletShort = 23,
-    /// A `payout` named a wallet whose pending amount is not due yet.
+    /// The pending amount of a wallet in a `payout` is not due yet.
     NotDue = 24,
-    /// The destination's token account is closed, was never opened, or is no token account of the
-    /// network's token program.
+    /// The account is not an initialized token account of the network's token program. It may have been
+    /// closed, or never been created.
     TokenAccountInvalid = 25,
-    /// The destination's token account holds another mint.
+    /// The destination's token account has another mint.
     TokenAccountWrongMint = 26,
-    /// The token account does not belong to the destination named in the wallet account.
+    /// The token account's owner is not the destination set in the wallet account.
     TokenAccountWrongOwner = 27,
     /// The destination's token account is frozen.
     TokenAccountFrozen = 28,
-    /// The destination's token account takes transfers with a memo only.
+    /// The destination's token account requires transfers to have a memo.
     TokenAccountNeedsMemo = 29,
     /// The treasury's token account is frozen.
     TreasuryFrozen = 30,
-    /// The treasury's token account holds less than the amount. The program never lets that come
-    /// to pass; the check stands guard.
+    /// The treasury's token account holds less than the amount. A safeguard: the program never credits
+    /// more than the treasury holds.
     TreasuryTokensShort = 31,
 }
 
 impl SkipReason {
-    /// Every reason, ascending.
+    /// All reasons in ascending order of their numbers.
     pub const ALL: [Self; 24] = [
         Self::NothingToCredit,
         Self::PerNodeCap,
@@ -91,7 +91,7 @@ impl SkipReason {
         Self::TreasuryTokensShort,
     ];
 
-    /// A stable code for ledgers, APIs and metrics.
+    /// The stable name of the reason in ledgers, APIs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NothingToCredit => "nothing_to_credit",
@@ -134,13 +134,13 @@ impl From<SkipReason> for u8 {
     }
 }
 
-/// A number that stands for no [`SkipReason`] known to this library.
+/// A number that is not a [`SkipReason`] known to this library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownSkipReason(pub u8);
 
 impl fmt::Display for UnknownSkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is no skip reason this library knows", self.0)
+        write!(f, "unknown skip reason {}", self.0)
     }
 }
 
@@ -154,15 +154,15 @@ impl TryFrom<u8> for SkipReason {
     }
 }
 
-/// The entries of one batch that were left out. Entries are to be added in ascending order, each
-/// at most once for its credit and once for its payout.
+/// The skipped entries of a batch. They must be added in ascending order, each at most once for its
+/// credit and once for its payout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SkipSet {
     credit: Skips<MAX_CREDIT_ENTRIES>,
     payout: Skips<MAX_SETTLE_ENTRIES>,
 }
 
-/// Some entries and a reason for each.
+/// A set of entries with a reason for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Skips<const N: usize> {
     bits: u64,
@@ -175,8 +175,8 @@ impl<const N: usize> Skips<N> {
 
     #[cold]
     fn add(&mut self, entry: Entry, reason: SkipReason) {
-        if let (false, Some(place)) = (entry.0 == 0, self.reasons.get_mut(self.len)) {
-            *place = reason.into();
+        if let (false, Some(slot)) = (entry.0 == 0, self.reasons.get_mut(self.len)) {
+            *slot = reason.into();
             self.len = self.len.saturating_add(1);
             self.bits |= entry.0;
         }
@@ -187,13 +187,13 @@ impl<const N: usize> Skips<N> {
     }
 }
 
-/// The place of an entry in its batch, as the bit that stands for it.
+/// An entry of a batch, represented by its bit in a [`SkipSet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry(u64);
 
 impl Entry {
-    /// The `i`th entry, from 0. From 64 on there is no bit, and skips are not noted: no batch has as
-    /// many.
+    /// The entry with index `i`. Indexes of 64 and above, which no batch has, have no bit: their skips
+    /// are ignored.
     #[must_use]
     pub fn at(i: usize) -> Self {
         Self(u32::try_from(i).ok().and_then(|i| 1u64.checked_shl(i)).unwrap_or(0))
@@ -201,16 +201,16 @@ impl Entry {
 }
 
 impl SkipSet {
-    /// Nothing left out yet.
+    /// No skipped entries.
     pub const NONE: Self = Self { credit: Skips::NONE, payout: Skips::NONE };
 
-    /// Notes that an entry was not credited. More entries than a batch can have are not noted.
+    /// Adds an entry that was not credited. Ignored if there are more than a batch can have.
     #[inline(always)]
     pub fn skip_credit(&mut self, entry: Entry, reason: SkipReason) {
         self.credit.add(entry, reason);
     }
 
-    /// Notes that a due payout of an entry was not made.
+    /// Adds an entry whose due payout was not made.
     #[inline(always)]
     pub fn skip_payout(&mut self, entry: Entry, reason: SkipReason) {
         self.payout.add(entry, reason);
@@ -226,12 +226,12 @@ impl SkipSet {
         self.payout.bits
     }
 
-    /// A number per bit set in `credit`, ascending.
+    /// The number of the reason for each bit set in `credit`, in ascending order of entries.
     pub fn credit_reasons(&self) -> &[u8] {
         self.credit.reasons()
     }
 
-    /// A number per bit set in `payout`, ascending.
+    /// The number of the reason for each bit set in `payout`, in ascending order of entries.
     pub fn payout_reasons(&self) -> &[u8] {
         self.payout.reasons()
     }
@@ -242,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_reason_reads_back_from_its_number() {
+    fn every_reason_is_found_by_its_number() {
         for reason in SkipReason::ALL {
             assert_eq!(SkipReason::try_from(u8::from(reason)), Ok(reason));
         }
@@ -252,15 +252,15 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_has_a_code_of_its_own() {
-        let mut codes: Vec<_> = SkipReason::ALL.iter().map(|r| r.as_str()).collect();
-        codes.sort_unstable();
-        codes.dedup();
-        assert_eq!(codes.len(), SkipReason::ALL.len());
+    fn every_reason_has_a_unique_name() {
+        let mut names: Vec<_> = SkipReason::ALL.iter().map(|r| r.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), SkipReason::ALL.len());
     }
 
     #[test]
-    fn each_bit_has_its_reason_and_credits_and_payouts_are_told_apart() {
+    fn each_bit_has_its_reason_separately_for_credits_and_payouts() {
         let mut skips = SkipSet::NONE;
         skips.skip_payout(Entry::at(0), SkipReason::DestinationMismatch);
         skips.skip_credit(Entry::at(1), SkipReason::PerNodeCap);
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_without_a_bit_or_a_place_leaves_bits_and_reasons_matched() {
+    fn an_ignored_entry_adds_neither_a_bit_nor_a_reason() {
         let mut skips = SkipSet::NONE;
         skips.skip_credit(Entry::at(64), SkipReason::PerNodeCap);
         assert_eq!(skips, SkipSet::NONE);

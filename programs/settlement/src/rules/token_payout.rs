@@ -1,50 +1,73 @@
-//! Whether a node's pending tokens can go to a token account of its destination.
+//! Whether a node's pending tokens can be paid to a token account of its destination.
 //!
-//! A transfer that the token program refuses would fail the whole batch, so every reason it could
-//! have is looked for first.
+//! A transfer that the token program rejects would fail the whole batch, so every reason that it could
+//! have is checked first.
 
 use super::SkipReason;
+use super::token_layout::TokenAccount;
 
-/// What of a token account decides about a payout to it.
+/// The properties of a token account that a payout to it depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenDestination {
     /// It is the treasury's own token account.
-    pub is_treasurys: bool,
+    pub is_treasury_vault: bool,
     /// It is writable in this transaction.
     pub is_writable: bool,
     /// It is an initialized token account of the network's token program.
     pub is_token_account: bool,
-    /// It holds the network's mint.
-    pub is_of_mint: bool,
-    /// Its owner is the destination named in the wallet account.
-    pub is_of_named_destination: bool,
-    /// Its mint's freeze authority froze it.
+    /// Its mint is the network's.
+    pub has_expected_mint: bool,
+    /// Its owner is the destination set in the wallet account.
+    pub has_expected_owner: bool,
+    /// It is frozen.
     pub is_frozen: bool,
-    /// It refuses transfers that come without a memo.
+    /// It requires incoming transfers to have a memo.
     pub needs_memo: bool,
 }
 
-/// What of the treasury's token account decides about a payout from it.
+impl TokenDestination {
+    /// Describes an account. `found` is what was parsed from it if the network's token program owns
+    /// it. `owner` is the address that should own the tokens; `None` allows any.
+    pub fn describe(
+        found: Option<TokenAccount>,
+        is_writable: bool,
+        is_treasury_vault: bool,
+        mint: &[u8; 32],
+        owner: Option<&[u8; 32]>,
+    ) -> Self {
+        Self {
+            is_treasury_vault,
+            is_writable,
+            is_token_account: found.is_some(),
+            has_expected_mint: found.is_some_and(|found| found.mint == *mint),
+            has_expected_owner: found.is_some_and(|found| owner.is_none_or(|owner| found.owner == *owner)),
+            is_frozen: found.is_some_and(|found| found.is_frozen),
+            needs_memo: found.is_some_and(|found| found.needs_memo),
+        }
+    }
+}
+
+/// The properties of the treasury's token account that a payout from it depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PayingTreasury {
-    /// Its mint's freeze authority froze it.
+    /// It is frozen.
     pub is_frozen: bool,
-    /// Base units in it.
+    /// Its balance in base units.
     pub amount: u64,
 }
 
-/// Whether `amount` base units can go from the treasury to the token account.
+/// Checks that `amount` base units can be paid from the treasury to the token account.
 pub fn check(amount: u64, from: PayingTreasury, to: TokenDestination) -> Result<(), SkipReason> {
-    let refuse = |refused: bool, reason| if refused { Err(reason) } else { Ok(()) };
-    refuse(!to.is_token_account, SkipReason::TokenAccountInvalid)?;
-    refuse(!to.is_of_mint, SkipReason::TokenAccountWrongMint)?;
-    refuse(to.is_treasurys, SkipReason::DestinationIsProgramAccount)?;
-    refuse(!to.is_of_named_destination, SkipReason::TokenAccountWrongOwner)?;
-    refuse(to.is_frozen, SkipReason::TokenAccountFrozen)?;
-    refuse(to.needs_memo, SkipReason::TokenAccountNeedsMemo)?;
-    refuse(!to.is_writable, SkipReason::DestinationNotWritable)?;
-    refuse(from.is_frozen, SkipReason::TreasuryFrozen)?;
-    refuse(from.amount < amount, SkipReason::TreasuryTokensShort)
+    let skip_if = |condition: bool, reason| if condition { Err(reason) } else { Ok(()) };
+    skip_if(!to.is_token_account, SkipReason::TokenAccountInvalid)?;
+    skip_if(!to.has_expected_mint, SkipReason::TokenAccountWrongMint)?;
+    skip_if(to.is_treasury_vault, SkipReason::DestinationIsProgramAccount)?;
+    skip_if(!to.has_expected_owner, SkipReason::TokenAccountWrongOwner)?;
+    skip_if(to.is_frozen, SkipReason::TokenAccountFrozen)?;
+    skip_if(to.needs_memo, SkipReason::TokenAccountNeedsMemo)?;
+    skip_if(!to.is_writable, SkipReason::DestinationNotWritable)?;
+    skip_if(from.is_frozen, SkipReason::TreasuryFrozen)?;
+    skip_if(from.amount < amount, SkipReason::TreasuryTokensShort)
 }
 
 #[cfg(test)]
@@ -53,28 +76,28 @@ mod tests {
 
     const FROM: PayingTreasury = PayingTreasury { is_frozen: false, amount: 100 };
     const TO: TokenDestination = TokenDestination {
-        is_treasurys: false,
+        is_treasury_vault: false,
         is_writable: true,
         is_token_account: true,
-        is_of_mint: true,
-        is_of_named_destination: true,
+        has_expected_mint: true,
+        has_expected_owner: true,
         is_frozen: false,
         needs_memo: false,
     };
 
     #[test]
-    fn a_sound_token_account_is_paid_to_the_last_unit() {
+    fn a_valid_token_account_is_paid_up_to_the_last_unit() {
         assert_eq!(check(100, FROM, TO), Ok(()));
         assert_eq!(check(101, FROM, TO), Err(SkipReason::TreasuryTokensShort));
     }
 
     #[test]
-    fn each_bad_token_account_is_refused_by_its_own_name() {
+    fn each_invalid_token_account_is_rejected_with_its_own_reason() {
         let cases = [
             (TokenDestination { is_token_account: false, ..TO }, SkipReason::TokenAccountInvalid),
-            (TokenDestination { is_of_mint: false, ..TO }, SkipReason::TokenAccountWrongMint),
-            (TokenDestination { is_treasurys: true, ..TO }, SkipReason::DestinationIsProgramAccount),
-            (TokenDestination { is_of_named_destination: false, ..TO }, SkipReason::TokenAccountWrongOwner),
+            (TokenDestination { has_expected_mint: false, ..TO }, SkipReason::TokenAccountWrongMint),
+            (TokenDestination { is_treasury_vault: true, ..TO }, SkipReason::DestinationIsProgramAccount),
+            (TokenDestination { has_expected_owner: false, ..TO }, SkipReason::TokenAccountWrongOwner),
             (TokenDestination { is_frozen: true, ..TO }, SkipReason::TokenAccountFrozen),
             (TokenDestination { needs_memo: true, ..TO }, SkipReason::TokenAccountNeedsMemo),
             (TokenDestination { is_writable: false, ..TO }, SkipReason::DestinationNotWritable),

@@ -1,23 +1,23 @@
-//! How much of a node's pending amount its owner takes out.
+//! How much of a node's pending amount a withdrawal pays.
 
-/// Why an owner's withdrawal is refused.
+/// Why a withdrawal is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WithdrawalRefused {
+pub enum WithdrawalError {
     /// Nothing is pending.
     NothingPending,
-    /// The amount asked for is zero.
+    /// The requested amount is zero.
     ZeroAmount,
-    /// The amount asked for is above what is pending.
+    /// The requested amount exceeds the pending amount.
     AbovePending,
 }
 
-/// Base units to pay out of `pending`: all of it, or the amount `asked` for.
-pub fn amount(pending: u64, asked: Option<u64>) -> Result<u64, WithdrawalRefused> {
-    match asked {
-        Some(0) => Err(WithdrawalRefused::ZeroAmount),
-        _ if pending == 0 => Err(WithdrawalRefused::NothingPending),
-        Some(asked) if asked > pending => Err(WithdrawalRefused::AbovePending),
-        Some(asked) => Ok(asked),
+/// Base units to pay out of `pending`: the requested amount, or all of it.
+pub fn amount(pending: u64, requested: Option<u64>) -> Result<u64, WithdrawalError> {
+    match requested {
+        Some(0) => Err(WithdrawalError::ZeroAmount),
+        _ if pending == 0 => Err(WithdrawalError::NothingPending),
+        Some(requested) if requested > pending => Err(WithdrawalError::AbovePending),
+        Some(requested) => Ok(requested),
         None => Ok(pending),
     }
 }
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_that_is_pending_or_the_part_asked_for() {
+    fn everything_pending_or_the_requested_part() {
         assert_eq!(amount(10, None), Ok(10));
         assert_eq!(amount(10, Some(1)), Ok(1));
         assert_eq!(amount(10, Some(10)), Ok(10));
@@ -35,9 +35,9 @@ mod tests {
 
     #[test]
     fn never_more_than_is_pending_and_never_nothing() {
-        assert_eq!(amount(10, Some(11)), Err(WithdrawalRefused::AbovePending));
-        assert_eq!(amount(10, Some(0)), Err(WithdrawalRefused::ZeroAmount));
-        assert_eq!(amount(0, None), Err(WithdrawalRefused::NothingPending));
-        assert_eq!(amount(0, Some(1)), Err(WithdrawalRefused::NothingPending));
+        assert_eq!(amount(10, Some(11)), Err(WithdrawalError::AbovePending));
+        assert_eq!(amount(10, Some(0)), Err(WithdrawalError::ZeroAmount));
+        assert_eq!(amount(0, None), Err(WithdrawalError::NothingPending));
+        assert_eq!(amount(0, Some(1)), Err(WithdrawalError::NothingPending));
     }
 }

@@ -1,14 +1,14 @@
-//! What a network pays in.
+//! The assets that a network can pay in.
 
-/// Values of the `asset_kind` bytes.
+/// The asset that a network pays in, stored in the `asset_kind` fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum AssetKind {
-    /// Native SOL, in lamports.
+    /// SOL, in lamports.
     Sol = 0,
-    /// One mint of SPL Token.
+    /// A mint of SPL Token.
     SplToken = 1,
-    /// One mint of Token-2022.
+    /// A mint of Token-2022.
     Token2022 = 2,
 }
 
@@ -19,7 +19,7 @@ impl From<AssetKind> for u8 {
 }
 
 impl AssetKind {
-    /// The kind that a byte stands for, if it is one.
+    /// Decodes an `asset_kind` field.
     #[inline(always)]
     pub const fn from_byte(byte: u8) -> Option<Self> {
         match byte {
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_reads_back_from_its_byte() {
+    fn every_kind_decodes_from_its_byte() {
         for kind in [AssetKind::Sol, AssetKind::SplToken, AssetKind::Token2022] {
             assert_eq!(AssetKind::from_byte(kind.into()), Some(kind));
         }

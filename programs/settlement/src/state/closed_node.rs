@@ -1,26 +1,26 @@
-//! What stays of a node's wallet account after it was closed.
+//! The account that remains after a node's wallet account was closed.
 //!
-//! Were nothing left, the node could be registered anew with a total of zero, and a relay that
-//! reports its lifetime total would have it paid a second time.
+//! Without it, the node could be registered again with a total of zero, and its lifetime total, which
+//! the relay reports, would be paid a second time.
 
 use anchor_lang::prelude::*;
 
 use super::{DISCRIMINATOR_LEN, NodeWallet};
 
-/// Lies at `["node", network, node_id]` in the wallet account's place.
+/// A closed node. Replaces the wallet account at `["node", network, node_id]`.
 #[account(zero_copy)]
 #[derive(Debug, PartialEq, Eq)]
 pub struct ClosedNode {
-    /// Base units credited, and paid, when the node was closed.
+    /// Base units ever credited to the node, all of which had been paid when it was closed.
     pub total: u64,
 }
 
 impl ClosedNode {
-    /// Bytes of the whole account, discriminator included.
+    /// Size of the account in bytes, including the discriminator.
     pub const SIZE: usize = DISCRIMINATOR_LEN + size_of::<Self>();
 }
 
-/// What is left of the wallet: its totals, owned by nobody.
+/// A wallet with the node's totals, but without an owner.
 impl From<ClosedNode> for NodeWallet {
     fn from(closed: ClosedNode) -> Self {
         Self {

@@ -1,7 +1,7 @@
 //! The program's accounts, read and written in place.
 //!
-//! Layouts are final: fields keep their offset for good, new ones come out of `reserved`, and the
-//! assertions beside each struct fail the build when one moves. All integers are little-endian.
+//! Layouts are final: fields keep their offsets, new fields are taken from `reserved`, and the
+//! assertions next to each struct fail the build if a field moves. All integers are little-endian.
 
 use anchor_lang::prelude::*;
 
@@ -19,21 +19,21 @@ pub use network::Network;
 pub use node_wallet::NodeWallet;
 pub use treasury::Treasury;
 
-/// Refuses an account whose layout is not the one this program writes.
-pub(crate) fn require_known(found: u8, known: u8) -> Result<()> {
-    require!(found == known, SettlementError::UnknownVersion);
+/// Fails unless an account's layout version is the one that this program writes.
+pub(crate) fn require_version(found: u8, current: u8) -> Result<()> {
+    require!(found == current, SettlementError::UnknownVersion);
     Ok(())
 }
 
-/// First seed of a network's address.
+/// First seed of a network's address, followed by its id.
 pub const NETWORK_SEED: &[u8] = b"network";
-/// First seed of a treasury's address.
+/// First seed of a treasury's address, followed by the network's address.
 pub const TREASURY_SEED: &[u8] = b"treasury";
-/// First seed of a node wallet's address.
+/// First seed of a node wallet's address, followed by the network's address and the node's id.
 pub const NODE_SEED: &[u8] = b"node";
 
-/// Bytes of the account discriminator in front of every struct.
+/// Length of the account discriminator that precedes every struct, in bytes.
 pub const DISCRIMINATOR_LEN: usize = 8;
 
-// The structs are the accounts' bytes: a big-endian build would read them wrong.
+// The structs are the accounts' bytes: a big-endian build would misread them.
 const _: () = assert!(cfg!(target_endian = "little"));

@@ -1,11 +1,11 @@
-//! A network: who may do what, and what it pays in. Read by rare instructions only; what a batch
-//! needs is copied into the [`Treasury`](super::Treasury).
+//! A network: its authorities and its asset. Only administrative instructions read it; what a batch
+//! needs is copied to the [`Treasury`](super::Treasury).
 
 use anchor_lang::prelude::*;
 
 use super::DISCRIMINATOR_LEN;
 
-/// `["network", id]`
+/// A network, at `["network", id]`.
 #[account(zero_copy)]
 #[derive(Debug, PartialEq, Eq)]
 pub struct Network {
@@ -15,43 +15,43 @@ pub struct Network {
     pub bump: u8,
     /// Bump of the treasury's address.
     pub treasury_bump: u8,
-    /// An [`AssetKind`](super::AssetKind).
+    /// The asset that the network pays in: an [`AssetKind`](super::AssetKind).
     pub asset_kind: u8,
-    /// Decimals of the asset: 9 for SOL.
+    /// Decimal places of the asset: 9 for SOL.
     pub decimals: u8,
-    /// Zero.
+    /// Always zero.
     pub _padding: [u8; 3],
-    /// The network's name, zero padded.
+    /// The network's name, padded with zero bytes.
     pub id: [u8; 32],
-    /// May change everything.
+    /// The key that may change the network and withdraw surplus.
     pub admin: Pubkey,
-    /// Named as the next admin and yet to accept. Zero: nobody.
+    /// The proposed admin, who has not accepted yet. Zero if there is none.
     pub pending_admin: Pubkey,
-    /// The relay's key: credits, settles, registers nodes.
+    /// The relay's key, which may credit, settle and register nodes.
     pub settler: Pubkey,
-    /// May only pause.
+    /// The key that may pause, and nothing else.
     pub guardian: Pubkey,
-    /// Mint of the asset. Zero for SOL.
+    /// Address of the asset's mint. Zero for SOL.
     pub mint: Pubkey,
-    /// Token program of the mint. Zero for SOL.
+    /// The mint's token program. Zero for SOL.
     pub token_program: Pubkey,
     /// Address of the network's treasury.
     pub treasury: Pubkey,
-    /// The treasury's token account. Zero for SOL.
+    /// Address of the treasury's token account. Zero for SOL.
     pub treasury_token_account: Pubkey,
-    /// Smallest threshold of a node, and the one it gets when it names none. Base units.
+    /// Minimum payout threshold of a node, and the default for nodes that don't set one. Base units.
     pub default_threshold: u64,
-    /// Unix seconds at which the network was created.
+    /// Time at which the network was created, in Unix seconds.
     pub created_at: i64,
-    /// Zero, for fields to come.
+    /// Zero; reserved for future fields.
     pub reserved: [u8; 192],
 }
 
 impl Network {
-    /// Layout version that this program writes and reads.
+    /// Layout version that this program reads and writes.
     pub const VERSION: u8 = 1;
 
-    /// Bytes of the whole account, discriminator included.
+    /// Size of the account in bytes, including the discriminator.
     pub const SIZE: usize = DISCRIMINATOR_LEN + size_of::<Self>();
 }
 

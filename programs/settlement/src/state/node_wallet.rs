@@ -1,13 +1,13 @@
-//! A node's wallet account: what the node has earned and what it has been paid, as totals.
+//! A node's wallet account: what the node has earned and been paid, as cumulative totals.
 //!
-//! For SOL the pending lamports lie in this account, above its rent. Lamports that strangers send
-//! here are not pending: only the totals say what the node is owed.
+//! For SOL, the account holds the pending lamports in addition to its rent. Lamports that others send
+//! to it are not pending: only the totals determine what the node is owed.
 
 use anchor_lang::prelude::*;
 
 use super::DISCRIMINATOR_LEN;
 
-/// `["node", network, node_id]`
+/// A node's wallet, at `["node", network, node_id]`.
 #[account(zero_copy)]
 #[derive(Debug, PartialEq, Eq)]
 pub struct NodeWallet {
@@ -15,42 +15,42 @@ pub struct NodeWallet {
     pub version: u8,
     /// Bump of this account's address.
     pub bump: u8,
-    /// No flag is defined yet: 0.
+    /// No flags are defined yet: 0.
     pub flags: u8,
-    /// Zero.
+    /// Always zero.
     pub _padding: [u8; 5],
-    /// Address of the network it belongs to.
+    /// Address of the network that the node belongs to.
     pub network: Pubkey,
-    /// Hash of the ledger's name for the node.
+    /// Hash of the node's id in the ledger, see `client::node_id`.
     pub node_id: [u8; 32],
-    /// May withdraw.
+    /// The key that may withdraw, and change the destination and the threshold.
     pub owner: Pubkey,
-    /// Where payouts go.
+    /// Recipient of payouts. For tokens, the owner of the receiving token account.
     pub destination: Pubkey,
-    /// Paid this account's rent and gets it back.
+    /// The account that paid the rent and gets it back when the node is closed.
     pub rent_payer: Pubkey,
-    /// Base units ever credited. Only grows.
+    /// Base units ever credited. Never decreases.
     pub credited_total: u64,
-    /// Base units ever paid out. Only grows, never above `credited_total`.
+    /// Base units ever paid out. Never decreases and never exceeds `credited_total`.
     pub paid_total: u64,
-    /// Base units from which the pending amount is paid out.
+    /// Pending base units from which they are paid out.
     pub threshold: u64,
-    /// Unix seconds of the oldest credit not paid out yet; 0 when nothing is pending.
+    /// Time of the oldest credit that has not been paid out, in Unix seconds; 0 if nothing is pending.
     pub oldest_unpaid_at: i64,
-    /// The treasury's `batch_sequence` of the last batch that credited this node.
+    /// Sequence number of the last batch that credited this node.
     pub last_sequence: u64,
-    /// Zero, for fields to come.
+    /// Zero; reserved for future fields.
     pub reserved: [u8; 24],
 }
 
 impl NodeWallet {
-    /// Layout version that this program writes and reads.
+    /// Layout version that this program reads and writes.
     pub const VERSION: u8 = 1;
 
-    /// Bytes of the whole account, discriminator included.
+    /// Size of the account in bytes, including the discriminator.
     pub const SIZE: usize = DISCRIMINATOR_LEN + size_of::<Self>();
 
-    /// Base units credited and not paid out yet. 0 for totals that contradict each other, which
+    /// Base units that have been credited but not paid out. 0 if the totals are inconsistent, which
     /// the program never writes.
     pub fn pending(&self) -> u64 {
         self.credited_total.saturating_sub(self.paid_total)

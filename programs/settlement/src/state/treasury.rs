@@ -1,15 +1,15 @@
-//! A network's treasury: its lamports, and a copy of all that a batch needs, so that a batch loads
-//! one account besides its nodes.
+//! A network's treasury: its funds, and a copy of everything that a batch needs, so that a batch loads
+//! only one account besides those of its nodes.
 
 use anchor_lang::prelude::*;
 
 use super::DISCRIMINATOR_LEN;
 use crate::rules::window::Window;
 
-/// `["treasury", network]`
+/// A network's treasury, at `["treasury", network]`.
 ///
-/// For SOL the account's own lamports above its rent-exempt minimum are the funds. What has been
-/// credited has left already, into the node wallets: everything here is surplus.
+/// For SOL, the funds are the account's own lamports above its rent-exempt minimum. Credited lamports
+/// have already moved to the node wallets, so everything left here is surplus.
 #[account(zero_copy)]
 #[derive(Debug, PartialEq, Eq)]
 pub struct Treasury {
@@ -17,13 +17,13 @@ pub struct Treasury {
     pub version: u8,
     /// Bump of this account's address.
     pub bump: u8,
-    /// 1: nothing leaves. 0: in service.
+    /// 1 while the network is paused, else 0.
     pub paused: u8,
-    /// An [`AssetKind`](super::AssetKind).
+    /// The asset that the network pays in: an [`AssetKind`](super::AssetKind).
     pub asset_kind: u8,
-    /// Zero.
+    /// Always zero.
     pub _padding: [u8; 4],
-    /// Address of the network it belongs to.
+    /// Address of the network that the treasury belongs to.
     pub network: Pubkey,
     /// Copy of the network's settler.
     pub settler: Pubkey,
@@ -31,60 +31,60 @@ pub struct Treasury {
     pub mint: Pubkey,
     /// Copy of the network's treasury token account. Zero for SOL.
     pub token_account: Pubkey,
-    /// Base units that one entry of a batch may credit at most.
+    /// Maximum base units that one entry of a batch may credit.
     pub per_node_cap: u64,
-    /// Base units that one batch may credit at most.
+    /// Maximum base units that one batch may credit.
     pub per_batch_cap: u64,
-    /// Base units that the outflow window holds.
+    /// Capacity of the outflow window in base units.
     pub window_limit: u64,
-    /// Seconds in which a full outflow window empties.
+    /// Seconds in which a full outflow window drains.
     pub window_seconds: u64,
     /// Base units in the outflow window as of `window_updated_at`.
     pub window_used: u64,
-    /// Unix seconds up to which the window's emptying has been counted.
+    /// Time up to which the window has been drained, in Unix seconds.
     pub window_updated_at: i64,
-    /// Seconds after which a pending amount below its threshold is paid out anyway.
+    /// Seconds after which a pending amount is paid out even if it is below its threshold.
     pub max_pending_age: u64,
     /// Copy of the network's default threshold.
     pub default_threshold: u64,
     /// Base units ever credited to nodes.
     pub credited_total: u64,
-    /// Base units ever paid to nodes, by any way.
+    /// Base units ever paid to nodes, by any instruction.
     pub paid_total: u64,
-    /// Base units ever funded through `fund`. Plain transfers are not in it.
+    /// Base units ever added through `fund`. Doesn't include direct transfers.
     pub funded_total: u64,
-    /// Base units of surplus ever withdrawn by the admin.
+    /// Base units of surplus that the admin has ever withdrawn.
     pub withdrawn_total: u64,
-    /// Batches applied so far: the number of the last one.
+    /// Number of batches executed so far, which is the sequence number of the last one.
     pub batch_sequence: u64,
-    /// Base units known to lie in the treasury's token account; never more than do. Since layout
-    /// version 2; 0 for SOL, whose lamports speak for themselves.
+    /// Balance of the treasury's token account after the program's last access, in base units. Never
+    /// above the actual balance. 0 for SOL. Added in layout version 2.
     pub token_balance: u64,
-    /// Zero, for fields to come.
+    /// Zero; reserved for future fields.
     pub reserved: [u8; 128],
 }
 
 impl Treasury {
-    /// Layout version that this program writes and reads. Version 1 had no `token_balance`, and
-    /// zeros in its place: [`migrate_treasury`](crate::instructions::migrate_treasury) moves on.
+    /// Layout version that this program reads and writes. Version 1 had zeros in place of
+    /// `token_balance`; [`migrate_treasury`](crate::instructions::migrate_treasury) upgrades it.
     pub const VERSION: u8 = 2;
 
-    /// Bytes of the whole account, discriminator included.
+    /// Size of the account in bytes, including the discriminator.
     pub const SIZE: usize = DISCRIMINATOR_LEN + size_of::<Self>();
 
-    /// Brings the fields from an earlier layout to the newest. Whether that is what they are now:
-    /// `false` for a version that this program doesn't know, and nothing is changed.
+    /// Migrates the fields from an earlier layout to the current one. Returns whether they have the
+    /// current layout now; an unknown version is left unchanged.
     pub fn migrate(&mut self) -> bool {
         if self.version == 1 {
-            // Networks of version 1 pay in SOL.
+            // All networks of version 1 pay in SOL.
             self.token_balance = 0;
             self.version = 2;
         }
         self.version == Self::VERSION
     }
 
-    /// Base units that nodes have been credited and not paid yet: 0 for totals that contradict each
-    /// other, which the program never writes.
+    /// Base units that have been credited to nodes but not paid. 0 if the totals are inconsistent,
+    /// which the program never writes.
     pub fn liabilities(&self) -> u64 {
         self.credited_total.saturating_sub(self.paid_total)
     }
@@ -99,7 +99,7 @@ impl Treasury {
         }
     }
 
-    /// Whether nothing may leave. Any value but 0 counts, to fail safe.
+    /// Whether the network is paused. Any value other than 0 counts, to fail safe.
     pub fn is_paused(&self) -> bool {
         self.paused != 0
     }

@@ -1,4 +1,4 @@
-//! Instructions about many nodes.
+//! Instructions for many nodes.
 
 use anchor_lang::prelude::{AccountMeta, Pubkey};
 use anchor_lang::solana_program::instruction::Instruction;
@@ -8,8 +8,8 @@ use crate::client::{event_authority, treasury_address, treasury_token_address};
 use crate::instructions::BatchHeader;
 use crate::{accounts, instruction};
 
-/// Raises node wallets to their cumulative totals (base units): pairs of a wallet account and its
-/// target, at most [`MAX_CREDIT_ENTRIES`](crate::rules::MAX_CREDIT_ENTRIES).
+/// Credits nodes up to their cumulative totals. Entries are pairs of a wallet account and its target in
+/// base units, at most [`MAX_CREDIT_ENTRIES`](crate::rules::MAX_CREDIT_ENTRIES).
 pub fn credit_ix(settler: Pubkey, network: Pubkey, batch: BatchHeader, entries: &[(Pubkey, u64)]) -> Instruction {
     let mut ix = build(
         accounts::Credit {
@@ -24,26 +24,25 @@ pub fn credit_ix(settler: Pubkey, network: Pubkey, batch: BatchHeader, entries: 
     ix
 }
 
-/// One node of a `settle`.
+/// An entry of a `settle`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SettleEntry {
     /// The node's wallet account.
     pub wallet: Pubkey,
-    /// Where a payout goes: the destination that the wallet account names, or a token account of
-    /// it.
+    /// Recipient of the payout: the destination set in the wallet account, or for tokens a token account
+    /// of the destination.
     pub destination: Pubkey,
     /// The node's cumulative total in base units.
     pub target: u64,
 }
 
-/// Credits like [`credit_ix`] and pays out those that are due, in a network that pays in SOL: at
-/// most [`MAX_SETTLE_ENTRIES`](crate::rules::MAX_SETTLE_ENTRIES).
+/// Credits like [`credit_ix`] and pays out due amounts, in a network that pays in SOL. At most [`MAX_SETTLE_ENTRIES`](crate::rules::MAX_SETTLE_ENTRIES).
 pub fn settle_ix(settler: Pubkey, network: Pubkey, batch: BatchHeader, entries: &[SettleEntry]) -> Instruction {
     settle(settler, network, batch, None, entries)
 }
 
-/// The same in a network that pays in tokens: at most
-/// [`MAX_TOKEN_SETTLE_ENTRIES`](crate::rules::MAX_TOKEN_SETTLE_ENTRIES) fit a transaction.
+/// The same as [`settle_ix`] in a network that pays in tokens. At most
+/// [`MAX_TOKEN_SETTLE_ENTRIES`](crate::rules::MAX_TOKEN_SETTLE_ENTRIES) entries fit in a transaction.
 pub fn settle_tokens_ix(
     settler: Pubkey,
     network: Pubkey,
@@ -71,19 +70,19 @@ fn settle(
         instruction::Settle { batch, targets: entries.iter().map(|entry| entry.target).collect() },
     );
     let pairs = entries.iter().map(|entry| (entry.wallet, entry.destination));
-    append(&mut ix, &network, asset, pairs);
+    append_entries(&mut ix, &network, asset, pairs);
     ix
 }
 
-/// Pays out nodes whose pending amount is due, in a network that pays in SOL; nobody needs to sign.
-/// Pairs of a wallet account and the destination it names, at most
+/// Pays out nodes whose pending amount is due, in a network that pays in SOL. Requires no signature.
+/// Entries are pairs of a wallet account and its destination, at most
 /// [`MAX_SETTLE_ENTRIES`](crate::rules::MAX_SETTLE_ENTRIES).
 pub fn payout_ix(network: Pubkey, entries: &[(Pubkey, Pubkey)]) -> Instruction {
     payout(network, None, entries)
 }
 
-/// The same in a network that pays in tokens: pairs of a wallet account and a token account of the
-/// destination it names.
+/// The same as [`payout_ix`] in a network that pays in tokens. Entries are pairs of a wallet account and a
+/// token account of its destination.
 pub fn payout_tokens_ix(network: Pubkey, asset: &TokenAsset, entries: &[(Pubkey, Pubkey)]) -> Instruction {
     payout(network, Some(asset), entries)
 }
@@ -97,11 +96,11 @@ fn payout(network: Pubkey, asset: Option<&TokenAsset>, entries: &[(Pubkey, Pubke
         },
         instruction::Payout {},
     );
-    append(&mut ix, &network, asset, entries.iter().copied());
+    append_entries(&mut ix, &network, asset, entries.iter().copied());
     ix
 }
 
-fn append(
+fn append_entries(
     ix: &mut Instruction,
     network: &Pubkey,
     asset: Option<&TokenAsset>,

@@ -1,4 +1,4 @@
-//! Instructions that move funds one payment at a time.
+//! Instructions with a single payment.
 
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
@@ -8,13 +8,13 @@ use super::{AssetAccounts, TokenAsset, build};
 use crate::client::{event_authority, node_wallet_address, treasury_address};
 use crate::{accounts, instruction};
 
-/// Moves `amount` lamports from `funder`, who signs, into the network's treasury.
+/// Moves `amount` lamports from `funder` to the network's treasury. Signed by `funder`.
 pub fn fund_ix(funder: Pubkey, network: Pubkey, amount: u64) -> Instruction {
     fund(funder, None, network, None, amount)
 }
 
-/// Moves `amount` base units from a token account of `funder`, who signs, into the network's
-/// treasury.
+/// Moves `amount` base units from the token account `from` to the network's treasury. Signed by `funder`,
+/// who owns the tokens.
 pub fn fund_tokens_ix(funder: Pubkey, from: Pubkey, network: Pubkey, asset: &TokenAsset, amount: u64) -> Instruction {
     fund(funder, Some(from), network, Some(asset), amount)
 }
@@ -26,7 +26,7 @@ fn fund(
     asset: Option<&TokenAsset>,
     amount: u64,
 ) -> Instruction {
-    let AssetAccounts { treasury_token_account, mint, token_program } = AssetAccounts::of(&network, asset);
+    let AssetAccounts { treasury_token_account, mint, token_program } = AssetAccounts::new(&network, asset);
     build(
         accounts::Fund {
             funder,
@@ -44,14 +44,13 @@ fn fund(
     )
 }
 
-/// Moves `amount` lamports that are owed to nobody from the treasury to `destination`; `admin`
-/// signs.
+/// Moves `amount` lamports of surplus from the treasury to `destination`. Signed by `admin`.
 pub fn withdraw_surplus_ix(admin: Pubkey, network: Pubkey, destination: Pubkey, amount: u64) -> Instruction {
     withdraw_surplus(admin, network, None, destination, amount)
 }
 
-/// Moves `amount` base units that are owed to nobody from the treasury to the token account
-/// `destination`; `admin` signs.
+/// Moves `amount` base units of surplus from the treasury to the token account `destination`. Signed by
+/// `admin`.
 pub fn withdraw_surplus_tokens_ix(
     admin: Pubkey,
     network: Pubkey,
@@ -69,7 +68,7 @@ fn withdraw_surplus(
     destination: Pubkey,
     amount: u64,
 ) -> Instruction {
-    let AssetAccounts { treasury_token_account, mint, token_program } = AssetAccounts::of(&network, asset);
+    let AssetAccounts { treasury_token_account, mint, token_program } = AssetAccounts::new(&network, asset);
     build(
         accounts::WithdrawSurplus {
             admin,
@@ -86,8 +85,7 @@ fn withdraw_surplus(
     )
 }
 
-/// Pays a node `amount` lamports, or all that is pending, to the destination its wallet account
-/// names; `owner` signs.
+/// Pays `amount` lamports, or everything pending, to a node's destination. Signed by `owner`.
 pub fn withdraw_ix(
     owner: Pubkey,
     network: Pubkey,
@@ -98,8 +96,8 @@ pub fn withdraw_ix(
     withdraw(owner, network, None, node_id, destination, amount)
 }
 
-/// Pays a node `amount` base units, or all that is pending, to the token account `destination`,
-/// which belongs to the destination its wallet account names; `owner` signs.
+/// Pays `amount` base units, or everything pending, to the token account `destination`, which must belong
+/// to the node's destination. Signed by `owner`.
 pub fn withdraw_tokens_ix(
     owner: Pubkey,
     network: Pubkey,
@@ -119,7 +117,7 @@ fn withdraw(
     destination: Pubkey,
     amount: Option<u64>,
 ) -> Instruction {
-    let AssetAccounts { treasury_token_account, mint, token_program } = AssetAccounts::of(&network, asset);
+    let AssetAccounts { treasury_token_account, mint, token_program } = AssetAccounts::new(&network, asset);
     build(
         accounts::Withdraw {
             owner,

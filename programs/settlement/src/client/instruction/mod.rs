@@ -1,7 +1,6 @@
-//! The program's instructions, ready to be put into a transaction.
+//! Builders for the program's instructions.
 //!
-//! The builders derive the addresses that follow from their arguments, and check nothing: what
-//! the program refuses it refuses on the chain, where it counts.
+//! The builders derive addresses from their arguments but validate nothing: that is up to the program.
 
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
@@ -24,17 +23,17 @@ pub use network::{
 };
 pub use node::{close_node_ix, register_node_ix, reopen_node_ix, set_destination_ix, set_threshold_ix};
 
-/// A mint that a network pays in.
+/// The mint that a network pays in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenAsset {
-    /// The mint.
+    /// Address of the mint.
     pub mint: Pubkey,
-    /// Its token program: [`SPL_TOKEN_ID`](super::SPL_TOKEN_ID) or
+    /// The mint's token program: [`SPL_TOKEN_ID`](super::SPL_TOKEN_ID) or
     /// [`TOKEN_2022_ID`](super::TOKEN_2022_ID).
     pub token_program: Pubkey,
 }
 
-/// The accounts by which an instruction knows the network's asset: all of them or none.
+/// The accounts that identify the network's asset in an instruction: all for tokens, none for SOL.
 #[derive(Default)]
 struct AssetAccounts {
     treasury_token_account: Option<Pubkey>,
@@ -43,7 +42,7 @@ struct AssetAccounts {
 }
 
 impl AssetAccounts {
-    fn of(network: &Pubkey, asset: Option<&TokenAsset>) -> Self {
+    fn new(network: &Pubkey, asset: Option<&TokenAsset>) -> Self {
         Self {
             treasury_token_account: asset.map(|asset| treasury_token_address(network, asset)),
             mint: asset.map(|asset| asset.mint),

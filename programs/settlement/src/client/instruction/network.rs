@@ -1,4 +1,4 @@
-//! Instructions about a network as a whole.
+//! Instructions for a network as a whole.
 
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
@@ -9,21 +9,21 @@ use crate::client::{ASSOCIATED_TOKEN_ID, NetworkId, event_authority, network_add
 use crate::instructions::{CreateNetworkArgs, UpdateNetworkArgs};
 use crate::{accounts, instruction};
 
-/// Creates the network `args.id`, which pays in SOL; `admin` signs, pays the rent of two accounts
-/// and becomes the network's admin.
+/// Creates the network `args.id`, which pays in SOL. Signed by `admin`, who becomes the network's admin and
+/// pays the rent of two accounts.
 pub fn create_network_ix(admin: Pubkey, args: CreateNetworkArgs) -> Instruction {
     create(admin, args, None)
 }
 
-/// Creates the network `args.id`, which pays in a mint's tokens; `admin` signs, pays the rent of
-/// three accounts and becomes the network's admin.
+/// Creates the network `args.id`, which pays in a mint's tokens. Signed by `admin`, who becomes the
+/// network's admin and pays the rent of three accounts.
 pub fn create_token_network_ix(admin: Pubkey, args: CreateNetworkArgs, asset: &TokenAsset) -> Instruction {
     create(admin, args, Some(asset))
 }
 
 fn create(admin: Pubkey, args: CreateNetworkArgs, asset: Option<&TokenAsset>) -> Instruction {
     let network = network_address(&NetworkId(args.id));
-    let AssetAccounts { treasury_token_account, mint, token_program } = AssetAccounts::of(&network, asset);
+    let AssetAccounts { treasury_token_account, mint, token_program } = AssetAccounts::new(&network, asset);
     build(
         accounts::CreateNetwork {
             admin,
@@ -41,7 +41,7 @@ fn create(admin: Pubkey, args: CreateNetworkArgs, asset: Option<&TokenAsset>) ->
     )
 }
 
-/// Changes parameters of a network; `admin` signs.
+/// Changes parameters of a network. Signed by `admin`.
 pub fn update_network_ix(admin: Pubkey, network: Pubkey, args: UpdateNetworkArgs) -> Instruction {
     build(
         accounts::UpdateNetwork {
@@ -55,7 +55,7 @@ pub fn update_network_ix(admin: Pubkey, network: Pubkey, args: UpdateNetworkArgs
     )
 }
 
-/// Names the next admin, or with the default key nobody; `admin` signs.
+/// Proposes a new admin, or cancels a proposal with the default key. Signed by `admin`.
 pub fn propose_admin_ix(admin: Pubkey, network: Pubkey, pending_admin: Pubkey) -> Instruction {
     build(
         accounts::ProposeAdmin { admin, network, event_authority: event_authority(), program: crate::ID },
@@ -63,7 +63,7 @@ pub fn propose_admin_ix(admin: Pubkey, network: Pubkey, pending_admin: Pubkey) -
     )
 }
 
-/// Takes a network over; `pending_admin`, whom the admin proposed, signs.
+/// Makes the proposed admin the network's admin. Signed by `pending_admin`.
 pub fn accept_admin_ix(pending_admin: Pubkey, network: Pubkey) -> Instruction {
     build(
         accounts::AcceptAdmin { pending_admin, network, event_authority: event_authority(), program: crate::ID },
@@ -71,7 +71,7 @@ pub fn accept_admin_ix(pending_admin: Pubkey, network: Pubkey) -> Instruction {
     )
 }
 
-/// Has another key credit and settle; `admin` signs.
+/// Replaces the settler. Signed by `admin`.
 pub fn set_settler_ix(admin: Pubkey, network: Pubkey, settler: Pubkey) -> Instruction {
     build(
         accounts::SetSettler {
@@ -85,7 +85,7 @@ pub fn set_settler_ix(admin: Pubkey, network: Pubkey, settler: Pubkey) -> Instru
     )
 }
 
-/// Lets another key pause; `admin` signs.
+/// Replaces the guardian. Signed by `admin`.
 pub fn set_guardian_ix(admin: Pubkey, network: Pubkey, guardian: Pubkey) -> Instruction {
     build(
         accounts::SetGuardian { admin, network, event_authority: event_authority(), program: crate::ID },
@@ -93,7 +93,7 @@ pub fn set_guardian_ix(admin: Pubkey, network: Pubkey, guardian: Pubkey) -> Inst
     )
 }
 
-/// Stops all that moves funds out; `authority` (the guardian or the admin) signs.
+/// Pauses a network. Signed by `authority`, the guardian or the admin.
 pub fn pause_ix(authority: Pubkey, network: Pubkey) -> Instruction {
     build(
         accounts::Pause {
@@ -107,7 +107,7 @@ pub fn pause_ix(authority: Pubkey, network: Pubkey) -> Instruction {
     )
 }
 
-/// Lets funds leave again; `admin` signs.
+/// Unpauses a network. Signed by `admin`.
 pub fn unpause_ix(admin: Pubkey, network: Pubkey) -> Instruction {
     build(
         accounts::Unpause {
@@ -121,7 +121,7 @@ pub fn unpause_ix(admin: Pubkey, network: Pubkey) -> Instruction {
     )
 }
 
-/// Brings a network's treasury from an earlier layout to the newest; nobody needs to sign.
+/// Migrates a network's treasury from an earlier layout to the current one. Requires no signature.
 pub fn migrate_treasury_ix(network: Pubkey) -> Instruction {
     build(
         accounts::MigrateTreasury {

@@ -1,4 +1,4 @@
-//! Instructions about one node.
+//! Instructions for one node.
 
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
@@ -9,7 +9,7 @@ use crate::client::{event_authority, node_wallet_address, treasury_address};
 use crate::instructions::RegisterNodeArgs;
 use crate::{accounts, instruction};
 
-/// Opens a node's wallet account; `authority` (the settler or the admin) and `payer` sign.
+/// Creates a node's wallet account. Signed by `authority`, the settler or the admin, and `payer`.
 pub fn register_node_ix(authority: Pubkey, payer: Pubkey, network: Pubkey, args: RegisterNodeArgs) -> Instruction {
     build(
         accounts::RegisterNode {
@@ -25,8 +25,8 @@ pub fn register_node_ix(authority: Pubkey, payer: Pubkey, network: Pubkey, args:
     )
 }
 
-/// Closes a node's wallet account; `authority` (the owner or the admin) signs, and `rent_payer`,
-/// whom the wallet account names, gets the rent.
+/// Closes a node's wallet account and returns its rent to `rent_payer`, which must be the one stored in the
+/// account. Signed by `authority`, the owner or the admin.
 pub fn close_node_ix(authority: Pubkey, network: Pubkey, node_id: [u8; 32], rent_payer: Pubkey) -> Instruction {
     build(
         accounts::CloseNode {
@@ -42,8 +42,7 @@ pub fn close_node_ix(authority: Pubkey, network: Pubkey, node_id: [u8; 32], rent
     )
 }
 
-/// Opens a closed node's wallet account again; `authority` (the settler or the admin) and `payer`
-/// sign.
+/// Reopens a closed node's wallet account. Signed by `authority`, the settler or the admin, and `payer`.
 pub fn reopen_node_ix(authority: Pubkey, payer: Pubkey, network: Pubkey, args: RegisterNodeArgs) -> Instruction {
     build(
         accounts::ReopenNode {
@@ -59,7 +58,7 @@ pub fn reopen_node_ix(authority: Pubkey, payer: Pubkey, network: Pubkey, args: R
     )
 }
 
-/// Has a node's payouts go to `destination`; `owner` signs.
+/// Changes the destination of a node's payouts. Signed by `owner`.
 pub fn set_destination_ix(owner: Pubkey, network: Pubkey, node_id: [u8; 32], destination: Pubkey) -> Instruction {
     build(
         accounts::SetDestination {
@@ -73,7 +72,7 @@ pub fn set_destination_ix(owner: Pubkey, network: Pubkey, node_id: [u8; 32], des
     )
 }
 
-/// Has a node's pending amount paid out from `threshold` base units on; `owner` signs.
+/// Changes a node's payout threshold, in base units. Signed by `owner`.
 pub fn set_threshold_ix(owner: Pubkey, network: Pubkey, node_id: [u8; 32], threshold: u64) -> Instruction {
     build(
         accounts::SetThreshold {

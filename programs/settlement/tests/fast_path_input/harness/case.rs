@@ -1,4 +1,4 @@
-//! Inputs out of arbitrary bytes: mostly well-formed ones, in which a few things are wrong.
+//! Generates instructions from arbitrary bytes: mostly valid ones, with a few things wrong.
 
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::{Discriminator, InstructionData};
@@ -10,18 +10,18 @@ use solana_sdk_ids::{bpf_loader, bpf_loader_upgradeable, incinerator, native_loa
 
 use super::layout::Account;
 
-/// An instruction and the world around it.
+/// An instruction and the state of the chain.
 #[derive(Clone, Debug)]
-pub struct Case {
-    /// All accounts there are.
-    pub accounts: Vec<Account>,
-    /// Those of the instruction, by their place among all.
-    pub list: Vec<usize>,
-    pub data: Vec<u8>,
-    /// Unix seconds.
-    pub now: i64,
-    pub lamports_per_byte: u64,
-    pub asset: AssetKind,
+pub(crate) struct Case {
+    /// All existing accounts.
+    pub(crate) accounts: Vec<Account>,
+    /// The instruction's accounts, as indexes into `accounts`.
+    pub(crate) list: Vec<usize>,
+    pub(crate) data: Vec<u8>,
+    /// The current time in Unix seconds.
+    pub(crate) now: i64,
+    pub(crate) lamports_per_byte: u64,
+    pub(crate) asset: AssetKind,
 }
 
 const MINT_KEY: Pubkey = Pubkey::new_from_array([0x11; 32]);
@@ -35,28 +35,29 @@ enum Kind {
 }
 
 impl Case {
-    pub const SETTLER: usize = 0;
-    pub const TREASURY: usize = 1;
-    pub const EVENT_AUTHORITY: usize = 2;
-    pub const PROGRAM: usize = 3;
-    pub const VAULT: usize = 4;
-    pub const MINT: usize = 5;
-    pub const TOKEN_PROGRAM: usize = 6;
+    pub(crate) const SETTLER: usize = 0;
+    pub(crate) const TREASURY: usize = 1;
+    pub(crate) const EVENT_AUTHORITY: usize = 2;
+    pub(crate) const PROGRAM: usize = 3;
+    pub(crate) const VAULT: usize = 4;
+    pub(crate) const MINT: usize = 5;
+    pub(crate) const TOKEN_PROGRAM: usize = 6;
 
-    pub fn of(bytes: &[u8]) -> Result<Self> {
-        Maker(Unstructured::new(bytes)).case()
+    /// Generates a case from a fuzzer's bytes.
+    pub(crate) fn generate(bytes: &[u8]) -> Result<Self> {
+        Generator(Unstructured::new(bytes)).case()
     }
 }
 
-struct Maker<'a>(Unstructured<'a>);
+struct Generator<'a>(Unstructured<'a>);
 
-impl Maker<'_> {
-    /// `true` in one of so many cases.
+impl Generator<'_> {
+    /// Returns `true` in one of `cases` cases.
     fn one_in(&mut self, cases: u16) -> Result<bool> {
         self.0.ratio(1, cases)
     }
 
-    /// An amount: mostly one that means something, sometimes one at the edge of the integers.
+    /// An amount: mostly a realistic one, sometimes one at the edge of the integers.
     fn amount(&mut self) -> Result<u64> {
         Ok(match self.0.int_in_range(0..=15)? {
             0 => 0,
@@ -68,12 +69,12 @@ impl Maker<'_> {
         })
     }
 
-    /// A limit: mostly out of the way.
+    /// A limit: mostly one that has no effect.
     fn limit(&mut self) -> Result<u64> {
         if self.one_in(3)? { self.amount() } else { Ok(u64::MAX) }
     }
 
-    /// (credited, paid)
+    /// A wallet's or treasury's totals: (credited, paid).
     fn totals(&mut self) -> Result<(u64, u64)> {
         let (paid, pending) = (self.amount()?, self.amount()?);
         if self.one_in(64)? { Ok((paid, pending)) } else { Ok((paid.saturating_add(pending), paid)) }
@@ -96,10 +97,10 @@ impl Maker<'_> {
         for node in 0..nodes {
             self.node(&mut case, node)?;
         }
-        self.strangers(&mut case)?;
+        self.unrelated_accounts(&mut case)?;
         self.instruction(&mut case, kind, first_wallet, usize::from(nodes))?;
-        self.spoil(&mut case)?;
-        // There are fewer than 2^64 lamports in the world.
+        self.corrupt(&mut case)?;
+        // The total supply is below 2^64 lamports.
         let mut left = u64::MAX;
         for account in &mut case.accounts {
             account.lamports = account.lamports.min(left);
@@ -114,7 +115,7 @@ impl Maker<'_> {
         let vault = Pubkey::new_from_array([0x44; 32]);
         let (credited_total, paid_total) = self.totals()?;
         let held = if self.one_in(4)? { self.amount()? } else { u64::MAX - 1 };
-        let known = if self.one_in(4)? { self.amount()?.min(held) } else { held };
+        let recorded = if self.one_in(4)? { self.amount()?.min(held) } else { held };
         let treasury = Treasury {
             version: if self.one_in(64)? { self.0.arbitrary()? } else { Treasury::VERSION },
             bump: self.0.arbitrary()?,
@@ -135,7 +136,7 @@ impl Maker<'_> {
             credited_total,
             paid_total,
             batch_sequence: self.amount()?,
-            token_balance: known,
+            token_balance: recorded,
             ..Zeroable::zeroed()
         };
         let funds = if self.one_in(4)? { self.amount()? } else { 1 << 50 };
@@ -145,18 +146,20 @@ impl Maker<'_> {
         let loader = if self.0.arbitrary()? { bpf_loader_upgradeable::ID } else { bpf_loader::ID };
         let vault_data = self.token_account(&Pubkey::new_from_array([0x55; 32]), held)?;
         case.accounts = vec![
-            plain(settler, system_program::ID, 1 << 30).signing(),
-            plain(Pubkey::new_from_array([0x55; 32]), settlement::ID, funds).with(bytes_of(&treasury)).writable(),
-            plain(event_authority(), system_program::ID, 0),
-            plain(settlement::ID, bpf_loader_upgradeable::ID, 1).executable(),
-            plain(vault, token_program, 1 << 30).with(vault_data).writable(),
-            plain(MINT_KEY, token_program, 1 << 30).with(mint),
-            plain(token_program, loader, 1).executable(),
+            account(settler, system_program::ID, 1 << 30).signing(),
+            account(Pubkey::new_from_array([0x55; 32]), settlement::ID, funds)
+                .with_data(bytes_of(&treasury))
+                .writable(),
+            account(event_authority(), system_program::ID, 0),
+            account(settlement::ID, bpf_loader_upgradeable::ID, 1).executable(),
+            account(vault, token_program, 1 << 30).with_data(vault_data).writable(),
+            account(MINT_KEY, token_program, 1 << 30).with_data(mint),
+            account(token_program, loader, 1).executable(),
         ];
         Ok(())
     }
 
-    /// A wallet and its destination.
+    /// Adds a wallet and its destination.
     fn node(&mut self, case: &mut Case, node: u8) -> Result<()> {
         let is_sol = case.asset == AssetKind::Sol;
         let key = |mark: u8| {
@@ -185,7 +188,7 @@ impl Maker<'_> {
             _ => rent.saturating_add(if is_sol { wallet.pending() } else { 0 }).saturating_add(self.amount()?),
         };
         let owner = if self.one_in(64)? { system_program::ID } else { settlement::ID };
-        case.accounts.push(plain(wallet_key, owner, lamports).with(bytes_of(&wallet)).writable());
+        case.accounts.push(account(wallet_key, owner, lamports).with_data(bytes_of(&wallet)).writable());
 
         let destination = if is_sol {
             let owner = match self.0.int_in_range(0..=63)? {
@@ -197,13 +200,13 @@ impl Maker<'_> {
             };
             let len = if self.one_in(16)? { self.0.int_in_range(0..=300)? } else { 0 };
             let lamports = if self.0.arbitrary()? { self.amount()? } else { 1 << 30 };
-            plain(account_key, owner, lamports).with(vec![0; len]).writable()
+            account(account_key, owner, lamports).with_data(vec![0; len]).writable()
         } else {
             let token_program = case.accounts[Case::TOKEN_PROGRAM].key;
             let owner = if self.one_in(32)? { system_program::ID } else { token_program };
             let named = if self.one_in(32)? { wallet_key } else { owner_key };
             let held = self.amount()?;
-            plain(account_key, owner, 1 << 30).with(self.token_account(&named, held)?).writable()
+            account(account_key, owner, 1 << 30).with_data(self.token_account(&named, held)?).writable()
         };
         case.accounts.push(destination);
         Ok(())
@@ -217,7 +220,7 @@ impl Maker<'_> {
         data[64..72].copy_from_slice(&amount.to_le_bytes());
         data[108] = if self.one_in(32)? { self.0.int_in_range(0..=3)? } else { 1 };
         if self.one_in(16)? {
-            // Extensions, or what could be taken for them.
+            // Extensions, valid and malformed.
             data.push(2);
             let extensions = [&[8, 0, 1, 0, 1][..], &[7, 0, 0, 0], &[2, 0, 8, 0, 1, 0, 0, 0, 0, 0, 0, 0], &[8, 0, 9]];
             for _ in 0..self.0.int_in_range(0..=2)? {
@@ -227,19 +230,19 @@ impl Maker<'_> {
         Ok(data)
     }
 
-    /// Accounts that have no business here.
-    fn strangers(&mut self, case: &mut Case) -> Result<()> {
+    /// Adds accounts that the instruction should not be able to use.
+    fn unrelated_accounts(&mut self, case: &mut Case) -> Result<()> {
         let other = Treasury { version: 2, network: Pubkey::new_from_array([0x23; 32]), ..Zeroable::zeroed() };
-        let look_alike = NodeWallet { version: 1, network: NETWORK_KEY, credited_total: 9, ..Zeroable::zeroed() };
+        let lookalike = NodeWallet { version: 1, network: NETWORK_KEY, credited_total: 9, ..Zeroable::zeroed() };
         let key = |mark: u8| Pubkey::new_from_array([mark; 32]);
         case.accounts.extend([
-            plain(key(0x90), settlement::ID, 1 << 40).with(bytes_of(&other)).writable(),
-            plain(key(0x91), settlement::ID, 1 << 30).with(bytes_of(&ClosedNode { total: 7 })).writable(),
-            plain(key(0x92), settlement::ID, 1 << 30).with(bytes_of(&Network::zeroed())).writable(),
-            plain(key(0x93), system_program::ID, 1 << 30).with(bytes_of(&look_alike)).writable(),
-            plain(sysvar::clock::ID, sysvar::ID, 1).with(vec![0; 40]),
-            plain(incinerator::ID, system_program::ID, 1 << 30).writable(),
-            plain(key(0x94), system_program::ID, 0).writable(),
+            account(key(0x90), settlement::ID, 1 << 40).with_data(bytes_of(&other)).writable(),
+            account(key(0x91), settlement::ID, 1 << 30).with_data(bytes_of(&ClosedNode { total: 7 })).writable(),
+            account(key(0x92), settlement::ID, 1 << 30).with_data(bytes_of(&Network::zeroed())).writable(),
+            account(key(0x93), system_program::ID, 1 << 30).with_data(bytes_of(&lookalike)).writable(),
+            account(sysvar::clock::ID, sysvar::ID, 1).with_data(vec![0; 40]),
+            account(incinerator::ID, system_program::ID, 1 << 30).writable(),
+            account(key(0x94), system_program::ID, 0).writable(),
         ]);
         Ok(())
     }
@@ -266,11 +269,11 @@ impl Maker<'_> {
                 0 => self.amount()?,
                 _ => credited.saturating_add(self.amount()?),
             });
-            let places = [wallet, wallet + 1];
-            for &place in if has_pairs { &places[..] } else { &places[..1] } {
-                let elsewhere = !is_regular && self.one_in(8)?;
-                let place = if elsewhere { self.0.choose_index(case.accounts.len())? } else { place };
-                case.list.push(place);
+            let indexes = [wallet, wallet + 1];
+            for &index in if has_pairs { &indexes[..] } else { &indexes[..1] } {
+                let is_wrong = !is_regular && self.one_in(8)?;
+                let index = if is_wrong { self.0.choose_index(case.accounts.len())? } else { index };
+                case.list.push(index);
             }
         }
         let batch = BatchHeader { batch_id: self.0.arbitrary()?, records_root: [6; 32] };
@@ -282,8 +285,8 @@ impl Maker<'_> {
         Ok(())
     }
 
-    /// Makes a few things wrong, none of which the runtime would rule out.
-    fn spoil(&mut self, case: &mut Case) -> Result<()> {
+    /// Introduces a few errors, all of which the runtime would let through.
+    fn corrupt(&mut self, case: &mut Case) -> Result<()> {
         if self.0.ratio(1, 2)? {
             return Ok(());
         }
@@ -311,7 +314,7 @@ impl Maker<'_> {
                 8 => drop(case.list.pop()),
                 9 => case.list.push(index),
                 10 => {
-                    // Up to as many as the runtime takes.
+                    // Up to the maximum number of accounts that the runtime allows.
                     let more = self.0.int_in_range(0..=255 - case.list.len().min(255))?;
                     case.list.extend(std::iter::repeat_n(index, more));
                 }
@@ -339,12 +342,12 @@ impl Maker<'_> {
     }
 }
 
-fn plain(key: Pubkey, owner: Pubkey, lamports: u64) -> Account {
+fn account(key: Pubkey, owner: Pubkey, lamports: u64) -> Account {
     Account { key, owner, lamports, data: vec![], is_signer: false, is_writable: false, is_executable: false }
 }
 
 impl Account {
-    fn with(self, data: Vec<u8>) -> Self {
+    fn with_data(self, data: Vec<u8>) -> Self {
         Self { data, ..self }
     }
 

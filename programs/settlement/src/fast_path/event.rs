@@ -1,0 +1,130 @@
+//! Events, and the self-call by which the program emits them: what `emit_cpi!` does, without the heap.
+
+use core::mem::MaybeUninit;
+
+use anchor_lang::Discriminator;
+use anchor_lang::event::EVENT_IX_TAG_LE;
+
+use super::batch_error::BatchError;
+use super::data::Batch;
+use super::host::{Call, Host, Meta, Seed};
+use super::input::{Account, Input};
+use super::keys::{EVENT_AUTHORITY, Key, PROGRAM, same};
+use crate::events::{BatchSettled, PaidOut};
+use crate::rules::{MAX_CREDIT_ENTRIES, MAX_SETTLE_ENTRIES, SkipSet};
+
+/// Seed of the event authority, defined by Anchor.
+const SEED: &[u8] = b"__event_authority";
+
+/// Bytes of the longest event: a batch in which every entry was skipped.
+const MAX_LEN: usize = 8 + 8 + 32 + 8 + 8 + 32 + 1 + 4 * 8 + 4 + MAX_CREDIT_ENTRIES + MAX_SETTLE_ENTRIES;
+
+/// An event being serialized.
+///
+/// Invariant: the first `len` bytes are initialized.
+pub(super) struct EventBuffer {
+    bytes: [MaybeUninit<u8>; MAX_LEN],
+    len: usize,
+}
+
+impl EventBuffer {
+    /// An empty buffer. The functions below write into it in place: moving it would cost more than
+    /// filling it.
+    #[inline(always)]
+    pub(super) fn new() -> Self {
+        Self { bytes: [const { MaybeUninit::uninit() }; MAX_LEN], len: 0 }
+    }
+
+    #[inline(always)]
+    fn begin(&mut self, discriminator: &[u8]) {
+        self.put(EVENT_IX_TAG_LE);
+        self.put(discriminator);
+    }
+
+    /// Appends bytes, unless they don't fit. The longest event does.
+    #[inline(always)]
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.len.saturating_add(bytes.len());
+        if let Some(free) = self.bytes.get_mut(self.len..end) {
+            // SAFETY: `free` has as many bytes as `bytes`. The two don't overlap, because `free` is
+            // borrowed mutably.
+            unsafe { free.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+            self.len = end;
+        }
+    }
+
+    #[inline(always)]
+    fn put_u64(&mut self, value: u64) {
+        self.put(&value.to_le_bytes());
+    }
+
+    #[inline(always)]
+    fn put_key(&mut self, key: &Key) {
+        self.put(bytemuck::bytes_of(key));
+    }
+
+    /// The bytes written so far.
+    #[inline(always)]
+    pub(super) fn bytes(&self) -> &[u8] {
+        // SAFETY: by the type's invariant, the first `len` bytes are initialized, and `put` keeps `len`
+        // within the array.
+        unsafe { core::slice::from_raw_parts(self.bytes.as_ptr().cast(), self.len) }
+    }
+}
+
+/// Serializes a [`BatchSettled`].
+#[inline(always)]
+pub(super) fn write_batch_settled(
+    buffer: &mut EventBuffer,
+    network: &Key,
+    sequence: u64,
+    batch: &Batch,
+    credited: u64,
+    paid: u64,
+    skips: &SkipSet,
+) {
+    buffer.begin(BatchSettled::DISCRIMINATOR);
+    buffer.put_key(network);
+    buffer.put_u64(batch.batch_id);
+    buffer.put_u64(sequence);
+    buffer.put(batch.records_root);
+    buffer.put(&[batch.targets.len() as u8]);
+    buffer.put_u64(credited);
+    buffer.put_u64(paid);
+    buffer.put_u64(skips.credit());
+    buffer.put_u64(skips.payout());
+    let reasons = skips.credit_reasons().len().saturating_add(skips.payout_reasons().len());
+    buffer.put(&(reasons as u32).to_le_bytes());
+    buffer.put(skips.credit_reasons());
+    buffer.put(skips.payout_reasons());
+}
+
+/// Serializes a [`PaidOut`] with `n` entries.
+pub(super) fn write_paid_out(buffer: &mut EventBuffer, network: &Key, n: usize, paid: u64, skips: &SkipSet) {
+    buffer.begin(PaidOut::DISCRIMINATOR);
+    buffer.put_key(network);
+    buffer.put(&[n as u8]);
+    buffer.put_u64(paid);
+    buffer.put_u64(skips.payout());
+    buffer.put(&(skips.payout_reasons().len() as u32).to_le_bytes());
+    buffer.put(skips.payout_reasons());
+}
+
+/// Emits an event. Must follow everything that the instruction moves, see [`host`](super::host).
+#[inline(always)]
+pub(super) fn emit<H: Host>(host: &H, authority: Account, data: &[u8]) -> Result<(), BatchError> {
+    let bump = [crate::EVENT_AUTHORITY_AND_BUMP.1];
+    host.call(&Call {
+        program: &PROGRAM,
+        metas: &[Meta { key: authority.key(), is_writable: false, is_signer: true }],
+        data,
+        accounts: &[authority],
+        count: 1,
+        signer: &[Seed::new(SEED), Seed::new(&bump)],
+    })
+}
+
+/// Whether the instruction is this program's self-call that carries an event.
+pub(super) fn is_self_call(input: &Input) -> bool {
+    matches!(input.accounts, [authority] if authority.is_signer() && same(authority.key(), &EVENT_AUTHORITY))
+}

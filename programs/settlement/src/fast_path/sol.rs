@@ -1,0 +1,121 @@
+//! Payouts in lamports, from wallet accounts.
+
+use super::batch_error::BatchError;
+use super::host::Host;
+use super::input::{Account, EntryShape};
+use super::keys::{EVENT_AUTHORITY, INCINERATOR, SYSTEM, differ, same, wallet_destination};
+use super::named_accounts::NamedAccounts;
+use super::payout_method::{DuePayout, PayoutMethod, SolAsset, mark_paid};
+use crate::destination::{DestinationAccount, KnownAddress, describe};
+use crate::error::SettlementError;
+use crate::rules::payout::{self as rule, PayingWallet};
+use crate::rules::{SkipReason, rent_minimum};
+use crate::state::NodeWallet;
+use crate::unlikely::unlikely;
+
+/// Payouts in lamports.
+pub(super) struct SolPayouts {
+    lamports_per_byte: u64,
+    /// Rent-exempt minimum of a wallet account.
+    wallet_minimum: u64,
+    /// Rent-exempt minimum of an account without data, which most destinations are.
+    empty_minimum: u64,
+}
+
+impl SolPayouts {
+    #[inline(always)]
+    pub(super) fn new(lamports_per_byte: u64) -> Result<Self, BatchError> {
+        let minimum = |len: u64| rent_minimum(lamports_per_byte, len).ok_or(SettlementError::Overflow);
+        Ok(Self { lamports_per_byte, wallet_minimum: minimum(NodeWallet::SIZE as u64)?, empty_minimum: minimum(0)? })
+    }
+
+    fn rent_minimum(&self, data_len: usize) -> u64 {
+        match data_len {
+            0 => self.empty_minimum,
+            // A minimum that no account can hold blocks the payout.
+            len => rent_minimum(self.lamports_per_byte, len as u64).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+impl DestinationAccount for Account<'_> {
+    #[inline(always)]
+    fn has_address(&self, address: &KnownAddress) -> bool {
+        same(self.key(), &address.words)
+    }
+
+    #[inline(always)]
+    fn is_owned_by(&self, program: &KnownAddress) -> bool {
+        same(self.owner(), &program.words)
+    }
+
+    #[inline(always)]
+    fn is_writable(&self) -> bool {
+        (*self).is_writable()
+    }
+
+    #[inline(always)]
+    fn is_executable(&self) -> bool {
+        (*self).is_executable()
+    }
+
+    #[inline(always)]
+    fn lamports(&self) -> u64 {
+        (*self).lamports()
+    }
+
+    #[inline(always)]
+    fn data_len(&self) -> Option<usize> {
+        Some((*self).data_len())
+    }
+}
+
+impl<'a> PayoutMethod<'a> for SolPayouts {
+    type Asset = SolAsset;
+
+    fn pay(&mut self, payout: DuePayout<'a>, wallet: &mut NodeWallet) -> Result<(), SkipReason> {
+        let DuePayout { amount, wallet_account, destination, .. } = payout;
+        let lamports = wallet_account.lamports();
+        let is_named = same(destination.key(), wallet_destination(wallet));
+        let to = describe(&destination, is_named, |len| self.rent_minimum(len));
+        rule::check(amount, PayingWallet { lamports, rent_minimum: self.wallet_minimum }, to)?;
+        mark_paid(wallet);
+        // The rule has checked that neither overflows and that the accounts are different ones.
+        wallet_account.set_lamports(lamports.saturating_sub(amount));
+        destination.set_lamports(to.lamports.saturating_add(amount));
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn try_pay_fast(&mut self, payout: DuePayout<'a>, wallet: &NodeWallet, shape: EntryShape) -> bool {
+        let DuePayout { amount, wallet_lamports, wallet_account, destination } = payout;
+        // A regular destination is writable, no program, and without data.
+        if shape == EntryShape::Unknown
+            && (unlikely(!destination.is_writable())
+                || unlikely(destination.is_executable())
+                || unlikely(destination.data_len() != 0))
+        {
+            return false;
+        }
+        // An account of the system program can be neither a sysvar, a native program nor an account
+        // of this program. Two reserved addresses have that owner; their first words identify them.
+        if differ(destination.key(), wallet_destination(wallet))
+            || differ(destination.owner(), &SYSTEM)
+            || unlikely(destination.key()[0] == INCINERATOR[0])
+            || unlikely(destination.key()[0] == EVENT_AUTHORITY[0])
+        {
+            return false;
+        }
+        let from = PayingWallet { lamports: wallet_lamports, rent_minimum: self.wallet_minimum };
+        let to = PayingWallet { lamports: destination.lamports(), rent_minimum: self.empty_minimum };
+        let Some((left, arrived)) = rule::try_fast(amount, from, to) else { return false };
+        wallet_account.set_lamports(left);
+        destination.set_lamports(arrived);
+        true
+    }
+
+    #[inline(always)]
+    fn finish<H: Host>(self, _: &H, _: &mut NamedAccounts) -> Result<(), BatchError> {
+        Ok(())
+    }
+}
