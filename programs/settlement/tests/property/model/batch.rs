@@ -264,7 +264,8 @@ impl Model {
     }
 }
 
-/// The writable accounts of a batch. An account that is writable at one position in a transaction is writable at all.
+/// The writable accounts of a batch. An account that is writable at one position in a transaction
+/// is writable at every position.
 fn writable_accounts(net: Net, entries: &[Entry], with_destinations: bool) -> BTreeSet<AccountId> {
     let mut writable = BTreeSet::from([AccountId::Treasury(net)]);
     if with_destinations && !net.pays_in_sol() {
