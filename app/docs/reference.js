@@ -1,5 +1,5 @@
-// Shows the API's own document. Nothing is loaded from another host (the page's Content-Security-Policy holds it to
-// that): no fonts, no telemetry, no proxy, no services of the viewer's maker.
+// Renders the API's OpenAPI document. Nothing is loaded from other hosts, which the page's Content-Security-Policy
+// enforces: no fonts, no telemetry, no proxy, none of the viewer vendor's services.
 Scalar.createApiReference('#reference', {
   url: '/openapi.json',
   withDefaultFonts: false,

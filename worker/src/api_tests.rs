@@ -1,4 +1,4 @@
-//! The API as its callers see it: the real routes over a real ledger in SQLite.
+//! Tests of the API as clients see it: the real routes over a real ledger in SQLite.
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -15,10 +15,10 @@ use williw_relay::database::{Database, DatabaseError, Row, Statement};
 use williw_relay::ledger::{Actor, api_keys};
 use williw_relay::types::Scope;
 
-use crate::app::{App, Ledger, Parts};
-use crate::log::{LogLine, RequestLog};
+use crate::log::{RequestLogEntry, RequestLogger};
 use crate::runner::{BoxFuture, ControlError, RunnerStatus, SettlementControl, Wake};
 use crate::settings::{Setting, Settings};
+use crate::state::{AppParts, AppState, Ledger};
 use crate::time::WorkersClock;
 use crate::{openapi, routes, server};
 
@@ -26,74 +26,73 @@ const NOW_MS: i64 = 1_790_000_000_000;
 const ADMIN_KEY: &str = "0123456789abcdef0123456789abcdef";
 const ADDRESS: &str = "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM";
 
-/// A settlement object that notes how it was woken, or cannot be reached.
+/// A fake settlement object that records its wakes, or is unreachable.
 #[derive(Clone, Default)]
-struct Control {
-    woken: Rc<RefCell<Vec<Wake>>>,
+struct FakeControl {
+    wakes: Rc<RefCell<Vec<Wake>>>,
     unreachable: bool,
 }
 
-impl Control {
-    fn answer(&self) -> BoxFuture<'_, Result<RunnerStatus, ControlError>> {
-        let answer = if self.unreachable { Err(ControlError("gone".to_owned())) } else { Ok(RunnerStatus::default()) };
-        Box::pin(std::future::ready(answer))
+impl FakeControl {
+    fn response(&self) -> BoxFuture<'_, Result<RunnerStatus, ControlError>> {
+        let result = if self.unreachable { Err(ControlError("gone".to_owned())) } else { Ok(RunnerStatus::default()) };
+        Box::pin(std::future::ready(result))
     }
 }
 
-impl SettlementControl for Control {
+impl SettlementControl for FakeControl {
     fn wake<'a>(&'a self, wake: &'a Wake) -> BoxFuture<'a, Result<RunnerStatus, ControlError>> {
-        self.woken.borrow_mut().push(wake.clone());
-        self.answer()
+        self.wakes.borrow_mut().push(wake.clone());
+        self.response()
     }
 
     fn status(&self) -> BoxFuture<'_, Result<RunnerStatus, ControlError>> {
-        self.answer()
+        self.response()
     }
 }
 
-/// A log that keeps its lines.
+/// A logger that keeps its entries as JSON.
 #[derive(Clone, Default)]
-struct Lines(Rc<RefCell<Vec<String>>>);
+struct MemoryLogger(Rc<RefCell<Vec<String>>>);
 
-impl RequestLog for Lines {
-    fn request(&self, line: &LogLine) {
-        self.0.borrow_mut().push(serde_json::to_string(line).unwrap());
+impl RequestLogger for MemoryLogger {
+    fn log(&self, entry: &RequestLogEntry) {
+        self.0.borrow_mut().push(serde_json::to_string(entry).unwrap());
     }
 }
 
-/// A ledger that can be shared, and switched off.
+/// A ledger that can be shared, and made to fail with an error.
 #[derive(Clone)]
 struct SharedLedger {
     database: Rc<SqliteDatabase>,
-    down: Rc<RefCell<Option<DatabaseError>>>,
+    failure: Rc<RefCell<Option<DatabaseError>>>,
 }
 
 impl Database for SharedLedger {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseError> {
-        let down = self.down.borrow().clone();
-        match down {
+        let failure = self.failure.borrow().clone();
+        match failure {
             Some(error) => Err(error),
             None => self.database.batch(statements).await,
         }
     }
 }
 
-/// A Worker without workerd.
+/// The Worker without workerd.
 struct Worker {
     ledger: SharedLedger,
-    control: Control,
+    control: FakeControl,
     settings: Vec<(&'static str, String)>,
-    lines: Lines,
+    logger: MemoryLogger,
 }
 
-/// An answer.
-struct Answer {
+struct Response {
     head: http::response::Parts,
     text: String,
     body: Value,
 }
 
-impl Answer {
+impl Response {
     fn status(&self) -> u16 {
         self.head.status.as_u16()
     }
@@ -108,9 +107,9 @@ impl Answer {
         &self.body["data"]
     }
 
-    /// Checks that it is an error, and in the one shape.
+    /// Asserts that the response is an error in the API's error format.
     #[track_caller]
-    fn refused(&self, status: u16, code: &str) {
+    fn assert_error(&self, status: u16, code: &str) {
         assert_eq!((self.status(), self.code()), (status, code), "{}", self.text);
         assert_eq!(self.body["success"], false);
         assert!(self.body["message"].as_str().is_some_and(|message| message.len() > 10), "{}", self.text);
@@ -130,9 +129,9 @@ impl Worker {
         Self {
             ledger: SharedLedger {
                 database: Rc::new(SqliteDatabase::open(Path::new(":memory:")).unwrap()),
-                down: Rc::default(),
+                failure: Rc::default(),
             },
-            control: Control::default(),
+            control: FakeControl::default(),
             settings: vec![
                 ("WILLIW_ADMIN_KEY", ADMIN_KEY.to_owned()),
                 ("SOLANA_PRIVATE_KEY", private_key),
@@ -140,7 +139,7 @@ impl Worker {
                 ("NETWORK", "local".to_owned()),
                 ("LAMPORTS_PER_SCORE", "1000".to_owned()),
             ],
-            lines: Lines::default(),
+            logger: MemoryLogger::default(),
         }
     }
 
@@ -155,8 +154,8 @@ impl Worker {
         worker
     }
 
-    fn app(&self) -> App {
-        App::new(Parts {
+    fn app(&self) -> AppState {
+        AppState::new(AppParts {
             ledger: Ledger::new(self.ledger.clone()),
             clock: WorkersClock::with_runtime(|| NOW_MS),
             settlement: Box::new(self.control.clone()),
@@ -164,36 +163,36 @@ impl Worker {
                 let found = self.settings.iter().find(|(key, _)| *key == name);
                 found.map_or(Setting::Missing, |(_, value)| Setting::Text(value.clone()))
             }),
-            log: Box::new(self.lines.clone()),
+            logger: Box::new(self.logger.clone()),
         })
     }
 
-    async fn send(&self, request: Request<Body>) -> Answer {
+    async fn send(&self, request: Request<Body>) -> Response {
         let (head, body) = server::handle(self.app(), request).await.into_parts();
         let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer { head, text, body }
+        Response { head, text, body }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    async fn get(&self, path: &str) -> Response {
         self.send(request(Method::GET, path, ADMIN_KEY).body(Body::empty()).unwrap()).await
     }
 
-    async fn post(&self, path: &str, body: Value) -> Answer {
+    async fn post(&self, path: &str, body: Value) -> Response {
         self.post_as(ADMIN_KEY, path, body).await
     }
 
-    async fn post_as(&self, key: &str, path: &str, body: Value) -> Answer {
+    async fn post_as(&self, key: &str, path: &str, body: Value) -> Response {
         let request = request(Method::POST, path, key).header("content-type", "application/json");
         self.send(request.header("idempotency-key", "k-1").body(body.to_string().into()).unwrap()).await
     }
 
-    /// A key with these scopes, as an operator would hand it out.
-    async fn key(&self, scopes: &[Scope]) -> String {
+    /// Creates an API key with these scopes, as an operator would.
+    async fn create_key(&self, scopes: &[Scope]) -> String {
         let mut entropy = [7; 32];
         entropy[0] = scopes.iter().fold(0, |sum, scope| sum * 8 + *scope as u8);
         let clock = ManualClock::at(NOW_MS);
-        let made = api_keys::create(&self.ledger, &clock, &Actor::operator(), "a test's", scopes, entropy).await;
+        let made = api_keys::create(&self.ledger, &clock, &Actor::operator(), "test", scopes, entropy).await;
         made.unwrap().key.reveal().to_owned()
     }
 
@@ -217,7 +216,7 @@ fn grant(node_id: &str, amount: Value) -> Value {
     json!({ "rewards": [{ "node_id": node_id, "amount_lamports": amount }] })
 }
 
-/// Every operation of the document: method, path with an example in each place, and the scope that it names.
+/// Every operation of the document: its method, its path with example parameters, and the scope that it requires.
 fn operations() -> Vec<(Method, String, Option<String>)> {
     let document: Value = serde_json::from_str(openapi::COMMITTED).unwrap();
     let mut operations = Vec::new();
@@ -232,16 +231,16 @@ fn operations() -> Vec<(Method, String, Option<String>)> {
 }
 
 #[test]
-fn the_committed_document_is_that_of_the_routes() {
-    let written = routes::openapi_document().unwrap();
+fn the_committed_document_matches_the_routes() {
+    let generated = routes::openapi_document().unwrap();
     assert!(
-        written == openapi::COMMITTED,
+        generated == openapi::COMMITTED,
         "docs/openapi.json is out of date: run 'cargo run -p williw-worker --bin openapi -- docs/openapi.json'"
     );
 }
 
 #[tokio::test]
-async fn only_health_answers_without_a_key() {
+async fn only_health_is_public() {
     let worker = Worker::new();
     let operations = operations();
     assert!(operations.len() >= 12, "{operations:?}");
@@ -251,77 +250,77 @@ async fn only_health_answers_without_a_key() {
             if let Some(key) = key {
                 request = request.header("authorization", key);
             }
-            let answer = worker.send(request.body(Body::empty()).unwrap()).await;
+            let response = worker.send(request.body(Body::empty()).unwrap()).await;
             if path == "/health" {
-                assert_eq!((answer.status(), &scope), (200, &None));
+                assert_eq!((response.status(), &scope), (200, &None));
             } else {
-                answer.refused(401, "UNAUTHORIZED");
-                assert!(answer.head.headers.contains_key("www-authenticate"));
+                response.assert_error(401, "UNAUTHORIZED");
+                assert!(response.head.headers.contains_key("www-authenticate"));
             }
         }
     }
 }
 
 #[tokio::test]
-async fn a_key_opens_what_its_scopes_name_and_nothing_else() {
+async fn a_key_grants_its_scopes_and_nothing_else() {
     let worker = Worker::new();
     for scope in [Scope::Nodes, Scope::Contributions, Scope::Rewards, Scope::Settlement, Scope::Read, Scope::Ledger] {
-        let key = worker.key(&[scope]).await;
-        for (method, path, needed) in operations() {
-            let Some(needed) = needed else { continue };
-            let answer = worker.send(request(method, &path, &key).body(Body::empty()).unwrap()).await;
-            if needed == scope.as_str() {
-                assert!(!matches!(answer.status(), 401 | 403), "{path}: {}", answer.text);
+        let key = worker.create_key(&[scope]).await;
+        for (method, path, required) in operations() {
+            let Some(required) = required else { continue };
+            let response = worker.send(request(method, &path, &key).body(Body::empty()).unwrap()).await;
+            if required == scope.as_str() {
+                assert!(!matches!(response.status(), 401 | 403), "{path}: {}", response.text);
             } else {
-                answer.refused(403, "FORBIDDEN");
-                assert_eq!(answer.body["details"]["scope"], needed);
+                response.assert_error(403, "FORBIDDEN");
+                assert_eq!(response.body["details"]["scope"], required);
             }
         }
     }
 }
 
 #[tokio::test]
-async fn a_revoked_key_opens_nothing() {
+async fn a_revoked_key_grants_nothing() {
     let worker = Worker::new();
-    let key = worker.key(&[Scope::Read]).await;
+    let key = worker.create_key(&[Scope::Read]).await;
     let read = async || worker.send(request(Method::GET, "/v1/nodes/n-1", &key).body(Body::empty()).unwrap()).await;
-    read().await.refused(404, "UNKNOWN_NODE");
+    read().await.assert_error(404, "UNKNOWN_NODE");
     let all = api_keys::list(&worker.ledger).await.unwrap();
     api_keys::revoke(&worker.ledger, &ManualClock::at(NOW_MS), &Actor::operator(), &all[0].id).await.unwrap();
-    read().await.refused(401, "UNAUTHORIZED");
+    read().await.assert_error(401, "UNAUTHORIZED");
 }
 
 #[tokio::test]
-async fn without_an_admin_key_nobody_is_the_admin() {
+async fn without_a_valid_admin_key_no_key_is_the_admin_key() {
     for worker in [Worker::new().without("WILLIW_ADMIN_KEY"), Worker::new().with("WILLIW_ADMIN_KEY", "short")] {
         for key in [ADMIN_KEY, "", "short"] {
-            let answer = worker.send(request(Method::GET, "/v1/nodes/n-1", key).body(Body::empty()).unwrap()).await;
-            answer.refused(401, "UNAUTHORIZED");
+            let response = worker.send(request(Method::GET, "/v1/nodes/n-1", key).body(Body::empty()).unwrap()).await;
+            response.assert_error(401, "UNAUTHORIZED");
         }
     }
 }
 
 #[tokio::test]
-async fn a_relays_key_cannot_make_keys_or_rewards_through_the_ledger() {
+async fn a_relays_key_cannot_create_keys_or_rewards_through_the_ledger_endpoint() {
     let worker = Worker::new();
     worker.register("n-1").await;
-    let key = worker.key(&[Scope::Ledger]).await;
+    let key = worker.create_key(&[Scope::Ledger]).await;
     let insert = williw_relay::ledger::all_statements().find(|sql| sql.contains("INSERT INTO api_keys")).unwrap();
     let parameters = ["ak_1", "mine", "hash", "[\"admin\"]", "0"];
     let batch = json!({ "statements": [{ "sql": insert, "parameters": parameters }] });
-    worker.post_as(&key, "/v1/ledger/batch", batch.clone()).await.refused(403, "FORBIDDEN");
+    worker.post_as(&key, "/v1/ledger/batch", batch.clone()).await.assert_error(403, "FORBIDDEN");
     assert_eq!(api_keys::list(&worker.ledger).await.unwrap().len(), 1);
-    assert_eq!(worker.post("/v1/ledger/batch", batch).await.status(), 200, "the operator can");
+    assert_eq!(worker.post("/v1/ledger/batch", batch).await.status(), 200, "the admin key can");
 }
 
 #[tokio::test]
-async fn what_goes_wrong_before_a_route_has_the_one_shape_too() {
+async fn errors_outside_of_a_route_have_the_same_format() {
     let worker = Worker::new();
     let send = async |method: Method, path: &str| {
         worker.send(request(method, path, ADMIN_KEY).body(Body::empty()).unwrap()).await
     };
     for path in ["/", "/v1", "/v1/nodes/", "/v1/nodes/a/b/c", "/nope", "//health", "/v1/%00"] {
-        send(Method::GET, path).await.refused(404, "NOT_FOUND");
+        send(Method::GET, path).await.assert_error(404, "NOT_FOUND");
     }
     for (method, path) in [
         (Method::DELETE, "/v1/nodes"),
@@ -330,19 +329,19 @@ async fn what_goes_wrong_before_a_route_has_the_one_shape_too() {
         (Method::POST, "/health"),
         (Method::PUT, "/openapi.json"),
     ] {
-        let answer = send(method, path).await;
-        answer.refused(405, "METHOD_NOT_ALLOWED");
-        assert!(answer.head.headers.contains_key("allow"), "{path}");
+        let response = send(method, path).await;
+        response.assert_error(405, "METHOD_NOT_ALLOWED");
+        assert!(response.head.headers.contains_key("allow"), "{path}");
     }
     for path in ["/v1/nodes/%ff", "/v1/nodes/a%20b", "/v1/settlements/abc", "/v1/rewards/pending?limit=x"] {
-        send(Method::GET, path).await.refused(422, "INVALID_REQUEST");
+        send(Method::GET, path).await.assert_error(422, "INVALID_REQUEST");
     }
-    let malformed = server::refuse_malformed(&worker.app(), &Method::GET, "/v1/nodes");
+    let malformed = server::reject_malformed(&worker.app(), &Method::GET, "/v1/nodes");
     assert_eq!(malformed.status(), StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_used_is_refused_and_nothing_is_written() {
+async fn an_invalid_body_is_rejected_and_nothing_is_written() {
     let worker = Worker::new();
     worker.register("n-1").await;
     let mut large = contribution("c-1", 5);
@@ -357,13 +356,13 @@ async fn a_body_that_cannot_be_used_is_refused_and_nothing_is_written() {
         ("text/plain", contribution("c-1", 5).to_string(), 415, "UNSUPPORTED_MEDIA_TYPE"),
     ] {
         let request = request(Method::POST, "/v1/contributions", ADMIN_KEY).header("content-type", content_type);
-        worker.send(request.body(body.into()).unwrap()).await.refused(status, code);
+        worker.send(request.body(body.into()).unwrap()).await.assert_error(status, code);
     }
     assert_eq!(worker.get("/v1/rewards/pending").await.data()["items"], json!([]));
 }
 
 #[tokio::test]
-async fn a_contribution_is_paid_once_however_often_it_is_reported() {
+async fn a_contribution_is_rewarded_once_however_often_it_is_reported() {
     let worker = Worker::new();
     worker.register("n-1").await;
     let first = worker.post("/v1/contributions", contribution("c-1", 5)).await;
@@ -372,21 +371,21 @@ async fn a_contribution_is_paid_once_however_often_it_is_reported() {
     let again = worker.post("/v1/contributions", contribution("c-1", 5)).await;
     assert_eq!((again.status(), &again.data()["duplicate"]), (200, &json!(true)));
     assert_eq!(again.data()["reward"], first.data()["reward"]);
-    worker.post("/v1/contributions", contribution("c-1", 6)).await.refused(409, "CONTRIBUTION_CONFLICT");
+    worker.post("/v1/contributions", contribution("c-1", 6)).await.assert_error(409, "CONTRIBUTION_CONFLICT");
     assert_eq!(worker.get("/v1/rewards/balance/n-1").await.data()["unsettled_lamports"], "5000");
 }
 
 #[tokio::test]
-async fn without_a_rate_no_contribution_is_taken() {
+async fn without_a_reward_rate_contributions_are_rejected() {
     let worker = Worker::new().without("LAMPORTS_PER_SCORE");
     worker.register("n-1").await;
-    let answer = worker.post("/v1/contributions", contribution("c-1", 5)).await;
-    answer.refused(503, "SETTING_MISSING");
-    assert_eq!(answer.body["details"]["setting"], "LAMPORTS_PER_SCORE");
+    let response = worker.post("/v1/contributions", contribution("c-1", 5)).await;
+    response.assert_error(503, "SETTING_MISSING");
+    assert_eq!(response.body["details"]["setting"], "LAMPORTS_PER_SCORE");
 }
 
 #[tokio::test]
-async fn a_grant_that_is_sent_again_with_its_key_grants_nothing_more() {
+async fn a_grant_repeated_with_the_same_idempotency_key_grants_nothing_more() {
     let worker = Worker::new();
     worker.register("n-1").await;
     let first = worker.post("/v1/rewards/distribute", grant("n-1", json!("7"))).await;
@@ -395,12 +394,12 @@ async fn a_grant_that_is_sent_again_with_its_key_grants_nothing_more() {
     let again = worker.post("/v1/rewards/distribute", grant("n-1", json!("7"))).await;
     assert_eq!((again.status(), again.data()), (201, first.data()));
     assert_eq!(again.head.headers.get("idempotent-replayed").unwrap(), "true");
-    worker.post("/v1/rewards/distribute", grant("n-1", json!("8"))).await.refused(422, "IDEMPOTENCY_CONFLICT");
+    worker.post("/v1/rewards/distribute", grant("n-1", json!("8"))).await.assert_error(422, "IDEMPOTENCY_CONFLICT");
     assert_eq!(worker.get("/v1/rewards/balance/n-1").await.data()["earned_lamports"], "7");
 }
 
 #[tokio::test]
-async fn an_amount_that_is_none_grants_nothing() {
+async fn an_invalid_amount_grants_nothing() {
     let worker = Worker::new();
     worker.register("n-1").await;
     for (amount, code) in [
@@ -414,18 +413,18 @@ async fn an_amount_that_is_none_grants_nothing() {
         (json!(9_007_199_254_740_992_u64), "INVALID_REQUEST"),
         (json!(null), "INVALID_REQUEST"),
     ] {
-        worker.post("/v1/rewards/distribute", grant("n-1", amount)).await.refused(422, code);
+        worker.post("/v1/rewards/distribute", grant("n-1", amount)).await.assert_error(422, code);
     }
-    worker.post("/v1/rewards/distribute", json!({ "rewards": [] })).await.refused(422, "NO_ENTRIES");
-    worker.post("/v1/rewards/distribute", grant("n-9", json!(1))).await.refused(404, "UNKNOWN_NODE");
+    worker.post("/v1/rewards/distribute", json!({ "rewards": [] })).await.assert_error(422, "NO_ENTRIES");
+    worker.post("/v1/rewards/distribute", grant("n-9", json!(1))).await.assert_error(404, "UNKNOWN_NODE");
     let keyless = request(Method::POST, "/v1/rewards/distribute", ADMIN_KEY).header("content-type", "application/json");
     let keyless = worker.send(keyless.body(grant("n-1", json!(1)).to_string().into()).unwrap()).await;
-    keyless.refused(400, "IDEMPOTENCY_KEY_REQUIRED");
+    keyless.assert_error(400, "IDEMPOTENCY_KEY_REQUIRED");
     assert_eq!(worker.get("/v1/rewards/balance/n-1").await.data()["earned_lamports"], "0");
 }
 
 #[tokio::test]
-async fn a_list_can_be_walked_through_page_by_page() {
+async fn a_list_is_paginated() {
     let worker = Worker::new();
     worker.register("n-1").await;
     for id in ["c-1", "c-2", "c-3"] {
@@ -440,43 +439,43 @@ async fn a_list_can_be_walked_through_page_by_page() {
         path = format!("/v1/rewards/pending?limit=2&cursor={cursor}");
     }
     assert_eq!(seen, ["c-1", "c-2", "c-3"]);
-    worker.get("/v1/rewards/pending?limit=501").await.refused(422, "INVALID_LIMIT");
-    worker.get("/v1/rewards/pending?cursor=x").await.refused(422, "INVALID_CURSOR");
-    worker.get("/v1/rewards/pending?colour=red").await.refused(422, "INVALID_REQUEST");
+    worker.get("/v1/rewards/pending?limit=501").await.assert_error(422, "INVALID_LIMIT");
+    worker.get("/v1/rewards/pending?cursor=x").await.assert_error(422, "INVALID_CURSOR");
+    worker.get("/v1/rewards/pending?colour=red").await.assert_error(422, "INVALID_REQUEST");
 }
 
 #[tokio::test]
 async fn settle_wakes_the_settlement_object() {
     let worker = Worker::new();
-    let answer = worker.post("/v1/rewards/settle", json!(null)).await;
-    assert_eq!((answer.status(), &answer.data()["settlement"]), (202, &Value::Null));
-    assert_eq!(*worker.control.woken.borrow(), [Wake { trigger: "api".to_owned(), retry_held: true }]);
+    let response = worker.post("/v1/rewards/settle", json!(null)).await;
+    assert_eq!((response.status(), &response.data()["settlement"]), (202, &Value::Null));
+    assert_eq!(*worker.control.wakes.borrow(), [Wake { trigger: "api".to_owned(), retry_held: true }]);
 }
 
 #[tokio::test]
-async fn settle_says_which_setting_is_wrong_and_wakes_nothing() {
+async fn settle_names_an_invalid_setting_and_wakes_nothing() {
     for (worker, code, setting) in [
         (Worker::new().without("SOLANA_PRIVATE_KEY"), "SETTING_MISSING", "SOLANA_PRIVATE_KEY"),
         (Worker::new().with("SOLANA_PRIVATE_KEY", "tsecret"), "SETTING_INVALID", "SOLANA_PRIVATE_KEY"),
         (Worker::new().with("SOLANA_RPC_URL", "tsecret"), "SETTING_INVALID", "SOLANA_RPC_URL"),
         (Worker::new().without("NETWORK"), "SETTING_MISSING", "NETWORK"),
     ] {
-        let answer = worker.post("/v1/rewards/settle", json!(null)).await;
-        answer.refused(503, code);
-        assert_eq!(answer.body["details"]["setting"], setting);
-        assert!(worker.control.woken.borrow().is_empty());
+        let response = worker.post("/v1/rewards/settle", json!(null)).await;
+        response.assert_error(503, code);
+        assert_eq!(response.body["details"]["setting"], setting);
+        assert!(worker.control.wakes.borrow().is_empty());
 
         let health = worker.get("/health").await;
         assert_eq!((health.status(), &health.data()["status"]), (200, &json!("degraded")));
         assert_eq!(health.data()["settlement"]["errors"][0]["code"], code);
-        for text in [&answer.text, &health.text] {
+        for text in [&response.text, &health.text] {
             assert!(!text.contains("tsecret"), "{text}");
         }
     }
 }
 
 #[tokio::test]
-async fn health_tells_which_part_is_ill() {
+async fn health_reports_which_component_is_degraded() {
     let worker = Worker::new();
     let health = worker.get("/health").await;
     assert_eq!(health.data()["status"], "ok", "{}", health.text);
@@ -486,55 +485,55 @@ async fn health_tells_which_part_is_ill() {
     worker.control.unreachable = true;
     let health = worker.get("/health").await;
     assert_eq!(health.data()["settlement"]["errors"][0]["code"], "SETTLEMENT_UNAVAILABLE");
-    worker.get("/v1/settlements/latest").await.refused(503, "SETTLEMENT_UNAVAILABLE");
+    worker.get("/v1/settlements/latest").await.assert_error(503, "SETTLEMENT_UNAVAILABLE");
 
     let worker = Worker::new();
-    worker.ledger.down.replace(Some(DatabaseError::Unavailable("lost".to_owned())));
+    worker.ledger.failure.replace(Some(DatabaseError::Unavailable("lost".to_owned())));
     let health = worker.get("/health").await;
-    health.refused(503, "LEDGER_UNAVAILABLE");
+    health.assert_error(503, "LEDGER_UNAVAILABLE");
     assert_eq!(health.body["details"]["ledger"]["status"], "degraded");
     assert!(health.head.headers.contains_key("retry-after"));
-    worker.ledger.down.replace(Some(DatabaseError::Statement("no such table: nodes".to_owned())));
+    worker.ledger.failure.replace(Some(DatabaseError::Statement("no such table: nodes".to_owned())));
     let health = worker.get("/health").await;
-    health.refused(500, "LEDGER_STATEMENT");
+    health.assert_error(500, "LEDGER_STATEMENT");
     assert!(health.text.contains("migrations"), "{}", health.text);
 }
 
 #[tokio::test]
-async fn the_ledgers_endpoint_runs_the_ledgers_own_statements_only() {
+async fn the_ledger_endpoint_runs_only_statements_of_the_ledger() {
     let worker = Worker::new();
     for sql in ["DROP TABLE nodes", "SELECT 1", ""] {
-        let answer = worker.post("/v1/ledger/batch", json!({ "statements": [{ "sql": sql }] })).await;
-        assert!(matches!(answer.code(), "UNKNOWN_STATEMENT"), "{}", answer.text);
-        assert_eq!((answer.status(), &answer.body["details"]["position"]), (422, &json!(0)));
+        let response = worker.post("/v1/ledger/batch", json!({ "statements": [{ "sql": sql }] })).await;
+        assert!(matches!(response.code(), "UNKNOWN_STATEMENT"), "{}", response.text);
+        assert_eq!((response.status(), &response.body["details"]["position"]), (422, &json!(0)));
     }
-    let answer = worker.post("/v1/ledger/batch", json!({ "statements": [] })).await;
-    assert_eq!(answer.data()["results"], json!([]));
+    let response = worker.post("/v1/ledger/batch", json!({ "statements": [] })).await;
+    assert_eq!(response.data()["results"], json!([]));
 }
 
 #[tokio::test]
-async fn a_refused_batch_says_what_the_database_said() {
+async fn a_violated_constraint_is_reported_with_the_databases_message() {
     let worker = Worker::new();
     let insert = williw_relay::ledger::all_statements().find(|sql| sql.contains("INSERT INTO api_keys")).unwrap();
     let statement = json!({ "sql": insert, "parameters": ["ak_1", "mine", "hash", "[]", "0"] });
     let batch = json!({ "statements": [statement, statement] });
-    let answer = worker.post("/v1/ledger/batch", batch).await;
-    answer.refused(409, "LEDGER_CONSTRAINT");
-    assert!(answer.body["details"]["message"].as_str().unwrap().contains("api_keys"), "{}", answer.text);
-    assert!(api_keys::list(&worker.ledger).await.unwrap().is_empty(), "nothing of it was written");
+    let response = worker.post("/v1/ledger/batch", batch).await;
+    response.assert_error(409, "LEDGER_CONSTRAINT");
+    assert!(response.body["details"]["message"].as_str().unwrap().contains("api_keys"), "{}", response.text);
+    assert!(api_keys::list(&worker.ledger).await.unwrap().is_empty(), "nothing was written");
 }
 
 #[tokio::test]
-async fn the_log_has_one_line_for_each_request_and_no_secret() {
+async fn the_log_has_one_entry_per_request_and_no_secrets() {
     let worker = Worker::new();
-    let issued = worker.key(&[Scope::Read]).await;
+    let issued = worker.create_key(&[Scope::Read]).await;
     let path = format!("/v1/nodes/n-1?key={issued}");
     let keyed = request(Method::GET, &path, &issued).header("x-request-start-time", (NOW_MS - 40).to_string());
     worker.send(keyed.body(Body::empty()).unwrap()).await;
     worker.post("/v1/rewards/settle", json!({ "key": ADMIN_KEY })).await;
     worker.send(request(Method::GET, "/v1/nodes/n-1", "wk_wrong").body(Body::empty()).unwrap()).await;
 
-    let lines = worker.lines.0.borrow();
+    let lines = worker.logger.0.borrow();
     assert_eq!(lines.len(), 3);
     for secret in [ADMIN_KEY, &issued, "wk_wrong", "tsecret"] {
         assert!(lines.iter().all(|line| !line.contains(secret)), "{lines:?}");
@@ -548,17 +547,17 @@ async fn the_log_has_one_line_for_each_request_and_no_secret() {
 }
 
 #[tokio::test]
-async fn a_start_time_from_afar_is_not_believed() {
+async fn an_implausible_start_time_is_ignored() {
     let worker = Worker::new();
     let far = request(Method::GET, "/health", ADMIN_KEY).header("x-request-start-time", (NOW_MS - 60_000).to_string());
     worker.send(far.body(Body::empty()).unwrap()).await;
-    let line: Value = serde_json::from_str(&worker.lines.0.borrow()[0]).unwrap();
+    let line: Value = serde_json::from_str(&worker.logger.0.borrow()[0]).unwrap();
     assert_eq!(line["transit_ms"], Value::Null);
 }
 
 #[tokio::test]
-async fn the_document_is_served() {
-    let answer = Worker::new().get("/openapi.json").await;
-    assert_eq!((answer.status(), answer.text.as_str()), (200, openapi::COMMITTED));
-    assert_eq!(answer.body["openapi"], "3.1.0");
+async fn the_openapi_document_is_served() {
+    let response = Worker::new().get("/openapi.json").await;
+    assert_eq!((response.status(), response.text.as_str()), (200, openapi::COMMITTED));
+    assert_eq!(response.body["openapi"], "3.1.0");
 }

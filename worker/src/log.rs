@@ -1,36 +1,32 @@
-//! One line for every request.
+//! Request logging: one entry per request.
 
 use serde::Serialize;
 
 use crate::web::error::ErrorCode;
 
-/// What is written down about a request: never a header, a query or a body, which can hold secrets.
+/// The log entry of a request. It never contains headers, the query or the body, which can hold secrets.
 #[derive(Clone, Debug, Serialize)]
-pub struct LogLine {
-    /// Always `request`, to tell the line from others.
+pub(crate) struct RequestLogEntry {
+    /// Always `request`, which distinguishes the entry from other log lines.
     pub message: &'static str,
-    /// The request's id.
     pub request_id: String,
-    /// The HTTP method.
     pub method: String,
-    /// The path.
     pub path: String,
-    /// The HTTP status of the answer.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// The error's code, if it is one.
+    /// The error code, if the request failed.
     pub error: Option<ErrorCode>,
-    /// Who asked: the name of the key. `None` without a good one.
+    /// The authenticated caller, as the audit log names it. `None` if authentication failed or was not needed.
     pub actor: Option<String>,
-    /// When the request was taken up, in Unix milliseconds.
+    /// When the request started, in Unix milliseconds.
     pub at: i64,
-    /// How long it took, in milliseconds. In a Worker only I/O counts.
+    /// How long the request took, in milliseconds. In a Worker, only I/O advances the clock.
     pub duration_ms: i64,
-    /// How long it was under way, in milliseconds, if the client's word on that can be believed.
+    /// How long the request was in transit, in milliseconds, if the client sent a plausible start time.
     pub transit_ms: Option<i64>,
 }
 
-/// Takes the lines.
-pub trait RequestLog {
-    /// Writes `line`.
-    fn request(&self, line: &LogLine);
+/// Writes request log entries.
+pub(crate) trait RequestLogger {
+    fn log(&self, entry: &RequestLogEntry);
 }

@@ -1,4 +1,4 @@
-//! One request, from its head to its log line.
+//! Handling one request, from routing to its log entry.
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -6,21 +6,21 @@ use http::{Method, Request};
 use tower::ServiceExt;
 use williw_relay::clock::Clock;
 
-use crate::app::App;
-use crate::log::LogLine;
+use crate::log::RequestLogEntry;
 use crate::routes::router;
+use crate::state::AppState;
 use crate::time::TimestampUtils;
 use crate::web::auth::ActorSlot;
 use crate::web::error::{ApiError, ErrorCode};
-use crate::web::reply::seal;
 use crate::web::request_id::RequestId;
+use crate::web::response::write_envelope;
 
-/// Log lines repeat paths only up to this many characters.
+/// Longer paths are truncated to this many characters in the log.
 const LOGGED_PATH_CHARS: usize = 200;
 
-/// Answers `request`.
-pub async fn handle(app: App, mut request: Request<Body>) -> Response {
-    let mut exchange = Exchange::open(&app, request.method(), request.uri().path());
+/// Routes `request`, writes the response envelope and logs the request.
+pub(crate) async fn handle(app: AppState, mut request: Request<Body>) -> Response {
+    let mut exchange = Exchange::begin(&app, request.method(), request.uri().path());
     exchange.sent_ms =
         TimestampUtils::extract_from_headers(request.headers()).filter(|sent_ms| app.clock.set_timestamp(*sent_ms));
     request.extensions_mut().insert(exchange.actor.clone());
@@ -28,46 +28,46 @@ pub async fn handle(app: App, mut request: Request<Body>) -> Response {
         Ok(response) => response,
         Err(never) => match never {},
     };
-    exchange.close(&app, response)
+    exchange.finish(&app, response)
 }
 
-/// Answers a request that the runtime took and that is not well-formed HTTP all the same.
-pub fn refuse_malformed(app: &App, method: &Method, path: &str) -> Response {
+/// Responds to a request that the runtime accepted although it is not well-formed HTTP.
+pub(crate) fn reject_malformed(app: &AppState, method: &Method, path: &str) -> Response {
     let error = ApiError::new(
         ErrorCode::BadRequest,
-        "the request cannot be read: headers may hold visible ASCII characters only, and the URL must be valid",
+        "the request is malformed: headers must contain visible ASCII characters only, and the URL must be valid",
     );
-    Exchange::open(app, method, path).close(app, error.into_response())
+    Exchange::begin(app, method, path).finish(app, error.into_response())
 }
 
-/// A request that is being answered.
+/// A request and the response that is being prepared for it.
 struct Exchange {
     request_id: RequestId,
     method: String,
     path: String,
     actor: ActorSlot,
-    /// When it was taken up, Unix milliseconds.
-    opened_ms: i64,
-    /// When the client says that it sent it, Unix milliseconds, if that can be believed.
+    /// When handling started, in Unix milliseconds.
+    started_ms: i64,
+    /// When the client says that it sent the request, in Unix milliseconds, if that is plausible.
     sent_ms: Option<i64>,
 }
 
 impl Exchange {
-    fn open(app: &App, method: &Method, path: &str) -> Self {
+    fn begin(app: &AppState, method: &Method, path: &str) -> Self {
         Self {
             request_id: RequestId::random(),
             method: method.to_string(),
             path: path.chars().take(LOGGED_PATH_CHARS).collect(),
             actor: ActorSlot::default(),
-            opened_ms: app.clock.now_ms(),
+            started_ms: app.clock.now_ms(),
             sent_ms: None,
         }
     }
 
-    fn close(self, app: &App, response: Response) -> Response {
+    fn finish(self, app: &AppState, response: Response) -> Response {
         let now_ms = app.clock.now_ms();
-        let (response, error) = seal(response, &self.request_id, now_ms);
-        app.log.request(&LogLine {
+        let (response, error) = write_envelope(response, &self.request_id, now_ms);
+        app.logger.log(&RequestLogEntry {
             message: "request",
             request_id: self.request_id.to_string(),
             method: self.method,
@@ -76,8 +76,8 @@ impl Exchange {
             error,
             actor: self.actor.get().map(str::to_owned),
             at: app.clock.timestamp_ms(),
-            duration_ms: now_ms.saturating_sub(self.opened_ms),
-            transit_ms: self.sent_ms.map(|sent_ms| self.opened_ms.saturating_sub(sent_ms)),
+            duration_ms: now_ms.saturating_sub(self.started_ms),
+            transit_ms: self.sent_ms.map(|sent_ms| self.started_ms.saturating_sub(sent_ms)),
         });
         response
     }

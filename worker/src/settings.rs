@@ -1,7 +1,8 @@
-//! The Worker's settings: variables and secrets, checked where they are needed.
+//! The Worker's settings: variables and secrets, validated when they are used.
 //!
-//! A missing or wrong setting stops only what needs it, and says which one it is and what to do. No error and no
-//! `Debug` output holds a secret's value, and neither does the RPC URL's: it can contain an access token.
+//! A missing or invalid setting affects only what depends on it. The error names the setting and says how to fix it.
+//! No error message and no `Debug` output contains the value of a secret or the RPC URL, which can include an access
+//! token.
 
 use std::fmt;
 
@@ -17,25 +18,22 @@ use worker::Url;
 
 use crate::web::error::{ApiError, ErrorCode};
 
-/// What the environment holds under a name.
+/// The raw value of a setting in the environment.
 #[derive(Clone)]
-pub enum Setting {
-    /// Nothing.
+pub(crate) enum Setting {
     Missing,
-    /// Something that is no text.
+    /// A value that is not a string.
     NotText,
-    /// A text.
     Text(String),
 }
 
-/// Why a setting cannot be used. Never holds its value.
+/// Why a setting cannot be used. Never contains the setting's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SettingError {
-    /// Its name.
+pub(crate) struct SettingError {
     pub setting: &'static str,
-    /// Whether it is not there at all.
+    /// Whether the setting is missing, as opposed to invalid.
     pub missing: bool,
-    /// What is wrong with it and what to do.
+    /// What is wrong and how to fix it.
     pub problem: String,
 }
 
@@ -46,8 +44,8 @@ impl fmt::Display for SettingError {
 }
 
 impl SettingError {
-    /// The code that clients see.
-    pub fn code(&self) -> ErrorCode {
+    /// The code that the API reports.
+    pub(crate) fn code(&self) -> ErrorCode {
         if self.missing { ErrorCode::SettingMissing } else { ErrorCode::SettingInvalid }
     }
 }
@@ -66,34 +64,33 @@ const PRIVATE_KEY: &str = "SOLANA_PRIVATE_KEY";
 const RPC_URL: &str = "SOLANA_RPC_URL";
 const TRANSACTION_FORMAT: &str = "TRANSACTION_FORMAT";
 
-/// A shorter admin key could be guessed: 32 characters of hex are 128 bits.
+/// The minimum length of an admin key: 32 hexadecimal characters are 128 bits. A shorter key could be guessed.
 const MIN_ADMIN_KEY_BYTES: usize = 32;
 
-/// The key that opens everything: for the first steps, before there are others. Held as its hash.
+/// The key that grants every scope, for setting up a deployment before it has API keys. Only its hash is kept.
 #[derive(Clone)]
-pub struct AdminKey([u8; 32]);
+pub(crate) struct AdminKey([u8; 32]);
 
 impl AdminKey {
-    /// Whether `presented` is this key. Takes as long for a nearly right key as for a wrong one.
-    pub fn matches(&self, presented: &str) -> bool {
+    /// Whether `presented` is this key, compared in constant time.
+    pub(crate) fn matches(&self, presented: &str) -> bool {
         let presented: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
         self.0.ct_eq(&presented).into()
     }
 }
 
-/// What a settlement needs from the settings.
-pub struct SettlementSettings {
+/// The settings of the settlement engine.
+pub(crate) struct SettlementSettings {
     /// The settler's key.
     pub key: SecretKey,
-    /// Where the RPC node is. Can contain an access token.
+    /// The URL of the RPC node. It can contain an access token.
     pub rpc_url: String,
-    /// The engine's settings.
     pub engine: EngineConfig,
 }
 
-/// The settings as they were found. Nothing is checked before it is asked for.
+/// The settings as read from the environment. Each is validated when it is requested.
 #[derive(Clone)]
-pub struct Settings {
+pub(crate) struct Settings {
     admin_key: Setting,
     lamports_per_score: Setting,
     max_compute_unit_price: Setting,
@@ -104,8 +101,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads the settings from `environment`.
-    pub fn read(environment: impl Fn(&str) -> Setting) -> Self {
+    /// Reads all settings from `environment`.
+    pub(crate) fn read(environment: impl Fn(&str) -> Setting) -> Self {
         Self {
             admin_key: environment(ADMIN_KEY),
             lamports_per_score: environment(LAMPORTS_PER_SCORE),
@@ -120,41 +117,41 @@ impl Settings {
     /// The admin key.
     ///
     /// # Errors
-    /// When it is missing, or too short to be safe.
-    pub fn admin_key(&self) -> Result<AdminKey, SettingError> {
+    /// If the key is missing or too short.
+    pub(crate) fn admin_key(&self) -> Result<AdminKey, SettingError> {
         let key = secret(ADMIN_KEY, &self.admin_key)?.trim();
         if key.len() < MIN_ADMIN_KEY_BYTES {
             let problem = format!(
-                "shorter than {MIN_ADMIN_KEY_BYTES} characters; make one with 'openssl rand -hex 32' and set it with \
-                 'wrangler secret put {ADMIN_KEY}'"
+                "is shorter than {MIN_ADMIN_KEY_BYTES} characters; generate one with 'openssl rand -hex 32' and set it \
+                 with 'wrangler secret put {ADMIN_KEY}'"
             );
             return Err(invalid(ADMIN_KEY, problem));
         }
         Ok(AdminKey(Sha256::digest(key.as_bytes()).into()))
     }
 
-    /// What one point of a contribution's score earns.
+    /// The reward per point of a contribution's compute score.
     ///
     /// # Errors
-    /// When it is missing, no amount, or zero.
-    pub fn reward_rate(&self) -> Result<RewardRate, SettingError> {
+    /// If the rate is missing, not a valid amount, or zero.
+    pub(crate) fn reward_rate(&self) -> Result<RewardRate, SettingError> {
         let text = variable(LAMPORTS_PER_SCORE, &self.lamports_per_score)?;
         text.trim().parse().map_err(|error: RewardRateError| invalid(LAMPORTS_PER_SCORE, error.to_string()))
     }
 
-    /// What a settlement needs. `holder` names the runner for the lease.
+    /// The settings of the settlement engine, with `holder` as the lease holder's name.
     ///
     /// # Errors
-    /// The first setting that is missing or wrong.
-    pub fn settlement(&self, holder: &str) -> Result<SettlementSettings, SettingError> {
+    /// The first setting that is missing or invalid.
+    pub(crate) fn settlement(&self, holder: &str) -> Result<SettlementSettings, SettingError> {
         let key = secret(PRIVATE_KEY, &self.private_key)?;
         let key = SecretKey::parse(key).map_err(|error| invalid(PRIVATE_KEY, error.to_string()))?;
 
         let rpc_url = variable(RPC_URL, &self.rpc_url)?.trim();
-        // The parser's reason does not repeat the URL.
-        let url = Url::parse(rpc_url).map_err(|error| invalid(RPC_URL, format!("this is no URL ({error})")))?;
+        // The parser's error message does not contain the URL.
+        let url = Url::parse(rpc_url).map_err(|error| invalid(RPC_URL, format!("is not a valid URL ({error})")))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(invalid(RPC_URL, "the URL has to start with http:// or https://".to_owned()));
+            return Err(invalid(RPC_URL, "must start with http:// or https://".to_owned()));
         }
 
         let name = variable(NETWORK, &self.network)?.trim();
@@ -163,14 +160,14 @@ impl Settings {
         let mut engine = EngineConfig::new(network, holder.to_owned());
         if let Some(price) = optional(MAX_COMPUTE_UNIT_PRICE, &self.max_compute_unit_price)? {
             engine.max_compute_unit_price = price.trim().parse().map_err(|_| {
-                invalid(MAX_COMPUTE_UNIT_PRICE, "has to be a whole number of micro-lamports".to_owned())
+                invalid(MAX_COMPUTE_UNIT_PRICE, "must be an integer number of micro-lamports".to_owned())
             })?;
         }
         engine.format = match optional(TRANSACTION_FORMAT, &self.transaction_format)?.map(str::trim) {
             None | Some("auto") => FormatChoice::Auto,
             Some("v0") => FormatChoice::Only(Format::V0),
             Some("v1") => FormatChoice::Only(Format::V1),
-            Some(_) => return Err(invalid(TRANSACTION_FORMAT, "has to be auto, v0 or v1".to_owned())),
+            Some(_) => return Err(invalid(TRANSACTION_FORMAT, "must be auto, v0 or v1".to_owned())),
         };
         Ok(SettlementSettings { key, rpc_url: rpc_url.to_owned(), engine })
     }
@@ -185,7 +182,7 @@ fn optional<'a>(setting: &'static str, value: &'a Setting) -> Result<Option<&'a 
         Setting::Text(text) if text.trim().is_empty() => Ok(None),
         Setting::Text(text) => Ok(Some(text)),
         Setting::Missing => Ok(None),
-        Setting::NotText => Err(invalid(setting, "has to be a text: put it in quotes".to_owned())),
+        Setting::NotText => Err(invalid(setting, "must be a string: put it in quotes".to_owned())),
     }
 }
 
@@ -233,7 +230,7 @@ mod tests {
 
     fn error_of(values: &[(&str, &str)]) -> SettingError {
         match settings(values).settlement("test") {
-            Ok(_) => panic!("{values:?} were accepted"),
+            Ok(_) => panic!("the settings were accepted: {values:?}"),
             Err(error) => error,
         }
     }
@@ -249,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn a_missing_setting_is_named() {
         let text = format!("{:?}", Keypair::new().to_bytes());
         for name in [PRIVATE_KEY, RPC_URL, NETWORK] {
             let values: Vec<_> = complete(&text).into_iter().filter(|(key, _)| *key != name).collect();
@@ -261,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_and_no_value_is_repeated() {
+    fn an_invalid_setting_is_named_without_its_value() {
         let keypair = Keypair::new();
         let text = format!("{:?}", keypair.to_bytes());
         for (name, value) in [
@@ -283,14 +280,14 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_is_no_text_is_refused() {
+    fn a_setting_that_is_not_a_string_is_rejected() {
         let settings = Settings::read(|_| Setting::NotText);
         assert_eq!(settings.admin_key().map(|_| ()).unwrap_err().code(), ErrorCode::SettingInvalid);
         assert_eq!(settings.reward_rate().unwrap_err().code(), ErrorCode::SettingInvalid);
     }
 
     #[test]
-    fn an_admin_key_that_could_be_guessed_is_refused() {
+    fn a_short_admin_key_is_rejected() {
         assert_eq!(settings(&[]).admin_key().map(|_| ()).unwrap_err().code(), ErrorCode::SettingMissing);
         let short = settings(&[(ADMIN_KEY, &KEY[1..])]).admin_key().map(|_| ()).unwrap_err();
         assert_eq!(short.code(), ErrorCode::SettingInvalid);
@@ -307,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_score_earns_more_than_nothing() {
+    fn the_reward_rate_must_be_a_positive_amount() {
         let rate = settings(&[(LAMPORTS_PER_SCORE, "1000")]).reward_rate().unwrap();
         assert_eq!(rate.reward(2).unwrap().get(), 2000);
         for wrong in ["0", "-1", "1.5", "9223372036854775808", "much"] {

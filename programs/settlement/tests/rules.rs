@@ -1,9 +1,10 @@
-//! The pure rules against naive formulas in wider integers: every combination of small numbers and
-//! of those at the edges of the integers.
+//! Compares the pure rules with naive formulas in wider integers, for every combination of small numbers
+//! and of numbers at the limits of the integer types.
 //!
-//! This stands in for proofs by Kani: its compiler is not on crates.io but fetched from elsewhere
-//! when `kani-verifier` sets itself up. What is checked here is checked completely within the
-//! domains that each test names.
+//! This replaces proofs with Kani, whose compiler is not on crates.io but is downloaded from elsewhere
+//! during the setup of `kani-verifier`. Within the domain of each test, the check is exhaustive.
+
+#![allow(clippy::indexing_slicing, reason = "a test that encounters something unexpected fails by panicking")]
 
 use settlement::events::BatchSettled;
 use settlement::rules::credit::{Budget, Credit, CreditedWallet, Limits};
@@ -19,7 +20,7 @@ use settlement::rules::{Entry, SkipReason, SkipSet, destination_rent_exempt, ren
 
 const MAX: u64 = u64::MAX;
 
-/// The edges of the integers, and of what the rules take shortcuts for.
+/// Values at the limits of the integer types, and at the limits of the rules' fast paths.
 const EDGES: [u64; 16] = [
     0,
     1,
@@ -38,19 +39,19 @@ const EDGES: [u64; 16] = [
     MAX - 1,
     MAX,
 ];
-/// Fewer of them, where there are many numbers to combine.
-const FEW: [u64; 6] = [0, 1, 2, (1 << 63) - 1, 1 << 63, MAX];
+/// A subset of [`EDGES`], for tests that combine many numbers.
+const FEW_EDGES: [u64; 6] = [0, 1, 2, (1 << 63) - 1, 1 << 63, MAX];
 const BOOLS: [bool; 2] = [false, true];
 
 fn wide(number: u64) -> u128 {
     number.into()
 }
 
-/// One entry after `credited` base units of its batch, as the interface puts it.
+/// The specified outcome of an entry, after `credited` base units of its batch.
 fn expected_credit(limits: Limits, credited: u128, wallet: CreditedWallet, target: u64) -> Result<Credit, SkipReason> {
     let delta = wide(target).saturating_sub(wallet.credited_total.into());
     let (sum, lamports) = (credited + delta, wide(wallet.lamports) + delta);
-    let refusals = [
+    let checks = [
         (delta == 0, SkipReason::NothingToCredit),
         (delta > limits.per_node_cap.into(), SkipReason::PerNodeCap),
         (sum > limits.per_batch_cap.into(), SkipReason::PerBatchCap),
@@ -60,31 +61,31 @@ fn expected_credit(limits: Limits, credited: u128, wallet: CreditedWallet, targe
         (lamports > MAX.into(), SkipReason::Overflow),
         (lamports < limits.wallet_rent_minimum.into(), SkipReason::WalletNotRentExempt),
     ];
-    match refusals.into_iter().find(|(refused, _)| *refused) {
+    match checks.into_iter().find(|(failed, _)| *failed) {
         Some((_, reason)) => Err(reason),
         None => Ok(Credit { delta: delta as u64, lamports: lamports as u64 }),
     }
 }
 
-/// Two entries of a batch, one after the other.
+/// Checks two consecutive entries of a batch.
 fn check_credits(limits: Limits, entries: [(CreditedWallet, u64); 2]) {
     let mut budget = Budget::new(limits);
     let mut credited = 0u128;
     for (wallet, target) in entries {
         let expected = expected_credit(limits, credited, wallet, target);
-        let plain = budget.try_fast(wallet, target);
+        let fast = budget.try_fast(wallet, target);
         let before = budget;
         assert_eq!(budget.credit(wallet, target), expected, "{limits:?} {entries:?}");
         match expected {
             Ok(credit) => {
                 credited += wide(credit.delta);
                 let is_small = wallet.lamports >> 63 == 0 && credit.delta >> 63 == 0;
-                assert_eq!(plain, is_small.then_some(credit), "{limits:?} {entries:?}");
+                assert_eq!(fast, is_small.then_some(credit), "{limits:?} {entries:?}");
                 let mut taken = before;
                 taken.take(credit);
                 assert_eq!(taken, budget);
             }
-            Err(_) => assert_eq!((plain, budget), (None, before), "{limits:?} {entries:?}"),
+            Err(_) => assert_eq!((fast, budget), (None, before), "{limits:?} {entries:?}"),
         }
         assert_eq!(wide(budget.credited()), credited);
     }
@@ -111,7 +112,7 @@ fn credits_are_the_difference_within_every_limit_for_all_small_numbers() {
 #[test]
 fn credits_are_the_difference_within_every_limit_at_the_edges_of_the_integers() {
     for [batch, window, treasury, total] in all::<4, _>(&[1, 1 << 63, MAX]) {
-        for [node, rent, lamports, credited, target] in all::<5, _>(&FEW) {
+        for [node, rent, lamports, credited, target] in all::<5, _>(&FEW_EDGES) {
             let limits = Limits {
                 per_node_cap: node,
                 per_batch_cap: batch,
@@ -127,7 +128,7 @@ fn credits_are_the_difference_within_every_limit_at_the_edges_of_the_integers() 
 }
 
 #[test]
-fn a_window_empties_at_its_rate_and_never_twice_for_the_same_time() {
+fn a_window_drains_at_its_rate_and_never_twice_for_the_same_time() {
     let times = [i64::MIN, i64::MIN + 1, -1, 0, 1, 2, 59, 1 << 31, i64::MAX - 1, i64::MAX];
     for [limit, seconds, used] in all::<3, _>(&EDGES) {
         for updated_at in times {
@@ -135,14 +136,14 @@ fn a_window_empties_at_its_rate_and_never_twice_for_the_same_time() {
                 let window = Window { limit, seconds, used, updated_at };
                 let after = window.at(now);
                 let elapsed = (i128::from(now) - i128::from(updated_at)).max(0) as u128;
-                let emptied = (elapsed * wide(limit)).checked_div(seconds.into()).unwrap_or(0);
-                let left = wide(used).saturating_sub(emptied);
+                let drained = (elapsed * wide(limit)).checked_div(seconds.into()).unwrap_or(0);
+                let left = wide(used).saturating_sub(drained);
                 assert_eq!((after.limit, after.seconds), (limit, seconds));
                 assert_eq!(wide(after.left()), wide(limit).saturating_sub(after.used.into()));
-                let waits = elapsed == 0 || emptied == 0 && used > 0;
+                let is_carried_over = elapsed == 0 || drained == 0 && used > 0;
                 assert_eq!(wide(after.used), left, "{window:?} at {now}");
-                assert_eq!(after.updated_at, if waits { updated_at } else { now }, "{window:?} at {now}");
-                assert_eq!(after.at(now), after, "the same time twice: {window:?} at {now}");
+                assert_eq!(after.updated_at, if is_carried_over { updated_at } else { now }, "{window:?} at {now}");
+                assert_eq!(after.at(now), after, "repeated at the same time: {window:?} at {now}");
             }
         }
     }
@@ -150,19 +151,20 @@ fn a_window_empties_at_its_rate_and_never_twice_for_the_same_time() {
 
 #[test]
 fn no_sequence_of_batches_credits_more_than_the_window_allows_for_its_time() {
-    // (seconds that pass, what is asked for: nothing, one unit, or all that is left)
-    let moves: Vec<(i64, u8)> = (-1..=2).flat_map(|passed| (0..3).map(move |asked| (passed, asked))).collect();
+    // (elapsed seconds, requested amount: nothing, one unit, or everything that is left)
+    let batches: Vec<(i64, u8)> =
+        (-1..=2).flat_map(|elapsed| (0..3).map(move |requested| (elapsed, requested))).collect();
     for [limit, seconds] in all::<2, _>(&[1, 2, 3, 4]) {
-        for sequence in sequences(&moves, 4) {
+        for sequence in sequences(&batches, 4) {
             let mut window = Window { limit, seconds, used: 0, updated_at: 0 };
             let (mut now, mut latest) = (0, 0);
             let mut credits: Vec<(i64, u64)> = vec![];
-            for (passed, asked) in sequence {
-                now += passed;
-                // A clock that goes back gives no time away a second time.
+            for (elapsed, requested) in sequence {
+                now += elapsed;
+                // If the clock goes back, the same time does not count twice.
                 latest = now.max(latest);
                 window = window.at(now);
-                let credited = [0, 1, window.left()][usize::from(asked)].min(window.left());
+                let credited = [0, 1, window.left()][usize::from(requested)].min(window.left());
                 window.used += credited;
                 credits.push((latest, credited));
             }
@@ -179,21 +181,21 @@ fn no_sequence_of_batches_credits_more_than_the_window_allows_for_its_time() {
 }
 
 #[test]
-fn a_payout_is_due_by_size_or_by_age_and_never_for_nothing() {
+fn a_payout_is_due_by_amount_or_age_and_never_for_a_zero_amount() {
     let times = [i64::MIN, -1, 0, 1, 2, 86_400, i64::MAX];
-    for [pending, threshold, most] in all::<3, _>(&EDGES) {
+    for [pending, threshold, max_age] in all::<3, _>(&EDGES) {
         for oldest in times {
             for now in times {
                 let age = (i128::from(now) - i128::from(oldest)).max(0) as u128;
-                let expected = pending > 0 && (pending >= threshold || age >= most.into());
-                assert_eq!(payout::is_due(pending, threshold, oldest, now, most), expected);
+                let expected = pending > 0 && (pending >= threshold || age >= max_age.into());
+                assert_eq!(payout::is_due(pending, threshold, oldest, now, max_age), expected);
             }
         }
     }
 }
 
 #[test]
-fn the_wait_begins_when_nothing_was_pending_and_ends_when_nothing_is() {
+fn the_pending_age_starts_with_the_first_pending_credit_and_ends_with_full_payment() {
     for [credited, paid] in all::<2, _>(&EDGES) {
         assert_eq!(payout::waits_from_now(credited, paid), credited == paid);
         assert_eq!(payout::oldest_unpaid_after_payout(credited, 7), if credited == 0 { 0 } else { 7 });
@@ -201,17 +203,18 @@ fn the_wait_begins_when_nothing_was_pending_and_ends_when_nothing_is() {
 }
 
 #[test]
-fn lamports_go_only_where_they_may_and_no_rent_goes_with_them() {
-    for [amount, has, wallet_rent, holds, rent] in all::<5, _>(&FEW) {
-        let wallet = PayingWallet { lamports: has, rent_minimum: wallet_rent };
-        let arrived = wide(holds) + wide(amount);
+fn lamports_are_paid_only_to_valid_destinations_and_never_out_of_rent() {
+    for [amount, wallet_lamports, wallet_rent, destination_lamports, rent] in all::<5, _>(&FEW_EDGES) {
+        let wallet = PayingWallet { lamports: wallet_lamports, rent_minimum: wallet_rent };
+        let arrived = wide(destination_lamports) + wide(amount);
         let is_exempt = arrived <= MAX.into() && arrived >= rent.into();
-        assert_eq!(destination_rent_exempt(holds, amount, rent), is_exempt);
-        let is_short = has < amount || has - amount < wallet_rent;
+        assert_eq!(destination_rent_exempt(destination_lamports, amount, rent), is_exempt);
+        let is_short = wallet_lamports < amount || wallet_lamports - amount < wallet_rent;
 
-        let is_plain = is_exempt && !is_short && holds >> 63 == 0 && amount >> 63 == 0;
-        let plain = payout::try_fast(amount, wallet, PayingWallet { lamports: holds, rent_minimum: rent });
-        assert_eq!(plain, is_plain.then(|| (has - amount, holds + amount)));
+        let is_fast = is_exempt && !is_short && destination_lamports >> 63 == 0 && amount >> 63 == 0;
+        let fast =
+            payout::try_fast(amount, wallet, PayingWallet { lamports: destination_lamports, rent_minimum: rent });
+        assert_eq!(fast, is_fast.then(|| (wallet_lamports - amount, destination_lamports + amount)));
 
         for [is_named, is_writable, is_executable, is_program_account, is_reserved] in all::<5, _>(&BOOLS) {
             let to = Destination {
@@ -220,10 +223,10 @@ fn lamports_go_only_where_they_may_and_no_rent_goes_with_them() {
                 is_executable,
                 is_program_account,
                 is_reserved,
-                lamports: holds,
+                lamports: destination_lamports,
                 rent_minimum: rent,
             };
-            let refusals = [
+            let checks = [
                 (!is_named, SkipReason::DestinationMismatch),
                 (is_program_account, SkipReason::DestinationIsProgramAccount),
                 (is_reserved, SkipReason::DestinationReserved),
@@ -232,14 +235,14 @@ fn lamports_go_only_where_they_may_and_no_rent_goes_with_them() {
                 (!is_exempt, SkipReason::DestinationNotRentExempt),
                 (is_short, SkipReason::WalletShort),
             ];
-            assert_eq!(payout::check(amount, wallet, to), first_of(refusals));
+            assert_eq!(payout::check(amount, wallet, to), first_failure(checks));
         }
     }
 }
 
 #[test]
-fn tokens_go_only_where_the_token_program_lets_them() {
-    for [amount, held] in all::<2, _>(&EDGES) {
+fn tokens_are_paid_only_to_accounts_that_can_receive_them() {
+    for [amount, treasury_amount] in all::<2, _>(&EDGES) {
         for facts in all::<8, _>(&BOOLS) {
             let [
                 is_treasury_vault,
@@ -249,7 +252,7 @@ fn tokens_go_only_where_the_token_program_lets_them() {
                 is_named,
                 is_frozen,
                 needs_memo,
-                held_frozen,
+                treasury_frozen,
             ] = facts;
             let to = TokenDestination {
                 is_treasury_vault,
@@ -260,7 +263,7 @@ fn tokens_go_only_where_the_token_program_lets_them() {
                 is_frozen,
                 needs_memo,
             };
-            let refusals = [
+            let checks = [
                 (!is_token_account, SkipReason::TokenAccountInvalid),
                 (!has_expected_mint, SkipReason::TokenAccountWrongMint),
                 (is_treasury_vault, SkipReason::DestinationIsProgramAccount),
@@ -268,48 +271,48 @@ fn tokens_go_only_where_the_token_program_lets_them() {
                 (is_frozen, SkipReason::TokenAccountFrozen),
                 (needs_memo, SkipReason::TokenAccountNeedsMemo),
                 (!is_writable, SkipReason::DestinationNotWritable),
-                (held_frozen, SkipReason::TreasuryFrozen),
-                (held < amount, SkipReason::TreasuryTokensShort),
+                (treasury_frozen, SkipReason::TreasuryFrozen),
+                (treasury_amount < amount, SkipReason::TreasuryTokensShort),
             ];
-            let from = PayingTreasury { is_frozen: held_frozen, amount: held };
-            assert_eq!(token_payout::check(amount, from, to), first_of(refusals));
+            let from = PayingTreasury { is_frozen: treasury_frozen, amount: treasury_amount };
+            assert_eq!(token_payout::check(amount, from, to), first_failure(checks));
         }
     }
 }
 
-fn first_of<const N: usize>(refusals: [(bool, SkipReason); N]) -> Result<(), SkipReason> {
-    refusals.into_iter().find(|(refused, _)| *refused).map_or(Ok(()), |(_, reason)| Err(reason))
+fn first_failure<const N: usize>(checks: [(bool, SkipReason); N]) -> Result<(), SkipReason> {
+    checks.into_iter().find(|(failed, _)| *failed).map_or(Ok(()), |(_, reason)| Err(reason))
 }
 
 #[test]
-fn every_set_of_skips_reads_back_entry_by_entry() {
-    // What became of an entry: bit 0, not credited; bit 1, not paid.
-    for fates in sequences(&[0u8, 1, 2, 3], 8) {
-        // At the beginning of the batch, and at the end of the longest.
+fn every_set_of_skips_round_trips_entry_by_entry() {
+    // The outcome of an entry: bit 0, not credited; bit 1, not paid.
+    for outcomes in sequences(&[0u8, 1, 2, 3], 8) {
+        // At the start of a batch, and at the end of the longest batch.
         for first in [0, 22] {
             let reason = |i: usize| SkipReason::ALL[i % SkipReason::ALL.len()];
             let mut skips = SkipSet::NONE;
-            for (i, fate) in fates.iter().enumerate() {
-                if fate & 1 != 0 {
+            for (i, outcome) in outcomes.iter().enumerate() {
+                if outcome & 1 != 0 {
                     skips.skip_credit(Entry::at(first + i), reason(i));
                 }
-                if fate & 2 != 0 {
+                if outcome & 2 != 0 {
                     skips.skip_payout(Entry::at(first + i), reason(i + 9));
                 }
             }
             let event = event_of(&skips);
             for i in 0..64usize {
-                let fate = i.checked_sub(first).and_then(|i| fates.get(i).copied()).unwrap_or(0);
+                let outcome = i.checked_sub(first).and_then(|i| outcomes.get(i).copied()).unwrap_or(0);
                 let reason = |shift| reason(i - first + shift);
-                assert_eq!(event.credit_skip_reason(i), (fate & 1 != 0).then(|| reason(0)));
-                assert_eq!(event.payout_skip_reason(i), (fate & 2 != 0).then(|| reason(9)));
+                assert_eq!(event.credit_skip_reason(i), (outcome & 1 != 0).then(|| reason(0)));
+                assert_eq!(event.payout_skip_reason(i), (outcome & 2 != 0).then(|| reason(9)));
             }
         }
     }
 }
 
 #[test]
-fn a_set_of_skips_holds_as_many_as_a_batch_and_never_a_bit_without_a_reason() {
+fn a_set_of_skips_is_limited_to_a_batch_and_every_bit_has_a_reason() {
     for count in 0..=70 {
         let mut skips = SkipSet::NONE;
         for i in 0..count {
@@ -339,7 +342,7 @@ fn event_of(skips: &SkipSet) -> BatchSettled {
 }
 
 #[test]
-fn surplus_withdrawals_thresholds_and_rent_are_plain_arithmetic() {
+fn surplus_withdrawals_thresholds_and_rent_match_naive_arithmetic() {
     for [a, b] in all::<2, _>(&EDGES) {
         assert_eq!(surplus(a, b), a - a.min(b));
         assert_eq!(liabilities(a, b), (b <= a).then(|| a - b));
@@ -347,19 +350,19 @@ fn surplus_withdrawals_thresholds_and_rent_are_plain_arithmetic() {
         assert_eq!(rent_minimum(a, b).map(wide), (wide(b) + 128 <= MAX.into() && rent <= MAX.into()).then_some(rent));
         assert_eq!(node_threshold(Some(a), b), (a >= b).then_some(a));
         assert_eq!(node_threshold(None, b), Some(b));
-        let asked = match (a, b) {
+        let expected = match (a, b) {
             (_, 0) => Err(WithdrawalError::ZeroAmount),
             (0, _) => Err(WithdrawalError::NothingPending),
-            (pending, asked) if asked > pending => Err(WithdrawalError::AbovePending),
-            (_, asked) => Ok(asked),
+            (pending, requested) if requested > pending => Err(WithdrawalError::AbovePending),
+            (_, requested) => Ok(requested),
         };
-        assert_eq!(withdrawal::amount(a, Some(b)), asked);
+        assert_eq!(withdrawal::amount(a, Some(b)), expected);
         assert_eq!(withdrawal::amount(a, None), if a == 0 { Err(WithdrawalError::NothingPending) } else { Ok(a) });
     }
 }
 
 #[test]
-fn parameters_are_refused_for_a_zero_and_for_nothing_else() {
+fn parameters_are_rejected_only_for_a_zero() {
     for numbers in all::<6, _>(&[0, 1, 7, MAX]) {
         let [default_threshold, per_node_cap, per_batch_cap, window_limit, window_seconds, max_pending_age] = numbers;
         let parameters = Parameters {
@@ -371,36 +374,36 @@ fn parameters_are_refused_for_a_zero_and_for_nothing_else() {
             max_pending_age,
         };
         let limits = [per_node_cap, per_batch_cap, window_limit, window_seconds];
-        let refusals = [
+        let checks = [
             (limits.contains(&0), ParametersError::ZeroLimit),
             (default_threshold == 0, ParametersError::ZeroThreshold),
             (max_pending_age == 0, ParametersError::ZeroPendingAge),
         ];
-        let expected = refusals.into_iter().find(|(refused, _)| *refused).map_or(Ok(()), |(_, refused)| Err(refused));
+        let expected = checks.into_iter().find(|(failed, _)| *failed).map_or(Ok(()), |(_, error)| Err(error));
         assert_eq!(parameters.check(), expected);
     }
 }
 
 #[test]
-fn names_are_their_characters_and_then_zeros_alone() {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+fn names_are_valid_characters_padded_with_zeros() {
+    let fast = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     for first in 0..=255 {
         for second in 0..=255 {
             for last in [0, b'a', b'A'] {
                 let mut id = [0; 32];
                 (id[0], id[1], id[31]) = (first, second, last);
-                let expected = match (plain(first), second) {
+                let expected = match (is_allowed(first), second) {
                     (true, 0) if last == 0 => Some(&id[..1]),
-                    (true, second) if plain(second) && last == 0 => Some(&id[..2]),
+                    (true, second) if is_allowed(second) && last == 0 => Some(&id[..2]),
                     _ => None,
                 };
                 assert_eq!(parse_name(&id), expected);
             }
-            // Without any padding.
+            // No padding.
             let mut id = [b'x'; 32];
             (id[0], id[31]) = (first, second);
             let expected = match second {
-                0 if plain(first) => Some(&id[..31]),
+                0 if is_allowed(first) => Some(&id[..31]),
                 _ if plain(first) && plain(second) => Some(&id[..]),
                 _ => None,
             };
@@ -409,8 +412,8 @@ fn names_are_their_characters_and_then_zeros_alone() {
     }
 }
 
-/// The extensions of a mint or token account as their layout is written down, up to one that
-/// doesn't fit; whether there is one.
+/// Parses the extensions of a mint or token account according to the specified layout, up to the first
+/// that is truncated. Also returns whether there is a truncated one.
 fn extensions(mut bytes: &[u8]) -> (Vec<(u16, &[u8])>, bool) {
     let mut found = vec![];
     loop {
@@ -429,8 +432,8 @@ fn extensions(mut bytes: &[u8]) -> (Vec<(u16, &[u8])>, bool) {
     }
 }
 
-/// Why a network can't pay in a mint with an extension, if it can't.
-fn refusal(kind: u16) -> Option<MintError> {
+/// Why a network cannot pay in a mint with this extension, if it cannot.
+fn extension_refusal(kind: u16) -> Option<MintError> {
     match kind {
         1 | 18..=23 => None,
         3 => Some(MintError::MintCloseAuthority),
@@ -451,11 +454,11 @@ fn check_extended(kind: u8, tail: &[u8]) {
     (mint[44], mint[45]) = (9, 1);
     mint.push(kind);
     mint.extend(tail);
-    let (found, is_broken) = extensions(tail);
-    let expected = match found.iter().find_map(|(kind, _)| refusal(*kind)) {
+    let (found, is_truncated) = extensions(tail);
+    let expected = match found.iter().find_map(|(kind, _)| extension_refusal(*kind)) {
         _ if kind != 1 => Err(MintError::NotAMint),
         Some(refused) => Err(refused),
-        None if is_broken => Err(MintError::NotAMint),
+        None if is_truncated => Err(MintError::NotAMint),
         None => Ok(9),
     };
     assert_eq!(check_mint(&mint), expected, "type {kind}, {tail:?}");
@@ -466,9 +469,9 @@ fn check_extended(kind: u8, tail: &[u8]) {
     account[108] = 1;
     account.push(kind);
     account.extend(tail);
-    // One that does not say whether it needs a memo is taken to need one.
+    // If the extension has no value, the account is assumed to require a memo.
     let needs_memo = found.iter().any(|(kind, value)| *kind == 8 && value.first() != Some(&0));
-    let expected = (kind == 2 && (needs_memo || !is_broken)).then_some(TokenAccount {
+    let expected = (kind == 2 && (needs_memo || !is_truncated)).then_some(TokenAccount {
         mint: [3; 32],
         owner: [4; 32],
         amount: 5,
@@ -479,7 +482,7 @@ fn check_extended(kind: u8, tail: &[u8]) {
 }
 
 #[test]
-fn every_short_list_of_extensions_is_read_as_it_is_laid_out() {
+fn every_short_list_of_extensions_is_parsed_according_to_its_layout() {
     for kind in [1, 2] {
         for len in 0..=6 {
             for tail in sequences(&[0u8, 1, 2, 3, 8, 9, 18, 255], len) {
@@ -493,7 +496,7 @@ fn every_short_list_of_extensions_is_read_as_it_is_laid_out() {
 }
 
 #[test]
-fn every_extension_is_told_by_its_number_wherever_it_stands() {
+fn every_extension_is_recognized_by_its_number_at_any_position() {
     for number in 0..=u16::MAX {
         let [low, high] = number.to_le_bytes();
         check_extended(1, &[low, high, 0, 0]);
@@ -504,30 +507,30 @@ fn every_extension_is_told_by_its_number_wherever_it_stands() {
 }
 
 #[test]
-fn only_bytes_of_a_mints_or_an_accounts_length_are_one() {
+fn only_data_with_the_length_of_a_mint_or_token_account_is_accepted() {
     for len in 0..=700 {
         for fill in [0, 1, 2] {
             let data = vec![fill; len];
             let extended = len > 165 && len != 355;
             let is_mint = fill == 1 && (len == 82 || extended);
-            // Behind byte 165 every fill is its own list of extensions.
-            let (found, is_broken) = extensions(data.get(166..).unwrap_or_default());
-            let expected = match found.first().and_then(|(kind, _)| refusal(*kind)) {
+            // After byte 165, the fill bytes form a list of extensions.
+            let (found, is_truncated) = extensions(data.get(166..).unwrap_or_default());
+            let expected = match found.first().and_then(|(kind, _)| extension_refusal(*kind)) {
                 _ if !is_mint => Err(MintError::NotAMint),
                 Some(refused) => Err(refused),
-                None if is_broken => Err(MintError::NotAMint),
+                None if is_truncated => Err(MintError::NotAMint),
                 None => Ok(fill),
             };
-            assert_eq!(check_mint(&data), expected, "{len} times {fill}");
-            let is_account = len == 165 && fill != 0 || extended && fill == 2 && !is_broken;
+            assert_eq!(check_mint(&data), expected, "{len} bytes of {fill}");
+            let is_account = len == 165 && fill != 0 || extended && fill == 2 && !is_truncated;
             let account = TokenAccount::parse(&data);
-            assert_eq!(account.is_some(), is_account, "{len} times {fill}");
+            assert_eq!(account.is_some(), is_account, "{len} bytes of {fill}");
             assert!(account.is_none_or(|account| account.is_frozen == (fill == 2)));
         }
     }
 }
 
-/// Every way to choose `N` of the values.
+/// Every array of `N` of the values.
 fn all<const N: usize, T: Copy>(values: &[T]) -> impl Iterator<Item = [T; N]> + use<'_, N, T> {
     let count = values.len().pow(N as u32);
     (0..count).map(move |mut number| {
@@ -539,7 +542,7 @@ fn all<const N: usize, T: Copy>(values: &[T]) -> impl Iterator<Item = [T; N]> + 
     })
 }
 
-/// Every sequence of so many of the values.
+/// Every sequence of `len` of the values.
 fn sequences<T: Copy>(values: &[T], len: usize) -> impl Iterator<Item = Vec<T>> + use<'_, T> {
     (0..values.len().pow(len as u32)).map(move |mut number| {
         let next = |_| {

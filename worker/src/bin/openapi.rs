@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     let document = match williw_worker::openapi_document() {
         Ok(document) => document,
         Err(error) => {
-            eprintln!("openapi: the document cannot be written as JSON: {error}");
+            eprintln!("openapi: cannot serialize the document: {error}");
             return ExitCode::FAILURE;
         }
     };

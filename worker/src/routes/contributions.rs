@@ -1,35 +1,35 @@
-//! Contributions: a report of work becomes a reward.
+//! Contributions: reports of work, each of which earns a reward.
 
 use axum::extract::State;
 use williw_relay::ledger::contributions::{self, Recorded};
 use williw_relay::types::ComputeContribution;
 
-use crate::app::App;
 use crate::openapi::BodyErrors;
+use crate::state::AppState;
 use crate::web::auth::{Authorized, Contributions};
 use crate::web::error::ApiError;
 use crate::web::extract::JsonBody;
-use crate::web::reply::{ErrorBody, Success, SuccessBody};
+use crate::web::response::{ErrorBody, Success, SuccessBody};
 
 /// Report a contribution
 ///
-/// Its reward is written with it. The same report again (same id, same content) changes nothing and gets the same
-/// answer.
+/// Records the contribution together with its reward. Repeating a report (same id, same content) changes nothing and
+/// returns the same result.
 #[utoipa::path(
     post, path = "/v1/contributions", tag = "contributions", operation_id = "record_contribution",
     request_body = ComputeContribution,
     security(("bearer" = ["contributions"])),
     responses(
-        (status = 201, description = "Recorded", body = SuccessBody<Recorded>),
-        (status = 200, description = "Reported before", body = SuccessBody<Recorded>),
-        (status = 404, description = "There is no such node", body = ErrorBody),
-        (status = 409, description = "Reported before with other content, or not open for it", body = ErrorBody),
+        (status = 201, description = "The contribution was recorded", body = SuccessBody<Recorded>),
+        (status = 200, description = "The contribution was already recorded", body = SuccessBody<Recorded>),
+        (status = 404, description = "The node is not registered", body = ErrorBody),
+        (status = 409, description = "The id is in use for other content, or the node or task does not accept contributions", body = ErrorBody),
         BodyErrors,
     ),
 )]
 #[worker::send]
-pub async fn record(
-    State(app): State<App>,
+pub(crate) async fn record(
+    State(app): State<AppState>,
     _caller: Authorized<Contributions>,
     JsonBody(contribution): JsonBody<ComputeContribution>,
 ) -> Result<Success<Recorded>, ApiError> {

@@ -1,4 +1,4 @@
-//! Whether the service works, part by part.
+//! The health of the service and its components.
 
 use axum::extract::State;
 use serde::Serialize;
@@ -7,102 +7,102 @@ use utoipa::ToSchema;
 use williw_relay::database::{Database, Statement};
 use williw_relay::signer::Signer;
 
-use crate::app::App;
 use crate::runner::RunnerStatus;
 use crate::settings::SettingError;
+use crate::state::AppState;
 use crate::web::error::{ApiError, ErrorCode};
-use crate::web::reply::{ErrorBody, Success, SuccessBody};
+use crate::web::response::{ErrorBody, Success, SuccessBody};
 
-/// Reads as little as possible of a table that is there once the migrations are applied.
+/// A minimal query of a table that exists once the migrations are applied.
 const PROBE: &str = "SELECT id FROM nodes LIMIT 1";
 
-/// How the service is.
+/// The health of the service.
 #[derive(Serialize, ToSchema)]
-pub struct Health {
-    /// The whole: `ok` when every part is.
-    status: Condition,
+pub(crate) struct Health {
+    /// `ok` if every component is.
+    status: HealthStatus,
     /// The version of the service.
     version: &'static str,
-    /// Whether keys and rates are set.
-    api: Part,
-    /// Whether the ledger answers and has its tables.
-    ledger: Part,
-    /// Whether settlements can run.
+    /// The settings of the API: admin key and reward rate.
+    api: ComponentHealth,
+    /// Whether the ledger responds and the migrations are applied.
+    ledger: ComponentHealth,
+    /// Whether settlements can run: their settings and the settlement object.
     settlement: SettlementHealth,
 }
 
-/// How a part is.
+/// The status of the service or of a component.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Condition {
-    /// It works.
+pub(crate) enum HealthStatus {
+    /// Fully operational.
     Ok,
-    /// It does not, or not all of it.
+    /// At least partly not operational.
     Degraded,
 }
 
-/// A part.
+/// The health of a component.
 #[derive(Serialize, ToSchema)]
-pub struct Part {
-    status: Condition,
-    /// What is wrong.
-    errors: Vec<Problem>,
+pub(crate) struct ComponentHealth {
+    status: HealthStatus,
+    /// The problems that were found; empty if the component is operational.
+    errors: Vec<HealthProblem>,
 }
 
-/// The settlement object and its settings.
+/// The health of settlements.
 #[derive(Serialize, ToSchema)]
-pub struct SettlementHealth {
+pub(crate) struct SettlementHealth {
     #[serde(flatten)]
-    part: Part,
-    /// The network that is settled.
+    component: ComponentHealth,
+    /// The name of the network whose rewards are settled; `null` if the settings are incomplete or invalid.
     network: Option<String>,
-    /// The settler's address.
+    /// The settler's address; `null` if the settings are incomplete or invalid.
     settler: Option<String>,
-    /// What drives settlements.
+    /// The settlement object's status; `null` if it cannot be reached.
     runner: Option<RunnerStatus>,
 }
 
-/// Something wrong, and what to do.
+/// A problem and how to fix it.
 #[derive(Serialize, ToSchema)]
-pub struct Problem {
-    /// Its code, one of those that errors have.
+pub(crate) struct HealthProblem {
+    /// An error code.
     code: ErrorCode,
-    /// In words.
+    /// What is wrong and how to fix it, for people.
     message: String,
 }
 
-impl Part {
-    fn new(errors: Vec<Problem>) -> Self {
-        Self { status: if errors.is_empty() { Condition::Ok } else { Condition::Degraded }, errors }
+impl ComponentHealth {
+    fn new(errors: Vec<HealthProblem>) -> Self {
+        Self { status: if errors.is_empty() { HealthStatus::Ok } else { HealthStatus::Degraded }, errors }
     }
 }
 
-impl From<ApiError> for Problem {
+impl From<ApiError> for HealthProblem {
     fn from(error: ApiError) -> Self {
         Self { code: error.code, message: error.message }
     }
 }
 
-/// A setting's problem: nothing of its value is in it.
-fn problem<T>(setting: Result<T, SettingError>) -> Option<Problem> {
+/// The problem with a setting, if any. It never contains the setting's value.
+fn problem<T>(setting: Result<T, SettingError>) -> Option<HealthProblem> {
     setting.err().map(|error| ApiError::from(error).into())
 }
 
 /// Read the service's health
 ///
-/// Public. 200 while requests can be served, 503 while the ledger cannot be reached.
+/// Public. Responds with 200 while requests can be served, and with 503 while the ledger cannot be reached.
 #[utoipa::path(
     get, path = "/health", tag = "service", operation_id = "read_health",
     responses(
-        (status = 200, description = "Requests can be served; `status` says whether all parts work", body = SuccessBody<Health>),
-        (status = 500, description = "The ledger's tables are not there", body = ErrorBody),
+        (status = 200, description = "Requests can be served; `status` says whether all components work", body = SuccessBody<Health>),
+        (status = 500, description = "The ledger's tables do not exist", body = ErrorBody),
         (status = 503, description = "The ledger cannot be reached", body = ErrorBody),
     ),
 )]
 #[worker::send]
-pub async fn health(State(app): State<App>) -> Result<Success<Health>, ApiError> {
+pub(crate) async fn health(State(app): State<AppState>) -> Result<Success<Health>, ApiError> {
     let ledger = app.ledger.query(Statement::new(PROBE)).await.err().map(ApiError::from);
-    let api = Part::new(
+    let api = ComponentHealth::new(
         [problem(app.settings.admin_key()), problem(app.settings.reward_rate())].into_iter().flatten().collect(),
     );
 
@@ -111,7 +111,7 @@ pub async fn health(State(app): State<App>) -> Result<Success<Health>, ApiError>
         Ok(settings) => (Some(settings.engine.network.name()), Some(settings.key.address().to_string())),
         Err(_) => (None, None),
     };
-    let mut errors: Vec<Problem> = problem(settings).into_iter().collect();
+    let mut errors: Vec<HealthProblem> = problem(settings).into_iter().collect();
     let runner = match app.settlement.status().await {
         Ok(status) => Some(status),
         Err(error) => {
@@ -119,14 +119,14 @@ pub async fn health(State(app): State<App>) -> Result<Success<Health>, ApiError>
             None
         }
     };
-    let settlement = SettlementHealth { part: Part::new(errors), network, settler, runner };
+    let settlement = SettlementHealth { component: ComponentHealth::new(errors), network, settler, runner };
 
-    let all_ok = ledger.is_none() && api.status == Condition::Ok && settlement.part.status == Condition::Ok;
+    let all_ok = ledger.is_none() && api.status == HealthStatus::Ok && settlement.component.status == HealthStatus::Ok;
     let health = Health {
-        status: if all_ok { Condition::Ok } else { Condition::Degraded },
+        status: if all_ok { HealthStatus::Ok } else { HealthStatus::Degraded },
         version: env!("CARGO_PKG_VERSION"),
         api,
-        ledger: Part::new(ledger.iter().cloned().map(Problem::from).collect()),
+        ledger: ComponentHealth::new(ledger.iter().cloned().map(HealthProblem::from).collect()),
         settlement,
     };
     match ledger {

@@ -1,7 +1,7 @@
-//! The routes: what each path does, one file for each family.
+//! The routes of the API, one file per group.
 //!
-//! A handler checks who asks, hands the request to the ledger or the settlement object, and returns what they say.
-//! Rules about money are not here.
+//! A handler authorizes the caller, passes the request to the ledger or the settlement object, and returns the result.
+//! Handlers contain no rules about money.
 
 mod contributions;
 mod health;
@@ -20,15 +20,14 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::app::App;
 use crate::openapi::{self, ApiDoc};
+use crate::state::AppState;
 
-/// Where the API describes itself.
+/// The path of the OpenAPI document.
 const OPENAPI_PATH: &str = "/openapi.json";
 
-/// The routes and the document that describes them: both come from the same place, so neither can know a path that
-/// the other doesn't.
-fn described_routes() -> OpenApiRouter<App> {
+/// The routes together with the document that describes them, so that the two cannot differ.
+fn described_routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(ApiDoc::openapi())
         .routes(routes!(health::health))
         .routes(routes!(nodes::register))
@@ -44,24 +43,24 @@ fn described_routes() -> OpenApiRouter<App> {
         .routes(routes!(ledger::batch))
 }
 
-/// The OpenAPI document, as JSON.
+/// The OpenAPI document as JSON.
 ///
 /// # Errors
-/// When it cannot be written as JSON.
+/// If the document cannot be serialized.
 pub fn openapi_document() -> Result<String, serde_json::Error> {
-    openapi::write(described_routes().into_openapi())
+    openapi::to_json(described_routes().into_openapi())
 }
 
-/// The router, built once for each isolate.
-pub fn router() -> &'static Router<App> {
-    static ROUTER: OnceLock<Router<App>> = OnceLock::new();
+/// The router, built once per isolate.
+pub(crate) fn router() -> &'static Router<AppState> {
+    static ROUTER: OnceLock<Router<AppState>> = OnceLock::new();
     ROUTER.get_or_init(|| {
         let (routes, _document) = described_routes().split_for_parts();
         routes.route(OPENAPI_PATH, get(openapi))
     })
 }
 
-/// Serves the document that is committed beside the code; a test holds it to the routes.
+/// Serves the committed document. A test checks that it matches the routes.
 async fn openapi() -> Response {
     ([(CONTENT_TYPE, "application/json")], openapi::COMMITTED).into_response()
 }

@@ -1,4 +1,4 @@
-//! Nodes: registration, heartbeat, look-up.
+//! Nodes: registration, lookup, heartbeat.
 
 use axum::extract::State;
 use serde::Deserialize;
@@ -6,30 +6,30 @@ use utoipa::ToSchema;
 use williw_relay::ledger::nodes::{self, Registration};
 use williw_relay::types::{DeviceCapabilities, NewNode, NodeId, NodeInfo};
 
-use crate::app::App;
 use crate::openapi::{BodyErrors, Errors};
+use crate::state::AppState;
 use crate::web::auth::{Authorized, Nodes, Read};
 use crate::web::error::ApiError;
-use crate::web::extract::{JsonBody, OptionalJsonBody, PathOf};
-use crate::web::reply::{ErrorBody, Success, SuccessBody};
+use crate::web::extract::{ApiPath, JsonBody, OptionalJsonBody};
+use crate::web::response::{ErrorBody, Success, SuccessBody};
 
 /// Register a node
 ///
-/// Sent again it changes nothing but the time, and fills in what was left out before. An address or public key that
-/// was named once stays.
+/// Repeating a registration updates the time and adds fields that were omitted before. An address or public key that
+/// was set once cannot be changed.
 #[utoipa::path(
     post, path = "/v1/nodes", tag = "nodes", operation_id = "register_node", request_body = NewNode,
     security(("bearer" = ["nodes"])),
     responses(
-        (status = 201, description = "Registered", body = SuccessBody<NodeInfo>),
-        (status = 200, description = "Known already", body = SuccessBody<NodeInfo>),
-        (status = 409, description = "It has another address or public key", body = ErrorBody),
+        (status = 201, description = "The node was registered", body = SuccessBody<NodeInfo>),
+        (status = 200, description = "The node was already registered", body = SuccessBody<NodeInfo>),
+        (status = 409, description = "The node is registered with a different address or public key", body = ErrorBody),
         BodyErrors,
     ),
 )]
 #[worker::send]
-pub async fn register(
-    State(app): State<App>,
+pub(crate) async fn register(
+    State(app): State<AppState>,
     caller: Authorized<Nodes>,
     JsonBody(node): JsonBody<NewNode>,
 ) -> Result<Success<NodeInfo>, ApiError> {
@@ -37,38 +37,38 @@ pub async fn register(
     Ok(Success::created_if(created, node))
 }
 
-/// Look a node up
+/// Look up a node
 #[utoipa::path(
     get, path = "/v1/nodes/{node_id}", tag = "nodes", operation_id = "read_node",
     params(("node_id" = NodeId, Path, description = "The node's id")),
     security(("bearer" = ["read"])),
     responses(
         (status = 200, description = "The node", body = SuccessBody<NodeInfo>),
-        (status = 404, description = "There is no such node", body = ErrorBody),
+        (status = 404, description = "The node is not registered", body = ErrorBody),
         Errors,
     ),
 )]
 #[worker::send]
-pub async fn read(
-    State(app): State<App>,
+pub(crate) async fn read(
+    State(app): State<AppState>,
     _caller: Authorized<Read>,
-    PathOf(node_id): PathOf<NodeId>,
+    ApiPath(node_id): ApiPath<NodeId>,
 ) -> Result<Success<NodeInfo>, ApiError> {
     Ok(Success::ok(nodes::get(&app.ledger, &node_id).await?))
 }
 
-/// A sign of life.
+/// A heartbeat.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Heartbeat {
-    /// What the device can do now; left out: as before.
+pub(crate) struct Heartbeat {
+    /// The device's current capabilities; unchanged if omitted.
     #[serde(default)]
     capabilities: Option<DeviceCapabilities>,
 }
 
 /// Report a node's heartbeat
 ///
-/// The body may be left out.
+/// The body can be omitted.
 #[utoipa::path(
     post, path = "/v1/nodes/{node_id}/heartbeat", tag = "nodes", operation_id = "report_heartbeat",
     params(("node_id" = NodeId, Path, description = "The node's id")),
@@ -76,15 +76,15 @@ pub struct Heartbeat {
     security(("bearer" = ["nodes"])),
     responses(
         (status = 200, description = "The node", body = SuccessBody<NodeInfo>),
-        (status = 404, description = "There is no such node", body = ErrorBody),
+        (status = 404, description = "The node is not registered", body = ErrorBody),
         BodyErrors,
     ),
 )]
 #[worker::send]
-pub async fn heartbeat(
-    State(app): State<App>,
+pub(crate) async fn heartbeat(
+    State(app): State<AppState>,
     _caller: Authorized<Nodes>,
-    PathOf(node_id): PathOf<NodeId>,
+    ApiPath(node_id): ApiPath<NodeId>,
     OptionalJsonBody(heartbeat): OptionalJsonBody<Heartbeat>,
 ) -> Result<Success<NodeInfo>, ApiError> {
     let capabilities = heartbeat.unwrap_or_default().capabilities;

@@ -1,4 +1,4 @@
-//! Settlements: setting one off, and reading how it goes.
+//! Settlements: starting one, and reading its progress.
 
 use axum::extract::State;
 use serde::Serialize;
@@ -6,52 +6,51 @@ use utoipa::ToSchema;
 use williw_relay::ledger::settlements;
 use williw_relay::types::SettlementStatus;
 
-use crate::app::App;
 use crate::openapi::Errors;
 use crate::runner::{RunnerStatus, Wake};
+use crate::state::AppState;
 use crate::web::auth::{Authorized, Read, Settlement};
 use crate::web::error::ApiError;
-use crate::web::extract::PathOf;
-use crate::web::reply::{ErrorBody, Success, SuccessBody};
+use crate::web::extract::ApiPath;
+use crate::web::response::{ErrorBody, Success, SuccessBody};
 
-/// What a settlement that was asked for over the API is called in the ledger.
+/// The trigger that the ledger records for settlements started over the API.
 const TRIGGER: &str = "api";
 
-/// A settlement, and what drives it.
+/// The latest settlement and the status of the settlement object.
 #[derive(Serialize, ToSchema)]
-pub struct SettlementReport {
+pub(crate) struct SettlementReport {
     /// The latest settlement; `null` before the first.
     settlement: Option<SettlementStatus>,
-    /// What drives it.
+    /// The status of the settlement object.
     runner: RunnerStatus,
 }
 
-/// One settlement.
+/// A settlement.
 #[derive(Serialize, ToSchema)]
-pub struct OneSettlement {
-    /// The settlement.
+pub(crate) struct SettlementDetails {
     settlement: SettlementStatus,
 }
 
 /// Settle now
 ///
-/// Wakes the settlement object and answers at once: a settlement is opened if there is anything to settle, and goes
-/// on by itself. Ask as often as you like: there is one settlement at a time, and none pays anything twice. Rewards
-/// that were held back are tried again.
+/// Wakes the settlement object and returns immediately. If there is anything to settle, a settlement is opened and
+/// runs in the background. It is safe to call this at any time: there is only one settlement at a time, and no reward
+/// is paid twice. Held rewards are retried.
 #[utoipa::path(
     post, path = "/v1/rewards/settle", tag = "settlements", operation_id = "settle",
     security(("bearer" = ["settlement"])),
     responses(
-        (status = 202, description = "It will be looked into", body = SuccessBody<SettlementReport>),
+        (status = 202, description = "The settlement object was woken", body = SuccessBody<SettlementReport>),
         Errors,
     ),
 )]
 #[worker::send]
-pub async fn settle(
-    State(app): State<App>,
+pub(crate) async fn settle(
+    State(app): State<AppState>,
     _caller: Authorized<Settlement>,
 ) -> Result<Success<SettlementReport>, ApiError> {
-    // Nothing is set off that is known to fail.
+    // Don't start a settlement that is known to fail.
     app.settings.settlement(TRIGGER)?;
     let runner = app.settlement.wake(&Wake { trigger: TRIGGER.to_owned(), retry_held: true }).await?;
     let settlement = settlements::latest(&app.ledger).await?;
@@ -63,12 +62,15 @@ pub async fn settle(
     get, path = "/v1/settlements/latest", tag = "settlements", operation_id = "read_latest_settlement",
     security(("bearer" = ["read"])),
     responses(
-        (status = 200, description = "The settlement and what drives it", body = SuccessBody<SettlementReport>),
+        (status = 200, description = "The latest settlement and the object's status", body = SuccessBody<SettlementReport>),
         Errors,
     ),
 )]
 #[worker::send]
-pub async fn latest(State(app): State<App>, _caller: Authorized<Read>) -> Result<Success<SettlementReport>, ApiError> {
+pub(crate) async fn latest(
+    State(app): State<AppState>,
+    _caller: Authorized<Read>,
+) -> Result<Success<SettlementReport>, ApiError> {
     let settlement = settlements::latest(&app.ledger).await?;
     let runner = app.settlement.status().await?;
     Ok(Success::ok(SettlementReport { settlement, runner }))
@@ -80,16 +82,16 @@ pub async fn latest(State(app): State<App>, _caller: Authorized<Read>) -> Result
     params(("id" = i64, Path, description = "The settlement's number")),
     security(("bearer" = ["read"])),
     responses(
-        (status = 200, description = "The settlement", body = SuccessBody<OneSettlement>),
-        (status = 404, description = "There is no such settlement", body = ErrorBody),
+        (status = 200, description = "The settlement", body = SuccessBody<SettlementDetails>),
+        (status = 404, description = "The settlement does not exist", body = ErrorBody),
         Errors,
     ),
 )]
 #[worker::send]
-pub async fn read(
-    State(app): State<App>,
+pub(crate) async fn read(
+    State(app): State<AppState>,
     _caller: Authorized<Read>,
-    PathOf(id): PathOf<i64>,
-) -> Result<Success<OneSettlement>, ApiError> {
-    Ok(Success::ok(OneSettlement { settlement: settlements::get(&app.ledger, id).await? }))
+    ApiPath(id): ApiPath<i64>,
+) -> Result<Success<SettlementDetails>, ApiError> {
+    Ok(Success::ok(SettlementDetails { settlement: settlements::get(&app.ledger, id).await? }))
 }

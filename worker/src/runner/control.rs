@@ -1,20 +1,30 @@
-//! The settlement object as the API sees it.
+//! The interface of the settlement object to the rest of the Worker.
 
 use std::future::Future;
 use std::pin::Pin;
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::decisions::{RunnerStatus, Wake};
+use super::status::RunnerStatus;
 use crate::web::error::{ApiError, ErrorCode};
 
-/// A future that stays on its thread.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+/// A boxed future that is not `Send`.
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
-/// The settlement object did not answer.
+/// A request to look for work.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Wake {
+    /// What caused the wake: the trigger's name in the ledger, `cron` or `api`.
+    pub trigger: String,
+    /// Whether to retry held rewards now instead of after their usual wait.
+    pub retry_held: bool,
+}
+
+/// The settlement object did not respond.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the settlement object cannot be reached ({0}): try again in a moment")]
-pub struct ControlError(pub String);
+#[error("the settlement object cannot be reached ({0}); try again in a moment")]
+pub(crate) struct ControlError(pub String);
 
 impl From<ControlError> for ApiError {
     fn from(error: ControlError) -> Self {
@@ -22,11 +32,11 @@ impl From<ControlError> for ApiError {
     }
 }
 
-/// Talks to the one settlement object.
-pub trait SettlementControl {
-    /// Has it look for work now.
+/// Controls the settlement object.
+pub(crate) trait SettlementControl {
+    /// Makes the settlement object look for work.
     fn wake<'a>(&'a self, wake: &'a Wake) -> BoxFuture<'a, Result<RunnerStatus, ControlError>>;
 
-    /// Asks how it is.
+    /// Returns the settlement object's status.
     fn status(&self) -> BoxFuture<'_, Result<RunnerStatus, ControlError>>;
 }

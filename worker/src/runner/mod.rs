@@ -1,10 +1,14 @@
-//! Driving a settlement at the edge: when to call the engine again.
+//! Scheduling of settlements: when to call the engine.
 //!
-//! One Durable Object calls the engine from its alarm; cron and the API only wake it. All that matters is in the
-//! ledger: what is kept here decides about waiting, and losing it loses nothing.
+//! One Durable Object calls the engine from its alarm; cron and the API only wake it. All state that matters is in the
+//! ledger. What is kept here affects only when the engine is called, and losing it is harmless.
 
 mod control;
-mod decisions;
+mod error;
+mod scheduler;
+mod status;
 
-pub use control::{BoxFuture, ControlError, SettlementControl};
-pub use decisions::{Advance, AlarmSlot, Runner, RunnerError, RunnerState, RunnerStatus, Wake};
+pub(crate) use control::{BoxFuture, ControlError, SettlementControl, Wake};
+pub(crate) use error::RunnerError;
+pub(crate) use scheduler::{Scheduler, SchedulerState, SchedulerStorage, SettlementEngine};
+pub(crate) use status::RunnerStatus;

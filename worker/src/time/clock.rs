@@ -1,14 +1,14 @@
-//! The clock of a Worker.
+//! The clock of the Worker.
 
 use std::cell::Cell;
 
 use williw_relay::clock::Clock;
 
-/// How far a time from outside may be from the runtime's clock and still be used: machines that keep their time by
-/// NTP agree within a fraction of a second, so five seconds are generous.
+/// The maximum difference between a client's timestamp and the runtime's clock, in milliseconds. Machines that
+/// synchronize with NTP agree within a fraction of a second, so five seconds are generous.
 pub const MAX_HINT_SKEW_MS: i64 = 5_000;
 
-/// The runtime's clock, for the length of one invocation, and a hint about it from outside.
+/// The runtime's clock during one invocation, and an optional hint about the current time from a client.
 #[derive(Clone, Debug)]
 pub struct WorkersClock {
     runtime_ms: fn() -> i64,
@@ -26,8 +26,9 @@ impl WorkersClock {
         Self { runtime_ms, hint_ms: Cell::new(None) }
     }
 
-    /// Takes a time from outside (Unix milliseconds) as a hint for [`timestamp_ms`](Self::timestamp_ms). Returns
-    /// whether it was taken: it is not when it is more than [`MAX_HINT_SKEW_MS`] away from the runtime's clock.
+    /// Sets a client's timestamp (Unix milliseconds) as the hint for [`timestamp_ms`](Self::timestamp_ms). Returns
+    /// whether the hint was accepted: it is rejected if it differs from the runtime's clock by more than
+    /// [`MAX_HINT_SKEW_MS`].
     pub fn set_timestamp(&self, timestamp_ms: i64) -> bool {
         let plausible = timestamp_ms.abs_diff((self.runtime_ms)()) <= MAX_HINT_SKEW_MS.unsigned_abs();
         if plausible {
@@ -36,20 +37,20 @@ impl WorkersClock {
         plausible
     }
 
-    /// The current time for display, in Unix milliseconds: the runtime's, or the hint while that is ahead of it.
-    /// Never for money, expiry or authentication: those ask [`Clock::now_ms`].
+    /// The current time for display, in Unix milliseconds: the runtime's clock, or the hint if that is later. Must not
+    /// be used for money, expiry or authentication; these use [`Clock::now_ms`].
     pub fn timestamp_ms(&self) -> i64 {
         let runtime_ms = (self.runtime_ms)();
         self.hint_ms.get().map_or(runtime_ms, |hint_ms| hint_ms.max(runtime_ms))
     }
 
-    /// As [`timestamp_ms`](Self::timestamp_ms), in whole Unix seconds.
+    /// Like [`timestamp_ms`](Self::timestamp_ms), in whole Unix seconds.
     pub fn timestamp_secs(&self) -> i64 {
         self.timestamp_ms().div_euclid(1_000)
     }
 
-    /// Whether `timeout_ms` milliseconds have gone by since `start_ms` (Unix milliseconds), by the runtime's clock
-    /// alone. A start in the future has not timed out.
+    /// Whether `timeout_ms` milliseconds have passed since `start_ms` (Unix milliseconds), according to the runtime's
+    /// clock. A start time in the future has not timed out.
     pub fn is_timeout(&self, start_ms: i64, timeout_ms: u64) -> bool {
         let elapsed_ms = (self.runtime_ms)().saturating_sub(start_ms);
         u64::try_from(elapsed_ms).is_ok_and(|elapsed_ms| elapsed_ms >= timeout_ms)
@@ -63,7 +64,7 @@ impl Default for WorkersClock {
 }
 
 impl Clock for WorkersClock {
-    /// The runtime's clock alone: no hint reaches what asks this.
+    /// The runtime's clock, regardless of any hint.
     fn now_ms(&self) -> i64 {
         (self.runtime_ms)()
     }
@@ -80,14 +81,14 @@ mod tests {
     }
 
     #[test]
-    fn without_a_hint_it_is_the_runtimes_time() {
+    fn without_a_hint_the_time_is_that_of_the_runtime() {
         assert_eq!(clock().timestamp_ms(), NOW_MS);
         assert_eq!(clock().timestamp_secs(), 1_700_000_000);
     }
 
     #[test]
-    fn a_hint_is_used_only_close_to_the_runtimes_time() {
-        for (hint_ms, taken) in [
+    fn a_hint_is_accepted_only_if_it_is_close_to_the_runtimes_clock() {
+        for (hint_ms, accepted) in [
             (NOW_MS + MAX_HINT_SKEW_MS, true),
             (NOW_MS - MAX_HINT_SKEW_MS, true),
             (NOW_MS + MAX_HINT_SKEW_MS + 1, false),
@@ -96,13 +97,13 @@ mod tests {
             (i64::MIN, false),
         ] {
             let clock = clock();
-            assert_eq!(clock.set_timestamp(hint_ms), taken, "{hint_ms}");
-            assert_eq!(clock.timestamp_ms(), if taken { hint_ms.max(NOW_MS) } else { NOW_MS }, "{hint_ms}");
+            assert_eq!(clock.set_timestamp(hint_ms), accepted, "{hint_ms}");
+            assert_eq!(clock.timestamp_ms(), if accepted { hint_ms.max(NOW_MS) } else { NOW_MS }, "{hint_ms}");
         }
     }
 
     #[test]
-    fn no_hint_moves_the_time_that_money_expiry_and_keys_go_by() {
+    fn a_hint_does_not_affect_the_time_for_money_expiry_and_authentication() {
         let clock = clock();
         assert!(clock.set_timestamp(NOW_MS + MAX_HINT_SKEW_MS));
         assert_eq!(clock.now_ms(), NOW_MS);
@@ -110,12 +111,12 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_counts_from_its_start() {
+    fn a_timeout_is_measured_from_its_start() {
         let clock = clock();
         assert!(clock.is_timeout(NOW_MS - 100, 100));
         assert!(!clock.is_timeout(NOW_MS - 99, 100));
         assert!(clock.is_timeout(NOW_MS, 0));
-        assert!(!clock.is_timeout(NOW_MS + 1, 0), "a start in the future");
+        assert!(!clock.is_timeout(NOW_MS + 1, 0), "a start time in the future");
         assert!(!clock.is_timeout(i64::MAX, 0));
         assert!(clock.is_timeout(i64::MIN, u64::from(u32::MAX)));
     }

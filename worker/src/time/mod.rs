@@ -1,8 +1,8 @@
-//! Time at the edge.
+//! Time in a Worker.
 //!
-//! In a Worker `Date.now()` stands still while code runs and moves on after I/O, and std's clocks panic. All code
-//! asks a [`WorkersClock`]. A time that comes in a header is a hint from outside: it may order log lines, and must
-//! never decide about money, expiry or authentication.
+//! In a Worker, `Date.now()` is frozen while code runs and only advances with I/O, and std's clocks panic. All code
+//! therefore uses a [`WorkersClock`]. A timestamp from a request header is only an untrusted hint: it may be used to
+//! order log entries, but must never affect money, expiry or authentication.
 
 mod clock;
 mod timestamp_utils;

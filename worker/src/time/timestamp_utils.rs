@@ -1,30 +1,30 @@
-//! Times as text: ISO 8601 and the dates of HTTP.
+//! Parsing and formatting of timestamps: ISO 8601 and HTTP dates.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use http::HeaderMap;
 use http::header::DATE;
 
-/// The request header in which a client says when it sent the request, in Unix milliseconds.
+/// The request header that carries the time at which the client sent the request, in Unix milliseconds.
 pub const REQUEST_START_TIME_HEADER: &str = "x-request-start-time";
 
-/// Why a text is no time, or a time no text.
+/// Why a timestamp cannot be parsed or formatted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimestampError {
-    /// It does not have the format.
-    #[error("this is no {0}")]
+    /// The text does not have the expected format, which is given.
+    #[error("not a valid {0}")]
     Format(&'static str),
-    /// It lies outside the years that the calendar covers.
-    #[error("the time {0} ms is outside the calendar")]
+    /// The timestamp, in Unix milliseconds, is outside the supported range of years.
+    #[error("the timestamp {0} ms is out of range")]
     OutOfRange(i64),
 }
 
-/// Reads and writes times. All of them are Unix milliseconds.
+/// Parses and formats timestamps, which are in Unix milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct TimestampUtils;
 
 impl TimestampUtils {
-    /// When the client says that it sent the request: `X-Request-Start-Time` in milliseconds, else `Date`. `None`
-    /// when there is neither or it cannot be read. A hint from outside, see
+    /// The time at which the client claims to have sent the request: `X-Request-Start-Time` if it is valid, otherwise
+    /// `Date`. `None` if neither is valid. The result is only a hint, see
     /// [`WorkersClock::set_timestamp`](super::WorkersClock::set_timestamp).
     pub fn extract_from_headers(headers: &HeaderMap) -> Option<i64> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
@@ -34,32 +34,32 @@ impl TimestampUtils {
         start_ms.or_else(|| text(DATE.as_str()).and_then(|text| Self::parse_http_date(text).ok()))
     }
 
-    /// The time in UTC as ISO 8601 with milliseconds, `2023-11-14T22:13:20.999Z`.
+    /// Formats a timestamp as ISO 8601 in UTC with milliseconds, such as `2023-11-14T22:13:20.999Z`.
     ///
     /// # Errors
-    /// [`TimestampError::OutOfRange`] some 262,000 years from now or before.
+    /// [`TimestampError::OutOfRange`] if the timestamp is more than about 262,000 years from now.
     pub fn format_iso8601(timestamp_ms: i64) -> Result<String, TimestampError> {
         DateTime::<Utc>::from_timestamp_millis(timestamp_ms)
             .map(|time| time.to_rfc3339_opts(SecondsFormat::Millis, true))
             .ok_or(TimestampError::OutOfRange(timestamp_ms))
     }
 
-    /// Reads a time in ISO 8601 as RFC 3339 profiles it, with any offset. What is finer than a millisecond is cut.
+    /// Parses an ISO 8601 timestamp as profiled by RFC 3339, with any offset, and truncates it to milliseconds.
     ///
     /// # Errors
-    /// [`TimestampError::Format`] when the text is none.
+    /// [`TimestampError::Format`] if the text is not such a timestamp.
     pub fn parse_iso8601(text: &str) -> Result<i64, TimestampError> {
         DateTime::parse_from_rfc3339(text)
             .map(|time| time.timestamp_millis())
-            .map_err(|_| TimestampError::Format("ISO 8601 time (2023-11-14T22:13:20.999Z)"))
+            .map_err(|_| TimestampError::Format("ISO 8601 timestamp (example: 2023-11-14T22:13:20.999Z)"))
     }
 
-    /// Reads a date of an HTTP header in any of its three formats (RFC 9110, section 5.6.7).
+    /// Parses an HTTP date in any of its three formats (RFC 9110, section 5.6.7).
     ///
     /// # Errors
-    /// [`TimestampError::Format`] when the text is none, or it is before 1970.
+    /// [`TimestampError::Format`] if the text is not an HTTP date, or the date is before 1970.
     pub fn parse_http_date(text: &str) -> Result<i64, TimestampError> {
-        let error = || TimestampError::Format("HTTP date (Tue, 14 Nov 2023 22:13:20 GMT)");
+        let error = || TimestampError::Format("HTTP date (example: Tue, 14 Nov 2023 22:13:20 GMT)");
         let date: httpdate::HttpDate = text.parse().map_err(|_| error())?;
         let since_1970 =
             std::time::SystemTime::from(date).duration_since(std::time::UNIX_EPOCH).map_err(|_| error())?;
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clients_own_start_time_goes_before_the_date() {
+    fn the_start_time_header_takes_precedence_over_the_date() {
         let date = ("date", "Tue, 14 Nov 2023 22:13:20 GMT");
         for (values, expected) in [
             (&[][..], None),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn iso_8601_is_read_as_it_is_written() {
+    fn iso_8601_timestamps_round_trip() {
         for (timestamp_ms, text) in [
             (0, "1970-01-01T00:00:00.000Z"),
             (-1, "1969-12-31T23:59:59.999Z"),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn all_three_formats_of_an_http_date_are_read() {
+    fn http_dates_are_parsed_in_all_three_formats() {
         for text in ["Tue, 14 Nov 2023 22:13:20 GMT", "Tuesday, 14-Nov-23 22:13:20 GMT", "Tue Nov 14 22:13:20 2023"] {
             assert_eq!(TimestampUtils::parse_http_date(text).unwrap(), 1_700_000_000_000, "{text}");
         }

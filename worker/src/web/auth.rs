@@ -1,7 +1,7 @@
-//! Who asks, and whether they may.
+//! Authentication and authorization.
 //!
-//! Every route that is not public takes an [`Authorized`] before anything else of the request: a handler without one
-//! does not know who to write into the audit log. A key is never repeated, not in an error and not in a log.
+//! Every route that is not public extracts an [`Authorized`] before any other part of the request. It also provides the
+//! actor for the audit log. Keys never appear in errors or logs.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -17,20 +17,19 @@ use williw_relay::types::{ApiKeyInfo, Scope};
 use worker::send::SendFuture;
 
 use super::error::{ApiError, ErrorCode};
-use crate::app::App;
+use crate::state::AppState;
 
-/// The scope that a route needs.
-pub trait Needs {
-    /// Which.
+/// A type that stands for the scope that a route requires.
+pub(crate) trait RequiredScope {
     const SCOPE: Scope;
 }
 
 macro_rules! scopes {
     ($($name:ident),+) => {$(
-        #[doc = concat!("Needs the scope [`Scope::", stringify!($name), "`].")]
-        pub struct $name;
+        #[doc = concat!("Requires [`Scope::", stringify!($name), "`].")]
+        pub(crate) struct $name;
 
-        impl Needs for $name {
+        impl RequiredScope for $name {
             const SCOPE: Scope = Scope::$name;
         }
     )+};
@@ -38,83 +37,86 @@ macro_rules! scopes {
 
 scopes!(Nodes, Contributions, Rewards, Settlement, Read, Ledger);
 
-/// A caller whose key has the scope `N`.
-pub struct Authorized<N> {
-    /// Who it is, for the audit log.
+/// An authenticated caller whose key has the scope `S`.
+pub(crate) struct Authorized<S> {
+    /// The caller, as the audit log records it.
     pub actor: Actor,
-    key: Key,
-    needs: PhantomData<fn() -> N>,
+    credential: Credential,
+    scope: PhantomData<fn() -> S>,
 }
 
-/// What a caller has shown.
-enum Key {
-    /// The deployment's admin key: everything.
-    Admin,
-    /// One of the ledger's.
-    Issued(ApiKeyInfo),
+/// The key that authenticated a caller.
+enum Credential {
+    /// The deployment's admin key, which grants every scope.
+    AdminKey,
+    /// An API key of the ledger.
+    ApiKey(ApiKeyInfo),
 }
 
-impl<N> Authorized<N> {
-    /// Refuses a caller whose key does not have `scope` as well: for what a request needs beyond its route.
+impl<S> Authorized<S> {
+    /// Checks that the key also has `scope`, for requests that require more than their route.
     ///
     /// # Errors
     /// [`ErrorCode::Forbidden`].
-    pub fn require(&self, scope: Scope) -> Result<(), ApiError> {
-        self.key.require(scope)
+    pub(crate) fn require(&self, scope: Scope) -> Result<(), ApiError> {
+        self.credential.require(scope)
     }
 }
 
-impl Key {
+impl Credential {
     fn actor(&self) -> Actor {
         match self {
-            Self::Admin => Actor::operator(),
-            Self::Issued(info) => Actor::api_key(&info.id),
+            Self::AdminKey => Actor::operator(),
+            Self::ApiKey(info) => Actor::api_key(&info.id),
         }
     }
 
     fn require(&self, scope: Scope) -> Result<(), ApiError> {
         match self {
-            Self::Issued(info) if !info.allows(scope) => Err(ApiError::new(
+            Self::ApiKey(info) if !info.allows(scope) => Err(ApiError::new(
                 ErrorCode::Forbidden,
-                format!("the key {} lacks the scope '{}' that this needs", info.id, scope.as_str()),
+                format!("the key {} lacks the required scope '{}'", info.id, scope.as_str()),
             )
             .with_details(json!({ "scope": scope }))),
-            Self::Admin | Self::Issued(_) => Ok(()),
+            Self::AdminKey | Self::ApiKey(_) => Ok(()),
         }
     }
 }
 
-/// Where the log finds who asked, once that is known.
+/// A request extension that receives the caller's name for the log, once the caller is authenticated.
 #[derive(Clone, Debug, Default)]
-pub struct ActorSlot(Arc<OnceLock<String>>);
+pub(crate) struct ActorSlot(Arc<OnceLock<String>>);
 
 impl ActorSlot {
-    /// The caller's name.
-    pub fn get(&self) -> Option<&str> {
+    pub(crate) fn get(&self) -> Option<&str> {
         self.0.get().map(String::as_str)
     }
 }
 
-impl<N: Needs> FromRequestParts<App> for Authorized<N> {
+impl<S: RequiredScope> FromRequestParts<AppState> for Authorized<S> {
     type Rejection = ApiError;
 
-    fn from_request_parts(parts: &mut Parts, app: &App) -> impl Future<Output = Result<Self, Self::Rejection>> + Send {
+    fn from_request_parts(
+        parts: &mut Parts,
+        app: &AppState,
+    ) -> impl Future<Output = Result<Self, Self::Rejection>> + Send {
         SendFuture::new(async move {
-            let key = authenticate(app, bearer(&parts.headers)?).await?;
-            let actor = key.actor();
+            let credential = authenticate(app, bearer_key(&parts.headers)?).await?;
+            let actor = credential.actor();
             if let Some(slot) = parts.extensions.get::<ActorSlot>() {
                 slot.0.get_or_init(|| actor.to_string());
             }
-            key.require(N::SCOPE)?;
-            Ok(Self { actor, key, needs: PhantomData })
+            credential.require(S::SCOPE)?;
+            Ok(Self { actor, credential, scope: PhantomData })
         })
     }
 }
 
-/// The key in the `Authorization` header (RFC 6750, section 2.1).
-fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
-    let missing =
-        || ApiError::new(ErrorCode::Unauthorized, "a key is needed: send one header 'Authorization: Bearer <key>'");
+/// Extracts the key from the `Authorization` header (RFC 6750, section 2.1).
+fn bearer_key(headers: &HeaderMap) -> Result<&str, ApiError> {
+    let missing = || {
+        ApiError::new(ErrorCode::Unauthorized, "an API key is required: send one header 'Authorization: Bearer <key>'")
+    };
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return Err(missing()) };
     let (scheme, key) = value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(missing)?;
@@ -125,15 +127,15 @@ fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
     Ok(key)
 }
 
-async fn authenticate(app: &App, presented: &str) -> Result<Key, ApiError> {
-    // Without a usable admin key there is none that it could be; /health says so.
+async fn authenticate(app: &AppState, presented: &str) -> Result<Credential, ApiError> {
+    // A missing or invalid admin key matches nothing; /health reports it.
     if app.settings.admin_key().is_ok_and(|admin_key| admin_key.matches(presented)) {
-        return Ok(Key::Admin);
+        return Ok(Credential::AdminKey);
     }
-    let issued = api_keys::authenticate(&app.ledger, presented).await?;
-    issued
-        .map(Key::Issued)
-        .ok_or_else(|| ApiError::new(ErrorCode::Unauthorized, "the key is not known here, or was revoked"))
+    let api_key = api_keys::authenticate(&app.ledger, presented).await?;
+    api_key
+        .map(Credential::ApiKey)
+        .ok_or_else(|| ApiError::new(ErrorCode::Unauthorized, "the API key is unknown or was revoked"))
 }
 
 #[cfg(test)]
@@ -145,14 +147,14 @@ mod tests {
     }
 
     #[test]
-    fn the_scheme_is_bearer_in_any_case() {
+    fn the_bearer_scheme_is_case_insensitive() {
         for value in ["Bearer abc", "bearer abc", "BEARER  abc "] {
-            assert_eq!(bearer(&headers(&[value.as_bytes()])).unwrap(), "abc", "{value}");
+            assert_eq!(bearer_key(&headers(&[value.as_bytes()])).unwrap(), "abc", "{value}");
         }
     }
 
     #[test]
-    fn no_other_header_is_taken_for_a_key() {
+    fn any_other_authorization_header_is_rejected() {
         for values in [
             &[][..],
             &[&b""[..]],
@@ -164,7 +166,7 @@ mod tests {
             &[b"Bearer \xe9"],
             &[b"Bearer abc", b"Bearer abc"],
         ] {
-            let error = bearer(&headers(values)).unwrap_err();
+            let error = bearer_key(&headers(values)).unwrap_err();
             assert_eq!(error.code, ErrorCode::Unauthorized, "{values:?}");
             assert!(!error.message.contains("abc"));
         }

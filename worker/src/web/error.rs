@@ -1,105 +1,101 @@
-//! The one error shape of the API, and the one list of its codes.
+//! The API's error type and error codes.
 //!
-//! Whatever goes wrong becomes an [`ApiError`]; its code alone decides the HTTP status. A message says what to do
-//! and must never hold a secret.
+//! Every failure becomes an [`ApiError`], whose code alone determines the HTTP status. Messages say how to fix the
+//! problem and must never contain a secret.
 
-use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::reply::Unsealed;
-
-/// What went wrong, in a word that does not change: clients decide by it, people read the message.
+/// A stable, machine-readable identifier of an error. Messages are for people and may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum ErrorCode {
-    /// The request is not well-formed HTTP for this API.
+pub(crate) enum ErrorCode {
+    /// The request is malformed.
     BadRequest,
-    /// The body is no JSON.
+    /// The body is not valid JSON.
     InvalidJson,
-    /// The `Idempotency-Key` header is missing or not usable.
+    /// The `Idempotency-Key` header is missing or invalid.
     IdempotencyKeyRequired,
-    /// There is no key, or it is unknown or revoked.
+    /// The API key is missing, unknown or revoked.
     Unauthorized,
-    /// The key lacks the scope; `details.scope` names it.
+    /// The API key lacks the required scope; `details.scope` names it.
     Forbidden,
-    /// There is no such path.
+    /// The path does not exist.
     NotFound,
-    /// There is no such node; `details.nodes` names all of them.
+    /// A node is not registered; `details.nodes` lists all such nodes.
     UnknownNode,
-    /// There is no such settlement.
+    /// The settlement does not exist.
     UnknownSettlement,
-    /// There is no such API key.
+    /// The API key does not exist.
     UnknownApiKey,
-    /// The path does not take this method.
+    /// The path does not support the method.
     MethodNotAllowed,
-    /// An operator has excluded the node.
+    /// The node was suspended by an operator.
     NodeSuspended,
-    /// The node has another address already.
+    /// The node is registered with a different address.
     AddressConflict,
-    /// The node has another public key already.
+    /// The node is registered with a different public key.
     PublicKeyConflict,
-    /// The task takes no more contributions.
+    /// The task no longer accepts contributions.
     TaskClosed,
-    /// The same contribution id was used for another content.
+    /// A contribution with the same id but different content exists.
     ContributionConflict,
-    /// A constraint of the ledger refused the write; nothing was written.
+    /// The write violates a constraint of the ledger; nothing was written.
     LedgerConstraint,
-    /// The body is larger than the limit.
+    /// The body exceeds the size limit.
     BodyTooLarge,
     /// The body is not `application/json`.
     UnsupportedMediaType,
-    /// The body is JSON of another shape; `details.field` names the place. Or a parameter of the path or query is
-    /// not acceptable.
+    /// The body is JSON but does not match the schema (`details.field` locates the error), or a path or query
+    /// parameter is invalid.
     InvalidRequest,
-    /// A value is out of bounds; `details.field` names it.
+    /// A value is invalid; `details.field` names the field.
     InvalidField,
-    /// A time that cannot be.
+    /// A timestamp is out of range.
     InvalidTimestamp,
-    /// A reward of nothing.
+    /// A reward amount is zero.
     ZeroAmount,
-    /// The reward is more than the ledger can hold.
+    /// The reward exceeds the maximum amount.
     RewardTooLarge,
-    /// The amounts of the request add up to more than the ledger can hold.
+    /// The sum of the request's amounts exceeds the maximum amount.
     SumTooLarge,
-    /// A node's total would be more than the ledger can hold.
+    /// A node's total would exceed the maximum amount.
     TotalTooLarge,
-    /// The request has no entries.
+    /// The request contains no entries.
     NoEntries,
-    /// The request has too many entries.
+    /// The request contains too many entries.
     TooManyEntries,
-    /// The cursor is not one of this list.
+    /// The cursor does not belong to this list.
     InvalidCursor,
-    /// The page size is out of bounds.
+    /// The page size is out of range.
     InvalidLimit,
-    /// The `Idempotency-Key` was used with another request.
+    /// The `Idempotency-Key` was used for a different request.
     IdempotencyConflict,
-    /// The SQL text is none that the ledger knows.
+    /// The SQL text is not one of the ledger's statements.
     UnknownStatement,
-    /// The ledger cannot run a statement: its schema is not that of this version, or the parameters do not fit.
+    /// The ledger cannot run a statement: its schema does not match this version, or the parameters are invalid.
     LedgerStatement,
-    /// The ledger holds something unexpected.
+    /// The ledger contains unexpected data.
     LedgerDecode,
-    /// The ledger does not let this service in.
+    /// The ledger denies this service access.
     LedgerUnauthorized,
-    /// The Worker made a mistake.
+    /// An internal error of the Worker.
     Internal,
-    /// The ledger cannot be reached: it may have written or not. The same request can be sent again.
+    /// The ledger cannot be reached. The write may or may not have happened; it is safe to repeat the request.
     LedgerUnavailable,
     /// The settlement object cannot be reached.
     SettlementUnavailable,
-    /// A setting is missing; `details.setting` names it.
+    /// A required setting is missing; `details.setting` names it.
     SettingMissing,
-    /// A setting is not usable; `details.setting` names it.
+    /// A setting is invalid; `details.setting` names it.
     SettingInvalid,
 }
 
 impl ErrorCode {
-    /// The HTTP status of the code.
-    pub const fn status(self) -> StatusCode {
+    /// The HTTP status of responses with this code.
+    pub(crate) const fn status(self) -> StatusCode {
         match self {
             Self::BadRequest | Self::InvalidJson | Self::IdempotencyKeyRequired => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
@@ -137,55 +133,26 @@ impl ErrorCode {
     }
 }
 
-/// After how long a client may try again when a part was out of reach: D1 and Durable Objects move within seconds.
-const RETRY_AFTER_SECONDS: &str = "2";
-
-/// An error on its way to the client.
+/// An error to be returned to the client.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ApiError {
-    /// What went wrong.
+pub(crate) struct ApiError {
     pub code: ErrorCode,
-    /// The same in a sentence, and what to do.
+    /// What went wrong and how to fix it, for people.
     pub message: String,
-    /// Data that belongs to it.
+    /// Additional data for programs.
     pub details: Option<Value>,
 }
 
 impl ApiError {
     /// An error without details.
-    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), details: None }
     }
 
-    /// The same error with data.
+    /// Adds `details`.
     #[must_use]
-    pub fn with_details(mut self, details: Value) -> Self {
+    pub(crate) fn with_details(mut self, details: Value) -> Self {
         self.details = Some(details);
         self
-    }
-}
-
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
-        let mut response = self.code.status().into_response();
-        let headers = response.headers_mut();
-        match self.code {
-            // RFC 6750, section 3.
-            ErrorCode::Unauthorized => {
-                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"williw\""));
-            }
-            ErrorCode::Forbidden => {
-                headers.insert(
-                    WWW_AUTHENTICATE,
-                    HeaderValue::from_static("Bearer realm=\"williw\", error=\"insufficient_scope\""),
-                );
-            }
-            ErrorCode::LedgerUnavailable | ErrorCode::SettlementUnavailable => {
-                headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
-            }
-            _ => {}
-        }
-        response.extensions_mut().insert(Unsealed::Error(self));
-        response
     }
 }

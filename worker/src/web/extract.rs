@@ -1,7 +1,7 @@
-//! What a handler takes from a request: bounded, checked, and refused in the one error shape.
+//! Extractors that limit the size of the input and report every error in the API's error format.
 //!
-//! axum's own extractors answer in plain text and have other statuses; these wrap them. None of them reads more than
-//! its limit, and none repeats more of the input than the name of the field that is wrong.
+//! They wrap axum's own extractors, which respond in plain text and with other statuses. No extractor reads more than
+//! its limit, and none repeats more of the input than the name of the invalid field.
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -17,14 +17,14 @@ use williw_relay::types::IdempotencyKey;
 
 use super::error::{ApiError, ErrorCode};
 
-/// The most that a body may hold, in bytes: a thousand rewards with their reasons, several times over.
-pub const BODY_LIMIT_BYTES: usize = 256 * 1024;
+/// The maximum size of a body, in bytes: several times that of a thousand rewards with their reasons.
+pub(crate) const BODY_LIMIT_BYTES: usize = 256 * 1024;
 
-/// The most that a batch of ledger statements may hold, in bytes: D1 takes no parameter above 2 MB.
-pub const LEDGER_BODY_LIMIT_BYTES: usize = 2 * 1024 * 1024;
+/// The maximum size of a batch of ledger statements, in bytes. D1 limits a parameter to 2 MB.
+pub(crate) const LEDGER_BODY_LIMIT_BYTES: usize = 2 * 1024 * 1024;
 
-/// The body as JSON, of at most `LIMIT_BYTES`.
-pub struct JsonBody<T, const LIMIT_BYTES: usize = BODY_LIMIT_BYTES>(pub T);
+/// A JSON body of at most `LIMIT_BYTES`.
+pub(crate) struct JsonBody<T, const LIMIT_BYTES: usize = BODY_LIMIT_BYTES>(pub T);
 
 impl<T, S, const LIMIT_BYTES: usize> FromRequest<S> for JsonBody<T, LIMIT_BYTES>
 where
@@ -37,15 +37,15 @@ where
         if !is_json(request.headers()) {
             return Err(ApiError::new(
                 ErrorCode::UnsupportedMediaType,
-                "the body has to be JSON: send the header 'Content-Type: application/json'",
+                "the body must be JSON: send the header 'Content-Type: application/json'",
             ));
         }
         parse_json(&read_body(request, LIMIT_BYTES).await?).map(Self)
     }
 }
 
-/// The body as JSON when there is one and it is not `null`.
-pub struct OptionalJsonBody<T>(pub Option<T>);
+/// A JSON body that can be omitted or `null`.
+pub(crate) struct OptionalJsonBody<T>(pub Option<T>);
 
 impl<T, S> FromRequest<S> for OptionalJsonBody<T>
 where
@@ -63,39 +63,41 @@ where
         }
         Err(ApiError::new(
             ErrorCode::UnsupportedMediaType,
-            "there is a body of unknown type: send the header 'Content-Type: application/json' with it",
+            "the body has no content type: send the header 'Content-Type: application/json' with it",
         ))
     }
 }
 
-/// Whether the content type is `application/json`, with any parameters, or another type with the suffix `+json`.
+/// Whether the content type is `application/json` or `application/*+json`, with any parameters.
 fn is_json(headers: &HeaderMap) -> bool {
     let Some(Ok(value)) = headers.get(CONTENT_TYPE).map(|value| value.to_str()) else { return false };
     let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-/// Reads the body up to `limit_bytes`; a body that says that it is longer is not read at all.
+/// Reads at most `limit_bytes`. A body with a larger `Content-Length` is not read at all.
 async fn read_body(request: Request, limit_bytes: usize) -> Result<Bytes, ApiError> {
     let too_large = || {
         ApiError::new(
             ErrorCode::BodyTooLarge,
-            format!("the body is larger than {} KiB: send less at a time", limit_bytes / 1024),
+            format!("the body is larger than {} KiB; split it into several requests", limit_bytes / 1024),
         )
         .with_details(json!({ "limit_bytes": limit_bytes }))
     };
-    let announced = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit_bytes)) {
+    let content_length =
+        request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if content_length.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit_bytes)) {
         return Err(too_large());
     }
     match Limited::new(request.into_body(), limit_bytes).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(_) => Err(ApiError::new(ErrorCode::BadRequest, "the body did not arrive whole: send it again")),
+        Err(_) => Err(ApiError::new(ErrorCode::BadRequest, "the body is incomplete; send the request again")),
     }
 }
 
-/// Reads JSON: what is no JSON is 400, what is JSON of another shape is 422 and names the field.
+/// Parses JSON. Invalid JSON is [`ErrorCode::InvalidJson`]; JSON that does not match `T` is
+/// [`ErrorCode::InvalidRequest`] and names the field.
 fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -119,22 +121,22 @@ fn invalid_json(error: &serde_json::Error) -> ApiError {
     let problem = without_position(error);
     ApiError::new(
         ErrorCode::InvalidJson,
-        format!("the body is no JSON: {problem} at line {} column {}", error.line(), error.column()),
+        format!("the body is not valid JSON: {problem} at line {} column {}", error.line(), error.column()),
     )
     .with_details(json!({ "line": error.line(), "column": error.column() }))
 }
 
-/// The error's words without the position that serde_json adds.
+/// The error's message without the position that serde_json appends.
 fn without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
     text.strip_suffix(&position).unwrap_or(&text).to_owned()
 }
 
-/// The parameters of the path.
-pub struct PathOf<T>(pub T);
+/// Path parameters.
+pub(crate) struct ApiPath<T>(pub T);
 
-impl<T, S> FromRequestParts<S> for PathOf<T>
+impl<T, S> FromRequestParts<S> for ApiPath<T>
 where
     T: DeserializeOwned + Send,
     S: Send + Sync,
@@ -147,17 +149,17 @@ where
             PathRejection::FailedToDeserializePathParams(error) => {
                 let problem = error.body_text();
                 let problem = problem.strip_prefix("Invalid URL: ").unwrap_or(&problem);
-                ApiError::new(ErrorCode::InvalidRequest, format!("in the path: {problem}"))
+                ApiError::new(ErrorCode::InvalidRequest, format!("invalid path: {problem}"))
             }
-            _ => ApiError::new(ErrorCode::BadRequest, "the path cannot be read"),
+            _ => ApiError::new(ErrorCode::BadRequest, "the path is malformed"),
         })
     }
 }
 
-/// The parameters of the query.
-pub struct QueryOf<T>(pub T);
+/// Query parameters.
+pub(crate) struct ApiQuery<T>(pub T);
 
-impl<T, S> FromRequestParts<S> for QueryOf<T>
+impl<T, S> FromRequestParts<S> for ApiQuery<T>
 where
     T: DeserializeOwned,
     S: Send + Sync,
@@ -170,20 +172,20 @@ where
             QueryRejection::FailedToDeserializeQueryString(error) => {
                 let problem = error.body_text();
                 let problem = problem.strip_prefix("Failed to deserialize query string: ").unwrap_or(&problem);
-                ApiError::new(ErrorCode::InvalidRequest, format!("in the query: {problem}"))
+                ApiError::new(ErrorCode::InvalidRequest, format!("invalid query: {problem}"))
             }
-            _ => ApiError::new(ErrorCode::BadRequest, "the query cannot be read"),
+            _ => ApiError::new(ErrorCode::BadRequest, "the query is malformed"),
         })
     }
 }
 
-/// The request header that names an attempt of the client's, so that a repeated one is done once.
-pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The request header that makes retries of a request idempotent.
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The value of the `Idempotency-Key` header.
-pub struct Idempotency(pub IdempotencyKey);
+pub(crate) struct IdempotencyHeader(pub IdempotencyKey);
 
-impl<S: Send + Sync> FromRequestParts<S> for Idempotency {
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyHeader {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, ApiError> {
@@ -196,8 +198,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Idempotency {
             ApiError::new(
                 ErrorCode::IdempotencyKeyRequired,
                 format!(
-                    "this request moves money: send one header 'Idempotency-Key' of 1 to {} visible ASCII characters, \
-                     a new one for each payment and the same one when you try again",
+                    "this request grants rewards and must be idempotent: send one 'Idempotency-Key' header of 1 to {} \
+                     visible ASCII characters; use a new key for each grant and the same key for retries",
                     IdempotencyKey::MAX_BYTES
                 ),
             )
@@ -214,7 +216,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Work {
+    struct Contribution {
         #[allow(dead_code, reason = "only the shape matters here")]
         score: u64,
     }
@@ -227,12 +229,12 @@ mod tests {
         request.body(body.into()).unwrap()
     }
 
-    async fn read(request: Request) -> Result<Work, ApiError> {
-        JsonBody::<Work, 64>::from_request(request, &()).await.map(|JsonBody(work)| work)
+    async fn read(request: Request) -> Result<Contribution, ApiError> {
+        JsonBody::<Contribution, 64>::from_request(request, &()).await.map(|JsonBody(contribution)| contribution)
     }
 
     #[tokio::test]
-    async fn a_body_of_the_right_shape_is_read() {
+    async fn a_valid_body_is_parsed() {
         for content_type in
             ["application/json", "application/json; charset=utf-8", "Application/JSON", "application/a+json"]
         {
@@ -241,7 +243,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_json_is_told_from_json_of_the_wrong_shape() {
+    async fn invalid_json_and_json_of_the_wrong_shape_have_different_codes() {
         for (body, code) in [
             ("", ErrorCode::InvalidJson),
             ("{\"score\":", ErrorCode::InvalidJson),
@@ -262,7 +264,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_field_that_is_wrong_is_named() {
+    async fn the_invalid_field_is_named() {
         let error = read(post(Some("application/json"), r#"{"score":-1}"#)).await.unwrap_err();
         assert_eq!(error.details.unwrap()["field"], "score");
         assert!(error.message.starts_with("score: "), "{}", error.message);
@@ -270,22 +272,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn another_content_type_is_refused_before_the_body_is_read() {
+    async fn another_content_type_is_rejected_before_the_body_is_read() {
         for content_type in [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("text/json+x")] {
-            let error = read(post(content_type, Body::from_stream(Unread))).await.unwrap_err();
+            let error = read(post(content_type, Body::from_stream(UnreadableBody))).await.unwrap_err();
             assert_eq!(error.code, ErrorCode::UnsupportedMediaType, "{content_type:?}");
         }
     }
 
     #[tokio::test]
-    async fn a_body_that_announces_too_much_is_refused_unread() {
-        let mut request = post(Some("application/json"), Body::from_stream(Unread));
+    async fn a_body_with_too_large_a_content_length_is_rejected_unread() {
+        let mut request = post(Some("application/json"), Body::from_stream(UnreadableBody));
         request.headers_mut().insert(CONTENT_LENGTH, "65".parse().unwrap());
         assert_eq!(read(request).await.unwrap_err().code, ErrorCode::BodyTooLarge);
     }
 
     #[tokio::test]
-    async fn a_body_that_turns_out_too_large_is_refused() {
+    async fn a_body_that_exceeds_the_limit_is_rejected() {
         let body = format!("{{\"score\":{}7}}", " ".repeat(64));
         let error = read(post(Some("application/json"), body)).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::BodyTooLarge);
@@ -293,9 +295,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_optional_body_may_be_missing_but_not_be_something_else() {
-        let read =
-            async |request| OptionalJsonBody::<Work>::from_request(request, &()).await.map(|body| body.0.is_some());
+    async fn an_optional_body_can_be_missing_but_not_of_another_type() {
+        let read = async |request| {
+            OptionalJsonBody::<Contribution>::from_request(request, &()).await.map(|body| body.0.is_some())
+        };
         assert_eq!(read(post(None, Body::empty())).await, Ok(false));
         assert_eq!(read(post(Some("application/json"), "null")).await, Ok(false));
         assert_eq!(read(post(Some("application/json"), r#"{"score":7}"#)).await, Ok(true));
@@ -303,13 +306,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_idempotency_key_is_one_short_visible_text() {
+    async fn an_idempotency_key_is_a_single_short_header_of_visible_ascii() {
         let read = async |keys: &[&[u8]]| {
             let mut parts = http::Request::new(()).into_parts().0;
             for key in keys {
                 parts.headers.append(IDEMPOTENCY_KEY, http::HeaderValue::from_bytes(key).unwrap());
             }
-            Idempotency::from_request_parts(&mut parts, &()).await.map(|key| key.0)
+            IdempotencyHeader::from_request_parts(&mut parts, &()).await.map(|key| key.0)
         };
         assert_eq!(read(&[b"a-1"]).await.unwrap().as_str(), "a-1");
         let long = [b'x'; 256];
@@ -319,9 +322,9 @@ mod tests {
     }
 
     /// A body that must not be read.
-    struct Unread;
+    struct UnreadableBody;
 
-    impl futures_core::Stream for Unread {
+    impl futures_core::Stream for UnreadableBody {
         type Item = Result<Bytes, std::io::Error>;
 
         fn poll_next(

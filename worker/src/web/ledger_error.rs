@@ -1,4 +1,4 @@
-//! The ledger's errors as the API's: the one place where they get their code.
+//! Conversion of the ledger's errors into API errors. Their codes are assigned only here.
 
 use serde_json::{Value, json};
 use williw_relay::database::DatabaseError;
@@ -58,7 +58,7 @@ impl From<DatabaseError> for ApiError {
             DatabaseError::Constraint(reason) => (ErrorCode::LedgerConstraint, reason),
             DatabaseError::Unavailable(reason) => (ErrorCode::LedgerUnavailable, reason),
             DatabaseError::Statement(reason) => {
-                message.push_str(" (are the migrations applied? wrangler d1 migrations apply DB)");
+                message.push_str(" (check that the migrations are applied: wrangler d1 migrations apply DB)");
                 (ErrorCode::LedgerStatement, reason)
             }
             DatabaseError::Decode(reason) => (ErrorCode::LedgerDecode, reason),
@@ -82,7 +82,7 @@ mod tests {
         "7RxAvmVUZwMm1m6pttcAdTvrFL2PNoEDA6HYaVPEfufw".parse().unwrap()
     }
 
-    /// One of each.
+    /// One error of each kind.
     fn errors() -> Vec<LedgerError> {
         vec![
             DatabaseError::Constraint("UNIQUE".to_owned()).into(),
@@ -113,11 +113,11 @@ mod tests {
     }
 
     #[test]
-    fn every_error_has_a_code_of_its_own() {
+    fn every_error_has_its_own_code() {
         let mut seen = Vec::new();
         for error in errors() {
             let code = ApiError::from(error.clone()).code;
-            assert!(!seen.contains(&code), "{error}: {code:?} is taken");
+            assert!(!seen.contains(&code), "{error}: {code:?} is already used");
             seen.push(code);
         }
     }
@@ -131,18 +131,18 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_batch_carries_the_databases_own_words() {
+    fn a_violated_constraint_keeps_the_databases_message() {
         let error = ApiError::from(DatabaseError::Constraint("CHECK constraint failed: lease_held".to_owned()));
         assert_eq!(error.details.unwrap()["message"], "CHECK constraint failed: lease_held");
     }
 
     #[test]
-    fn only_what_a_later_try_can_help_is_503() {
+    fn only_transient_errors_are_503_and_only_internal_errors_are_5xx() {
         for error in errors() {
             let status = ApiError::from(error.clone()).code.status();
-            let passing = matches!(error, LedgerError::Database(DatabaseError::Unavailable(_)));
-            assert_eq!(status == http::StatusCode::SERVICE_UNAVAILABLE, passing, "{error}");
-            let ours = matches!(
+            let transient = matches!(error, LedgerError::Database(DatabaseError::Unavailable(_)));
+            assert_eq!(status == http::StatusCode::SERVICE_UNAVAILABLE, transient, "{error}");
+            let internal = matches!(
                 error,
                 LedgerError::Database(
                     DatabaseError::Unavailable(_)
@@ -151,7 +151,7 @@ mod tests {
                         | DatabaseError::Unauthorized(_)
                 )
             );
-            assert_eq!(status.is_server_error(), ours, "{error}");
+            assert_eq!(status.is_server_error(), internal, "{error}");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The manners of the API, the same for every route: extractors, the envelope, errors, keys.
+//! What all routes share: extractors, the response envelope, errors, authentication.
 //!
-//! Nothing here knows what a route is for, and nothing here names workerd.
+//! Nothing here depends on a particular route or on workerd.
 
-pub mod auth;
-pub mod error;
-pub mod extract;
+pub(crate) mod auth;
+pub(crate) mod error;
+pub(crate) mod extract;
 mod ledger_error;
-pub mod reply;
-pub mod request_id;
+pub(crate) mod request_id;
+pub(crate) mod response;

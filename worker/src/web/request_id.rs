@@ -1,24 +1,22 @@
-//! A name for each request, to find it again in the logs.
+//! Request ids, which identify a request in responses and logs.
 
 use std::fmt;
 
 use http::HeaderName;
 
-/// The response header that repeats the request's id.
-pub const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+/// The response header that carries the request's id.
+pub(crate) const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of a request: a random UUID. It is never taken from the client, who could otherwise forge log lines.
+/// A random UUID. It is never taken from the request, since a client could then forge log entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestId(String);
+pub(crate) struct RequestId(String);
 
 impl RequestId {
-    /// A new id.
-    pub fn random() -> Self {
+    pub(crate) fn random() -> Self {
         Self(uuid::Uuid::new_v4().to_string())
     }
 
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

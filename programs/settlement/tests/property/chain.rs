@@ -1,4 +1,4 @@
-//! The chain: the built program in a LiteSVM, given the same steps as the model.
+//! The chain: the built program in LiteSVM, which executes the same steps as the model.
 
 use agave_feature_set::replace_spl_token_with_p_token;
 use anchor_lang::Event;
@@ -22,34 +22,34 @@ use solana_rent::Rent;
 use solana_signer::Signer;
 use solana_transaction::versioned::VersionedTransaction;
 
+use super::account_id::{AccountId, Net, id_of_node};
 use super::model::admin::{guardian, settler};
 use super::model::batch::HEADER;
-use super::model::{FEE_BASIS_POINTS, FEE_MOST, MINT_BYTES, MINT_BYTES_WITH_FEES, Model, Tokens};
-use super::place::{Net, Place, id_of};
-use super::step::{Entry, Registration, Spoil, Step, Target, What};
+use super::model::{FEE_BASIS_POINTS, MAX_FEE, MINT_BYTES, MINT_BYTES_WITH_FEES, Model, TokenAccount};
+use super::step::{Action, Corruption, Entry, Registration, Step, Target};
 
 /// Decimals of both mints.
-pub const DECIMALS: u8 = 6;
-/// May freeze token accounts of both mints.
-const FREEZER: Pubkey = Pubkey::new_from_array([0xf0; 32]);
+pub(crate) const DECIMALS: u8 = 6;
+/// The freeze authority of both mints.
+const FREEZE_AUTHORITY: Pubkey = Pubkey::new_from_array([0xf0; 32]);
 
-/// The bytes in which an event reaches the chain.
-pub fn told(event: impl Event) -> Vec<u8> {
+/// The instruction data of the self-CPI that emits an event.
+pub(crate) fn event_data(event: impl Event) -> Vec<u8> {
     [EVENT_IX_TAG_LE, &event.data()].concat()
 }
 
-/// A LiteSVM with the program.
+/// LiteSVM with the program.
 #[derive(Clone)]
-pub struct Chain {
+pub(crate) struct Chain {
     svm: LiteSVM,
-    /// Pays the fees, so that no balance that the model keeps changes by one.
+    /// Pays the transaction fees, so that they do not affect any balance of the model.
     payer: Pubkey,
 }
 
 impl Chain {
-    /// With SPL Token as p-token, which takes many transfers in one call, or as the program before
-    /// it. Signatures are taken for granted: what counts is who was asked for one.
-    pub fn new(with_p_token: bool) -> Self {
+    /// SPL Token is either p-token, which supports batched transfers, or its predecessor. Signatures are
+    /// not verified; which accounts are signers still matters.
+    pub(crate) fn new(with_p_token: bool) -> Self {
         let mut features = LiteSVM::mainnet_feature_set();
         if !with_p_token {
             features.deactivate(&replace_spl_token_with_p_token::ID);
@@ -68,84 +68,86 @@ impl Chain {
         Self { svm, payer }
     }
 
-    /// Puts everything there that the model begins with.
-    pub fn begin(&mut self, model: &Model) {
+    /// Creates all accounts of the initial model.
+    pub(crate) fn load(&mut self, model: &Model) {
         self.set_time(model.now);
-        self.set_rent(model.rate);
-        for (&place, &lamports) in &model.lamports {
-            let account = match place {
-                Place::Mint(net) => Account { data: mint(net), owner: token_program(net), ..Account::default() },
-                Place::Tokens(net, person) if model.tokens.contains_key(&place) => {
-                    let data = token_account(net, person, model.tokens[&place]);
+        self.set_rent(model.rent_rate);
+        for (&account_id, &lamports) in &model.lamports {
+            let account = match account_id {
+                AccountId::Mint(net) => Account { data: mint(net), owner: token_program(net), ..Account::default() },
+                AccountId::TokenAccount(net, person) if model.tokens.contains_key(&account_id) => {
+                    let data = token_account(net, person, model.tokens[&account_id]);
                     Account { data, owner: token_program(net), ..Account::default() }
                 }
                 _ => Account::default(),
             };
-            self.svm.set_account(place.address(), Account { lamports, ..account }).expect("the account is written");
+            self.svm
+                .set_account(account_id.address(), Account { lamports, ..account })
+                .expect("the account is written");
         }
     }
 
-    /// Does a step: the events that the program told, or `None` for one that was refused, with the
-    /// log of why.
-    pub fn run(&mut self, instruction: Instruction) -> Result<Vec<Vec<u8>>, String> {
+    /// Executes an instruction. Returns the events that the program emitted, or the error and the logs
+    /// of a rejected instruction.
+    pub(crate) fn execute(&mut self, instruction: Instruction) -> Result<Vec<Vec<u8>>, String> {
         let message = v0::Message::try_compile(&self.payer, &[instruction], &[], self.svm.latest_blockhash())
             .expect("the message compiles");
         let signatures = vec![Default::default(); usize::from(message.header.num_required_signatures)];
         let transaction = VersionedTransaction { signatures, message: VersionedMessage::V0(message) };
         match self.svm.send_transaction(transaction) {
             Ok(meta) => {
-                let told = |data: &Vec<u8>| data.starts_with(EVENT_IX_TAG_LE);
+                let is_event = |data: &Vec<u8>| data.starts_with(EVENT_IX_TAG_LE);
                 let inner = meta.inner_instructions.into_iter().flatten();
-                Ok(inner.map(|inner| inner.instruction.data).filter(told).collect())
+                Ok(inner.map(|inner| inner.instruction.data).filter(is_event).collect())
             }
             Err(failed) => Err(format!("{:?}\n{}", failed.err, failed.meta.pretty_logs())),
         }
     }
 
-    pub fn account(&self, place: Place) -> Option<Account> {
-        self.svm.get_account(&place.address())
+    pub(crate) fn account(&self, account_id: AccountId) -> Option<Account> {
+        self.svm.get_account(&account_id.address())
     }
 
-    pub fn set_time(&mut self, now: i64) {
+    pub(crate) fn set_time(&mut self, now: i64) {
         let mut clock: Clock = self.svm.get_sysvar();
         clock.unix_timestamp = now;
         self.svm.set_sysvar(&clock);
     }
 
-    pub fn set_rent(&mut self, rate: u64) {
+    pub(crate) fn set_rent(&mut self, rate: u64) {
         let mut rent: Rent = self.svm.get_sysvar();
         rent.lamports_per_byte = rate;
         self.svm.set_sysvar(&rent);
     }
 
-    /// Makes a treasury one of the first layout.
-    pub fn age(&mut self, net: Net) {
-        let place = Place::Treasury(net);
-        let mut account = self.account(place).expect("a treasury");
+    /// Turns a treasury into one with the first layout.
+    pub(crate) fn downgrade_treasury(&mut self, net: Net) {
+        let account_id = AccountId::Treasury(net);
+        let mut account = self.account(account_id).expect("the treasury exists");
         account.data[8 + core::mem::offset_of!(Treasury, version)] = 1;
-        self.svm.set_account(place.address(), account).expect("the account is written");
+        self.svm.set_account(account_id.address(), account).expect("the account is written");
     }
 }
 
-/// The instruction of a step, and whether it was spoiled; `None` for steps without one.
-pub fn instruction(model: &Model, step: &Step) -> Option<(Instruction, bool)> {
-    let mut ix = sound_instruction(model, step)?;
-    let is_spoiled = step.spoil.is_some_and(|spoil| spoil.apply(step, &mut ix));
-    Some((ix, is_spoiled))
+/// The instruction of a step, and whether it was corrupted. `None` for steps without an instruction.
+pub(crate) fn instruction(model: &Model, step: &Step) -> Option<(Instruction, bool)> {
+    let mut ix = valid_instruction(model, step)?;
+    let is_corrupted = step.corruption.is_some_and(|corruption| corruption.apply(step, &mut ix));
+    Some((ix, is_corrupted))
 }
 
-fn sound_instruction(model: &Model, step: &Step) -> Option<Instruction> {
-    let actor = Place::Person(model.actor(step)).address();
-    let (net, id) = (step.net, id_of(step.node));
-    let network = Place::Network(net).address();
+fn valid_instruction(model: &Model, step: &Step) -> Option<Instruction> {
+    let actor = AccountId::Person(model.actor(step)).address();
+    let (net, id) = (step.net, id_of_node(step.node));
+    let network = AccountId::Network(net).address();
     let asset = net.asset();
-    let person = |person: &Option<u8>| person.map(|person| Place::Person(person).address()).unwrap_or_default();
-    Some(match &step.what {
-        What::Create(parameters) => {
+    let person = |person: &Option<u8>| person.map(|person| AccountId::Person(person).address()).unwrap_or_default();
+    Some(match &step.action {
+        Action::Create(parameters) => {
             let args = CreateNetworkArgs {
                 id: net.id(),
-                settler: Place::Person(settler(net)).address(),
-                guardian: Place::Person(guardian(net)).address(),
+                settler: AccountId::Person(settler(net)).address(),
+                guardian: AccountId::Person(guardian(net)).address(),
                 default_threshold: parameters.default_threshold,
                 per_node_cap: parameters.per_node_cap,
                 per_batch_cap: parameters.per_batch_cap,
@@ -158,7 +160,7 @@ fn sound_instruction(model: &Model, step: &Step) -> Option<Instruction> {
                 Some(asset) => create_token_network_ix(actor, args, &asset),
             }
         }
-        What::Update(update) => {
+        Action::Update(update) => {
             let [default_threshold, per_node_cap, per_batch_cap, window_limit, window_seconds, max_pending_age] =
                 *update;
             let args = UpdateNetworkArgs {
@@ -171,51 +173,53 @@ fn sound_instruction(model: &Model, step: &Step) -> Option<Instruction> {
             };
             update_network_ix(actor, network, args)
         }
-        What::Propose(next) => propose_admin_ix(actor, network, person(next)),
-        What::Accept => accept_admin_ix(actor, network),
-        What::SetSettler(next) => set_settler_ix(actor, network, person(next)),
-        What::SetGuardian(next) => set_guardian_ix(actor, network, person(next)),
-        What::Pause => pause_ix(actor, network),
-        What::Unpause => unpause_ix(actor, network),
-        What::Migrate => migrate_treasury_ix(network),
-        What::Register(asked) => {
-            register_node_ix(actor, Place::Person(asked.payer).address(), network, args(id, asked))
+        Action::Propose(next) => propose_admin_ix(actor, network, person(next)),
+        Action::Accept => accept_admin_ix(actor, network),
+        Action::SetSettler(next) => set_settler_ix(actor, network, person(next)),
+        Action::SetGuardian(next) => set_guardian_ix(actor, network, person(next)),
+        Action::Pause => pause_ix(actor, network),
+        Action::Unpause => unpause_ix(actor, network),
+        Action::Migrate => migrate_treasury_ix(network),
+        Action::Register(registration) => {
+            register_node_ix(actor, AccountId::Person(registration.payer).address(), network, args(id, registration))
         }
-        What::Reopen(asked) => reopen_node_ix(actor, Place::Person(asked.payer).address(), network, args(id, asked)),
-        What::Close => {
+        Action::Reopen(registration) => {
+            reopen_node_ix(actor, AccountId::Person(registration.payer).address(), network, args(id, registration))
+        }
+        Action::Close => {
             let payer = model.wallet(net, step.node).map_or(0, |wallet| wallet.rent_payer);
-            close_node_ix(actor, network, id, Place::Person(payer).address())
+            close_node_ix(actor, network, id, AccountId::Person(payer).address())
         }
-        What::SetDestination(to) => set_destination_ix(actor, network, id, to.address()),
-        What::SetThreshold(threshold) => set_threshold_ix(actor, network, id, *threshold),
-        What::Fund(amount) => match asset {
+        Action::SetDestination(to) => set_destination_ix(actor, network, id, to.address()),
+        Action::SetThreshold(threshold) => set_threshold_ix(actor, network, id, *threshold),
+        Action::Fund(amount) => match asset {
             None => fund_ix(actor, network, *amount),
             Some(asset) => {
-                let from = Place::Tokens(net, model.actor(step)).address();
+                let from = AccountId::TokenAccount(net, model.actor(step)).address();
                 fund_tokens_ix(actor, from, network, &asset, *amount)
             }
         },
-        What::WithdrawSurplus { to, .. } => {
-            let (to, amount) = (to.address(), model.asked(step).unwrap_or(0));
+        Action::WithdrawSurplus { to, .. } => {
+            let (to, amount) = (to.address(), model.requested_amount(step).unwrap_or(0));
             match asset {
                 None => withdraw_surplus_ix(actor, network, to, amount),
                 Some(asset) => withdraw_surplus_tokens_ix(actor, network, &asset, to, amount),
             }
         }
-        What::Withdraw { .. } => {
-            let (to, amount) = (model.paid_to(step).address(), model.asked(step));
+        Action::Withdraw { .. } => {
+            let (to, amount) = (model.payout_account(step).address(), model.requested_amount(step));
             match asset {
                 None => withdraw_ix(actor, network, id, to, amount),
                 Some(asset) => withdraw_tokens_ix(actor, network, &asset, id, to, amount),
             }
         }
-        What::Credit(entries) => {
+        Action::Credit(entries) => {
             let pairs: Vec<_> = entries.iter().map(|entry| (wallet(net, entry), target(entry))).collect();
             let mut ix = credit_ix(actor, network, HEADER, &pairs);
             mark_readonly(&mut ix, entries, 1);
             ix
         }
-        What::Settle(entries) => {
+        Action::Settle(entries) => {
             let mut ix = match asset {
                 None => settle_ix(actor, network, HEADER, &settles(net, entries)),
                 Some(asset) => settle_tokens_ix(actor, network, &asset, HEADER, &settles(net, entries)),
@@ -223,7 +227,7 @@ fn sound_instruction(model: &Model, step: &Step) -> Option<Instruction> {
             mark_readonly(&mut ix, entries, 2);
             ix
         }
-        What::Payout(entries) => {
+        Action::Payout(entries) => {
             let pairs: Vec<_> = settles(net, entries).iter().map(|e| (e.wallet, e.destination)).collect();
             let mut ix = match asset {
                 None => payout_ix(network, &pairs),
@@ -232,48 +236,54 @@ fn sound_instruction(model: &Model, step: &Step) -> Option<Instruction> {
             mark_readonly(&mut ix, entries, 2);
             ix
         }
-        What::Gift { to, lamports } => solana_system_interface::instruction::transfer(&actor, &to.address(), *lamports),
-        What::TokenGift { to, amount } => {
+        Action::TransferLamports { to, lamports } => {
+            solana_system_interface::instruction::transfer(&actor, &to.address(), *lamports)
+        }
+        Action::TransferTokens { to, amount } => {
             let asset = asset?;
-            let from = Place::Tokens(net, model.actor(step)).address();
+            let from = AccountId::TokenAccount(net, model.actor(step)).address();
             transfer_checked(&asset, from, to.address(), actor, *amount)
         }
-        What::Freeze(account) => set_frozen(*account, 10)?,
-        What::Thaw(account) => set_frozen(*account, 11)?,
-        What::Again | What::Pass(_) | What::Jump(_) | What::Rent(_) | What::Age => return None,
+        Action::Freeze(account) => set_frozen(*account, 10)?,
+        Action::Thaw(account) => set_frozen(*account, 11)?,
+        Action::Resend
+        | Action::AdvanceTime(_)
+        | Action::SetTime(_)
+        | Action::SetRentRate(_)
+        | Action::DowngradeTreasury => return None,
     })
 }
 
-fn args(node_id: [u8; 32], asked: &Registration) -> RegisterNodeArgs {
+fn args(node_id: [u8; 32], registration: &Registration) -> RegisterNodeArgs {
     RegisterNodeArgs {
         node_id,
-        owner: asked.owner.address(),
-        destination: asked.destination.map(Place::address),
-        threshold: asked.threshold,
+        owner: registration.owner.address(),
+        destination: registration.destination.map(AccountId::address),
+        threshold: registration.threshold,
     }
 }
 
 fn wallet(net: Net, entry: &Entry) -> Pubkey {
-    entry.wallet.place(net).address()
+    entry.wallet.account_id(net).address()
 }
 
 fn target(entry: &Entry) -> u64 {
     match entry.target {
         Target::Total(total) => total,
-        _ => unreachable!("batches are in numbers"),
+        _ => unreachable!("batches have absolute totals"),
     }
 }
 
 fn settles(net: Net, entries: &[Entry]) -> Vec<SettleEntry> {
     let settle = |entry: &Entry| SettleEntry {
         wallet: wallet(net, entry),
-        destination: entry.destination.unwrap_or(Place::Incinerator).address(),
+        destination: entry.destination.unwrap_or(AccountId::Incinerator).address(),
         target: target(entry),
     };
     entries.iter().map(settle).collect()
 }
 
-/// The entries' accounts are the last ones, so many each.
+/// Marks the read-only accounts of entries, which come last, with `each` accounts per entry.
 fn mark_readonly(ix: &mut Instruction, entries: &[Entry], each: usize) {
     let first = ix.accounts.len() - entries.len() * each;
     for (metas, entry) in ix.accounts[first..].chunks_exact_mut(each).zip(entries) {
@@ -284,10 +294,10 @@ fn mark_readonly(ix: &mut Instruction, entries: &[Entry], each: usize) {
     }
 }
 
-impl Spoil {
-    /// Spoils an instruction. `false` when it stayed as good as it was.
+impl Corruption {
+    /// Corrupts an instruction. Returns `false` if the instruction is still valid.
     fn apply(self, step: &Step, ix: &mut Instruction) -> bool {
-        let is_batch = matches!(step.what, What::Credit(_) | What::Settle(_) | What::Payout(_));
+        let is_batch = matches!(step.action, Action::Credit(_) | Action::Settle(_) | Action::Payout(_));
         let is_ours = ix.program_id == settlement::ID;
         match self {
             _ if !is_ours => false,
@@ -298,15 +308,18 @@ impl Spoil {
             }
             Self::CutData => ix.data.pop().is_some(),
             Self::DropAccount => ix.accounts.pop().is_some(),
-            Self::ExtraAccount(place) => {
-                ix.accounts.push(AccountMeta::new_readonly(place.address(), false));
+            Self::ExtraAccount(account_id) => {
+                ix.accounts.push(AccountMeta::new_readonly(account_id.address(), false));
                 is_batch
             }
             Self::Swap { at, with } => {
                 let at = usize::from(at);
                 let signs = ix.accounts.iter().any(|meta| meta.is_signer && meta.pubkey == with.address());
-                let named = ix.accounts.len() - entry_accounts(&step.what);
-                if at >= named || signs || ix.accounts[at].pubkey == with.address() || means_another(step, ix, at, with)
+                let named = ix.accounts.len() - entry_accounts(&step.action);
+                if at >= named
+                    || signs
+                    || ix.accounts[at].pubkey == with.address()
+                    || yields_another_valid_instruction(step, ix, at, with)
                 {
                     return false;
                 }
@@ -318,27 +331,31 @@ impl Spoil {
     }
 }
 
-fn entry_accounts(what: &What) -> usize {
-    match what {
-        What::Credit(entries) => entries.len(),
-        What::Settle(entries) | What::Payout(entries) => 2 * entries.len(),
+fn entry_accounts(action: &Action) -> usize {
+    match action {
+        Action::Credit(entries) => entries.len(),
+        Action::Settle(entries) | Action::Payout(entries) => 2 * entries.len(),
         _ => 0,
     }
 }
 
-/// Whether the swap makes another sound instruction of it, which other steps try.
-fn means_another(step: &Step, ix: &Instruction, at: usize, with: Place) -> bool {
-    let is_batch = matches!(step.what, What::Credit(_) | What::Settle(_) | What::Payout(_));
-    match (&step.what, Place::at(&ix.accounts[at].pubkey), with) {
-        // The program itself, at which Anchor does not look: it calls itself by its own address.
+/// Whether the swap yields another valid instruction, which other steps cover.
+fn yields_another_valid_instruction(step: &Step, ix: &Instruction, at: usize, with: AccountId) -> bool {
+    let is_batch = matches!(step.action, Action::Credit(_) | Action::Settle(_) | Action::Payout(_));
+    match (&step.action, AccountId::from_address(&ix.accounts[at].pubkey), with) {
+        // The program account, which Anchor does not check: the program uses its own id for the self-CPI.
         _ if !is_batch && at + 1 == ix.accounts.len() => true,
         // The destination.
-        (What::WithdrawSurplus { .. } | What::Withdraw { .. }, ..) if at == 3 => true,
-        (What::Register(_) | What::Reopen(_), Some(Place::Wallet(..)), Place::Wallet(..)) => false,
-        (_, Some(Place::Wallet(..)), Place::Wallet(..)) => true,
-        (What::Propose(_) | What::Accept | What::SetGuardian(_), Some(Place::Network(_)), Place::Network(_)) => true,
-        (What::Migrate, Some(Place::Treasury(_)), Place::Treasury(_)) => true,
-        (_, Some(Place::Treasury(_)), Place::Treasury(_)) => is_batch,
+        (Action::WithdrawSurplus { .. } | Action::Withdraw { .. }, ..) if at == 3 => true,
+        (Action::Register(_) | Action::Reopen(_), Some(AccountId::Wallet(..)), AccountId::Wallet(..)) => false,
+        (_, Some(AccountId::Wallet(..)), AccountId::Wallet(..)) => true,
+        (
+            Action::Propose(_) | Action::Accept | Action::SetGuardian(_),
+            Some(AccountId::Network(_)),
+            AccountId::Network(_),
+        ) => true,
+        (Action::Migrate, Some(AccountId::Treasury(_)), AccountId::Treasury(_)) => true,
+        (_, Some(AccountId::Treasury(_)), AccountId::Treasury(_)) => is_batch,
         _ => false,
     }
 }
@@ -347,23 +364,23 @@ fn token_program(net: Net) -> Pubkey {
     if net == Net::Fee { TOKEN_2022_ID } else { SPL_TOKEN_ID }
 }
 
-/// A mint's bytes. Layout: `spl_token_2022_interface::{state::Mint, extension}`.
+/// The data of a mint. Layout: `spl_token_2022_interface::{state::Mint, extension}`.
 fn mint(net: Net) -> Vec<u8> {
     let mut data = vec![0; MINT_BYTES as usize];
     data[36..44].copy_from_slice(&u64::MAX.to_le_bytes());
     data[44] = DECIMALS;
     data[45] = 1;
     data[46] = 1;
-    data[50..82].copy_from_slice(FREEZER.as_array());
+    data[50..82].copy_from_slice(FREEZE_AUTHORITY.as_array());
     if net == Net::Fee {
         data.resize(165, 0);
-        // A mint; the extension TransferFeeConfig of 108 bytes.
+        // Account type mint, then the extension TransferFeeConfig with 108 bytes.
         data.extend([1, 1, 0, 108, 0]);
         data.extend([0; 32 + 32 + 8]);
-        for _ in ["the older fee", "the newer one"] {
-            // From epoch 0 on.
+        for _ in ["older fee", "newer fee"] {
+            // Effective from epoch 0.
             data.extend(0u64.to_le_bytes());
-            data.extend(FEE_MOST.to_le_bytes());
+            data.extend(MAX_FEE.to_le_bytes());
             data.extend(FEE_BASIS_POINTS.to_le_bytes());
         }
         assert_eq!(data.len() as u64, MINT_BYTES_WITH_FEES);
@@ -371,23 +388,23 @@ fn mint(net: Net) -> Vec<u8> {
     data
 }
 
-/// A token account's bytes, likewise.
-fn token_account(net: Net, person: u8, tokens: Tokens) -> Vec<u8> {
+/// The data of a token account, with the same layout.
+fn token_account(net: Net, person: u8, tokens: TokenAccount) -> Vec<u8> {
     let mut data = vec![0; 165];
-    data[..32].copy_from_slice(Place::Mint(net).address().as_array());
-    data[32..64].copy_from_slice(Place::Person(person).address().as_array());
+    data[..32].copy_from_slice(AccountId::Mint(net).address().as_array());
+    data[32..64].copy_from_slice(AccountId::Person(person).address().as_array());
     data[64..72].copy_from_slice(&tokens.amount.to_le_bytes());
     data[108] = 1;
     if net == Net::Fee {
-        // A token account; the extension TransferFeeAmount of 8 bytes.
+        // Account type token account, then the extension TransferFeeAmount with 8 bytes.
         data.extend([2, 2, 0, 8, 0]);
         data.extend(tokens.withheld.to_le_bytes());
     }
     data
 }
 
-/// What lies in a token account's bytes.
-pub fn tokens_in(data: &[u8]) -> Tokens {
+/// Decodes the data of a token account.
+pub(crate) fn decode_token_account(data: &[u8]) -> TokenAccount {
     let u64_at = |at: usize| u64::from_le_bytes(data[at..at + 8].try_into().expect("8 bytes"));
     let mut rest = data.get(166..).unwrap_or_default();
     let mut withheld = 0;
@@ -397,7 +414,7 @@ pub fn tokens_in(data: &[u8]) -> Tokens {
         }
         rest = &more[usize::from(*len)..];
     }
-    Tokens { amount: u64_at(64), withheld, is_frozen: data[108] == 2 }
+    TokenAccount { amount: u64_at(64), withheld, is_frozen: data[108] == 2 }
 }
 
 fn transfer_checked(asset: &TokenAsset, from: Pubkey, to: Pubkey, owner: Pubkey, amount: u64) -> Instruction {
@@ -414,12 +431,12 @@ fn transfer_checked(asset: &TokenAsset, from: Pubkey, to: Pubkey, owner: Pubkey,
 }
 
 /// `FreezeAccount` or `ThawAccount`, by the mint's freeze authority.
-fn set_frozen(account: Place, number: u8) -> Option<Instruction> {
-    let (Place::Tokens(net, _) | Place::Vault(net)) = account else { return None };
+fn set_frozen(account: AccountId, number: u8) -> Option<Instruction> {
+    let (AccountId::TokenAccount(net, _) | AccountId::Vault(net)) = account else { return None };
     let accounts = vec![
         AccountMeta::new(account.address(), false),
-        AccountMeta::new_readonly(Place::Mint(net).address(), false),
-        AccountMeta::new_readonly(FREEZER, true),
+        AccountMeta::new_readonly(AccountId::Mint(net).address(), false),
+        AccountMeta::new_readonly(FREEZE_AUTHORITY, true),
     ];
     Some(Instruction { program_id: token_program(net), accounts, data: vec![number] })
 }

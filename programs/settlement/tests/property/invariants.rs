@@ -1,5 +1,5 @@
-//! What must hold on the chain after every step, whatever the model says: docs/INVARIANTS.md, as
-//! far as one can see it in the accounts.
+//! The invariants of docs/INVARIANTS.md that can be observed in the accounts. They are checked after
+//! every step, independently of the model.
 
 use std::collections::BTreeMap;
 
@@ -7,131 +7,145 @@ use settlement::state::{ClosedNode, NodeWallet, Treasury};
 
 use anchor_lang::Discriminator;
 
-use super::books::read;
-use super::chain::{Chain, tokens_in};
-use super::place::{NODES, Net, PEOPLE, Place};
-use super::step::{Step, What};
+use super::account_id::{AccountId, NODES, Net, PEOPLE};
+use super::accounting::read;
+use super::chain::{Chain, decode_token_account};
+use super::step::{Action, Step};
 
-/// What the chain holds at one moment.
+/// The state of the chain at one point in time.
 #[derive(Clone, Default)]
-pub struct Sight {
+pub(crate) struct Snapshot {
     treasuries: BTreeMap<Net, Treasury>,
-    /// (credited, paid) of every node that was ever registered.
+    /// (credited, paid) totals of every node that was ever registered.
     nodes: BTreeMap<(Net, u8), (u64, u64)>,
-    /// Where each open node wants its payouts.
+    /// The destination of each open node.
     destinations: BTreeMap<(Net, u8), anchor_lang::prelude::Pubkey>,
-    lamports: BTreeMap<Place, u64>,
-    tokens: BTreeMap<Place, u64>,
-    /// Tokens in all token accounts, withheld fees included.
+    lamports: BTreeMap<AccountId, u64>,
+    tokens: BTreeMap<AccountId, u64>,
+    /// Tokens in all token accounts, including withheld fees.
     supply: BTreeMap<Net, u128>,
 }
 
-impl Sight {
-    pub fn of(chain: &Chain) -> Self {
-        let mut sight = Self::default();
-        for place in Place::purses() {
-            let Some(account) = chain.account(place) else { continue };
-            sight.lamports.insert(place, account.lamports);
-            match place {
-                Place::Treasury(net) if account.owner == settlement::ID => {
-                    sight.treasuries.insert(net, read(chain, place));
+impl Snapshot {
+    pub(crate) fn of(chain: &Chain) -> Self {
+        let mut snapshot = Self::default();
+        for account_id in AccountId::with_lamports() {
+            let Some(account) = chain.account(account_id) else { continue };
+            snapshot.lamports.insert(account_id, account.lamports);
+            match account_id {
+                AccountId::Treasury(net) if account.owner == settlement::ID => {
+                    snapshot.treasuries.insert(net, read(chain, account_id));
                 }
-                Place::Wallet(net, node) if account.data.starts_with(NodeWallet::DISCRIMINATOR) => {
-                    let wallet: NodeWallet = read(chain, place);
-                    sight.nodes.insert((net, node), (wallet.credited_total, wallet.paid_total));
-                    sight.destinations.insert((net, node), wallet.destination);
+                AccountId::Wallet(net, node) if account.data.starts_with(NodeWallet::DISCRIMINATOR) => {
+                    let wallet: NodeWallet = read(chain, account_id);
+                    snapshot.nodes.insert((net, node), (wallet.credited_total, wallet.paid_total));
+                    snapshot.destinations.insert((net, node), wallet.destination);
                 }
-                Place::Wallet(net, node) if account.owner == settlement::ID => {
-                    let closed: ClosedNode = read(chain, place);
-                    sight.nodes.insert((net, node), (closed.total, closed.total));
+                AccountId::Wallet(net, node) if account.owner == settlement::ID => {
+                    let closed: ClosedNode = read(chain, account_id);
+                    snapshot.nodes.insert((net, node), (closed.total, closed.total));
                 }
-                Place::Tokens(net, _) | Place::Vault(net) if account.data.len() >= 165 => {
-                    let tokens = tokens_in(&account.data);
-                    sight.tokens.insert(place, tokens.amount);
-                    *sight.supply.entry(net).or_default() += u128::from(tokens.amount) + u128::from(tokens.withheld);
+                AccountId::TokenAccount(net, _) | AccountId::Vault(net) if account.data.len() >= 165 => {
+                    let tokens = decode_token_account(&account.data);
+                    snapshot.tokens.insert(account_id, tokens.amount);
+                    *snapshot.supply.entry(net).or_default() += u128::from(tokens.amount) + u128::from(tokens.withheld);
                 }
                 _ => {}
             }
         }
-        sight
+        snapshot
     }
 
-    fn lamports(&self, place: Place) -> u64 {
-        self.lamports.get(&place).copied().unwrap_or(0)
+    fn lamports(&self, account_id: AccountId) -> u64 {
+        self.lamports.get(&account_id).copied().unwrap_or(0)
     }
 
-    fn tokens(&self, place: Place) -> u64 {
-        self.tokens.get(&place).copied().unwrap_or(0)
+    fn tokens(&self, account_id: AccountId) -> u64 {
+        self.tokens.get(&account_id).copied().unwrap_or(0)
     }
 
-    /// What holds at any moment.
+    /// Checks what must hold at any time.
     fn check(&self) {
         for (&net, treasury) in &self.treasuries {
             let (mut credited, mut paid) = (0u128, 0u128);
             for node in 0..NODES {
                 let Some(&(node_credited, node_paid)) = self.nodes.get(&(net, node)) else { continue };
-                assert!(node_paid <= node_credited, "paid above credited");
+                assert!(node_paid <= node_credited, "a node was paid more than it was credited");
                 credited += u128::from(node_credited);
                 paid += u128::from(node_paid);
                 if net.pays_in_sol() {
-                    let held = self.lamports(Place::Wallet(net, node));
-                    assert!(held >= node_credited - node_paid, "a wallet holds less than is pending");
+                    let held = self.lamports(AccountId::Wallet(net, node));
+                    assert!(held >= node_credited - node_paid, "a wallet holds less than its pending amount");
                 }
             }
-            assert_eq!(credited, treasury.credited_total.into(), "nodes' credits and the treasury's");
-            assert_eq!(paid, treasury.paid_total.into(), "nodes' payments and the treasury's");
+            assert_eq!(
+                credited,
+                treasury.credited_total.into(),
+                "the treasury's credited_total differs from the sum over its nodes"
+            );
+            assert_eq!(
+                paid,
+                treasury.paid_total.into(),
+                "the treasury's paid_total differs from the sum over its nodes"
+            );
             if !net.pays_in_sol() {
-                let held = self.tokens(Place::Vault(net));
-                assert!(held >= treasury.credited_total - treasury.paid_total, "less than nodes are owed");
-                assert!(treasury.token_balance <= held, "more is known than there is");
+                let held = self.tokens(AccountId::Vault(net));
+                assert!(
+                    held >= treasury.credited_total - treasury.paid_total,
+                    "the treasury holds less than it owes to nodes"
+                );
+                assert!(treasury.token_balance <= held, "token_balance exceeds the actual balance");
             }
         }
     }
 
-    /// What holds from one moment to the next.
-    pub fn check_after(&self, before: &Self, step: &Step) {
+    /// Checks what must hold from one step to the next.
+    pub(crate) fn check_after(&self, before: &Self, step: &Step) {
         self.check();
-        let sum = |sight: &Self| sight.lamports.values().map(|lamports| u128::from(*lamports)).sum::<u128>();
-        assert_eq!(sum(self), sum(before), "lamports came or went");
+        let sum = |snapshot: &Self| snapshot.lamports.values().map(|lamports| u128::from(*lamports)).sum::<u128>();
+        assert_eq!(sum(self), sum(before), "lamports were created or destroyed");
         for (net, supply) in &before.supply {
-            assert_eq!(self.supply.get(net), Some(supply), "tokens came or went");
+            assert_eq!(self.supply.get(net), Some(supply), "tokens were created or destroyed");
         }
         for (node, (credited, paid)) in &before.nodes {
             let (credited_now, paid_now) = self.nodes[node];
-            assert!(credited_now >= *credited && paid_now >= *paid, "a node's total fell");
+            assert!(credited_now >= *credited && paid_now >= *paid, "a total of a node decreased");
         }
         for (&net, old) in &before.treasuries {
             let new = &self.treasuries[&net];
-            assert!(new.credited_total >= old.credited_total && new.paid_total >= old.paid_total, "a total fell");
+            assert!(
+                new.credited_total >= old.credited_total && new.paid_total >= old.paid_total,
+                "a total of the treasury decreased"
+            );
             assert!(new.funded_total >= old.funded_total && new.withdrawn_total >= old.withdrawn_total);
             assert!(new.batch_sequence >= old.batch_sequence);
             if old.paused != 0 {
-                self.check_still(before, net);
+                self.assert_unchanged(before, net);
             }
             if net != step.net {
-                assert_eq!(new, old, "a step in one network changed another");
-                self.check_still(before, net);
+                assert_eq!(new, old, "a step in one network changed another network");
+                self.assert_unchanged(before, net);
             }
         }
         self.check_paid(before, step);
     }
 
-    /// Nothing of a network was credited, paid, closed or withdrawn.
-    fn check_still(&self, before: &Self, net: Net) {
+    /// Asserts that nothing was credited, paid, closed or withdrawn in a network.
+    fn assert_unchanged(&self, before: &Self, net: Net) {
         let (old, new) = (&before.treasuries[&net], &self.treasuries[&net]);
         let totals = |t: &Treasury| (t.credited_total, t.paid_total, t.withdrawn_total, t.batch_sequence);
-        assert_eq!(totals(new), totals(old), "something moved");
-        assert!(self.lamports(Place::Treasury(net)) >= before.lamports(Place::Treasury(net)));
-        assert!(self.tokens(Place::Vault(net)) >= before.tokens(Place::Vault(net)));
+        assert_eq!(totals(new), totals(old), "a total changed");
+        assert!(self.lamports(AccountId::Treasury(net)) >= before.lamports(AccountId::Treasury(net)));
+        assert!(self.tokens(AccountId::Vault(net)) >= before.tokens(AccountId::Vault(net)));
         for node in 0..NODES {
-            let place = Place::Wallet(net, node);
-            assert!(self.lamports(place) >= before.lamports(place), "lamports left a wallet");
+            let account_id = AccountId::Wallet(net, node);
+            assert!(self.lamports(account_id) >= before.lamports(account_id), "lamports left a wallet");
         }
     }
 
-    /// A payment reaches the destinations of the nodes that were paid, and nobody else gets richer.
+    /// Checks that payments arrive at the destinations of the paid nodes, and that no other balance increases.
     fn check_paid(&self, before: &Self, step: &Step) {
-        if !matches!(step.what, What::Credit(_) | What::Settle(_) | What::Payout(_) | What::Withdraw { .. }) {
+        if !matches!(step.action, Action::Credit(_) | Action::Settle(_) | Action::Payout(_) | Action::Withdraw { .. }) {
             return;
         }
         let net = step.net;
@@ -143,44 +157,52 @@ impl Sight {
             }
         }
         if net.pays_in_sol() {
-            for place in Place::purses().filter(|place| !matches!(place, Place::Wallet(of, _) if *of == net)) {
-                let got = i128::from(self.lamports(place)) - i128::from(before.lamports(place));
-                let owed = due.get(&place.address()).copied().unwrap_or(0) as i128;
-                assert!(got <= owed, "{place:?} got {got}, was owed {owed}");
-                assert!(place == Place::Treasury(net) || got == owed, "{place:?} got {got}, was owed {owed}");
+            for account_id in AccountId::with_lamports()
+                .filter(|account_id| !matches!(account_id, AccountId::Wallet(of, _) if *of == net))
+            {
+                let got = i128::from(self.lamports(account_id)) - i128::from(before.lamports(account_id));
+                let owed = due.get(&account_id.address()).copied().unwrap_or(0) as i128;
+                assert!(got <= owed, "{account_id:?} received {got} instead of {owed}");
+                assert!(
+                    account_id == AccountId::Treasury(net) || got == owed,
+                    "{account_id:?} received {got} instead of {owed}"
+                );
             }
         } else {
             for person in 0..PEOPLE {
-                let place = Place::Tokens(net, person);
-                let got = i128::from(self.tokens(place)) - i128::from(before.tokens(place));
-                let owed = due.get(&Place::Person(person).address()).copied().unwrap_or(0) as i128;
-                // Less where the mint takes a fee.
-                assert!(0 <= got && got <= owed && (net == Net::Fee || got == owed), "{place:?} got {got} of {owed}");
+                let account_id = AccountId::TokenAccount(net, person);
+                let got = i128::from(self.tokens(account_id)) - i128::from(before.tokens(account_id));
+                let owed = due.get(&AccountId::Person(person).address()).copied().unwrap_or(0) as i128;
+                // Less than owed if the mint has a transfer fee.
+                assert!(
+                    0 <= got && got <= owed && (net == Net::Fee || got == owed),
+                    "{account_id:?} received {got} of {owed}"
+                );
             }
-            assert_eq!(self.lamports, before.lamports, "a payment in tokens moved lamports, or opened an account");
+            assert_eq!(self.lamports, before.lamports, "a token payment moved lamports or opened an account");
         }
     }
 }
 
-/// What each network credited, to hold against the bound of its outflow window.
+/// The credits of each network, to check them against its outflow window.
 #[derive(Default)]
-pub struct Outflow {
-    networks: BTreeMap<Net, Flow>,
+pub(crate) struct OutflowHistory {
+    networks: BTreeMap<Net, NetworkOutflow>,
 }
 
 #[derive(Default)]
-struct Flow {
-    /// (limit, seconds) of the window; what came before they changed counts no more.
+struct NetworkOutflow {
+    /// (limit, seconds) of the window. The history restarts when they change.
     window: (u64, u64),
-    /// The latest time that the window saw.
+    /// The latest time at which a batch was processed.
     latest: Option<i64>,
-    /// (latest time, credited) of every batch since.
+    /// (latest time, credited) of every batch since the last restart.
     credits: Vec<(i64, u64)>,
 }
 
-impl Outflow {
-    /// Within any t seconds no more than `limit * (1 + t / seconds)` is credited.
-    pub fn check(&mut self, before: &Sight, after: &Sight, now: i64) {
+impl OutflowHistory {
+    /// Checks that at most `limit * (1 + t / seconds)` is credited within any t seconds.
+    pub(crate) fn check(&mut self, before: &Snapshot, after: &Snapshot, now: i64) {
         for (&net, new) in &after.treasuries {
             let Some(old) = before.treasuries.get(&net) else { continue };
             let credited = new.credited_total - old.credited_total;
@@ -190,9 +212,9 @@ impl Outflow {
             let flow = self.networks.entry(net).or_default();
             let window = (new.window_limit, new.window_seconds);
             if flow.window != window {
-                *flow = Flow { window, latest: flow.latest, credits: vec![] };
+                *flow = NetworkOutflow { window, latest: flow.latest, credits: vec![] };
             }
-            // A clock that goes back gives no time away a second time.
+            // If the clock goes back, the same time does not count twice.
             let latest = flow.latest.map_or(now, |latest| latest.max(now));
             flow.latest = Some(latest);
             if credited == 0 {

@@ -1,20 +1,28 @@
-//! Random sequences of everything that can happen, by honest and by hostile actors, played on the
-//! built program and on a plain model of it side by side: after each step the two agree to the last
-//! byte, and what must always hold holds.
+//! Random sequences of all possible actions, by honest and hostile actors, run on the built program and
+//! on a simple model of it. After each step, all accounts must match the model byte for byte, and every
+//! invariant must hold.
 //!
-//! The same 20,000 steps are played each time, so that a change is judged by what it changed;
-//! `WILLIW_PROPERTY_STEPS` plays so many new ones. A sequence that failed is shrunk, and its seed kept
-//! in `regressions.txt`, which is played first from then on.
+//! By default the same 20,000 steps are run each time, so that results are reproducible.
+//! `WILLIW_PROPERTY_STEPS` runs that many new random steps instead. A failing sequence is shrunk, and its
+//! seed is stored in `regressions.txt`, whose seeds are run first.
 
-mod books;
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unreachable,
+    reason = "a test that encounters something unexpected fails by panicking"
+)]
+
+mod account_id;
+mod accounting;
 mod chain;
+mod coverage;
 mod invariants;
 mod model;
-mod place;
 #[path = "../program/common/program.rs"]
 mod program;
 mod step;
-mod tally;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -22,34 +30,34 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, FileFailurePersistence, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
+use account_id::{AccountId, NODES, Net, PEOPLE};
 use chain::Chain;
-use invariants::{Outflow, Sight};
-use model::{Model, Tokens};
-use place::{NODES, Net, PEOPLE, Place};
-use step::{Parameters, Registration, Step, What, Who};
-use tally::Tally;
+use coverage::Coverage;
+use invariants::{OutflowHistory, Snapshot};
+use model::{Model, TokenAccount};
+use step::{Action, Actor, Parameters, Registration, Step};
 
-/// Steps played unless `WILLIW_PROPERTY_STEPS` says otherwise.
-const STEPS: u64 = 20_000;
-/// Steps of one sequence at most.
-const LONGEST: usize = 200;
-/// Unix seconds at which worlds begin.
-const START: i64 = 1_800_000_000;
-/// Lamports per byte at which worlds begin.
-const RATE: u64 = 6_960;
+/// Steps to run unless `WILLIW_PROPERTY_STEPS` is set.
+const DEFAULT_STEPS: u64 = 20_000;
+/// The maximum number of random steps per sequence.
+const MAX_STEPS_PER_SEQUENCE: usize = 200;
+/// The initial time, in Unix seconds.
+const START_TIME: i64 = 1_800_000_000;
+/// The initial rent, in lamports per byte.
+const RENT_RATE: u64 = 6_960;
 
-/// Has neither lamports nor token accounts at the beginning.
-const PAUPER: u8 = 6;
-/// Has what an empty account needs and nothing more.
-const POOR: u8 = 7;
+/// Initially has neither lamports nor token accounts.
+const PERSON_WITHOUT_LAMPORTS: u8 = 6;
+/// Initially has only the rent minimum of an empty account.
+const PERSON_WITH_RENT_ONLY: u8 = 7;
 
 const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/property/regressions.txt");
 
-/// The world before anybody does anything.
-fn beginning() -> Model {
+/// The state before the first step.
+fn initial_model() -> Model {
     let mut model = Model {
-        now: START,
-        rate: RATE,
+        now: START_TIME,
+        rent_rate: RENT_RATE,
         lamports: BTreeMap::new(),
         tokens: BTreeMap::new(),
         networks: BTreeMap::new(),
@@ -57,140 +65,143 @@ fn beginning() -> Model {
     };
     for person in 0..PEOPLE {
         let lamports = match person {
-            PAUPER => continue,
-            POOR => model.minimum(0),
+            PERSON_WITHOUT_LAMPORTS => continue,
+            PERSON_WITH_RENT_ONLY => model.rent_minimum(0),
             _ => 1_000_000_000_000,
         };
-        model.lamports.insert(Place::Person(person), lamports);
+        model.lamports.insert(AccountId::Person(person), lamports);
         for net in [Net::Spl, Net::Fee] {
-            // So much that a total can reach its end.
+            // Enough for a total to reach its maximum.
             let amount = if person == 0 { u64::MAX / 2 } else { 1_000_000_000_000 };
-            model.tokens.insert(Place::Tokens(net, person), Tokens { amount, ..Tokens::default() });
+            model
+                .tokens
+                .insert(AccountId::TokenAccount(net, person), TokenAccount { amount, ..TokenAccount::default() });
         }
     }
     let mut accounts: Vec<_> = model.tokens.keys().copied().collect();
-    accounts.extend([Place::Mint(Net::Spl), Place::Mint(Net::Fee)]);
-    for place in accounts {
-        let rent = model.minimum(model.bytes(place));
-        model.lamports.insert(place, rent);
+    accounts.extend([AccountId::Mint(Net::Spl), AccountId::Mint(Net::Fee)]);
+    for account_id in accounts {
+        let rent = model.rent_minimum(model.bytes(account_id));
+        model.lamports.insert(account_id, rent);
     }
     model
 }
 
-/// What comes first in every sequence: three networks with funds and nodes, so that there is
-/// something to go wrong with. The fourth comes if somebody creates it.
-fn opening(parameters: &[Parameters; 3]) -> Vec<Step> {
+/// The steps that start every sequence: they create three networks with funds and nodes. The fourth
+/// network exists only if a later step creates it.
+fn setup_steps(parameters: &[Parameters; 3]) -> Vec<Step> {
     let mut steps = vec![];
     for (net, parameters) in [Net::Sol, Net::Spl, Net::Fee].into_iter().zip(parameters) {
-        let admin = Step { net, node: 0, who: Who::Person(net as u8), what: What::Create(*parameters), spoil: None };
-        steps.push(admin);
-        let mut step = |node, what| steps.push(Step { net, node, who: Who::Rightful, what, spoil: None });
-        step(0, What::Fund(80_000_000));
+        let actor = Actor::Person(net as u8);
+        steps.push(Step { net, node: 0, actor, action: Action::Create(*parameters), corruption: None });
+        let mut step =
+            |node, action| steps.push(Step { net, node, actor: Actor::Authorized, action, corruption: None });
+        step(0, Action::Fund(80_000_000));
         for node in 0..NODES {
-            let owner = Place::Person(node + 3);
-            step(node, What::Register(Registration { payer: 0, owner, destination: None, threshold: None }));
+            let owner = AccountId::Person(node + 3);
+            step(node, Action::Register(Registration { payer: 0, owner, destination: None, threshold: None }));
         }
     }
     steps
 }
 
-/// A chain and its model, with what was seen on the way.
-struct Play {
+/// The chain and its model, with the history that the checks need.
+struct Simulation {
     chain: Chain,
     model: Model,
-    sight: Sight,
-    outflow: Outflow,
-    /// The last batch, to be sent again.
+    snapshot: Snapshot,
+    outflow: OutflowHistory,
+    /// The last batch, for [`Action::Resend`].
     last_batch: Option<Step>,
 }
 
-impl Play {
+impl Simulation {
     fn new(chain: &Chain) -> Self {
-        let (mut chain, model) = (chain.clone(), beginning());
-        chain.begin(&model);
-        let sight = Sight::of(&chain);
-        Self { chain, model, sight, outflow: Outflow::default(), last_batch: None }
+        let (mut chain, model) = (chain.clone(), initial_model());
+        chain.load(&model);
+        let snapshot = Snapshot::of(&chain);
+        Self { chain, model, snapshot, outflow: OutflowHistory::default(), last_batch: None }
     }
 
-    /// Does a step on both sides, and counts it.
-    fn step(&mut self, step: &Step, tally: &mut Tally) {
-        let again = self.last_batch.clone().filter(|_| matches!(step.what, What::Again));
-        let step = again.unwrap_or_else(|| self.in_numbers(&self.model.aimed(step)));
-        let done = match chain::instruction(&self.model, &step) {
-            Some((instruction, is_spoiled)) => {
-                let expected = if is_spoiled { Err(model::Refused) } else { self.model.apply(&step) };
-                let outcome = self.chain.run(instruction);
+    /// Runs a step on the chain and the model, compares them and records the step.
+    fn run(&mut self, step: &Step, coverage: &mut Coverage) {
+        let resent = self.last_batch.clone().filter(|_| matches!(step.action, Action::Resend));
+        let step = resent.unwrap_or_else(|| self.with_absolute_totals(&self.model.retargeted(step)));
+        let succeeded = match chain::instruction(&self.model, &step) {
+            Some((instruction, is_corrupted)) => {
+                let expected = if is_corrupted { Err(model::Rejected) } else { self.model.apply(&step) };
+                let outcome = self.chain.execute(instruction);
                 match (&expected, &outcome) {
-                    (Ok(expected), Ok(told)) => {
-                        assert_eq!(told, expected, "events of {step:?}");
-                        tally.count_reasons(told);
+                    (Ok(expected), Ok(events)) => {
+                        assert_eq!(events, expected, "events of {step:?}");
+                        coverage.record_skip_reasons(events);
                     }
                     (Err(_), Err(_)) => {}
-                    (Ok(_), Err(why)) => panic!("should have been done: {step:?}\n{why}"),
-                    (Err(_), Ok(_)) => panic!("should have been refused: {step:?}"),
+                    (Ok(_), Err(error)) => panic!("should have succeeded: {step:?}\n{error}"),
+                    (Err(_), Ok(_)) => panic!("should have been rejected: {step:?}"),
                 }
                 expected.is_ok()
             }
             None => {
-                self.change_world(&step);
+                self.change_environment(&step);
                 true
             }
         };
-        books::assert_same(&self.chain, &self.model);
-        let sight = Sight::of(&self.chain);
-        sight.check_after(&self.sight, &step);
-        self.outflow.check(&self.sight, &sight, self.model.now);
-        self.sight = sight;
-        tally.count(&step, done);
+        accounting::assert_matches_model(&self.chain, &self.model);
+        let snapshot = Snapshot::of(&self.chain);
+        snapshot.check_after(&self.snapshot, &step);
+        self.outflow.check(&self.snapshot, &snapshot, self.model.now);
+        self.snapshot = snapshot;
+        coverage.record_step(&step, succeeded);
     }
 
-    /// The step with its batch said in numbers, to be sent again as it is.
-    fn in_numbers(&mut self, step: &Step) -> Step {
-        let numbers = |entries: &Vec<_>| self.model.in_numbers(step.net, entries);
-        let what = match &step.what {
-            What::Credit(entries) => What::Credit(numbers(entries)),
-            What::Settle(entries) => What::Settle(numbers(entries)),
-            What::Payout(entries) => What::Payout(numbers(entries)),
+    /// Replaces relative amounts in a batch by absolute ones, so that the batch can be resent unchanged.
+    fn with_absolute_totals(&mut self, step: &Step) -> Step {
+        let absolute = |entries: &Vec<_>| self.model.with_absolute_totals(step.net, entries);
+        let action = match &step.action {
+            Action::Credit(entries) => Action::Credit(absolute(entries)),
+            Action::Settle(entries) => Action::Settle(absolute(entries)),
+            Action::Payout(entries) => Action::Payout(absolute(entries)),
             _ => return step.clone(),
         };
-        let step = Step { what, ..step.clone() };
-        if step.spoil.is_none() {
-            self.last_batch = Some(Step { who: Who::Person(self.model.actor(&step)), ..step.clone() });
+        let step = Step { action, ..step.clone() };
+        if step.corruption.is_none() {
+            self.last_batch = Some(Step { actor: Actor::Person(self.model.actor(&step)), ..step.clone() });
         }
         step
     }
 
-    /// What happens without anybody asking the program.
-    fn change_world(&mut self, step: &Step) {
-        match step.what {
-            What::Pass(seconds) => self.model.now = self.model.now.saturating_add(seconds),
-            What::Jump(now) => self.model.now = now,
-            What::Rent(rate) => self.model.rate = rate,
-            What::Age if step.net.pays_in_sol() => {
+    /// Applies an action that is not an instruction: changes of time, rent or account layout.
+    fn change_environment(&mut self, step: &Step) {
+        match step.action {
+            Action::AdvanceTime(seconds) => self.model.now = self.model.now.saturating_add(seconds),
+            Action::SetTime(now) => self.model.now = now,
+            Action::SetRentRate(rate) => self.model.rent_rate = rate,
+            Action::DowngradeTreasury if step.net.pays_in_sol() => {
                 if let Some(network) = self.model.networks.get_mut(&step.net) {
                     network.treasury_version = 1;
-                    self.chain.age(step.net);
+                    self.chain.downgrade_treasury(step.net);
                 }
             }
             _ => {}
         }
         self.chain.set_time(self.model.now);
-        self.chain.set_rent(self.model.rate);
+        self.chain.set_rent(self.model.rent_rate);
     }
 }
 
 #[test]
-fn the_program_does_what_the_model_does_and_every_invariant_holds_after_each_step() {
-    let (wanted, are_new) = match std::env::var("WILLIW_PROPERTY_STEPS") {
-        Ok(steps) => (steps.parse().expect("WILLIW_PROPERTY_STEPS is a number"), true),
-        Err(_) => (STEPS, false),
+fn the_program_matches_the_model_and_every_invariant_holds_after_each_step() {
+    let (step_count, is_random) = match std::env::var("WILLIW_PROPERTY_STEPS") {
+        Ok(steps) => (steps.parse().expect("WILLIW_PROPERTY_STEPS must be a number"), true),
+        Err(_) => (DEFAULT_STEPS, false),
     };
     let chains = [true, false].map(Chain::new);
-    let tally = RefCell::new(Tally::default());
+    let coverage = RefCell::new(Coverage::default());
     let parameters = || step::parameters();
-    let sequence = (any::<bool>(), [parameters(), parameters(), parameters()], step::steps(1..=LONGEST));
+    let sequence = (any::<bool>(), [parameters(), parameters(), parameters()], step::steps(1..=MAX_STEPS_PER_SEQUENCE));
     let mut round = 0;
-    while tally.borrow().played() < wanted {
+    while coverage.borrow().steps_run() < step_count {
         round += 1;
         let config = Config {
             cases: 10,
@@ -198,16 +209,16 @@ fn the_program_does_what_the_model_does_and_every_invariant_holds_after_each_ste
             max_shrink_iters: 4_000,
             ..Config::default()
         };
-        let mut runner = if are_new {
+        let mut runner = if is_random {
             TestRunner::new(config)
         } else {
             TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[round; 32]))
         };
         let outcome = runner.run(&sequence, |(with_p_token, parameters, steps)| {
-            let mut tally = tally.borrow_mut();
-            let mut play = Play::new(&chains[usize::from(!with_p_token)]);
-            for step in opening(&parameters).iter().chain(&steps) {
-                play.step(step, &mut tally);
+            let mut coverage = coverage.borrow_mut();
+            let mut simulation = Simulation::new(&chains[usize::from(!with_p_token)]);
+            for step in setup_steps(&parameters).iter().chain(&steps) {
+                simulation.run(step, &mut coverage);
             }
             Ok::<(), TestCaseError>(())
         });
@@ -215,8 +226,8 @@ fn the_program_does_what_the_model_does_and_every_invariant_holds_after_each_ste
             panic!("{failed}");
         }
     }
-    println!("{}", tally.borrow());
-    if !are_new {
-        tally.borrow().assert_all_met();
+    println!("{}", coverage.borrow());
+    if !is_random {
+        coverage.borrow().assert_complete();
     }
 }

@@ -1,37 +1,36 @@
-//! What may happen next, and how likely it is.
+//! The steps of a sequence and the probability of each.
 //!
-//! Steps name amounts and actors by their relation to the world at that moment ("all that is
-//! pending", "the settler"), so that a sequence still means something after shrinking took steps
-//! out of it.
+//! Amounts and actors are relative to the state at the time of the step ("everything that is pending",
+//! "the settler"), so that a sequence remains meaningful when shrinking removes steps from it.
 
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::place::{NODES, Net, PEOPLE, Place};
+use super::account_id::{AccountId, NODES, Net, PEOPLE};
 
-/// One thing that happens.
+/// A step of a sequence.
 #[derive(Clone, Debug)]
-pub struct Step {
+pub(crate) struct Step {
     pub net: Net,
     pub node: u8,
-    pub who: Who,
-    pub what: What,
-    /// How the instruction is spoiled on its way.
-    pub spoil: Option<Spoil>,
+    pub actor: Actor,
+    pub action: Action,
+    /// How the instruction is corrupted, if at all.
+    pub corruption: Option<Corruption>,
 }
 
 /// Who acts.
 #[derive(Clone, Copy, Debug)]
-pub enum Who {
-    /// Whoever may, and where there is something to do, if there is.
-    Rightful,
+pub(crate) enum Actor {
+    /// A person who is authorized; the step is directed to a network or node where it has an effect, if any.
+    Authorized,
     Person(u8),
 }
 
-/// What happens.
+/// What a step does.
 #[derive(Clone, Debug)]
-pub enum What {
+pub(crate) enum Action {
     Create(Parameters),
     Update(Update),
     Propose(Option<u8>),
@@ -44,46 +43,46 @@ pub enum What {
     Register(Registration),
     Reopen(Registration),
     Close,
-    SetDestination(Place),
+    SetDestination(AccountId),
     SetThreshold(u64),
     Fund(u64),
     WithdrawSurplus {
-        to: Place,
+        to: AccountId,
         amount: Amount,
     },
     Withdraw {
-        to: Option<Place>,
+        to: Option<AccountId>,
         amount: Option<Amount>,
     },
     Credit(Vec<Entry>),
     Settle(Vec<Entry>),
     Payout(Vec<Entry>),
-    /// The last `credit` or `settle` once more.
-    Again,
-    /// A plain transfer of lamports.
-    Gift {
-        to: Place,
+    /// Sends the last batch again.
+    Resend,
+    /// Transfers lamports without the program.
+    TransferLamports {
+        to: AccountId,
         lamports: u64,
     },
-    /// A plain transfer of the network's tokens.
-    TokenGift {
-        to: Place,
+    /// Transfers the network's tokens without the program.
+    TransferTokens {
+        to: AccountId,
         amount: u64,
     },
-    Freeze(Place),
-    Thaw(Place),
-    /// The clock moves by so many seconds.
-    Pass(i64),
-    /// The clock is set.
-    Jump(i64),
-    /// The rate of rent is set, in lamports per byte.
-    Rent(u64),
-    /// The treasury turns out to be of the first layout.
-    Age,
+    Freeze(AccountId),
+    Thaw(AccountId),
+    /// Moves the clock by this many seconds.
+    AdvanceTime(i64),
+    /// Sets the clock, in Unix seconds.
+    SetTime(i64),
+    /// Sets the rent, in lamports per byte.
+    SetRentRate(u64),
+    /// Replaces the treasury by one with the first layout.
+    DowngradeTreasury,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Parameters {
+pub(crate) struct Parameters {
     pub default_threshold: u64,
     pub per_node_cap: u64,
     pub per_batch_cap: u64,
@@ -93,9 +92,9 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Makes one of them zero, which no network can run with.
-    fn forget(&mut self, which: Option<u8>) {
-        match which {
+    /// Sets one of the parameters to zero, which is invalid.
+    fn clear(&mut self, index: Option<u8>) {
+        match index {
             Some(0) => self.default_threshold = 0,
             Some(1) => self.per_node_cap = 0,
             Some(2) => self.per_batch_cap = 0,
@@ -107,76 +106,82 @@ impl Parameters {
     }
 }
 
-/// The same, of which some are left out.
-pub type Update = [Option<u64>; 6];
+/// New values for some of the [`Parameters`], in the order of its fields.
+pub(crate) type Update = [Option<u64>; 6];
 
 #[derive(Clone, Copy, Debug)]
-pub struct Registration {
+pub(crate) struct Registration {
     pub payer: u8,
-    pub owner: Place,
-    pub destination: Option<Place>,
+    pub owner: AccountId,
+    pub destination: Option<AccountId>,
     pub threshold: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub enum Amount {
+pub(crate) enum Amount {
     Exactly(u64),
-    /// All there is to take, and so many more.
-    AllAnd(u64),
+    /// Everything that is available, and this much more.
+    AllPlus(u64),
 }
 
-/// One entry of a batch.
+/// An entry of a batch.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry {
-    pub wallet: At,
-    /// Where the payout goes; where the wallet says when left out.
-    pub destination: Option<Place>,
+pub(crate) struct Entry {
+    pub wallet: EntryWallet,
+    /// The destination of the payout; by default the wallet's.
+    pub destination: Option<AccountId>,
     pub target: Target,
     pub wallet_readonly: bool,
     pub destination_readonly: bool,
 }
 
-/// What an entry passes as its wallet account.
+/// The account that an entry passes as its wallet.
 #[derive(Clone, Copy, Debug)]
-pub enum At {
-    /// The wallet account of one of the network's own nodes.
+pub(crate) enum EntryWallet {
+    /// The wallet of a node of the network.
     Node(u8),
-    Elsewhere(Place),
+    Other(AccountId),
 }
 
-/// An entry's cumulative total.
+/// The cumulative total of an entry.
 #[derive(Clone, Copy, Debug)]
-pub enum Target {
-    /// So much above what is credited.
+pub(crate) enum Target {
+    /// This much above the credited total.
     Above(u64),
     Total(u64),
-    /// So much below 2^64 - 1.
+    /// This much below `u64::MAX`.
     BelowMax(u64),
 }
 
-/// How an instruction is spoiled.
+/// How an instruction is corrupted.
 #[derive(Clone, Copy, Debug)]
-pub enum Spoil {
-    /// Nobody signs.
+pub(crate) enum Corruption {
+    /// No account is a signer.
     Unsigned,
-    /// Another account in an account's place.
-    Swap { at: u8, with: Place },
-    /// The last byte of the data is missing.
+    /// The account at this position is replaced by another.
+    Swap { at: u8, with: AccountId },
+    /// The last byte of the data is removed.
     CutData,
-    /// The last account is missing.
+    /// The last account is removed.
     DropAccount,
-    /// An account too many, which only batches mind.
-    ExtraAccount(Place),
+    /// An account is added, which only batches reject.
+    ExtraAccount(AccountId),
 }
 
-pub fn steps(count: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = Vec<Step>> {
+pub(crate) fn steps(count: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = Vec<Step>> {
     vec(step(), count)
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let who = prop_oneof![9 => Just(Who::Rightful), 1 => person().prop_map(Who::Person)];
-    let spoil = option::weighted(0.06, spoil());
-    (net(), 0..NODES, who, what(), spoil).prop_map(|(net, node, who, what, spoil)| Step { net, node, who, what, spoil })
+    let actor = prop_oneof![9 => Just(Actor::Authorized), 1 => person().prop_map(Actor::Person)];
+    let corruption = option::weighted(0.06, corruption());
+    (net(), 0..NODES, actor, action(), corruption).prop_map(|(net, node, actor, action, corruption)| Step {
+        net,
+        node,
+        actor,
+        action,
+        corruption,
+    })
 }
 
 fn net() -> impl Strategy<Value = Net> {
@@ -187,72 +192,73 @@ fn person() -> impl Strategy<Value = u8> {
     0..PEOPLE
 }
 
-/// Boxed part by part: in one piece they don't fit a thread's stack.
-fn what() -> impl Strategy<Value = What> {
+/// Boxed in parts, because a single strategy does not fit on a thread's stack.
+fn action() -> impl Strategy<Value = Action> {
     let batches = prop_oneof![
-        4 => entries(8).prop_map(What::Credit),
-        10 => entries(6).prop_map(What::Settle),
-        3 => entries(6).prop_map(What::Payout),
-        1 => entry().prop_map(|entry| What::Credit(vec![entry; 61])),
-        1 => entry().prop_map(|entry| What::Settle(vec![entry; 31])),
-        1 => entry().prop_map(|entry| What::Payout(vec![entry; 31])),
-        2 => Just(What::Again),
+        4 => entries(8).prop_map(Action::Credit),
+        10 => entries(6).prop_map(Action::Settle),
+        3 => entries(6).prop_map(Action::Payout),
+        1 => entry().prop_map(|entry| Action::Credit(vec![entry; 61])),
+        1 => entry().prop_map(|entry| Action::Settle(vec![entry; 31])),
+        1 => entry().prop_map(|entry| Action::Payout(vec![entry; 31])),
+        2 => Just(Action::Resend),
     ];
     let funds = prop_oneof![
-        4 => amount().prop_map(What::Fund),
-        1 => (prop_oneof![place(), tokens()], surplus()).prop_map(|(to, amount)| What::WithdrawSurplus { to, amount }),
-        6 => (option::weighted(0.1, any_place()), option::of(taken()))
-            .prop_map(|(to, amount)| What::Withdraw { to, amount }),
-        1 => (any_purse(), amount()).prop_map(|(to, lamports)| What::Gift { to, lamports }),
-        1 => (tokens(), amount()).prop_map(|(to, amount)| What::TokenGift { to, amount }),
+        4 => amount().prop_map(Action::Fund),
+        1 => (prop_oneof![person_or_account(), token_account()], surplus_amount())
+            .prop_map(|(to, amount)| Action::WithdrawSurplus { to, amount }),
+        6 => (option::weighted(0.1, any_account()), option::of(withdrawal_amount()))
+            .prop_map(|(to, amount)| Action::Withdraw { to, amount }),
+        1 => (any_sol_account(), amount()).prop_map(|(to, lamports)| Action::TransferLamports { to, lamports }),
+        1 => (token_account(), amount()).prop_map(|(to, amount)| Action::TransferTokens { to, amount }),
     ];
     let nodes = prop_oneof![
-        1 => registration().prop_map(What::Register),
-        3 => registration().prop_map(What::Reopen),
-        3 => Just(What::Close),
-        4 => named().prop_map(What::SetDestination),
-        2 => threshold().prop_map(What::SetThreshold),
+        1 => registration().prop_map(Action::Register),
+        3 => registration().prop_map(Action::Reopen),
+        3 => Just(Action::Close),
+        4 => destination().prop_map(Action::SetDestination),
+        2 => threshold().prop_map(Action::SetThreshold),
     ];
     let authorities = prop_oneof![
         1 => (parameters(), option::weighted(0.2, 0..6u8)).prop_map(|(mut parameters, zero)| {
-            parameters.forget(zero);
-            What::Create(parameters)
+            parameters.clear(zero);
+            Action::Create(parameters)
         }),
-        2 => update().prop_map(What::Update),
-        3 => option::weighted(0.8, person()).prop_map(What::Propose),
-        2 => Just(What::Accept),
-        1 => option::weighted(0.9, person()).prop_map(What::SetSettler),
-        1 => option::weighted(0.9, person()).prop_map(What::SetGuardian),
-        1 => Just(What::Pause),
-        2 => Just(What::Unpause),
+        2 => update().prop_map(Action::Update),
+        3 => option::weighted(0.8, person()).prop_map(Action::Propose),
+        2 => Just(Action::Accept),
+        1 => option::weighted(0.9, person()).prop_map(Action::SetSettler),
+        1 => option::weighted(0.9, person()).prop_map(Action::SetGuardian),
+        1 => Just(Action::Pause),
+        2 => Just(Action::Unpause),
     ];
-    let world = prop_oneof![
-        20 => (0i64..400).prop_map(What::Pass),
-        4 => (-400i64..0).prop_map(What::Pass),
+    let environment = prop_oneof![
+        20 => (0i64..400).prop_map(Action::AdvanceTime),
+        4 => (-400i64..0).prop_map(Action::AdvanceTime),
         1 => prop_oneof![
             6 => Just(1_900_000_000),
             2 => Just(1_700_000_000),
             1 => prop_oneof![Just(i64::MIN), Just(i64::MAX), Just(-1), Just(0)],
         ]
-        .prop_map(What::Jump),
+        .prop_map(Action::SetTime),
         3 => prop_oneof![1 => Just(3_480u64), 4 => Just(6_960), 1 => Just(7_100), 1 => Just(13_920)]
-            .prop_map(What::Rent),
-        2 => tokens().prop_map(What::Freeze),
-        3 => tokens().prop_map(What::Thaw),
-        2 => Just(What::Age),
-        5 => Just(What::Migrate),
+            .prop_map(Action::SetRentRate),
+        2 => token_account().prop_map(Action::Freeze),
+        3 => token_account().prop_map(Action::Thaw),
+        2 => Just(Action::DowngradeTreasury),
+        5 => Just(Action::Migrate),
     ];
     prop_oneof![
         12 => batches.boxed(),
         6 => funds.boxed(),
         5 => nodes.boxed(),
         3 => authorities.boxed(),
-        5 => world.boxed(),
+        5 => environment.boxed(),
     ]
     .boxed()
 }
 
-/// Around the rent of the accounts in question, so that both sides of it are met.
+/// Amounts below and above the rent of the accounts, among others.
 fn amount() -> impl Strategy<Value = u64> {
     prop_oneof![
         1 => Just(0u64),
@@ -264,26 +270,26 @@ fn amount() -> impl Strategy<Value = u64> {
     ]
 }
 
-fn taken() -> impl Strategy<Value = Amount> {
+fn withdrawal_amount() -> impl Strategy<Value = Amount> {
     prop_oneof![
         3 => (1u64..10_000_000).prop_map(Amount::Exactly),
-        3 => Just(Amount::AllAnd(0)),
-        1 => Just(Amount::AllAnd(1)),
+        3 => Just(Amount::AllPlus(0)),
+        1 => Just(Amount::AllPlus(1)),
         1 => amount().prop_map(Amount::Exactly),
     ]
 }
 
-/// Rarely all of it, which stops everything.
-fn surplus() -> impl Strategy<Value = Amount> {
-    prop_oneof![8 => (1u64..10_000_000).prop_map(Amount::Exactly), 2 => taken()]
+/// Rarely the whole surplus, since the network cannot credit anything afterwards.
+fn surplus_amount() -> impl Strategy<Value = Amount> {
+    prop_oneof![8 => (1u64..10_000_000).prop_map(Amount::Exactly), 2 => withdrawal_amount()]
 }
 
-fn limit(most: u64) -> impl Strategy<Value = u64> {
-    prop_oneof![20 => 1..most, 2 => Just(u64::MAX), 1 => Just(1u64)]
+fn limit(max: u64) -> impl Strategy<Value = u64> {
+    prop_oneof![20 => 1..max, 2 => Just(u64::MAX), 1 => Just(1u64)]
 }
 
-/// What a network can be set up with.
-pub fn parameters() -> impl Strategy<Value = Parameters> {
+/// Valid parameters of a network.
+pub(crate) fn parameters() -> impl Strategy<Value = Parameters> {
     (
         prop_oneof![20 => 1..10_000_000u64, 1 => Just(1u64)],
         limit(20_000_000),
@@ -307,8 +313,15 @@ pub fn parameters() -> impl Strategy<Value = Parameters> {
 }
 
 fn update() -> impl Strategy<Value = Update> {
-    let some = |most| option::weighted(0.3, prop_oneof![20 => limit(most), 1 => Just(0)]);
-    (some(4_000_000), some(20_000_000), some(40_000_000), some(60_000_000), some(2_000), some(1_000))
+    let optional = |max| option::weighted(0.3, prop_oneof![20 => limit(max), 1 => Just(0)]);
+    (
+        optional(4_000_000),
+        optional(20_000_000),
+        optional(40_000_000),
+        optional(60_000_000),
+        optional(2_000),
+        optional(1_000),
+    )
         .prop_map(|(a, b, c, d, e, f)| [a, b, c, d, e, f])
 }
 
@@ -317,56 +330,55 @@ fn threshold() -> impl Strategy<Value = u64> {
 }
 
 fn registration() -> impl Strategy<Value = Registration> {
-    let owner = prop_oneof![12 => person().prop_map(Place::Person), 1 => any_place()];
-    (person(), owner, option::weighted(0.4, named()), option::weighted(0.2, threshold()))
+    let owner = prop_oneof![12 => person().prop_map(AccountId::Person), 1 => any_account()];
+    (person(), owner, option::weighted(0.4, destination()), option::weighted(0.2, threshold()))
         .prop_map(|(payer, owner, destination, threshold)| Registration { payer, owner, destination, threshold })
 }
 
-/// What a node may try to name as its destination: mostly somebody.
-fn named() -> impl Strategy<Value = Place> {
-    prop_oneof![2 => person().prop_map(Place::Person), 1 => any_place()]
+/// The destination that a node tries to set: usually a person.
+fn destination() -> impl Strategy<Value = AccountId> {
+    prop_oneof![2 => person().prop_map(AccountId::Person), 1 => any_account()]
 }
 
-fn place() -> impl Strategy<Value = Place> {
-    prop_oneof![3 => person().prop_map(Place::Person), 1 => any_place()]
+fn person_or_account() -> impl Strategy<Value = AccountId> {
+    prop_oneof![3 => person().prop_map(AccountId::Person), 1 => any_account()]
 }
 
-fn any_purse() -> impl Strategy<Value = Place> {
+fn any_sol_account() -> impl Strategy<Value = AccountId> {
     let net = || prop::sample::select(&Net::ALL[..]);
     prop_oneof![
-        1 => person().prop_map(Place::Person),
-        2 => (net(), 0..NODES).prop_map(|(net, node)| Place::Wallet(net, node)),
-        1 => net().prop_map(Place::Treasury),
-        1 => net().prop_map(Place::Network),
+        1 => person().prop_map(AccountId::Person),
+        2 => (net(), 0..NODES).prop_map(|(net, node)| AccountId::Wallet(net, node)),
+        1 => net().prop_map(AccountId::Treasury),
+        1 => net().prop_map(AccountId::Network),
     ]
 }
 
-fn any_place() -> impl Strategy<Value = Place> {
+fn any_account() -> impl Strategy<Value = AccountId> {
     prop_oneof![
-        5 => any_purse(),
-        2 => tokens(),
-        1 => prop_oneof![Just(Place::Incinerator), Just(Place::EventAuthority), Just(Place::ClockSysvar)],
-        1 => prop_oneof![Just(Place::Mint(Net::Spl)), Just(Place::Mint(Net::Fee))],
+        5 => any_sol_account(),
+        2 => token_account(),
+        1 => prop_oneof![Just(AccountId::Incinerator), Just(AccountId::EventAuthority), Just(AccountId::ClockSysvar)],
+        1 => prop_oneof![Just(AccountId::Mint(Net::Spl)), Just(AccountId::Mint(Net::Fee))],
     ]
 }
 
-/// A token account.
-fn tokens() -> impl Strategy<Value = Place> {
+fn token_account() -> impl Strategy<Value = AccountId> {
     let net = || prop_oneof![Just(Net::Spl), Just(Net::Fee)];
     prop_oneof![
-        4 => (net(), person()).prop_map(|(net, person)| Place::Tokens(net, person)),
-        1 => net().prop_map(Place::Vault),
+        4 => (net(), person()).prop_map(|(net, person)| AccountId::TokenAccount(net, person)),
+        1 => net().prop_map(AccountId::Vault),
     ]
 }
 
-fn entries(most: usize) -> impl Strategy<Value = Vec<Entry>> {
-    prop_oneof![30 => vec(entry(), 1..=most), 1 => Just(vec![])]
+fn entries(max: usize) -> impl Strategy<Value = Vec<Entry>> {
+    prop_oneof![30 => vec(entry(), 1..=max), 1 => Just(vec![])]
 }
 
 fn entry() -> impl Strategy<Value = Entry> {
     let wallet = prop_oneof![
-        12 => (0..NODES).prop_map(At::Node),
-        1 => any_place().prop_map(At::Elsewhere),
+        12 => (0..NODES).prop_map(EntryWallet::Node),
+        1 => any_account().prop_map(EntryWallet::Other),
     ];
     let target = prop_oneof![
         10 => (0u64..4_000_000).prop_map(Target::Above),
@@ -376,7 +388,7 @@ fn entry() -> impl Strategy<Value = Entry> {
     ];
     (
         wallet,
-        option::weighted(0.12, prop_oneof![any_place(), tokens()]),
+        option::weighted(0.12, prop_oneof![any_account(), token_account()]),
         target,
         prop::bool::weighted(0.04),
         prop::bool::weighted(0.04),
@@ -390,12 +402,12 @@ fn entry() -> impl Strategy<Value = Entry> {
         })
 }
 
-fn spoil() -> impl Strategy<Value = Spoil> {
+fn corruption() -> impl Strategy<Value = Corruption> {
     prop_oneof![
-        2 => Just(Spoil::Unsigned),
-        4 => (0u8..14, any_place()).prop_map(|(at, with)| Spoil::Swap { at, with }),
-        1 => Just(Spoil::CutData),
-        1 => Just(Spoil::DropAccount),
-        1 => any_place().prop_map(Spoil::ExtraAccount),
+        2 => Just(Corruption::Unsigned),
+        4 => (0u8..14, any_account()).prop_map(|(at, with)| Corruption::Swap { at, with }),
+        1 => Just(Corruption::CutData),
+        1 => Just(Corruption::DropAccount),
+        1 => any_account().prop_map(Corruption::ExtraAccount),
     ]
 }

@@ -1,4 +1,4 @@
-//! Networks and who may do what in them.
+//! Networks: creation, settings, and authorities.
 
 use settlement::events::{
     AdminChanged, AdminProposed, GuardianChanged, Migrated, NetworkCreated, NetworkMint, NetworkUpdated, Paused,
@@ -7,27 +7,27 @@ use settlement::events::{
 
 use anchor_lang::prelude::Pubkey;
 
-use super::super::chain::told;
-use super::super::place::{Net, Place};
+use super::super::account_id::{AccountId, Net};
+use super::super::chain::event_data;
 use super::super::step::{Parameters, Update};
-use super::{Model, NETWORK_BYTES, Network, Outcome, Refused, TREASURY_BYTES, Tokens, require, vault_bytes};
+use super::{Model, NETWORK_BYTES, Network, Outcome, Rejected, TREASURY_BYTES, TokenAccount, require, vault_bytes};
 
-/// Who a new network's settler is. Each network has another one, who may nothing in the others.
-pub fn settler(net: Net) -> u8 {
+/// The settler of a new network. Each network has a different one, who has no rights in the others.
+pub(crate) fn settler(net: Net) -> u8 {
     net as u8 + 1
 }
 
-/// Who a new network's guardian is.
-pub fn guardian(net: Net) -> u8 {
+/// The guardian of a new network.
+pub(crate) fn guardian(net: Net) -> u8 {
     net as u8 + 2
 }
 
 fn key(person: u8) -> Pubkey {
-    Place::Person(person).address()
+    AccountId::Person(person).address()
 }
 
 impl Parameters {
-    fn check(&self) -> Result<(), Refused> {
+    fn check(&self) -> Result<(), Rejected> {
         let Self { default_threshold, per_node_cap, per_batch_cap, window_limit, window_seconds, max_pending_age } =
             *self;
         let all = [default_threshold, per_node_cap, per_batch_cap, window_limit, window_seconds, max_pending_age];
@@ -39,11 +39,11 @@ impl Model {
     pub(super) fn create(&mut self, net: Net, actor: u8, parameters: Parameters) -> Outcome {
         require(!self.networks.contains_key(&net))?;
         parameters.check()?;
-        self.pay_rent(Place::Person(actor), Place::Network(net), NETWORK_BYTES)?;
-        self.pay_rent(Place::Person(actor), Place::Treasury(net), TREASURY_BYTES)?;
+        self.pay_rent(AccountId::Person(actor), AccountId::Network(net), NETWORK_BYTES)?;
+        self.pay_rent(AccountId::Person(actor), AccountId::Treasury(net), TREASURY_BYTES)?;
         if !net.pays_in_sol() {
-            self.pay_rent(Place::Person(actor), Place::Vault(net), vault_bytes(net))?;
-            self.tokens.insert(Place::Vault(net), Tokens::default());
+            self.pay_rent(AccountId::Person(actor), AccountId::Vault(net), vault_bytes(net))?;
+            self.tokens.insert(AccountId::Vault(net), TokenAccount::default());
         }
         let network = Network {
             admin: actor,
@@ -61,14 +61,14 @@ impl Model {
             funded: 0,
             withdrawn: 0,
             batches: 0,
-            known_tokens: 0,
+            token_balance: 0,
         };
         self.networks.insert(net, network);
 
-        let address = Place::Network(net).address();
-        let mut events = vec![told(NetworkCreated {
+        let address = AccountId::Network(net).address();
+        let mut events = vec![event_data(NetworkCreated {
             network: address,
-            treasury: Place::Treasury(net).address(),
+            treasury: AccountId::Treasury(net).address(),
             id: net.id(),
             admin: key(actor),
             settler: key(settler(net)),
@@ -81,11 +81,11 @@ impl Model {
             max_pending_age: parameters.max_pending_age,
         })];
         if let Some(asset) = net.asset() {
-            events.push(told(NetworkMint {
+            events.push(event_data(NetworkMint {
                 network: address,
                 mint: asset.mint,
                 token_program: asset.token_program,
-                treasury_token_account: Place::Vault(net).address(),
+                treasury_token_account: AccountId::Vault(net).address(),
                 decimals: super::super::chain::DECIMALS,
             }));
         }
@@ -94,7 +94,7 @@ impl Model {
 
     pub(super) fn update(&mut self, net: Net, actor: u8, update: &Update) -> Outcome {
         let now = self.now;
-        let network = self.current(net)?;
+        let network = self.migrated_network(net)?;
         require(network.admin == actor && *update != [None; 6])?;
         let [threshold, node_cap, batch_cap, limit, seconds, age] = *update;
         let old = network.parameters;
@@ -107,12 +107,12 @@ impl Model {
             max_pending_age: age.unwrap_or(old.max_pending_age),
         };
         parameters.check()?;
-        // Up to now the window empties at its old rate, and from now on at the new one.
-        network.empty_window(now);
+        // The window drains at the old rate up to now, and at the new rate from now on.
+        network.drain_window(now);
         network.window_updated_at = network.window_updated_at.max(now);
         network.parameters = parameters;
-        Ok(vec![told(NetworkUpdated {
-            network: Place::Network(net).address(),
+        Ok(vec![event_data(NetworkUpdated {
+            network: AccountId::Network(net).address(),
             by: key(actor),
             default_threshold: parameters.default_threshold,
             per_node_cap: parameters.per_node_cap,
@@ -128,7 +128,11 @@ impl Model {
         require(network.admin == actor)?;
         network.pending_admin = person;
         let pending_admin = person.map(key).unwrap_or_default();
-        Ok(vec![told(AdminProposed { network: Place::Network(net).address(), by: key(actor), pending_admin })])
+        Ok(vec![event_data(AdminProposed {
+            network: AccountId::Network(net).address(),
+            by: key(actor),
+            pending_admin,
+        })])
     }
 
     pub(super) fn accept(&mut self, net: Net, actor: u8) -> Outcome {
@@ -137,64 +141,68 @@ impl Model {
         let from = network.admin;
         network.admin = actor;
         network.pending_admin = None;
-        Ok(vec![told(AdminChanged { network: Place::Network(net).address(), from: key(from), to: key(actor) })])
+        Ok(vec![event_data(AdminChanged {
+            network: AccountId::Network(net).address(),
+            from: key(from),
+            to: key(actor),
+        })])
     }
 
     pub(super) fn set_settler(&mut self, net: Net, actor: u8, person: Option<u8>) -> Outcome {
-        let network = self.current(net)?;
+        let network = self.migrated_network(net)?;
         require(network.admin == actor)?;
         let from = network.settler;
-        network.settler = person.ok_or(Refused)?;
+        network.settler = person.ok_or(Rejected)?;
         let (from, to) = (key(from), key(network.settler));
-        Ok(vec![told(SettlerChanged { network: Place::Network(net).address(), by: key(actor), from, to })])
+        Ok(vec![event_data(SettlerChanged { network: AccountId::Network(net).address(), by: key(actor), from, to })])
     }
 
     pub(super) fn set_guardian(&mut self, net: Net, actor: u8, person: Option<u8>) -> Outcome {
         let network = self.network(net)?;
         require(network.admin == actor)?;
         let from = network.guardian;
-        network.guardian = person.ok_or(Refused)?;
+        network.guardian = person.ok_or(Rejected)?;
         let (from, to) = (key(from), key(network.guardian));
-        Ok(vec![told(GuardianChanged { network: Place::Network(net).address(), by: key(actor), from, to })])
+        Ok(vec![event_data(GuardianChanged { network: AccountId::Network(net).address(), by: key(actor), from, to })])
     }
 
     pub(super) fn pause(&mut self, net: Net, actor: u8) -> Outcome {
-        let network = self.current(net)?;
+        let network = self.migrated_network(net)?;
         require(network.guardian == actor || network.admin == actor)?;
         network.is_paused = true;
-        Ok(vec![told(Paused { network: Place::Network(net).address(), by: key(actor) })])
+        Ok(vec![event_data(Paused { network: AccountId::Network(net).address(), by: key(actor) })])
     }
 
     pub(super) fn unpause(&mut self, net: Net, actor: u8) -> Outcome {
-        let network = self.current(net)?;
+        let network = self.migrated_network(net)?;
         require(network.admin == actor)?;
         network.is_paused = false;
-        Ok(vec![told(Unpaused { network: Place::Network(net).address(), by: key(actor) })])
+        Ok(vec![event_data(Unpaused { network: AccountId::Network(net).address(), by: key(actor) })])
     }
 
     pub(super) fn migrate(&mut self, net: Net) -> Outcome {
         let network = self.network(net)?;
         require(network.treasury_version == 1)?;
         network.treasury_version = 2;
-        Ok(vec![told(Migrated { account: Place::Treasury(net).address(), from: 1, to: 2 })])
+        Ok(vec![event_data(Migrated { account: AccountId::Treasury(net).address(), from: 1, to: 2 })])
     }
 }
 
 impl Network {
-    /// Time empties the window at `limit / seconds`. Time that is too short for a whole unit
-    /// counts later, unless there is nothing to empty.
-    pub(super) fn empty_window(&mut self, now: i64) {
+    /// Drains the window at `limit / seconds`. Time that is too short to drain a whole unit is carried
+    /// over, unless the window is empty.
+    pub(super) fn drain_window(&mut self, now: i64) {
         let elapsed = i128::from(now) - i128::from(self.window_updated_at);
         if elapsed <= 0 {
             return;
         }
         let Parameters { window_limit, window_seconds, .. } = self.parameters;
-        // At most 2^128 / 1: what doesn't fit is as good as everything.
-        let emptied = (elapsed as u128).saturating_mul(window_limit.into()) / u128::from(window_seconds);
-        if emptied == 0 && self.window_used > 0 {
+        // Saturation is harmless: the amount exceeds any window.
+        let drained = (elapsed as u128).saturating_mul(window_limit.into()) / u128::from(window_seconds);
+        if drained == 0 && self.window_used > 0 {
             return;
         }
-        self.window_used = u128::from(self.window_used).saturating_sub(emptied) as u64;
+        self.window_used = u128::from(self.window_used).saturating_sub(drained) as u64;
         self.window_updated_at = now;
     }
 }

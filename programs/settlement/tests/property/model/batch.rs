@@ -1,4 +1,4 @@
-//! Batches: what each entry is credited and paid, and why not.
+//! Batches: what each entry credits and pays, and why entries are skipped.
 
 use std::collections::BTreeSet;
 
@@ -6,22 +6,22 @@ use settlement::client::BatchHeader;
 use settlement::events::{BatchSettled, PaidOut};
 use settlement::rules::SkipReason;
 
-use super::super::chain::told;
-use super::super::place::{Net, Place};
+use super::super::account_id::{AccountId, Net};
+use super::super::chain::event_data;
 use super::super::step::{Entry, Target};
 use super::funds::{is_of_mint, owner_of};
-use super::{Model, Outcome, Refused, WALLET_BYTES, require};
+use super::{Model, Outcome, Rejected, WALLET_BYTES, require};
 
-/// The header of every batch here.
-pub const HEADER: BatchHeader = BatchHeader { batch_id: 77, records_root: [5; 32] };
+/// The header of all batches.
+pub(crate) const HEADER: BatchHeader = BatchHeader { batch_id: 77, records_root: [5; 32] };
 
-/// What is left for a batch to credit, limit by limit.
-struct Left {
+/// How much a batch can still credit within each limit.
+struct RemainingLimits {
     node_cap: u64,
     batch: u64,
     window: u64,
     treasury: u64,
-    /// Until the treasury's total is full.
+    /// Until the treasury's total reaches its maximum.
     total: u64,
 }
 
@@ -35,32 +35,32 @@ fn bits(skips: &[(usize, SkipReason)]) -> u64 {
     skips.iter().fold(0, |bits, (entry, _)| bits | 1 << entry)
 }
 
-fn numbers(skips: &[(usize, SkipReason)]) -> impl Iterator<Item = u8> + use<'_> {
+fn reason_numbers(skips: &[(usize, SkipReason)]) -> impl Iterator<Item = u8> + use<'_> {
     skips.iter().map(|(_, reason)| u8::from(*reason))
 }
 
 impl Model {
     pub(super) fn credit(&mut self, net: Net, actor: u8, entries: &[Entry]) -> Outcome {
-        self.begin(net, actor, entries, 60)?;
-        let mut left = self.left(net);
-        let writable = writable(net, entries, false);
+        self.begin_batch(net, actor, entries, 60)?;
+        let mut limits = self.remaining_limits(net);
+        let writable = writable_accounts(net, entries, false);
         let (mut credited, mut skips) = (0, Skips::default());
         for (i, entry) in entries.iter().enumerate() {
-            match self.credit_one(net, entry, &mut left, &writable) {
+            match self.credit_entry(net, entry, &mut limits, &writable) {
                 Ok(amount) => credited += amount,
                 Err(reason) => skips.credit.push((i, reason)),
             }
         }
-        self.end(net, entries.len(), credited, 0, skips)
+        self.finish_batch(net, entries.len(), credited, 0, skips)
     }
 
     pub(super) fn settle(&mut self, net: Net, actor: u8, entries: &[Entry]) -> Outcome {
-        self.begin(net, actor, entries, 30)?;
-        let mut left = self.left(net);
-        let writable = writable(net, entries, true);
+        self.begin_batch(net, actor, entries, 30)?;
+        let mut limits = self.remaining_limits(net);
+        let writable = writable_accounts(net, entries, true);
         let (mut credited, mut paid, mut skips) = (0, 0, Skips::default());
         for (i, entry) in entries.iter().enumerate() {
-            match self.credit_one(net, entry, &mut left, &writable) {
+            match self.credit_entry(net, entry, &mut limits, &writable) {
                 Ok(amount) => credited += amount,
                 Err(reason) => {
                     skips.credit.push((i, reason));
@@ -70,80 +70,80 @@ impl Model {
                 }
             }
             if self.is_due(net, entry) {
-                match self.pay(net, entry, &writable) {
+                match self.pay_entry(net, entry, &writable) {
                     Ok(amount) => paid += amount,
                     Err(reason) => skips.payout.push((i, reason)),
                 }
             }
         }
-        let known_tokens = self.held(Place::Vault(net));
-        self.network(net)?.known_tokens = known_tokens;
-        self.end(net, entries.len(), credited, paid, skips)
+        let token_balance = self.token_amount(AccountId::Vault(net));
+        self.network(net)?.token_balance = token_balance;
+        self.finish_batch(net, entries.len(), credited, paid, skips)
     }
 
     pub(super) fn payout(&mut self, net: Net, entries: &[Entry]) -> Outcome {
-        self.in_service(net)?;
+        self.active_network(net)?;
         require((1..=30).contains(&entries.len()))?;
-        let writable = writable(net, entries, true);
+        let writable = writable_accounts(net, entries, true);
         let (mut paid, mut skips) = (0, vec![]);
         for (i, entry) in entries.iter().enumerate() {
             let outcome = match self.node_of(net, entry, &writable) {
                 None => Err(SkipReason::InvalidWallet),
                 Some(_) if !self.is_due(net, entry) => Err(SkipReason::NotDue),
-                Some(_) => self.pay(net, entry, &writable),
+                Some(_) => self.pay_entry(net, entry, &writable),
             };
             match outcome {
                 Ok(amount) => paid += amount,
                 Err(reason) => skips.push((i, reason)),
             }
         }
-        let known_tokens = self.held(Place::Vault(net));
+        let token_balance = self.token_amount(AccountId::Vault(net));
         let network = self.network(net)?;
-        network.known_tokens = known_tokens;
+        network.token_balance = token_balance;
         network.paid += paid;
-        Ok(vec![told(PaidOut {
-            network: Place::Network(net).address(),
+        Ok(vec![event_data(PaidOut {
+            network: AccountId::Network(net).address(),
             n: entries.len() as u8,
             paid,
             skips: bits(&skips),
-            reasons: numbers(&skips).collect(),
+            reasons: reason_numbers(&skips).collect(),
         })])
     }
 
-    fn begin(&mut self, net: Net, actor: u8, entries: &[Entry], most: usize) -> Result<(), Refused> {
+    fn begin_batch(&mut self, net: Net, actor: u8, entries: &[Entry], max: usize) -> Result<(), Rejected> {
         let now = self.now;
-        let network = self.in_service(net)?;
+        let network = self.active_network(net)?;
         require(network.settler == actor)?;
-        require((1..=most).contains(&entries.len()))?;
-        network.empty_window(now);
+        require((1..=max).contains(&entries.len()))?;
+        network.drain_window(now);
         network.batches += 1;
         Ok(())
     }
 
-    fn left(&self, net: Net) -> Left {
+    fn remaining_limits(&self, net: Net) -> RemainingLimits {
         let network = &self.networks[&net];
         let owed = network.credited - network.paid;
         let parameters = network.parameters;
-        Left {
+        RemainingLimits {
             node_cap: parameters.per_node_cap,
             batch: parameters.per_batch_cap,
             window: parameters.window_limit.saturating_sub(network.window_used),
-            treasury: if net.pays_in_sol() { self.surplus(net) } else { network.known_tokens.saturating_sub(owed) },
+            treasury: if net.pays_in_sol() { self.surplus(net) } else { network.token_balance.saturating_sub(owed) },
             total: u64::MAX - network.credited,
         }
     }
 
-    fn end(&mut self, net: Net, n: usize, credited: u64, paid: u64, skips: Skips) -> Outcome {
+    fn finish_batch(&mut self, net: Net, n: usize, credited: u64, paid: u64, skips: Skips) -> Outcome {
         if net.pays_in_sol() {
-            // Into the wallets it went entry by entry.
-            self.take(Place::Treasury(net), credited)?;
+            // The wallets received their lamports entry by entry.
+            self.remove_lamports(AccountId::Treasury(net), credited)?;
         }
         let network = self.network(net)?;
-        network.window_used = network.window_used.checked_add(credited).ok_or(Refused)?;
+        network.window_used = network.window_used.checked_add(credited).ok_or(Rejected)?;
         network.credited += credited;
         network.paid += paid;
-        Ok(vec![told(BatchSettled {
-            network: Place::Network(net).address(),
+        Ok(vec![event_data(BatchSettled {
+            network: AccountId::Network(net).address(),
             batch_id: HEADER.batch_id,
             sequence: network.batches,
             records_root: HEADER.records_root,
@@ -152,58 +152,58 @@ impl Model {
             paid,
             credit_skips: bits(&skips.credit),
             payout_skips: bits(&skips.payout),
-            reasons: numbers(&skips.credit).chain(numbers(&skips.payout)).collect(),
+            reasons: reason_numbers(&skips.credit).chain(reason_numbers(&skips.payout)).collect(),
         })])
     }
 
-    /// The node whose wallet an entry names, if it is an open one of this network.
-    fn node_of(&self, net: Net, entry: &Entry, writable: &BTreeSet<Place>) -> Option<u8> {
-        match entry.wallet.place(net) {
-            place @ Place::Wallet(of, node) if of == net && writable.contains(&place) => {
+    /// The node of an entry's wallet, if that is open and belongs to this network.
+    fn node_of(&self, net: Net, entry: &Entry, writable: &BTreeSet<AccountId>) -> Option<u8> {
+        match entry.wallet.account_id(net) {
+            account_id @ AccountId::Wallet(of, node) if of == net && writable.contains(&account_id) => {
                 self.wallet(net, node).map(|_| node)
             }
             _ => None,
         }
     }
 
-    fn credit_one(
+    fn credit_entry(
         &mut self,
         net: Net,
         entry: &Entry,
-        left: &mut Left,
-        writable: &BTreeSet<Place>,
+        limits: &mut RemainingLimits,
+        writable: &BTreeSet<AccountId>,
     ) -> Result<u64, SkipReason> {
         let node = self.node_of(net, entry, writable).ok_or(SkipReason::InvalidWallet)?;
-        let place = Place::Wallet(net, node);
+        let account_id = AccountId::Wallet(net, node);
         let batch = self.networks[&net].batches;
         let wallet = self.nodes[&(net, node)];
         let super::Node::Open(wallet) = wallet else { return Err(SkipReason::InvalidWallet) };
         if wallet.last_batch == batch {
             return Err(SkipReason::DuplicateWallet);
         }
-        let Target::Total(target) = entry.target else { unreachable!("batches are in numbers") };
+        let Target::Total(target) = entry.target else { unreachable!("batches have absolute totals") };
         let amount = match target.checked_sub(wallet.credited) {
             None | Some(0) => return Err(SkipReason::NothingToCredit),
             Some(amount) => amount,
         };
-        let limits = [
-            (left.node_cap, SkipReason::PerNodeCap),
-            (left.batch, SkipReason::PerBatchCap),
-            (left.window, SkipReason::WindowLimit),
-            (left.treasury, SkipReason::TreasuryShort),
-            (left.total, SkipReason::Overflow),
+        let checks = [
+            (limits.node_cap, SkipReason::PerNodeCap),
+            (limits.batch, SkipReason::PerBatchCap),
+            (limits.window, SkipReason::WindowLimit),
+            (limits.treasury, SkipReason::TreasuryShort),
+            (limits.total, SkipReason::Overflow),
         ];
-        if let Some((_, reason)) = limits.into_iter().find(|(limit, _)| amount > *limit) {
+        if let Some((_, reason)) = checks.into_iter().find(|(limit, _)| amount > *limit) {
             return Err(reason);
         }
         if net.pays_in_sol() {
-            let after = self.lamports(place).checked_add(amount).ok_or(SkipReason::Overflow)?;
-            if after < self.minimum(WALLET_BYTES) {
+            let after = self.lamports(account_id).checked_add(amount).ok_or(SkipReason::Overflow)?;
+            if after < self.rent_minimum(WALLET_BYTES) {
                 return Err(SkipReason::WalletNotRentExempt);
             }
-            self.lamports.insert(place, after);
+            self.lamports.insert(account_id, after);
         }
-        for limit in [&mut left.batch, &mut left.window, &mut left.treasury, &mut left.total] {
+        for limit in [&mut limits.batch, &mut limits.window, &mut limits.treasury, &mut limits.total] {
             *limit -= amount;
         }
         let now = self.now;
@@ -217,41 +217,43 @@ impl Model {
         Ok(amount)
     }
 
-    /// Whether an entry's node is to be paid out: by size, or by age.
+    /// Whether an entry's node is due for a payout, because of the pending amount or its age.
     fn is_due(&self, net: Net, entry: &Entry) -> bool {
-        let Place::Wallet(_, node) = entry.wallet.place(net) else { return false };
+        let AccountId::Wallet(_, node) = entry.wallet.account_id(net) else { return false };
         let Some(wallet) = self.wallet(net, node) else { return false };
         let age = i128::from(self.now) - i128::from(wallet.oldest_unpaid_at);
-        let most = i128::from(self.networks[&net].parameters.max_pending_age);
-        wallet.pending() > 0 && (wallet.pending() >= wallet.threshold || age >= most)
+        let max = i128::from(self.networks[&net].parameters.max_pending_age);
+        wallet.pending() > 0 && (wallet.pending() >= wallet.threshold || age >= max)
     }
 
-    /// Pays out all that is pending.
-    fn pay(&mut self, net: Net, entry: &Entry, writable: &BTreeSet<Place>) -> Result<u64, SkipReason> {
-        let from @ Place::Wallet(_, node) = entry.wallet.place(net) else { return Err(SkipReason::InvalidWallet) };
+    /// Pays out everything that is pending.
+    fn pay_entry(&mut self, net: Net, entry: &Entry, writable: &BTreeSet<AccountId>) -> Result<u64, SkipReason> {
+        let from @ AccountId::Wallet(_, node) = entry.wallet.account_id(net) else {
+            return Err(SkipReason::InvalidWallet);
+        };
         let Some(wallet) = self.wallet(net, node).copied() else { return Err(SkipReason::InvalidWallet) };
-        let to = entry.destination.unwrap_or(Place::Incinerator);
+        let to = entry.destination.unwrap_or(AccountId::Incinerator);
         let amount = wallet.pending();
-        let refuse = |refused, reason| if refused { Err(reason) } else { Ok(()) };
+        let skip_if = |condition, reason| if condition { Err(reason) } else { Ok(()) };
         if net.pays_in_sol() {
-            refuse(to != wallet.destination, SkipReason::DestinationMismatch)?;
-            refuse(self.is_programs(to), SkipReason::DestinationIsProgramAccount)?;
-            refuse(!writable.contains(&to), SkipReason::DestinationNotWritable)?;
+            skip_if(to != wallet.destination, SkipReason::DestinationMismatch)?;
+            skip_if(self.is_owned_by_program(to), SkipReason::DestinationIsProgramAccount)?;
+            skip_if(!writable.contains(&to), SkipReason::DestinationNotWritable)?;
             let after = self.lamports(to) + amount;
-            refuse(after < self.minimum(self.bytes(to)), SkipReason::DestinationNotRentExempt)?;
+            skip_if(after < self.rent_minimum(self.bytes(to)), SkipReason::DestinationNotRentExempt)?;
             let left = self.lamports(from).checked_sub(amount).ok_or(SkipReason::WalletShort)?;
-            refuse(left < self.minimum(WALLET_BYTES), SkipReason::WalletShort)?;
+            skip_if(left < self.rent_minimum(WALLET_BYTES), SkipReason::WalletShort)?;
             self.lamports.insert(from, left);
             self.lamports.insert(to, after);
         } else {
-            let vault = Place::Vault(net);
+            let vault = AccountId::Vault(net);
             let account = self.tokens.get(&to).copied().filter(|_| is_of_mint(net, to));
             let Some(account) = account else { return Err(SkipReason::TokenAccountInvalid) };
-            refuse(to == vault, SkipReason::DestinationIsProgramAccount)?;
-            refuse(owner_of(net, to) != Some(wallet.destination), SkipReason::TokenAccountWrongOwner)?;
-            refuse(account.is_frozen, SkipReason::TokenAccountFrozen)?;
-            refuse(!writable.contains(&to), SkipReason::DestinationNotWritable)?;
-            refuse(self.tokens[&vault].is_frozen, SkipReason::TreasuryFrozen)?;
+            skip_if(to == vault, SkipReason::DestinationIsProgramAccount)?;
+            skip_if(owner_of(net, to) != Some(wallet.destination), SkipReason::TokenAccountWrongOwner)?;
+            skip_if(account.is_frozen, SkipReason::TokenAccountFrozen)?;
+            skip_if(!writable.contains(&to), SkipReason::DestinationNotWritable)?;
+            skip_if(self.tokens[&vault].is_frozen, SkipReason::TreasuryFrozen)?;
             self.transfer_tokens(net, vault, to, amount).map_err(|_| SkipReason::TreasuryTokensShort)?;
         }
         if let Some(super::Node::Open(wallet)) = self.nodes.get_mut(&(net, node)) {
@@ -262,15 +264,16 @@ impl Model {
     }
 }
 
-/// What a batch may write: an account that is writable anywhere in a transaction is so everywhere.
-fn writable(net: Net, entries: &[Entry], with_destinations: bool) -> BTreeSet<Place> {
-    let mut writable = BTreeSet::from([Place::Treasury(net)]);
+/// The writable accounts of a batch. An account that is writable at one position in a transaction
+/// is writable at every position.
+fn writable_accounts(net: Net, entries: &[Entry], with_destinations: bool) -> BTreeSet<AccountId> {
+    let mut writable = BTreeSet::from([AccountId::Treasury(net)]);
     if with_destinations && !net.pays_in_sol() {
-        writable.insert(Place::Vault(net));
+        writable.insert(AccountId::Vault(net));
     }
     for entry in entries {
         if !entry.wallet_readonly {
-            writable.insert(entry.wallet.place(net));
+            writable.insert(entry.wallet.account_id(net));
         }
         if let (true, false, Some(to)) = (with_destinations, entry.destination_readonly, entry.destination) {
             writable.insert(to);

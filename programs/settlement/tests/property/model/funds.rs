@@ -1,89 +1,89 @@
-//! Single payments: in, out, and past the program.
+//! Funding, withdrawals, and transfers without the program.
 
 use settlement::events::{Funded, SurplusWithdrawn, Withdrawn};
 
-use super::super::chain::told;
-use super::super::place::{Net, Place};
-use super::{FEE_BASIS_POINTS, FEE_MOST, Model, Outcome, Refused, TREASURY_BYTES, Tokens, WALLET_BYTES, require};
+use super::super::account_id::{AccountId, Net};
+use super::super::chain::event_data;
+use super::{FEE_BASIS_POINTS, MAX_FEE, Model, Outcome, Rejected, TREASURY_BYTES, TokenAccount, WALLET_BYTES, require};
 
 impl Model {
-    /// Base units that are owed to nobody.
-    pub fn surplus(&self, net: Net) -> u64 {
+    /// Base units in the treasury that are not owed to any node.
+    pub(crate) fn surplus(&self, net: Net) -> u64 {
         let Some(network) = self.networks.get(&net) else { return 0 };
         if net.pays_in_sol() {
-            self.lamports(Place::Treasury(net)).saturating_sub(self.minimum(TREASURY_BYTES))
+            self.lamports(AccountId::Treasury(net)).saturating_sub(self.rent_minimum(TREASURY_BYTES))
         } else {
-            self.held(Place::Vault(net)).saturating_sub(network.credited - network.paid)
+            self.token_amount(AccountId::Vault(net)).saturating_sub(network.credited - network.paid)
         }
     }
 
-    /// Tokens in a token account.
-    pub fn held(&self, place: Place) -> u64 {
-        self.tokens.get(&place).map_or(0, |tokens| tokens.amount)
+    /// The balance of a token account.
+    pub(crate) fn token_amount(&self, account_id: AccountId) -> u64 {
+        self.tokens.get(&account_id).map_or(0, |tokens| tokens.amount)
     }
 
     pub(super) fn fund(&mut self, net: Net, actor: u8, amount: u64) -> Outcome {
-        self.current(net)?;
+        self.migrated_network(net)?;
         require(amount > 0)?;
         let received = if net.pays_in_sol() {
-            self.move_lamports(Place::Person(actor), Place::Treasury(net), amount)?;
+            self.move_lamports(AccountId::Person(actor), AccountId::Treasury(net), amount)?;
             amount
         } else {
-            let before = self.held(Place::Vault(net));
-            self.transfer_tokens(net, Place::Tokens(net, actor), Place::Vault(net), amount)?;
-            self.held(Place::Vault(net)) - before
+            let before = self.token_amount(AccountId::Vault(net));
+            self.transfer_tokens(net, AccountId::TokenAccount(net, actor), AccountId::Vault(net), amount)?;
+            self.token_amount(AccountId::Vault(net)) - before
         };
-        let known_tokens = self.held(Place::Vault(net));
+        let token_balance = self.token_amount(AccountId::Vault(net));
         let network = self.network(net)?;
-        network.funded = network.funded.checked_add(received).ok_or(Refused)?;
-        network.known_tokens = known_tokens;
-        Ok(vec![told(Funded {
-            network: Place::Network(net).address(),
-            funder: Place::Person(actor).address(),
+        network.funded = network.funded.checked_add(received).ok_or(Rejected)?;
+        network.token_balance = token_balance;
+        Ok(vec![event_data(Funded {
+            network: AccountId::Network(net).address(),
+            funder: AccountId::Person(actor).address(),
             amount: received,
             funded_total: network.funded,
         })])
     }
 
-    pub(super) fn withdraw_surplus(&mut self, net: Net, actor: u8, to: Place, amount: u64) -> Outcome {
-        require(self.in_service(net)?.admin == actor)?;
+    pub(super) fn withdraw_surplus(&mut self, net: Net, actor: u8, to: AccountId, amount: u64) -> Outcome {
+        require(self.active_network(net)?.admin == actor)?;
         require(amount > 0 && amount <= self.surplus(net))?;
         if net.pays_in_sol() {
-            require(!self.is_programs(to) && !to.is_reserved())?;
+            require(!self.is_owned_by_program(to) && !to.is_reserved())?;
             self.check_destination(to, amount)?;
-            self.move_lamports(Place::Treasury(net), to, amount)?;
+            self.move_lamports(AccountId::Treasury(net), to, amount)?;
         } else {
-            require(to != Place::Vault(net))?;
-            self.transfer_tokens(net, Place::Vault(net), to, amount)?;
+            require(to != AccountId::Vault(net))?;
+            self.transfer_tokens(net, AccountId::Vault(net), to, amount)?;
         }
-        let known_tokens = self.held(Place::Vault(net));
+        let token_balance = self.token_amount(AccountId::Vault(net));
         let network = self.network(net)?;
-        network.withdrawn = network.withdrawn.checked_add(amount).ok_or(Refused)?;
-        network.known_tokens = known_tokens;
-        Ok(vec![told(SurplusWithdrawn {
-            network: Place::Network(net).address(),
-            by: Place::Person(actor).address(),
+        network.withdrawn = network.withdrawn.checked_add(amount).ok_or(Rejected)?;
+        network.token_balance = token_balance;
+        Ok(vec![event_data(SurplusWithdrawn {
+            network: AccountId::Network(net).address(),
+            by: AccountId::Person(actor).address(),
             destination: to.address(),
             amount,
             withdrawn_total: network.withdrawn,
         })])
     }
 
-    pub(super) fn withdraw(&mut self, net: Net, node: u8, actor: u8, to: Place, asked: Option<u64>) -> Outcome {
-        self.in_service(net)?;
+    pub(super) fn withdraw(&mut self, net: Net, node: u8, actor: u8, to: AccountId, requested: Option<u64>) -> Outcome {
+        self.active_network(net)?;
         let wallet = *self.wallet_mut(net, node)?;
-        require(wallet.owner == Place::Person(actor))?;
-        let amount = asked.unwrap_or(wallet.pending());
+        require(wallet.owner == AccountId::Person(actor))?;
+        let amount = requested.unwrap_or(wallet.pending());
         require(amount > 0 && amount <= wallet.pending())?;
         if net.pays_in_sol() {
-            require(to == wallet.destination && !self.is_programs(to))?;
+            require(to == wallet.destination && !self.is_owned_by_program(to))?;
             self.check_destination(to, amount)?;
-            let from = Place::Wallet(net, node);
-            require(self.lamports(from).checked_sub(amount).ok_or(Refused)? >= self.minimum(WALLET_BYTES))?;
+            let from = AccountId::Wallet(net, node);
+            require(self.lamports(from).checked_sub(amount).ok_or(Rejected)? >= self.rent_minimum(WALLET_BYTES))?;
             self.move_lamports(from, to, amount)?;
         } else {
             require(owner_of(net, to) == Some(wallet.destination))?;
-            self.transfer_tokens(net, Place::Vault(net), to, amount)?;
+            self.transfer_tokens(net, AccountId::Vault(net), to, amount)?;
         }
         let paid = self.wallet_mut(net, node)?;
         paid.paid += amount;
@@ -91,13 +91,13 @@ impl Model {
             paid.oldest_unpaid_at = 0;
         }
         let paid_total = paid.paid;
-        let known_tokens = self.held(Place::Vault(net));
+        let token_balance = self.token_amount(AccountId::Vault(net));
         let network = self.network(net)?;
         network.paid += amount;
-        network.known_tokens = known_tokens;
-        Ok(vec![told(Withdrawn {
-            network: Place::Network(net).address(),
-            node_wallet: Place::Wallet(net, node).address(),
+        network.token_balance = token_balance;
+        Ok(vec![event_data(Withdrawn {
+            network: AccountId::Network(net).address(),
+            node_wallet: AccountId::Wallet(net, node).address(),
             owner: wallet.owner.address(),
             destination: wallet.destination.address(),
             amount,
@@ -106,56 +106,62 @@ impl Model {
         })])
     }
 
-    /// Refuses to leave a destination below its rent, even where the runtime would not mind.
-    fn check_destination(&self, to: Place, amount: u64) -> Result<(), Refused> {
-        require(self.lamports(to).checked_add(amount).ok_or(Refused)? >= self.minimum(self.bytes(to)))
+    /// Rejects a payment that leaves the destination below its rent minimum, even if the runtime would allow it.
+    fn check_destination(&self, to: AccountId, amount: u64) -> Result<(), Rejected> {
+        require(self.lamports(to).checked_add(amount).ok_or(Rejected)? >= self.rent_minimum(self.bytes(to)))
     }
 
-    /// A transfer between two token accounts of the network's mint.
-    pub(super) fn transfer_tokens(&mut self, net: Net, from: Place, to: Place, amount: u64) -> Result<(), Refused> {
+    /// Transfers tokens between two token accounts of the network's mint.
+    pub(super) fn transfer_tokens(
+        &mut self,
+        net: Net,
+        from: AccountId,
+        to: AccountId,
+        amount: u64,
+    ) -> Result<(), Rejected> {
         require(is_of_mint(net, from) && is_of_mint(net, to))?;
-        let source = self.tokens.get_mut(&from).ok_or(Refused)?;
+        let source = self.tokens.get_mut(&from).ok_or(Rejected)?;
         require(!source.is_frozen)?;
-        let left = source.amount.checked_sub(amount).ok_or(Refused)?;
+        let left = source.amount.checked_sub(amount).ok_or(Rejected)?;
         if from == to {
             return Ok(());
         }
         source.amount = left;
         let fee = fee(net, amount);
-        let target = self.tokens.get_mut(&to).ok_or(Refused)?;
+        let target = self.tokens.get_mut(&to).ok_or(Rejected)?;
         require(!target.is_frozen)?;
-        target.amount = target.amount.checked_add(amount - fee).ok_or(Refused)?;
+        target.amount = target.amount.checked_add(amount - fee).ok_or(Rejected)?;
         target.withheld += fee;
         Ok(())
     }
 
-    pub(super) fn set_frozen(&mut self, account: Place, frozen: bool) -> Outcome {
-        let tokens: &mut Tokens = self.tokens.get_mut(&account).ok_or(Refused)?;
+    pub(super) fn set_frozen(&mut self, account: AccountId, frozen: bool) -> Outcome {
+        let tokens: &mut TokenAccount = self.tokens.get_mut(&account).ok_or(Rejected)?;
         require(tokens.is_frozen != frozen)?;
         tokens.is_frozen = frozen;
         Ok(vec![])
     }
 }
 
-/// What the mint keeps of a transfer: rounded up, up to a limit.
+/// The transfer fee of the mint: rounded up, and capped.
 fn fee(net: Net, amount: u64) -> u64 {
     if net != Net::Fee {
         return 0;
     }
     let fee = (u128::from(amount) * u128::from(FEE_BASIS_POINTS)).div_ceil(10_000);
-    fee.min(FEE_MOST.into()) as u64
+    fee.min(MAX_FEE.into()) as u64
 }
 
-/// Whether it is the place of a token account of the network's mint.
-pub(super) fn is_of_mint(net: Net, place: Place) -> bool {
-    matches!(place, Place::Tokens(of, _) | Place::Vault(of) if of == net)
+/// Whether the account is a token account of the network's mint.
+pub(super) fn is_of_mint(net: Net, account_id: AccountId) -> bool {
+    matches!(account_id, AccountId::TokenAccount(of, _) | AccountId::Vault(of) if of == net)
 }
 
-/// Whose token account of the network's mint it is.
-pub(super) fn owner_of(net: Net, place: Place) -> Option<Place> {
-    match place {
-        Place::Tokens(of, person) if of == net => Some(Place::Person(person)),
-        Place::Vault(of) if of == net => Some(Place::Treasury(net)),
+/// The owner of a token account of the network's mint.
+pub(super) fn owner_of(net: Net, account_id: AccountId) -> Option<AccountId> {
+    match account_id {
+        AccountId::TokenAccount(of, person) if of == net => Some(AccountId::Person(person)),
+        AccountId::Vault(of) if of == net => Some(AccountId::Treasury(net)),
         _ => None,
     }
 }

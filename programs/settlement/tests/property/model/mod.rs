@@ -1,74 +1,73 @@
-//! The program as its design describes it, in integers and maps: what each instruction does to the
-//! books, and when it is refused.
+//! A model of the program in integers and maps, according to its design: how each instruction changes
+//! the state, and when it is rejected.
 //!
-//! Written without the program's rules, so that the two can only agree by being right. Where the
-//! runtime has a say, the model says it too: rent, balances, and that a refused instruction changes
-//! nothing.
+//! It does not use the program's rules, so that an error in them cannot go unnoticed. It includes what
+//! the runtime enforces: rent, balances, and that a rejected instruction changes nothing.
 
-pub mod admin;
-pub mod batch;
+pub(crate) mod admin;
+pub(crate) mod batch;
 mod funds;
 mod node;
 
 use std::collections::BTreeMap;
 
-use super::place::{Net, PEOPLE, Place};
-use super::step::{Amount, At, Entry, Parameters, Registration, Step, Target, What, Who};
+use super::account_id::{AccountId, Net, PEOPLE};
+use super::step::{Action, Actor, Amount, Entry, EntryWallet, Parameters, Registration, Step, Target};
 
-/// Bytes of the program's accounts.
-pub const NETWORK_BYTES: u64 = 512;
-pub const TREASURY_BYTES: u64 = 384;
-pub const WALLET_BYTES: u64 = 240;
-pub const CLOSED_BYTES: u64 = 16;
-/// Of a treasury's token account, as the associated token program opens it.
+/// Sizes of the program's accounts, in bytes.
+pub(crate) const NETWORK_BYTES: u64 = 512;
+pub(crate) const TREASURY_BYTES: u64 = 384;
+pub(crate) const WALLET_BYTES: u64 = 240;
+pub(crate) const CLOSED_BYTES: u64 = 16;
+/// Sizes of the treasury's token account, as the associated token program creates it.
 const VAULT_BYTES: u64 = 165;
 const VAULT_BYTES_WITH_FEES: u64 = 182;
-/// Of a person's token account, and of the mints.
-pub const TOKENS_BYTES: u64 = 165;
-pub const TOKENS_BYTES_WITH_FEES: u64 = 178;
-pub const MINT_BYTES: u64 = 82;
-pub const MINT_BYTES_WITH_FEES: u64 = 278;
-/// Bytes that every account pays for beside its own.
+/// Sizes of a person's token account and of the mints.
+pub(crate) const TOKENS_BYTES: u64 = 165;
+pub(crate) const TOKENS_BYTES_WITH_FEES: u64 = 178;
+pub(crate) const MINT_BYTES: u64 = 82;
+pub(crate) const MINT_BYTES_WITH_FEES: u64 = 278;
+/// Bytes of overhead that rent is charged for with every account.
 const OVERHEAD_BYTES: u64 = 128;
 
-/// What the transfer fee of [`Net::Fee`]'s mint is: ten-thousandths, and base units at most.
-pub const FEE_BASIS_POINTS: u16 = 150;
-pub const FEE_MOST: u64 = 50_000;
+/// The transfer fee of [`Net::Fee`]'s mint: the rate in basis points, and the maximum in base units.
+pub(crate) const FEE_BASIS_POINTS: u16 = 150;
+pub(crate) const MAX_FEE: u64 = 50_000;
 
-/// An event, as the data of the program's call to itself.
-pub type Told = Vec<u8>;
+/// An event, as the instruction data of the self-CPI that emits it.
+pub(crate) type EventData = Vec<u8>;
 
-/// An instruction that has to fail.
+/// The instruction must be rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused;
+pub(crate) struct Rejected;
 
-pub type Outcome = Result<Vec<Told>, Refused>;
+pub(crate) type Outcome = Result<Vec<EventData>, Rejected>;
 
-/// The whole small world.
+/// The state of the whole simulation.
 #[derive(Clone, Debug)]
-pub struct Model {
-    /// Unix seconds.
+pub(crate) struct Model {
+    /// The current time, in Unix seconds.
     pub now: i64,
-    /// Lamports per byte.
-    pub rate: u64,
-    pub lamports: BTreeMap<Place, u64>,
-    /// Token accounts.
-    pub tokens: BTreeMap<Place, Tokens>,
+    /// The rent, in lamports per byte.
+    pub rent_rate: u64,
+    pub lamports: BTreeMap<AccountId, u64>,
+    /// All token accounts.
+    pub tokens: BTreeMap<AccountId, TokenAccount>,
     pub networks: BTreeMap<Net, Network>,
-    /// Nodes that were ever registered.
+    /// All nodes that were ever registered.
     pub nodes: BTreeMap<(Net, u8), Node>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tokens {
+pub(crate) struct TokenAccount {
     pub amount: u64,
-    /// Fees that lie in the account and are not its owner's.
+    /// Withheld transfer fees, which do not belong to the owner.
     pub withheld: u64,
     pub is_frozen: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
+pub(crate) struct Network {
     pub admin: u8,
     pub pending_admin: Option<u8>,
     pub settler: u8,
@@ -84,20 +83,20 @@ pub struct Network {
     pub funded: u64,
     pub withdrawn: u64,
     pub batches: u64,
-    /// What the treasury knows to lie in its token account.
-    pub known_tokens: u64,
+    /// The balance of the treasury's token account, as far as the program knows it.
+    pub token_balance: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Node {
+pub(crate) enum Node {
     Open(Wallet),
     Closed { total: u64 },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wallet {
-    pub owner: Place,
-    pub destination: Place,
+pub(crate) struct Wallet {
+    pub owner: AccountId,
+    pub destination: AccountId,
     pub rent_payer: u8,
     pub credited: u64,
     pub paid: u64,
@@ -107,89 +106,99 @@ pub struct Wallet {
 }
 
 impl Wallet {
-    pub fn pending(&self) -> u64 {
+    pub(crate) fn pending(&self) -> u64 {
         self.credited - self.paid
     }
 }
 
-/// Refuses unless it holds.
-fn require(holds: bool) -> Result<(), Refused> {
-    if holds { Ok(()) } else { Err(Refused) }
+/// Rejects the instruction unless the condition holds.
+fn require(condition: bool) -> Result<(), Rejected> {
+    if condition { Ok(()) } else { Err(Rejected) }
 }
 
 impl Model {
-    /// What a step does, or that it is refused, which changes nothing. Steps that no program has a
-    /// say in are the runner's.
-    pub fn apply(&mut self, step: &Step) -> Outcome {
+    /// Applies the instruction of a step. If it is rejected, nothing changes. Steps without an instruction are
+    /// handled by the caller.
+    pub(crate) fn apply(&mut self, step: &Step) -> Outcome {
         let before = self.clone();
-        let outcome = self.run(step).and_then(|told| self.check_rents(&before).map(|()| told));
+        let outcome = self.execute(step).and_then(|events| self.check_rents(&before).map(|()| events));
         if outcome.is_err() {
             *self = before;
         }
         outcome
     }
 
-    fn run(&mut self, step: &Step) -> Outcome {
+    fn execute(&mut self, step: &Step) -> Outcome {
         let (net, node, actor) = (step.net, step.node, self.actor(step));
-        match &step.what {
-            What::Create(parameters) => self.create(net, actor, *parameters),
-            What::Update(update) => self.update(net, actor, update),
-            What::Propose(person) => self.propose(net, actor, *person),
-            What::Accept => self.accept(net, actor),
-            What::SetSettler(person) => self.set_settler(net, actor, *person),
-            What::SetGuardian(person) => self.set_guardian(net, actor, *person),
-            What::Pause => self.pause(net, actor),
-            What::Unpause => self.unpause(net, actor),
-            What::Migrate => self.migrate(net),
-            What::Register(registration) => self.register(net, node, actor, registration),
-            What::Reopen(registration) => self.reopen(net, node, actor, registration),
-            What::Close => self.close(net, node, actor),
-            What::SetDestination(place) => self.set_destination(net, node, actor, *place),
-            What::SetThreshold(threshold) => self.set_threshold(net, node, actor, *threshold),
-            What::Fund(amount) => self.fund(net, actor, *amount),
-            What::WithdrawSurplus { to, .. } => self.withdraw_surplus(net, actor, *to, self.asked(step).unwrap_or(0)),
-            What::Withdraw { .. } => self.withdraw(net, node, actor, self.paid_to(step), self.asked(step)),
-            What::Credit(entries) => self.credit(net, actor, entries),
-            What::Settle(entries) => self.settle(net, actor, entries),
-            What::Payout(entries) => self.payout(net, entries),
-            What::Gift { to, lamports } => self.move_lamports(Place::Person(actor), *to, *lamports).map(|()| vec![]),
-            What::TokenGift { to, amount } => {
-                self.transfer_tokens(net, Place::Tokens(net, actor), *to, *amount).map(|()| vec![])
+        match &step.action {
+            Action::Create(parameters) => self.create(net, actor, *parameters),
+            Action::Update(update) => self.update(net, actor, update),
+            Action::Propose(person) => self.propose(net, actor, *person),
+            Action::Accept => self.accept(net, actor),
+            Action::SetSettler(person) => self.set_settler(net, actor, *person),
+            Action::SetGuardian(person) => self.set_guardian(net, actor, *person),
+            Action::Pause => self.pause(net, actor),
+            Action::Unpause => self.unpause(net, actor),
+            Action::Migrate => self.migrate(net),
+            Action::Register(registration) => self.register(net, node, actor, registration),
+            Action::Reopen(registration) => self.reopen(net, node, actor, registration),
+            Action::Close => self.close(net, node, actor),
+            Action::SetDestination(account_id) => self.set_destination(net, node, actor, *account_id),
+            Action::SetThreshold(threshold) => self.set_threshold(net, node, actor, *threshold),
+            Action::Fund(amount) => self.fund(net, actor, *amount),
+            Action::WithdrawSurplus { to, .. } => {
+                self.withdraw_surplus(net, actor, *to, self.requested_amount(step).unwrap_or(0))
             }
-            What::Freeze(account) => self.set_frozen(*account, true),
-            What::Thaw(account) => self.set_frozen(*account, false),
-            What::Again | What::Pass(_) | What::Jump(_) | What::Rent(_) | What::Age => Ok(vec![]),
+            Action::Withdraw { .. } => {
+                self.withdraw(net, node, actor, self.payout_account(step), self.requested_amount(step))
+            }
+            Action::Credit(entries) => self.credit(net, actor, entries),
+            Action::Settle(entries) => self.settle(net, actor, entries),
+            Action::Payout(entries) => self.payout(net, entries),
+            Action::TransferLamports { to, lamports } => {
+                self.move_lamports(AccountId::Person(actor), *to, *lamports).map(|()| vec![])
+            }
+            Action::TransferTokens { to, amount } => {
+                self.transfer_tokens(net, AccountId::TokenAccount(net, actor), *to, *amount).map(|()| vec![])
+            }
+            Action::Freeze(account) => self.set_frozen(*account, true),
+            Action::Thaw(account) => self.set_frozen(*account, false),
+            Action::Resend
+            | Action::AdvanceTime(_)
+            | Action::SetTime(_)
+            | Action::SetRentRate(_)
+            | Action::DowngradeTreasury => Ok(vec![]),
         }
     }
 
-    /// Who acts in a step.
-    pub fn actor(&self, step: &Step) -> u8 {
-        let rightful = || {
+    /// The person who acts in a step.
+    pub(crate) fn actor(&self, step: &Step) -> u8 {
+        let authorized = || {
             let network = self.networks.get(&step.net)?;
-            Some(match step.what {
-                What::Accept => network.pending_admin?,
-                What::Pause => network.guardian,
-                What::Register(_) | What::Reopen(_) | What::Credit(_) | What::Settle(_) => network.settler,
-                What::Close | What::Withdraw { .. } | What::SetDestination(_) | What::SetThreshold(_) => {
+            Some(match step.action {
+                Action::Accept => network.pending_admin?,
+                Action::Pause => network.guardian,
+                Action::Register(_) | Action::Reopen(_) | Action::Credit(_) | Action::Settle(_) => network.settler,
+                Action::Close | Action::Withdraw { .. } | Action::SetDestination(_) | Action::SetThreshold(_) => {
                     match self.wallet(step.net, step.node)?.owner {
-                        Place::Person(owner) => owner,
+                        AccountId::Person(owner) => owner,
                         _ => return None,
                     }
                 }
-                What::Fund(_) | What::Gift { .. } | What::TokenGift { .. } => step.node % PEOPLE,
+                Action::Fund(_) | Action::TransferLamports { .. } | Action::TransferTokens { .. } => step.node % PEOPLE,
                 _ => network.admin,
             })
         };
-        match step.who {
-            Who::Person(person) => person,
-            Who::Rightful => rightful().unwrap_or(0),
+        match step.actor {
+            Actor::Person(person) => person,
+            Actor::Authorized => authorized().unwrap_or(0),
         }
     }
 
-    /// The step, turned to where there is something to do for it.
-    pub fn aimed(&self, step: &Step) -> Step {
+    /// Directs the step to a network or node where it has an effect, if there is one.
+    pub(crate) fn retargeted(&self, step: &Step) -> Step {
         let mut step = step.clone();
-        if matches!(step.who, Who::Person(_)) {
+        if matches!(step.actor, Actor::Person(_)) {
             return step;
         }
         let node = |wanted: fn(&Node) -> bool| {
@@ -200,14 +209,14 @@ impl Model {
             let found = |(_, network): &(&Net, &Network)| wanted(network);
             self.networks.iter().find(found).map(|(&net, _)| (net, step.node))
         };
-        let found = match &mut step.what {
-            What::Reopen(_) => node(|node| matches!(node, Node::Closed { .. })),
-            What::Withdraw { .. } => node(|node| matches!(node, Node::Open(wallet) if wallet.pending() > 0))
+        let found = match &mut step.action {
+            Action::Reopen(_) => node(|node| matches!(node, Node::Closed { .. })),
+            Action::Withdraw { .. } => node(|node| matches!(node, Node::Open(wallet) if wallet.pending() > 0))
                 .filter(|_| self.wallet(step.net, step.node).is_none_or(|wallet| wallet.pending() == 0)),
-            What::Accept => net(|network| network.pending_admin.is_some()),
-            What::Unpause => net(|network| network.is_paused),
-            What::Migrate => net(|network| network.treasury_version == 1),
-            What::Thaw(account) => {
+            Action::Accept => net(|network| network.pending_admin.is_some()),
+            Action::Unpause => net(|network| network.is_paused),
+            Action::Migrate => net(|network| network.treasury_version == 1),
+            Action::Thaw(account) => {
                 let frozen = self.tokens.iter().find(|(_, tokens)| tokens.is_frozen);
                 *account = frozen.map_or(*account, |(frozen, _)| *frozen);
                 None
@@ -218,46 +227,45 @@ impl Model {
         step
     }
 
-    /// The amount that a withdrawal asks for.
-    pub fn asked(&self, step: &Step) -> Option<u64> {
-        let (amount, all) = match step.what {
-            What::Withdraw { amount, .. } => (amount?, self.wallet(step.net, step.node).map_or(0, |w| w.pending())),
-            What::WithdrawSurplus { amount, .. } => (amount, self.surplus(step.net)),
+    /// The amount that a withdrawal requests.
+    pub(crate) fn requested_amount(&self, step: &Step) -> Option<u64> {
+        let (amount, all) = match step.action {
+            Action::Withdraw { amount, .. } => (amount?, self.wallet(step.net, step.node).map_or(0, |w| w.pending())),
+            Action::WithdrawSurplus { amount, .. } => (amount, self.surplus(step.net)),
             _ => return None,
         };
         Some(match amount {
             Amount::Exactly(amount) => amount,
-            Amount::AllAnd(more) => all.saturating_add(more),
+            Amount::AllPlus(extra) => all.saturating_add(extra),
         })
     }
 
-    /// The account that a withdrawal goes to.
-    pub fn paid_to(&self, step: &Step) -> Place {
-        match step.what {
-            What::Withdraw { to: Some(to), .. } => to,
-            _ => self.named_by(step.net, Place::Wallet(step.net, step.node)),
+    /// The account that a withdrawal pays to.
+    pub(crate) fn payout_account(&self, step: &Step) -> AccountId {
+        match step.action {
+            Action::Withdraw { to: Some(to), .. } => to,
+            _ => self.destination_account(step.net, AccountId::Wallet(step.net, step.node)),
         }
     }
 
-    /// The account that a wallet's payouts are meant for: for tokens, the token account of the
-    /// person that it names.
-    fn named_by(&self, net: Net, wallet: Place) -> Place {
+    /// The account that receives a wallet's payouts: for tokens, the token account of its destination.
+    fn destination_account(&self, net: Net, wallet: AccountId) -> AccountId {
         let destination = match wallet {
-            Place::Wallet(of, node) => self.wallet(of, node).map(|wallet| wallet.destination),
+            AccountId::Wallet(of, node) => self.wallet(of, node).map(|wallet| wallet.destination),
             _ => None,
         };
-        match destination.unwrap_or(Place::Person(0)) {
-            Place::Person(person) if !net.pays_in_sol() => Place::Tokens(net, person),
-            place => place,
+        match destination.unwrap_or(AccountId::Person(0)) {
+            AccountId::Person(person) if !net.pays_in_sol() => AccountId::TokenAccount(net, person),
+            account_id => account_id,
         }
     }
 
-    /// The same batch, with everything that is said by relation said in numbers.
-    pub fn in_numbers(&self, net: Net, entries: &[Entry]) -> Vec<Entry> {
-        let numbers = |entry: &Entry| {
-            let wallet = entry.wallet.place(net);
+    /// Replaces relative amounts and default destinations of a batch by absolute values.
+    pub(crate) fn with_absolute_totals(&self, net: Net, entries: &[Entry]) -> Vec<Entry> {
+        let absolute = |entry: &Entry| {
+            let wallet = entry.wallet.account_id(net);
             let credited = match wallet {
-                Place::Wallet(of, node) => self.credited(of, node),
+                AccountId::Wallet(of, node) => self.credited(of, node),
                 _ => 0,
             };
             let target = match entry.target {
@@ -265,14 +273,14 @@ impl Model {
                 Target::Total(total) => total,
                 Target::BelowMax(less) => u64::MAX - less,
             };
-            let destination = entry.destination.unwrap_or_else(|| self.named_by(net, wallet));
+            let destination = entry.destination.unwrap_or_else(|| self.destination_account(net, wallet));
             Entry { target: Target::Total(target), destination: Some(destination), ..*entry }
         };
-        entries.iter().map(numbers).collect()
+        entries.iter().map(absolute).collect()
     }
 
-    /// Base units ever credited to a node, closed or not.
-    pub fn credited(&self, net: Net, node: u8) -> u64 {
+    /// The total credited to a node, whether it is open or closed.
+    pub(crate) fn credited(&self, net: Net, node: u8) -> u64 {
         match self.nodes.get(&(net, node)) {
             Some(Node::Open(wallet)) => wallet.credited,
             Some(Node::Closed { total }) => *total,
@@ -280,60 +288,60 @@ impl Model {
         }
     }
 
-    pub fn wallet(&self, net: Net, node: u8) -> Option<&Wallet> {
+    pub(crate) fn wallet(&self, net: Net, node: u8) -> Option<&Wallet> {
         match self.nodes.get(&(net, node)) {
             Some(Node::Open(wallet)) => Some(wallet),
             _ => None,
         }
     }
 
-    fn wallet_mut(&mut self, net: Net, node: u8) -> Result<&mut Wallet, Refused> {
+    fn wallet_mut(&mut self, net: Net, node: u8) -> Result<&mut Wallet, Rejected> {
         match self.nodes.get_mut(&(net, node)) {
             Some(Node::Open(wallet)) => Ok(wallet),
-            _ => Err(Refused),
+            _ => Err(Rejected),
         }
     }
 
-    fn network(&mut self, net: Net) -> Result<&mut Network, Refused> {
-        self.networks.get_mut(&net).ok_or(Refused)
+    fn network(&mut self, net: Net) -> Result<&mut Network, Rejected> {
+        self.networks.get_mut(&net).ok_or(Rejected)
     }
 
-    /// A network whose treasury is of the newest layout.
-    fn current(&mut self, net: Net) -> Result<&mut Network, Refused> {
+    /// A network whose treasury has the latest layout.
+    fn migrated_network(&mut self, net: Net) -> Result<&mut Network, Rejected> {
         let network = self.network(net)?;
         require(network.treasury_version == 2)?;
         Ok(network)
     }
 
-    /// The same, and not paused.
-    fn in_service(&mut self, net: Net) -> Result<&mut Network, Refused> {
-        let network = self.current(net)?;
+    /// A network that is also not paused.
+    fn active_network(&mut self, net: Net) -> Result<&mut Network, Rejected> {
+        let network = self.migrated_network(net)?;
         require(!network.is_paused)?;
         Ok(network)
     }
 
-    pub fn lamports(&self, place: Place) -> u64 {
-        self.lamports.get(&place).copied().unwrap_or(0)
+    pub(crate) fn lamports(&self, account_id: AccountId) -> u64 {
+        self.lamports.get(&account_id).copied().unwrap_or(0)
     }
 
-    /// Lamports that an account of so many bytes has to hold.
-    pub fn minimum(&self, bytes: u64) -> u64 {
-        self.rate * (OVERHEAD_BYTES + bytes)
+    /// The rent minimum of an account of this size.
+    pub(crate) fn rent_minimum(&self, bytes: u64) -> u64 {
+        self.rent_rate * (OVERHEAD_BYTES + bytes)
     }
 
-    /// Bytes of the data that lie there.
-    pub fn bytes(&self, place: Place) -> u64 {
-        match place {
-            Place::Network(net) if self.networks.contains_key(&net) => NETWORK_BYTES,
-            Place::Treasury(net) if self.networks.contains_key(&net) => TREASURY_BYTES,
-            Place::Vault(net) if self.tokens.contains_key(&place) => vault_bytes(net),
-            Place::Tokens(net, _) if self.tokens.contains_key(&place) => match net {
+    /// The size of an account's data.
+    pub(crate) fn bytes(&self, account_id: AccountId) -> u64 {
+        match account_id {
+            AccountId::Network(net) if self.networks.contains_key(&net) => NETWORK_BYTES,
+            AccountId::Treasury(net) if self.networks.contains_key(&net) => TREASURY_BYTES,
+            AccountId::Vault(net) if self.tokens.contains_key(&account_id) => vault_bytes(net),
+            AccountId::TokenAccount(net, _) if self.tokens.contains_key(&account_id) => match net {
                 Net::Fee => TOKENS_BYTES_WITH_FEES,
                 _ => TOKENS_BYTES,
             },
-            Place::Mint(Net::Fee) => MINT_BYTES_WITH_FEES,
-            Place::Mint(_) => MINT_BYTES,
-            Place::Wallet(net, node) => match self.nodes.get(&(net, node)) {
+            AccountId::Mint(Net::Fee) => MINT_BYTES_WITH_FEES,
+            AccountId::Mint(_) => MINT_BYTES,
+            AccountId::Wallet(net, node) => match self.nodes.get(&(net, node)) {
                 Some(Node::Open(_)) => WALLET_BYTES,
                 Some(Node::Closed { .. }) => CLOSED_BYTES,
                 None => 0,
@@ -342,46 +350,47 @@ impl Model {
         }
     }
 
-    /// Whether the account belongs to the program.
-    fn is_programs(&self, place: Place) -> bool {
-        match place {
-            Place::Network(net) | Place::Treasury(net) => self.networks.contains_key(&net),
-            Place::Wallet(net, node) => self.nodes.contains_key(&(net, node)),
+    /// Whether the account is owned by the program.
+    fn is_owned_by_program(&self, account_id: AccountId) -> bool {
+        match account_id {
+            AccountId::Network(net) | AccountId::Treasury(net) => self.networks.contains_key(&net),
+            AccountId::Wallet(net, node) => self.nodes.contains_key(&(net, node)),
             _ => false,
         }
     }
 
-    fn take(&mut self, from: Place, lamports: u64) -> Result<(), Refused> {
-        let left = self.lamports(from).checked_sub(lamports).ok_or(Refused)?;
+    fn remove_lamports(&mut self, from: AccountId, lamports: u64) -> Result<(), Rejected> {
+        let left = self.lamports(from).checked_sub(lamports).ok_or(Rejected)?;
         self.lamports.insert(from, left);
         Ok(())
     }
 
-    fn give(&mut self, to: Place, lamports: u64) -> Result<(), Refused> {
-        let sum = self.lamports(to).checked_add(lamports).ok_or(Refused)?;
+    fn add_lamports(&mut self, to: AccountId, lamports: u64) -> Result<(), Rejected> {
+        let sum = self.lamports(to).checked_add(lamports).ok_or(Rejected)?;
         self.lamports.insert(to, sum);
         Ok(())
     }
 
-    fn move_lamports(&mut self, from: Place, to: Place, lamports: u64) -> Result<(), Refused> {
-        self.take(from, lamports)?;
-        self.give(to, lamports)
+    fn move_lamports(&mut self, from: AccountId, to: AccountId, lamports: u64) -> Result<(), Rejected> {
+        self.remove_lamports(from, lamports)?;
+        self.add_lamports(to, lamports)
     }
 
-    /// Has `payer` bring an account up to what so many bytes need.
-    fn pay_rent(&mut self, payer: Place, account: Place, bytes: u64) -> Result<(), Refused> {
-        let missing = self.minimum(bytes).saturating_sub(self.lamports(account));
+    /// Transfers what an account of this size lacks to its rent minimum from `payer`.
+    fn pay_rent(&mut self, payer: AccountId, account: AccountId, bytes: u64) -> Result<(), Rejected> {
+        let missing = self.rent_minimum(bytes).saturating_sub(self.lamports(account));
         self.move_lamports(payer, account, missing)
     }
 
-    /// The runtime's rule: an account holds its rent, or nothing, or it did not before either and
-    /// got no more.
-    fn check_rents(&self, before: &Self) -> Result<(), Refused> {
-        for (&place, &lamports) in &self.lamports {
-            let (bytes, had_bytes, had) = (self.bytes(place), before.bytes(place), before.lamports(place));
-            let was_short = had > 0 && had < self.minimum(had_bytes);
+    /// The runtime's rule: an account must be empty or rent-exempt, unless it was not rent-exempt before and its
+    /// balance did not increase.
+    fn check_rents(&self, before: &Self) -> Result<(), Rejected> {
+        for (&account_id, &lamports) in &self.lamports {
+            let (bytes, had_bytes, had) =
+                (self.bytes(account_id), before.bytes(account_id), before.lamports(account_id));
+            let was_short = had > 0 && had < self.rent_minimum(had_bytes);
             let stays_short = was_short && bytes == had_bytes && lamports <= had;
-            require(lamports == 0 || lamports >= self.minimum(bytes) || stays_short)?;
+            require(lamports == 0 || lamports >= self.rent_minimum(bytes) || stays_short)?;
         }
         Ok(())
     }
@@ -391,23 +400,23 @@ fn vault_bytes(net: Net) -> u64 {
     if net == Net::Fee { VAULT_BYTES_WITH_FEES } else { VAULT_BYTES }
 }
 
-impl At {
-    pub fn place(self, net: Net) -> Place {
+impl EntryWallet {
+    pub(crate) fn account_id(self, net: Net) -> AccountId {
         match self {
-            Self::Node(node) => Place::Wallet(net, node),
-            Self::Elsewhere(place) => place,
+            Self::Node(node) => AccountId::Wallet(net, node),
+            Self::Other(account_id) => account_id,
         }
     }
 }
 
-/// Whether a node may name the place as its owner or destination.
-fn is_payable(place: Place, net: Net, node: u8) -> bool {
-    let own = [Place::Network(net), Place::Treasury(net), Place::Wallet(net, node)];
-    !place.is_reserved() && !own.contains(&place)
+/// Whether a node may use the account as its owner or destination.
+fn is_payable(account_id: AccountId, net: Net, node: u8) -> bool {
+    let own = [AccountId::Network(net), AccountId::Treasury(net), AccountId::Wallet(net, node)];
+    !account_id.is_reserved() && !own.contains(&account_id)
 }
 
 impl Registration {
-    fn destination(&self) -> Place {
+    fn destination(&self) -> AccountId {
         self.destination.unwrap_or(self.owner)
     }
 }

@@ -1,4 +1,4 @@
-//! Reads the whole chain and holds it against the model, account by account and byte by byte.
+//! Compares every account on the chain with the model, byte by byte.
 
 use bytemuck::Zeroable;
 use settlement::state::{AssetKind, ClosedNode, Network, NodeWallet, Treasury};
@@ -7,52 +7,60 @@ use solana_account::Account;
 use anchor_lang::Discriminator;
 use anchor_lang::prelude::Pubkey;
 
-use super::chain::{Chain, DECIMALS, tokens_in};
+use super::account_id::{AccountId, NODES, Net, id_of_node};
+use super::chain::{Chain, DECIMALS, decode_token_account};
 use super::model::{self, Model, Node};
-use super::place::{NODES, Net, Place, id_of};
 
-/// Every account is as the model says, and holds what it says.
-pub fn assert_same(chain: &Chain, model: &Model) {
-    for place in Place::purses() {
-        let account = chain.account(place);
+/// Asserts that every account has the contents and balances that the model predicts.
+pub(crate) fn assert_matches_model(chain: &Chain, model: &Model) {
+    for account_id in AccountId::with_lamports() {
+        let account = chain.account(account_id);
         let lamports = account.as_ref().map_or(0, |account| account.lamports);
-        assert_eq!(lamports, model.lamports(place), "lamports of {place:?}");
+        assert_eq!(lamports, model.lamports(account_id), "lamports of {account_id:?}");
         let bytes = account.as_ref().map_or(0, |account| account.data.len());
-        assert_eq!(bytes as u64, model.bytes(place), "bytes of {place:?}");
-        if let Some(expected) = model.tokens.get(&place) {
-            assert_eq!(tokens_in(&account.expect("a token account").data), *expected, "tokens of {place:?}");
+        assert_eq!(bytes as u64, model.bytes(account_id), "bytes of {account_id:?}");
+        if let Some(expected) = model.tokens.get(&account_id) {
+            assert_eq!(
+                decode_token_account(&account.expect("a token account").data),
+                *expected,
+                "tokens of {account_id:?}"
+            );
         }
     }
     for net in Net::ALL {
         if let Some(network) = model.networks.get(&net) {
-            assert_eq!(read::<Network>(chain, Place::Network(net)), network_of(net, network), "network {net:?}");
-            assert_eq!(read::<Treasury>(chain, Place::Treasury(net)), treasury_of(net, network), "treasury {net:?}");
+            assert_eq!(read::<Network>(chain, AccountId::Network(net)), network_of(net, network), "network {net:?}");
+            assert_eq!(
+                read::<Treasury>(chain, AccountId::Treasury(net)),
+                treasury_of(net, network),
+                "treasury {net:?}"
+            );
         }
         for node in 0..NODES {
-            let place = Place::Wallet(net, node);
+            let account_id = AccountId::Wallet(net, node);
             match model.nodes.get(&(net, node)) {
                 None => {}
                 Some(Node::Open(wallet)) => {
-                    assert_eq!(read::<NodeWallet>(chain, place), wallet_of(net, node, wallet), "{place:?}");
+                    assert_eq!(read::<NodeWallet>(chain, account_id), wallet_of(net, node, wallet), "{account_id:?}");
                 }
                 Some(Node::Closed { total }) => {
-                    assert_eq!(read::<ClosedNode>(chain, place), ClosedNode { total: *total }, "{place:?}");
+                    assert_eq!(read::<ClosedNode>(chain, account_id), ClosedNode { total: *total }, "{account_id:?}");
                 }
             }
         }
     }
 }
 
-/// The fields of an account of the program, as they are.
-pub fn read<T: bytemuck::Pod + Discriminator>(chain: &Chain, place: Place) -> T {
-    let Account { data, owner, .. } = chain.account(place).expect("an account");
-    assert_eq!(owner, settlement::ID, "owner of {place:?}");
+/// Reads an account of the program.
+pub(crate) fn read<T: bytemuck::Pod + Discriminator>(chain: &Chain, account_id: AccountId) -> T {
+    let Account { data, owner, .. } = chain.account(account_id).expect("an account");
+    assert_eq!(owner, settlement::ID, "owner of {account_id:?}");
     let fields = data.strip_prefix(T::DISCRIMINATOR).expect("an account of this type");
     bytemuck::pod_read_unaligned(fields)
 }
 
 fn key(person: u8) -> Pubkey {
-    Place::Person(person).address()
+    AccountId::Person(person).address()
 }
 
 fn kind(net: Net) -> u8 {
@@ -68,8 +76,8 @@ fn network_of(net: Net, network: &model::Network) -> Network {
     let asset = net.asset();
     Network {
         version: 1,
-        bump: Place::Network(net).bump(),
-        treasury_bump: Place::Treasury(net).bump(),
+        bump: AccountId::Network(net).bump(),
+        treasury_bump: AccountId::Treasury(net).bump(),
         asset_kind: kind(net),
         decimals: if net.pays_in_sol() { 9 } else { DECIMALS },
         id: net.id(),
@@ -79,8 +87,8 @@ fn network_of(net: Net, network: &model::Network) -> Network {
         guardian: key(network.guardian),
         mint: asset.map(|asset| asset.mint).unwrap_or_default(),
         token_program: asset.map(|asset| asset.token_program).unwrap_or_default(),
-        treasury: Place::Treasury(net).address(),
-        treasury_token_account: asset.map(|_| Place::Vault(net).address()).unwrap_or_default(),
+        treasury: AccountId::Treasury(net).address(),
+        treasury_token_account: asset.map(|_| AccountId::Vault(net).address()).unwrap_or_default(),
         default_threshold: network.parameters.default_threshold,
         created_at: network.created_at,
         ..Zeroable::zeroed()
@@ -91,13 +99,13 @@ fn treasury_of(net: Net, network: &model::Network) -> Treasury {
     let asset = net.asset();
     Treasury {
         version: network.treasury_version,
-        bump: Place::Treasury(net).bump(),
+        bump: AccountId::Treasury(net).bump(),
         paused: network.is_paused.into(),
         asset_kind: kind(net),
-        network: Place::Network(net).address(),
+        network: AccountId::Network(net).address(),
         settler: key(network.settler),
         mint: asset.map(|asset| asset.mint).unwrap_or_default(),
-        token_account: asset.map(|_| Place::Vault(net).address()).unwrap_or_default(),
+        token_account: asset.map(|_| AccountId::Vault(net).address()).unwrap_or_default(),
         per_node_cap: network.parameters.per_node_cap,
         per_batch_cap: network.parameters.per_batch_cap,
         window_limit: network.parameters.window_limit,
@@ -111,7 +119,7 @@ fn treasury_of(net: Net, network: &model::Network) -> Treasury {
         funded_total: network.funded,
         withdrawn_total: network.withdrawn,
         batch_sequence: network.batches,
-        token_balance: network.known_tokens,
+        token_balance: network.token_balance,
         ..Zeroable::zeroed()
     }
 }
@@ -119,9 +127,9 @@ fn treasury_of(net: Net, network: &model::Network) -> Treasury {
 fn wallet_of(net: Net, node: u8, wallet: &model::Wallet) -> NodeWallet {
     NodeWallet {
         version: 1,
-        bump: Place::Wallet(net, node).bump(),
-        network: Place::Network(net).address(),
-        node_id: id_of(node),
+        bump: AccountId::Wallet(net, node).bump(),
+        network: AccountId::Network(net).address(),
+        node_id: id_of_node(node),
         owner: wallet.owner.address(),
         destination: wallet.destination.address(),
         rent_payer: key(wallet.rent_payer),

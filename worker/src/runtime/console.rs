@@ -1,14 +1,14 @@
-//! Log lines: one JSON object each, on the console, where Workers Logs index their fields.
+//! Logging to the console: one JSON object per line, whose fields Workers Logs indexes.
 
 use serde::Serialize;
 use williw_relay::events::{Event, Events, Level};
 use worker::{console_error, console_log, console_warn};
 
-use crate::log::{LogLine, RequestLog};
+use crate::log::{RequestLogEntry, RequestLogger};
 
-/// The console as the engine's [`Events`].
+/// Writes the engine's [`Events`] to the console.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ConsoleEvents;
+pub(crate) struct ConsoleEvents;
 
 impl Events for ConsoleEvents {
     fn event(&self, event: &Event) {
@@ -16,24 +16,24 @@ impl Events for ConsoleEvents {
     }
 }
 
-/// The console as the log of requests.
+/// Writes request log entries to the console.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct ConsoleLog;
+pub(crate) struct ConsoleLogger;
 
-impl RequestLog for ConsoleLog {
-    fn request(&self, line: &LogLine) {
-        write(if line.status >= 500 { Level::Error } else { Level::Info }, line);
+impl RequestLogger for ConsoleLogger {
+    fn log(&self, entry: &RequestLogEntry) {
+        write(if entry.status >= 500 { Level::Error } else { Level::Info }, entry);
     }
 }
 
-/// Writes that something outside any request went wrong.
-pub fn console_problem(message: &str) {
+/// Logs an error that occurred outside any request.
+pub(crate) fn log_error(message: &str) {
     write(Level::Error, &serde_json::json!({ "message": message }));
 }
 
 /// Writes `line` as JSON at `level`.
 fn write(level: Level, line: &impl Serialize) {
-    // A line that cannot be written as JSON is not worth an error: none of ours can fail.
+    // The types that are logged here always serialize; a failed log line must not fail anything else.
     let Ok(line) = serde_json::to_string(line) else { return };
     match level {
         Level::Info => console_log!("{line}"),

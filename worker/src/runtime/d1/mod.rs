@@ -1,8 +1,7 @@
 //! The ledger's database on Cloudflare D1.
 //!
-//! Every parameter is text or NULL and every column is text or NULL, because D1 carries numbers as f64. A result
-//! leaves JavaScript as one JSON text: one crossing instead of one for every value, and no second opinion about
-//! types.
+//! Every parameter and every column is text or NULL, because D1 represents numbers as f64. A result is passed from
+//! JavaScript as a single JSON string: one boundary crossing instead of one per value, and no type conversions.
 
 mod error;
 
@@ -16,29 +15,27 @@ use worker::worker_sys::types::{D1Database as RawDatabase, D1Result as RawResult
 use super::bindings::DATABASE_BINDING;
 use error::classify;
 
-/// The D1 database of the binding `DB`.
-pub struct D1Ledger {
+/// The ledger in the D1 database of the binding `DB`.
+pub(crate) struct D1Ledger {
     env: Env,
 }
 
 impl D1Ledger {
-    /// The database that `env` binds.
-    pub fn bound_to(env: &Env) -> Self {
+    pub(crate) fn from_env(env: &Env) -> Self {
         Self { env: env.clone() }
     }
 
     fn database(&self) -> Result<RawDatabase, DatabaseError> {
-        let database = self
-            .env
-            .d1(DATABASE_BINDING)
-            .map_err(|error| DatabaseError::Unavailable(format!("the binding {DATABASE_BINDING}: {error}")))?;
+        let database = self.env.d1(DATABASE_BINDING).map_err(|error| {
+            DatabaseError::Unavailable(format!("the binding {DATABASE_BINDING} is not usable: {error}"))
+        })?;
         Ok(JsValue::from(database).unchecked_into())
     }
 }
 
 impl Database for D1Ledger {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseError> {
-        // D1 refuses an empty batch.
+        // D1 rejects an empty batch.
         if statements.is_empty() {
             return Ok(Vec::new());
         }
@@ -59,25 +56,25 @@ impl Database for D1Ledger {
     }
 }
 
-/// The rows of every statement of a batch.
+/// Decodes the rows of every statement of a batch.
 fn rows(results: &JsValue) -> Result<Vec<Vec<Row>>, DatabaseError> {
-    let decode = |what: &str| DatabaseError::Decode(format!("D1's answer: {what}"));
+    let decode_error = |problem: &str| DatabaseError::Decode(format!("invalid response from D1: {problem}"));
     let lists = results
         .dyn_ref::<Array>()
-        .ok_or_else(|| decode("no list of results"))?
+        .ok_or_else(|| decode_error("not an array of results"))?
         .iter()
         .map(|result| match result.unchecked_into::<RawResult>().results() {
             Ok(rows) => Ok(JsValue::from(rows.unwrap_or_default())),
-            Err(_) => Err(decode("a result without rows")),
+            Err(_) => Err(decode_error("a result has no rows")),
         })
         .collect::<Result<Array, _>>()?;
     let text = js_sys::JSON::stringify(&lists).ok().and_then(|text| text.as_string());
-    let text = text.ok_or_else(|| decode("no JSON"))?;
-    serde_json::from_str(&text).map_err(|error| decode(&error.to_string()))
+    let text = text.ok_or_else(|| decode_error("not representable as JSON"))?;
+    serde_json::from_str(&text).map_err(|error| decode_error(&error.to_string()))
 }
 
-/// What a rejected promise of D1's means.
+/// Converts the value that D1 threw.
 fn database_error(thrown: JsValue) -> DatabaseError {
     let message = thrown.dyn_ref::<js_sys::Error>().map(|error| String::from(error.message()));
-    classify(message.or_else(|| thrown.as_string()).unwrap_or_else(|| "an error without a message".to_owned()))
+    classify(message.or_else(|| thrown.as_string()).unwrap_or_else(|| "error without a message".to_owned()))
 }

@@ -1,18 +1,18 @@
-//! What an error message of D1 means for the ledger.
+//! Classification of D1's error messages.
 //!
-//! D1 tells its errors apart by their text alone. A refused or wrong statement says so by name, and then nothing was
-//! written; whatever is not known for certain to be one of those may have been written, and counts as
+//! D1 distinguishes its errors by their text only. A violated constraint and an invalid statement can be recognized,
+//! and in both cases nothing was written. For any other error the write may have succeeded, so it is classified as
 //! [`DatabaseError::Unavailable`].
 
 use williw_relay::database::DatabaseError;
 
-/// What D1 writes before each message.
+/// Prefixes that D1 adds to every message.
 const PREFIXES: [&str; 2] = ["D1_ERROR: ", "Error: "];
 
-/// Signs of a constraint that refused the batch (SQLite's result code and its words).
+/// Text that identifies a violated constraint: SQLite's result code and message.
 const CONSTRAINT: [&str; 2] = ["SQLITE_CONSTRAINT", "constraint failed"];
 
-/// Signs of a statement that cannot run as it is: D1's own checks, and SQLite's words for a generic error.
+/// Text that identifies a statement that cannot run: D1's own checks, and SQLite's messages for generic errors.
 const STATEMENT: [&str; 12] = [
     "D1_TYPE_ERROR",
     "D1_COLUMN_NOTFOUND",
@@ -28,10 +28,10 @@ const STATEMENT: [&str; 12] = [
     "malformed JSON",
 ];
 
-/// The error that `message` stands for.
-pub fn classify(message: String) -> DatabaseError {
-    let has = |signs: &[&str]| signs.iter().any(|sign| message.contains(sign));
-    let (constraint, statement) = (has(&CONSTRAINT), has(&STATEMENT));
+/// Classifies the error with this `message`.
+pub(crate) fn classify(message: String) -> DatabaseError {
+    let contains_any = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
+    let (constraint, statement) = (contains_any(&CONSTRAINT), contains_any(&STATEMENT));
     let message =
         PREFIXES.iter().fold(message.as_str(), |rest, prefix| rest.strip_prefix(prefix).unwrap_or(rest)).to_owned();
     if constraint {
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refused_write_is_told_from_a_wrong_statement_and_from_a_lost_answer() {
+    fn constraints_invalid_statements_and_lost_connections_are_distinguished() {
         for (message, expected) in [
             (
                 "D1_ERROR: UNIQUE constraint failed: nodes.id: SQLITE_CONSTRAINT",
@@ -75,14 +75,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_may_have_been_written() {
+    fn an_unknown_error_is_unavailable_because_the_write_may_have_succeeded() {
         for message in ["", "D1_ERROR: ", "SQLITE_ERROR", "something new"] {
             assert!(matches!(classify(message.to_owned()), DatabaseError::Unavailable(_)), "{message}");
         }
     }
 
     #[test]
-    fn a_constraint_keeps_its_name() {
+    fn the_name_of_a_violated_constraint_is_kept() {
         let error = classify("D1_ERROR: CHECK constraint failed: lease_held: SQLITE_CONSTRAINT".to_owned());
         assert!(error.is_constraint("lease_held"));
     }

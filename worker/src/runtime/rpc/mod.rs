@@ -1,4 +1,4 @@
-//! JSON-RPC over the runtime's `fetch`, with a time limit and a bounded answer.
+//! JSON-RPC over the runtime's `fetch`, with a timeout and a maximum response size.
 
 mod codec;
 
@@ -11,30 +11,29 @@ use wasm_bindgen::JsValue;
 use williw_relay::chain::{RpcError, Transport};
 use worker::{AbortController, CacheMode, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect};
 
-use codec::MAX_ANSWER_BYTES;
+use codec::MAX_RESPONSE_BYTES;
 
-/// Longer than any healthy node takes for a call of the engine's, shorter than a blockhash lives.
+/// Longer than a healthy node needs for any request of the engine, shorter than a blockhash stays valid.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Calls a Solana RPC node with `fetch`.
-pub struct FetchTransport {
+/// Sends requests to a Solana RPC node with `fetch`.
+pub(crate) struct FetchTransport {
     url: String,
 }
 
 impl FetchTransport {
-    /// A transport to the node at `url`. Nothing is sent yet.
-    pub fn new(url: String) -> Self {
+    pub(crate) fn new(url: String) -> Self {
         Self { url }
     }
 
-    async fn exchange(&self, body: &str, abort: &AbortController) -> Result<Vec<u8>, RpcError> {
+    async fn exchange(&self, request: &str, abort: &AbortController) -> Result<Vec<u8>, RpcError> {
         let headers = Headers::new();
         headers.set("content-type", "application/json").map_err(|error| unreachable(&error))?;
         let mut init = RequestInit::new();
         init.with_method(Method::Post)
             .with_headers(headers)
-            .with_body(Some(JsValue::from_str(body)))
-            // A redirect would carry the request, and an access token in its URL, to another host.
+            .with_body(Some(JsValue::from_str(request)))
+            // Following a redirect would send the request to another host.
             .with_redirect(RequestRedirect::Manual)
             .with_cache(CacheMode::NoStore);
         let request = Request::new_with_init(&self.url, &init).map_err(|error| unreachable(&error))?;
@@ -42,43 +41,43 @@ impl FetchTransport {
             Fetch::Request(request).send_with_signal(&abort.signal()).await.map_err(|error| unreachable(&error))?;
         let status = response.status_code();
         let mut chunks = response.stream().map_err(|error| unreachable(&error))?;
-        let mut answer = Vec::new();
+        let mut body = Vec::new();
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.map_err(|error| unreachable(&error))?;
-            if answer.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(RpcError::InvalidResponse(format!("an answer of more than {MAX_ANSWER_BYTES} bytes")));
+            if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
+                return Err(RpcError::InvalidResponse(format!("the response is larger than {MAX_RESPONSE_BYTES} bytes")));
             }
-            answer.extend_from_slice(&chunk);
+            body.extend_from_slice(&chunk);
         }
-        codec::check_status(status, &answer)?;
-        Ok(answer)
+        codec::check_status(status, &body)?;
+        Ok(body)
     }
 }
 
 impl Transport for FetchTransport {
     async fn call(&self, method: &'static str, params: Value) -> Result<Value, RpcError> {
-        let body = codec::request(method, &params);
+        let request = codec::encode_request(method, &params);
         let abort = AbortController::default();
         let outcome = {
-            let exchange = self.exchange(&body, &abort);
+            let exchange = self.exchange(&request, &abort);
             let timeout = Delay::from(REQUEST_TIMEOUT);
             pin_mut!(exchange, timeout);
             match select(exchange, timeout).await {
-                Either::Left((answer, _)) => answer,
+                Either::Left((response, _)) => response,
                 Either::Right(((), _)) => {
-                    Err(RpcError::Unreachable(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs())))
+                    Err(RpcError::Unreachable(format!("no response within {} s", REQUEST_TIMEOUT.as_secs())))
                 }
             }
         };
         if outcome.is_err() {
-            // Ends what is still under way.
+            // Cancels the request if it is still in flight.
             abort.abort();
         }
-        codec::result(&outcome?)
+        codec::decode_response(&outcome?)
     }
 }
 
-/// The runtime's reason, which can repeat the URL and with it an access token: only its kind is kept.
+/// Keeps only the kind of a runtime error: its message can contain the URL, and with it an access token.
 fn unreachable(error: &worker::Error) -> RpcError {
     let text = error.to_string();
     let reason = ["Network connection lost", "internal error", "Too many subrequests", "Invalid URL"]
