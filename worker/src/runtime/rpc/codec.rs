@@ -58,7 +58,8 @@ struct ErrorObject {
 /// # Errors
 /// [`RpcError::ErrorResponse`] if the response is a JSON-RPC error, [`RpcError::InvalidResponse`] if it is not JSON-RPC.
 pub(crate) fn decode_response(body: &[u8]) -> Result<Value, RpcError> {
-    let response: RpcResponse = serde_json::from_slice(body).map_err(|error| RpcError::InvalidResponse(error.to_string()))?;
+    let response: RpcResponse =
+        serde_json::from_slice(body).map_err(|error| RpcError::InvalidResponse(error.to_string()))?;
     if response.jsonrpc != "2.0" {
         return Err(RpcError::InvalidResponse("not JSON-RPC 2.0".to_owned()));
     }

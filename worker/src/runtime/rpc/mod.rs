@@ -45,7 +45,9 @@ impl FetchTransport {
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk.map_err(|error| unreachable(&error))?;
             if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
-                return Err(RpcError::InvalidResponse(format!("the response is larger than {MAX_RESPONSE_BYTES} bytes")));
+                return Err(RpcError::InvalidResponse(format!(
+                    "the response is larger than {MAX_RESPONSE_BYTES} bytes"
+                )));
             }
             body.extend_from_slice(&chunk);
         }
