@@ -12,6 +12,7 @@ anchor_lang::solana_program::entrypoint::custom_panic_default!();
 ///
 /// Must only be called by the runtime, with an instruction's input.
 #[unsafe(no_mangle)]
+#[expect(unreachable_pub, reason = "the runtime finds it by its symbol")]
 pub unsafe extern "C" fn entrypoint(input: *mut u8) -> u64 {
     // SAFETY: the caller promises that this is the runtime's input, to which the call has exclusive
     // access. The runtime's calls to other programs change lamports and the data of the callees'

@@ -3,6 +3,11 @@
 //! The network's asset determines which accounts an instruction takes: for tokens, the treasury's token
 //! account, the mint and the token program; for SOL, none of them.
 
+#![cfg_attr(
+    target_os = "solana",
+    allow(unreachable_pub, reason = "`client`, which isn't part of the program, re-exports some items")
+)]
+
 use anchor_lang::prelude::*;
 use anchor_lang::solana_program::instruction::Instruction;
 use anchor_lang::solana_program::program::invoke_signed;
