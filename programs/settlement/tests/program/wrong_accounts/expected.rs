@@ -52,7 +52,7 @@ enum ActualAccount {
 /// The expected result; `None` if the account is not wrong, because the signer may choose it.
 pub(crate) fn expected(case: &InstructionCase, substitution: &Substitution) -> Option<Expected> {
     let kind = case.kinds[substitution.at];
-    let settled = |e: SettlementError| Some(e.into());
+    let by_program = |e: SettlementError| Some(e.into());
     let by_anchor = |e: ErrorCode| Some(e.into());
     match (kind, substitution.wrong) {
         (AccountKind::Authority | AccountKind::Payer, _) => signer(case, substitution),
@@ -64,15 +64,15 @@ pub(crate) fn expected(case: &InstructionCase, substitution: &Substitution) -> O
         (AccountKind::NamedDestination | AccountKind::ChosenDestination, _) if !is_writable(substitution) => {
             by_anchor(ErrorCode::ConstraintMut)
         }
-        (AccountKind::NamedDestination, _) => settled(SettlementError::DestinationMismatch),
+        (AccountKind::NamedDestination, _) => by_program(SettlementError::DestinationMismatch),
         (AccountKind::ChosenDestination, _) => match actual_account(case, substitution) {
             // The admin may choose any other address, except for the event authority.
             ActualAccount::Unrelated if !is_duplicate_of(case, substitution, AccountKind::EventAuthority) => None,
-            _ => settled(SettlementError::DestinationNotPayable),
+            _ => by_program(SettlementError::DestinationNotPayable),
         },
         (AccountKind::OmittedTokenAccountMut, _) if !is_writable(substitution) => by_anchor(ErrorCode::ConstraintMut),
         (AccountKind::OmittedTokenAccount | AccountKind::OmittedTokenAccountMut, _) => {
-            settled(SettlementError::AssetAccountsMismatch)
+            by_program(SettlementError::AssetAccountsMismatch)
         }
         (AccountKind::SystemProgram | AccountKind::Program, _) => by_anchor(ErrorCode::InvalidProgramId),
         (AccountKind::EventAuthority, _) => by_anchor(ErrorCode::ConstraintAddress),
