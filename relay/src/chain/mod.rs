@@ -156,7 +156,7 @@ pub trait Chain {
         search: StatusSearch,
     ) -> Result<Vec<Option<SignatureStatus>>, ChainError>;
 
-    /// The finalized transaction with this signature; `None` if the node does not have it, or no longer.
+    /// The finalized transaction with this signature; `None` if the node does not have it or has purged it.
     async fn transaction(&self, signature: &Signature) -> Result<Option<ExecutedTransaction>, ChainError>;
 
     /// Recently paid priority fees of transactions that lock the given accounts as writable, in micro-lamports per

@@ -53,8 +53,7 @@ statements! {
     SELECT_CONTENT_HASH = "SELECT content_hash FROM contributions WHERE id = ?1";
 }
 
-/// The longest that one contribution may say it took, in seconds: 366 days. Keeps the sum over all contributions
-/// within 64 bits.
+/// The maximum duration of a contribution in seconds, 366 days. The limit keeps sums of durations within 64 bits.
 pub const MAX_DURATION_SECONDS: u64 = 366 * 24 * 60 * 60;
 
 /// The maximum of any count in a contribution, 2⁵³ − 1: the largest exact integer in JSON (RFC 8259, section 6).

@@ -1,4 +1,4 @@
-//! A secret key held in memory.
+//! A keypair in memory.
 
 use std::fmt;
 

@@ -54,7 +54,7 @@ impl Relay {
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         // Read at run time, because a rustc wrapper written in shell drops variables with a '-' in their name.
-        let binary = std::env::var_os("CARGO_BIN_EXE_williw-relay").expect("cargo names the binary");
+        let binary = std::env::var_os("CARGO_BIN_EXE_williw-relay").expect("cargo sets CARGO_BIN_EXE_williw-relay");
         let mut command = Command::new(binary);
         command.args(arguments).env_clear().envs(self.environment.iter().cloned()).current_dir(self.directory.path());
         command

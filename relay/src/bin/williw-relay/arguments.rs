@@ -66,6 +66,9 @@ const KEY_HELP: &str = "\
 Environment:
   WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'admin' [required if --ledger is a URL]";
 
+/// The help heading of options that all commands accept.
+const GLOBAL_OPTIONS: &str = "Global options";
+
 /// Settles the rewards of a compute network's nodes on Solana, each exactly once.
 #[derive(Debug, Parser)]
 #[command(name = "williw-relay", version, after_help = AFTER_HELP, subcommand_required = true)]
@@ -76,7 +79,7 @@ pub(crate) struct Arguments {
     pub(crate) connection: ConnectionArguments,
 
     /// Print results as JSON, one document per line
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS)]
     pub(crate) json: bool,
 
     /// The command to run
@@ -87,16 +90,18 @@ pub(crate) struct Arguments {
 /// The ledger and the cluster to work with.
 #[derive(Debug, Args)]
 pub(crate) struct ConnectionArguments {
-    /// The ledger: the path of an SQLite file, or the URL of a Worker (which needs WILLIW_API_KEY)
-    #[arg(long, global = true, env = "WILLIW_LEDGER", value_name = "FILE|URL")]
+    /// The ledger, required by run, status and key: the path of an SQLite file, or the URL of a Worker
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "WILLIW_LEDGER", value_name = "FILE|URL")]
     pub(crate) ledger: Option<LedgerLocation>,
 
-    /// The URL of a Solana RPC node
-    #[arg(long, global = true, env = "SOLANA_RPC_URL", hide_env_values = true, value_name = "URL")]
+    /// The URL of a Solana RPC node, required by run, network and fund
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "SOLANA_RPC_URL", hide_env_values = true)]
+    #[arg(value_name = "URL")]
     pub(crate) rpc_url: Option<String>,
 
-    /// The name of the network: 1 to 32 characters of a-z, 0-9 and '-'
-    #[arg(long, global = true, env = "NETWORK", value_name = "NAME", value_parser = network_id)]
+    /// The name of the network, required by run, network and fund: 1 to 32 characters of a-z, 0-9 and '-'
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "NETWORK", value_name = "NAME")]
+    #[arg(value_parser = network_id)]
     pub(crate) network: Option<NetworkId>,
 }
 
@@ -134,7 +139,7 @@ pub(crate) struct RunArguments {
     #[arg(requires = "watch")]
     pub(crate) interval: u32,
 
-    /// Without --watch: how long to keep retrying while the ledger or the RPC node is unavailable, in seconds
+    /// Without --watch: how long to keep retrying while the ledger or the RPC node is unavailable, in seconds; 0 to fail immediately
     #[arg(long, value_name = "SECONDS", default_value_t = 30, conflicts_with = "watch")]
     pub(crate) patience: u32,
 

@@ -10,7 +10,7 @@ use crate::error::CliError;
 /// 128 plus the number of SIGINT, as is customary in shells.
 const INTERRUPTED_EXIT_CODE: i32 = 130;
 
-/// A handle that tells whether a shutdown has been requested.
+/// A handle to check or await a shutdown request.
 #[derive(Clone)]
 pub(crate) struct Shutdown(watch::Receiver<bool>);
 
