@@ -386,7 +386,7 @@ fn parameters_are_rejected_only_for_a_zero() {
 
 #[test]
 fn names_are_valid_characters_padded_with_zeros() {
-    let fast = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     for first in 0..=255 {
         for second in 0..=255 {
             for last in [0, b'a', b'A'] {
@@ -404,7 +404,7 @@ fn names_are_valid_characters_padded_with_zeros() {
             (id[0], id[31]) = (first, second);
             let expected = match second {
                 0 if is_allowed(first) => Some(&id[..31]),
-                _ if plain(first) && plain(second) => Some(&id[..]),
+                _ if is_allowed(first) && is_allowed(second) => Some(&id[..]),
                 _ => None,
             };
             assert_eq!(parse_name(&id), expected);

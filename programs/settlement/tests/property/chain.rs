@@ -38,6 +38,15 @@ pub(crate) fn event_data(event: impl Event) -> Vec<u8> {
     [EVENT_IX_TAG_LE, &event.data()].concat()
 }
 
+/// The implementation of the SPL Token program.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SplTokenVersion {
+    /// p-token, which supports batched transfers.
+    PToken,
+    /// The predecessor of p-token.
+    Original,
+}
+
 /// LiteSVM with the program.
 #[derive(Clone)]
 pub(crate) struct Chain {
@@ -47,11 +56,10 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    /// SPL Token is either p-token, which supports batched transfers, or its predecessor. Signatures are
-    /// not verified; which accounts are signers still matters.
-    pub(crate) fn new(with_p_token: bool) -> Self {
+    /// Signatures are not verified; which accounts are signers still matters.
+    pub(crate) fn new(spl_token: SplTokenVersion) -> Self {
         let mut features = LiteSVM::mainnet_feature_set();
-        if !with_p_token {
+        if spl_token == SplTokenVersion::Original {
             features.deactivate(&replace_spl_token_with_p_token::ID);
         }
         let mut svm = LiteSVM::default()

@@ -68,6 +68,6 @@ impl fmt::Display for Coverage {
             let name = SkipReason::try_from(*reason).map_or("unknown", SkipReason::as_str);
             writeln!(f, "{name:>32} {count:>7} entries")?;
         }
-        write!(f, "{} steps run", self.played())
+        write!(f, "{} steps run", self.steps_run())
     }
 }

@@ -31,7 +31,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, FileFailurePersistence, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
 use account_id::{AccountId, NODES, Net, PEOPLE};
-use chain::Chain;
+use chain::{Chain, SplTokenVersion};
 use coverage::Coverage;
 use invariants::{OutflowHistory, Snapshot};
 use model::{Model, TokenAccount};
@@ -196,7 +196,7 @@ fn the_program_matches_the_model_and_every_invariant_holds_after_each_step() {
         Ok(steps) => (steps.parse().expect("WILLIW_PROPERTY_STEPS must be a number"), true),
         Err(_) => (DEFAULT_STEPS, false),
     };
-    let chains = [true, false].map(Chain::new);
+    let chains = [SplTokenVersion::PToken, SplTokenVersion::Original].map(Chain::new);
     let coverage = RefCell::new(Coverage::default());
     let parameters = || step::parameters();
     let sequence = (any::<bool>(), [parameters(), parameters(), parameters()], step::steps(1..=MAX_STEPS_PER_SEQUENCE));

@@ -25,6 +25,13 @@ struct RemainingLimits {
     total: u64,
 }
 
+/// The accounts that each entry of a batch passes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum EntryAccounts {
+    Wallet,
+    WalletAndDestination,
+}
+
 #[derive(Default)]
 struct Skips {
     credit: Vec<(usize, SkipReason)>,
@@ -43,7 +50,7 @@ impl Model {
     pub(super) fn credit(&mut self, net: Net, actor: u8, entries: &[Entry]) -> Outcome {
         self.begin_batch(net, actor, entries, 60)?;
         let mut limits = self.remaining_limits(net);
-        let writable = writable_accounts(net, entries, false);
+        let writable = writable_accounts(net, entries, EntryAccounts::Wallet);
         let (mut credited, mut skips) = (0, Skips::default());
         for (i, entry) in entries.iter().enumerate() {
             match self.credit_entry(net, entry, &mut limits, &writable) {
@@ -57,7 +64,7 @@ impl Model {
     pub(super) fn settle(&mut self, net: Net, actor: u8, entries: &[Entry]) -> Outcome {
         self.begin_batch(net, actor, entries, 30)?;
         let mut limits = self.remaining_limits(net);
-        let writable = writable_accounts(net, entries, true);
+        let writable = writable_accounts(net, entries, EntryAccounts::WalletAndDestination);
         let (mut credited, mut paid, mut skips) = (0, 0, Skips::default());
         for (i, entry) in entries.iter().enumerate() {
             match self.credit_entry(net, entry, &mut limits, &writable) {
@@ -84,7 +91,7 @@ impl Model {
     pub(super) fn payout(&mut self, net: Net, entries: &[Entry]) -> Outcome {
         self.active_network(net)?;
         require((1..=30).contains(&entries.len()))?;
-        let writable = writable_accounts(net, entries, true);
+        let writable = writable_accounts(net, entries, EntryAccounts::WalletAndDestination);
         let (mut paid, mut skips) = (0, vec![]);
         for (i, entry) in entries.iter().enumerate() {
             let outcome = match self.node_of(net, entry, &writable) {
@@ -266,7 +273,8 @@ impl Model {
 
 /// The writable accounts of a batch. An account that is writable at one position in a transaction
 /// is writable at every position.
-fn writable_accounts(net: Net, entries: &[Entry], with_destinations: bool) -> BTreeSet<AccountId> {
+fn writable_accounts(net: Net, entries: &[Entry], accounts: EntryAccounts) -> BTreeSet<AccountId> {
+    let with_destinations = accounts == EntryAccounts::WalletAndDestination;
     let mut writable = BTreeSet::from([AccountId::Treasury(net)]);
     if with_destinations && !net.pays_in_sol() {
         writable.insert(AccountId::Vault(net));
