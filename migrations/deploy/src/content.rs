@@ -18,6 +18,22 @@ impl fmt::Display for Content {
     }
 }
 
+/// A value for each kind of content.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PerContent<T> {
+    pub(crate) program: T,
+    pub(crate) idl: T,
+}
+
+impl<T> PerContent<T> {
+    pub(crate) fn get(&self, content: Content) -> &T {
+        match content {
+            Content::Program => &self.program,
+            Content::Idl => &self.idl,
+        }
+    }
+}
+
 /// Bytes to upload and how many of them one transaction writes.
 #[derive(Clone, Debug)]
 pub(crate) struct Chunks {

@@ -66,36 +66,29 @@ pub(crate) fn pack(text: &str) -> std::io::Result<Vec<u8>> {
     Ok(packed)
 }
 
-/// The account at an IDL's address.
+/// A published IDL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum IdlAccount {
-    Published {
-        /// `None` if the account refers to another place, or its data is not text.
-        text: Option<String>,
-        data_len: usize,
-        mutable: bool,
-    },
-    /// A buffer that is being written.
-    Buffer,
-    Unknown,
+pub(crate) struct PublishedIdl {
+    /// `None` if the account refers to another place, or its data is not text.
+    pub(crate) text: Option<String>,
+    pub(crate) data_len: usize,
+    pub(crate) mutable: bool,
 }
 
-impl IdlAccount {
-    pub(crate) fn decode(data: &[u8]) -> Self {
-        let Some((header, content)) = data.split_at_checked(HEADER_BYTES) else { return Self::Unknown };
-        match header {
-            [DISCRIMINATOR_BUFFER, ..] => Self::Buffer,
-            [DISCRIMINATOR_METADATA, rest @ ..] => {
-                // program 32, authority 32 (or zeros), mutable 1, canonical 1, seed 16, data format 4
-                let format = rest.get(82..86).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
-                Self::Published {
-                    text: format.and_then(|format| unpack(format, content)),
-                    data_len: content.len(),
-                    mutable: rest.get(64).is_some_and(|mutable| *mutable != 0),
-                }
-            }
-            _ => Self::Unknown,
+impl PublishedIdl {
+    /// Decodes a metadata account; `None` for buffers and everything else.
+    pub(crate) fn decode(data: &[u8]) -> Option<Self> {
+        let (header, content) = data.split_at_checked(HEADER_BYTES)?;
+        // discriminator 1, program 32, authority 32 (or zeros), mutable 1, canonical 1, seed 16, data format 4
+        if header.first() != Some(&DISCRIMINATOR_METADATA) {
+            return None;
         }
+        let format = header.get(83..87).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
+        Some(Self {
+            text: format.and_then(|format| unpack(format, content)),
+            data_len: content.len(),
+            mutable: header.get(65).is_some_and(|mutable| *mutable != 0),
+        })
     }
 }
 
@@ -268,10 +261,9 @@ mod tests {
     }
 
     fn text(format: [u8; 4], content: &[u8]) -> Option<String> {
-        match IdlAccount::decode(&published(format, content)) {
-            IdlAccount::Published { text, data_len, mutable: true } if data_len == content.len() => text,
-            other => panic!("{other:?}"),
-        }
+        let idl = PublishedIdl::decode(&published(format, content)).unwrap();
+        assert!(idl.mutable && idl.data_len == content.len());
+        idl.text
     }
 
     #[test]
@@ -286,10 +278,10 @@ mod tests {
     fn accounts_without_text_are_recognized() {
         assert_eq!(text([ENCODING_UTF8, COMPRESSION_NONE, FORMAT_JSON, 1], b"https://a.example"), None);
         assert_eq!(text(DATA_FORMAT, b"not zlib"), None);
-        assert_eq!(IdlAccount::decode(&[DISCRIMINATOR_METADATA; 95]), IdlAccount::Unknown);
-        assert_eq!(IdlAccount::decode(&[0; 96]), IdlAccount::Unknown);
+        assert_eq!(PublishedIdl::decode(&[DISCRIMINATOR_METADATA; 95]), None);
+        assert_eq!(PublishedIdl::decode(&[0; 96]), None);
         let buffer = [&[DISCRIMINATOR_BUFFER], [0; 32].as_slice(), AUTHORITY.as_ref(), &[0; 31]].concat();
-        assert_eq!(IdlAccount::decode(&buffer), IdlAccount::Buffer);
+        assert_eq!(PublishedIdl::decode(&buffer), None);
         assert_eq!(buffer_authority(&buffer), Some(AUTHORITY));
         assert_eq!(buffer_authority(&published(DATA_FORMAT, b"x")), None);
     }

@@ -1,9 +1,6 @@
 //! Output: the plan, the applied steps, and the final state.
 
-use std::fmt::Write as _;
 use std::io::{self, Write as _};
-
-use comfy_table::{Table, presets};
 
 use crate::apply::{Applied, Simulated};
 use crate::cluster::ClusterKind;
@@ -52,31 +49,23 @@ fn simulation(result: &Simulated) -> String {
     }
 }
 
-fn table<const COLUMNS: usize>(header: [&str; COLUMNS], rows: impl Iterator<Item = [String; COLUMNS]>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED);
-    table.set_header(header).add_rows(rows);
-    table
+/// The final state that was read back from the chain.
+pub(crate) fn final_state(rows: &[(&str, String)]) -> String {
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let rows: Vec<String> = rows.iter().map(|(name, value)| format!("  {name:width$}  {value}")).collect();
+    format!("on chain:\n{}", rows.join("\n"))
 }
 
 /// The applied steps with their signatures, and links to them on public clusters.
 pub(crate) fn applied(steps: &[Applied], cluster: ClusterKind) -> String {
-    let rows = steps.iter().map(|Applied { step, signatures }| {
-        let last = signatures.last().map_or_else(|| "-".to_owned(), ToString::to_string);
-        [step.to_string(), signatures.len().to_string(), last]
-    });
-    let mut text = table(["step", "transactions", "last signature"], rows).to_string();
-    let last_signatures = steps.iter().filter_map(|applied| applied.signatures.last());
-    for url in last_signatures.filter_map(|signature| cluster.explorer_url(signature)) {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "\n{url}");
+    let mut lines = vec!["applied:".to_owned()];
+    for Applied { step, signatures } in steps {
+        let Some(last) = signatures.last() else { continue };
+        let label = if signatures.len() == 1 { "signature" } else { "last signature" };
+        lines.push(format!("  {step}\n    {label} {last}"));
+        lines.extend(cluster.explorer_url(last).map(|url| format!("    {url}")));
     }
-    text
-}
-
-/// The final state that was read back from the chain.
-pub(crate) fn final_state(rows: Vec<(&str, String)>) -> String {
-    table(["on chain", ""], rows.into_iter().map(|(name, value)| [name.to_owned(), value])).to_string()
+    lines.join("\n")
 }
 
 /// Prints to standard output. A closed pipe is not an error.

@@ -4,8 +4,8 @@ use solana_loader_v3_interface::get_program_data_address;
 use solana_pubkey::Pubkey;
 use williw_relay::chain::{Chain, Commitment, HttpTransport, JsonRpc};
 
-use crate::Arguments;
-use crate::apply::{Buffers, Deployment, Simulated, chunk_size, write_to_buffer};
+use crate::apply::{Deployment, Simulated, chunk_size, load_buffers, write_to_buffer};
+use crate::arguments::Arguments;
 use crate::artifacts::{read_idl, read_program};
 use crate::cluster::Endpoint;
 use crate::config::Configuration;
@@ -32,11 +32,11 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), DeployError> {
     let new_payer = if arguments.dry_run { NewPayer::Discard } else { NewPayer::Store };
     let keys = Keys::load(&configuration, cluster, &store, new_payer)?;
     let desired = desired(arguments, &configuration, &keys)?;
-    let buffers = Buffers::load(&store)?;
+    let buffers = load_buffers(&store)?;
     let mut deployment =
         Deployment { chain: &chain, transport: &transport, desired: &desired, keys: &keys, store: &store, buffers };
 
-    let addresses = deployment.buffers.addresses();
+    let addresses = deployment.buffer_addresses();
     let observed = observe(&chain, cluster, &desired, addresses, Commitment::Confirmed).await?;
     let plan_of = plan(&desired, &observed);
     let blocked = !plan_of.blockers.is_empty();
@@ -59,16 +59,16 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), DeployError> {
     for step in steps {
         applied.push(deployment.apply(step).await?);
     }
-    let addresses = deployment.buffers.addresses();
+    let addresses = deployment.buffer_addresses();
     let observed = observe(&chain, cluster, &desired, addresses, Commitment::Finalized).await?;
     verify(&desired, &observed)?;
     // A run that was killed right after it had used its buffer could not delete the buffer's key.
     for content in [Content::Program, Content::Idl] {
-        if observed.buffer(content).is_none() {
+        if observed.buffers.get(content).is_none() {
             store.delete(StoredKey::Buffer(content))?;
         }
     }
-    report::print(&report::final_state(final_state(&desired, &observed)))?;
+    report::print(&report::final_state(&final_state(&desired, &observed)))?;
     if applied.is_empty() {
         return report::print("nothing to do: nothing was sent");
     }

@@ -19,12 +19,12 @@ use solana_system_interface::instruction as system;
 use williw_relay::chain::{AccountData, Chain, Commitment, Transport};
 
 use crate::config::{Asset, ConfigError, NetworkTerms};
-use crate::content::{Chunks, Content};
+use crate::content::{Chunks, Content, PerContent};
 use crate::desired::Desired;
 use crate::error::DeployError;
 use crate::key_store::{KeyStore, StoredKey};
 use crate::keys::Keys;
-use crate::observed::{BufferAddresses, header_bytes};
+use crate::observed::header_bytes;
 use crate::plan::Step;
 use crate::program_metadata::{self, CanonicalIdl};
 use transaction::{POLL_INTERVAL, Retries, Sender, describe};
@@ -64,32 +64,14 @@ pub(crate) struct Deployment<'a, C, T> {
     pub(crate) desired: &'a Desired,
     pub(crate) keys: &'a Keys,
     pub(crate) store: &'a KeyStore,
-    pub(crate) buffers: Buffers,
+    /// The keypairs of the upload buffers.
+    pub(crate) buffers: PerContent<Keypair>,
 }
 
-/// The keypairs of the upload buffers.
-pub(crate) struct Buffers {
-    program: Keypair,
-    idl: Keypair,
-}
-
-impl Buffers {
-    /// Those of an interrupted run, or new ones, which are stored as soon as they are used.
-    pub(crate) fn load(store: &KeyStore) -> Result<Self, ConfigError> {
-        let load = |content| Ok(store.load(StoredKey::Buffer(content))?.unwrap_or_else(Keypair::new));
-        Ok(Self { program: load(Content::Program)?, idl: load(Content::Idl)? })
-    }
-
-    pub(crate) fn addresses(&self) -> BufferAddresses {
-        BufferAddresses { program: self.program.pubkey(), idl: self.idl.pubkey() }
-    }
-
-    fn keypair(&self, content: Content) -> &Keypair {
-        match content {
-            Content::Program => &self.program,
-            Content::Idl => &self.idl,
-        }
-    }
+/// The buffers' keypairs of an interrupted run, or new ones, which are stored as soon as they are used.
+pub(crate) fn load_buffers(store: &KeyStore) -> Result<PerContent<Keypair>, ConfigError> {
+    let load = |content| store.load(StoredKey::Buffer(content)).map(|key| key.unwrap_or_else(Keypair::new));
+    Ok(PerContent { program: load(Content::Program)?, idl: load(Content::Idl)? })
 }
 
 /// The instruction that writes `bytes` at `offset` of a buffer's content.
@@ -162,6 +144,10 @@ impl<C: Chain, T: Transport> Deployment<'_, C, T> {
         })
     }
 
+    pub(crate) fn buffer_addresses(&self) -> PerContent<Pubkey> {
+        PerContent { program: self.buffers.program.pubkey(), idl: self.buffers.idl.pubkey() }
+    }
+
     fn sender(&self) -> Sender<'_, C> {
         let Desired { payer, compute_unit_price, .. } = *self.desired;
         Sender { chain: self.chain, payer, compute_unit_price }
@@ -184,7 +170,7 @@ impl<C: Chain, T: Transport> Deployment<'_, C, T> {
     /// The instructions of a step that is a single transaction.
     async fn instructions(&self, step: Step) -> Result<Vec<Instruction>, DeployError> {
         let Desired { program, payer, upgrade_authority: authority, admin, .. } = *self.desired;
-        let buffers = self.buffers.addresses();
+        let buffers = self.buffer_addresses();
         let idl = CanonicalIdl { program, program_data: get_program_data_address(&program), authority };
         let fund_idl = |lamports| system::transfer(&payer, &program_metadata::idl_address(&program), lamports);
         Ok(match step {
@@ -244,7 +230,7 @@ impl<C: Chain, T: Transport> Deployment<'_, C, T> {
     }
 
     async fn upload(&self, step: Step, content: Content, create: bool) -> Result<Vec<Signature>, DeployError> {
-        let keypair = self.buffers.keypair(content);
+        let keypair = self.buffers.get(content);
         let mut keys = self.keys.all();
         let mut signatures = Vec::new();
         if create {
@@ -262,7 +248,7 @@ impl<C: Chain, T: Transport> Deployment<'_, C, T> {
 
     async fn create_buffer(&self, content: Content) -> Result<Vec<Instruction>, DeployError> {
         let Desired { payer, upgrade_authority: authority, .. } = *self.desired;
-        let buffer = self.buffers.keypair(content).pubkey();
+        let buffer = self.buffers.get(content).pubkey();
         let len = self.chunks(content)?.len();
         let rent = self.chain.minimum_balance((header_bytes(content) + len) as u64).await?;
         match content {
@@ -273,7 +259,7 @@ impl<C: Chain, T: Transport> Deployment<'_, C, T> {
     }
 
     fn write(&self, content: Content, offset: u32, bytes: &[u8]) -> Instruction {
-        let buffer = self.buffers.keypair(content).pubkey();
+        let buffer = self.buffers.get(content).pubkey();
         write_to_buffer(content, &buffer, &self.desired.upgrade_authority, offset, bytes)
     }
 

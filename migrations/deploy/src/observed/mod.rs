@@ -14,9 +14,9 @@ pub(crate) use program::{BufferState, ProgramState, header_bytes, sha256};
 
 use crate::cluster::ClusterKind;
 use crate::config::Asset;
-use crate::content::{Chunks, Content};
+use crate::content::{Chunks, Content, PerContent};
 use crate::desired::Desired;
-use crate::program_metadata::{self, IdlAccount};
+use crate::program_metadata::{self, PublishedIdl};
 
 /// An account size from which the rent per byte is derived.
 const RENT_PROBE_BYTES: u64 = 10_000;
@@ -41,9 +41,9 @@ pub(crate) struct Observed {
     pub(crate) cluster: ClusterKind,
     pub(crate) rent: RentRate,
     pub(crate) program: ProgramState,
-    pub(crate) program_buffer: Option<BufferState>,
     pub(crate) idl: IdlState,
-    pub(crate) idl_buffer: Option<BufferState>,
+    /// The buffers of interrupted uploads.
+    pub(crate) buffers: PerContent<Option<BufferState>>,
     /// `None` if no network is configured.
     pub(crate) network: Option<NetworkState>,
     /// `None` if the network pays in SOL, or the mint does not exist.
@@ -52,28 +52,12 @@ pub(crate) struct Observed {
     pub(crate) admin_lamports: u64,
 }
 
-impl Observed {
-    pub(crate) fn buffer(&self, content: Content) -> Option<BufferState> {
-        match content {
-            Content::Program => self.program_buffer,
-            Content::Idl => self.idl_buffer,
-        }
-    }
-}
-
-/// The addresses of the upload buffers.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BufferAddresses {
-    pub(crate) program: Pubkey,
-    pub(crate) idl: Pubkey,
-}
-
-/// Reads everything that `desired` refers to.
+/// Reads everything that `desired` refers to, and the upload `buffers`.
 pub(crate) async fn observe<C: Chain>(
     chain: &C,
     cluster: ClusterKind,
     desired: &Desired,
-    buffers: BufferAddresses,
+    buffers: PerContent<Pubkey>,
     commitment: Commitment,
 ) -> Result<Observed, ChainError> {
     let base = chain.minimum_balance(0).await?;
@@ -118,20 +102,17 @@ pub(crate) async fn observe<C: Chain>(
         admin,
     ] = accounts;
     let lamports = |account: &Option<Account>| account.as_ref().map_or(0, |account| account.lamports);
-    let desired_idl = desired.idl();
+    let (desired_idl, nothing) = (desired.idl(), Chunks::new(Vec::new(), 1));
+    let packed = desired_idl.map_or(&nothing, |idl| &idl.packed);
     Ok(Observed {
         cluster,
         rent,
         program: ProgramState::read(program.as_ref(), program_data.as_ref(), &desired.elf.bytes),
-        program_buffer: program_buffer.map(|account| BufferState::read(&account, Content::Program, &desired.elf)),
         idl: IdlState::read(metadata.as_ref(), idl.as_ref(), desired_idl.map(|idl| idl.text.as_str())),
-        idl_buffer: idl_buffer.map(|account| {
-            BufferState::read(
-                &account,
-                Content::Idl,
-                desired_idl.map_or(&Chunks::new(Vec::new(), 1), |idl| &idl.packed),
-            )
-        }),
+        buffers: PerContent {
+            program: program_buffer.map(|account| BufferState::read(&account, Content::Program, &desired.elf)),
+            idl: idl_buffer.map(|account| BufferState::read(&account, Content::Idl, packed)),
+        },
         network: desired.network.map(|_| NetworkState::read(network.as_ref(), treasury.as_ref())),
         mint: mint.and(mint_account.as_ref()).map(MintState::read),
         payer_lamports: lamports(&payer),
@@ -168,12 +149,12 @@ impl IdlState {
         if idl.data.is_empty() {
             return Self::Absent { lamports: idl.lamports };
         }
-        match IdlAccount::decode(&idl.data) {
-            IdlAccount::Published { text: found, data_len, mutable } if idl.owner == program_metadata::ID => {
+        match PublishedIdl::decode(&idl.data).filter(|_| idl.owner == program_metadata::ID) {
+            Some(PublishedIdl { text: found, data_len, mutable }) => {
                 let matches = found.is_some() && found.as_deref() == text;
                 Self::Published { matches, data_len, lamports: idl.lamports, mutable }
             }
-            _ => Self::Incomplete,
+            None => Self::Incomplete,
         }
     }
 }

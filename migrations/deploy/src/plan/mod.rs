@@ -190,7 +190,7 @@ impl Planner<'_> {
         let ours = self.desired.upgrade_authority;
         let bytes = chunks.len();
         let mut steps = Vec::new();
-        match self.observed.buffer(content) {
+        match *self.observed.buffers.get(content) {
             Some(BufferState { authority, .. }) if authority != Some(ours) => {
                 let file = StoredKey::Buffer(content).file_name();
                 self.blockers.push(Blocker::BufferAuthorityMismatch { authority, ours, file });
@@ -217,7 +217,7 @@ impl Planner<'_> {
     /// Reclaims the rent of a buffer that is no longer needed.
     fn close_leftover_buffer(&self, content: Content) -> Vec<(Step, Cost)> {
         let ours = self.desired.upgrade_authority;
-        let buffer = self.observed.buffer(content).filter(|buffer| buffer.authority == Some(ours));
+        let buffer = self.observed.buffers.get(content).filter(|buffer| buffer.authority == Some(ours));
         let cost = |refund| Cost { fees: self.fees(1, &[ours]), refund, ..Cost::default() };
         buffer.map(|buffer| (Step::CloseBuffer(content), cost(buffer.lamports))).into_iter().collect()
     }
@@ -460,6 +460,7 @@ pub(crate) fn compare(desired: &Desired, terms: &NetworkTerms, accounts: &Networ
         configured: configured.to_string(),
     };
     let asset_name = |mint: Option<Pubkey>| mint.map_or_else(|| "SOL".to_owned(), |mint| mint.to_string());
+    let age = |seconds: u64| if seconds == u64::MAX { "never".to_owned() } else { seconds.to_string() };
     let actual_mint = (network.asset_kind != u8::from(AssetKind::Sol)).then_some(network.mint);
     let desired_mint = match asset {
         Asset::Sol => None,
@@ -477,6 +478,6 @@ pub(crate) fn compare(desired: &Desired, terms: &NetworkTerms, accounts: &Networ
         term("per_batch_cap", &treasury.per_batch_cap, &args.per_batch_cap),
         term("window_limit", &treasury.window_limit, &args.window_limit),
         term("window_seconds", &treasury.window_seconds, &args.window_seconds),
-        term("max_pending_age", &treasury.max_pending_age, &args.max_pending_age),
+        term("max_pending_age", &age(treasury.max_pending_age), &age(args.max_pending_age)),
     ]
 }

@@ -6,6 +6,7 @@ use settlement::client::{CreateNetworkArgs, NetworkId, SPL_TOKEN_ID};
 use super::*;
 use crate::artifacts::{Idl, IdlFile};
 use crate::config::SecuritySettings;
+use crate::content::PerContent;
 use crate::desired::Permissions;
 use crate::observed::RentRate;
 
@@ -84,9 +85,8 @@ fn empty_cluster() -> Observed {
         cluster: ClusterKind::Devnet,
         rent: RENT,
         program: ProgramState::Absent { lamports: 0 },
-        program_buffer: None,
         idl: IdlState::Absent { lamports: 0 },
-        idl_buffer: None,
+        buffers: PerContent { program: None, idl: None },
         network: Some(NetworkState::Absent),
         mint: None,
         payer_lamports: PLENTY,
@@ -207,8 +207,8 @@ fn other_bytecode_is_upgraded_and_a_longer_one_extends_the_program_first() {
 #[test]
 fn an_interrupted_upload_is_resumed() {
     let with_buffer = |authority, fits, missing| {
-        let program_buffer = Some(BufferState { authority, lamports: 50, fits, missing });
-        Observed { program_buffer, ..outdated_program() }
+        let program = Some(BufferState { authority, lamports: 50, fits, missing });
+        Observed { buffers: PerContent { program, idl: None }, ..outdated_program() }
     };
     let resume = Step::Upload { content: Content::Program, create: false, bytes: ELF_LEN, chunks: 3 };
     let close = Step::CloseBuffer(Content::Program);
