@@ -42,7 +42,7 @@ use instructions::*;
 
 declare_id!("7RxAvmVUZwMm1m6pttcAdTvrFL2PNoEDA6HYaVPEfufw");
 
-/// The instructions.
+/// Pays each node of a compute network what it has earned, exactly once.
 #[program]
 pub mod settlement {
     use super::*;

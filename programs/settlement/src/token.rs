@@ -78,8 +78,8 @@ impl<'a, 'info> TokenAccounts<'a, 'info> {
             parse(account, self.program.key),
             account.is_writable,
             account.key == self.vault.key,
-            self.mint.key.as_array(),
-            owner.map(Pubkey::as_array),
+            |mint| mint == self.mint.key.as_array(),
+            |found| owner.is_none_or(|owner| found == owner.as_array()),
         )
     }
 

@@ -183,20 +183,20 @@ impl<'t, E> RemainingEntries<'t, E> {
         E: Entries<'a>,
     {
         let target = self.targets.as_slice().first()?;
-        // SAFETY: `advance` moves both on together and stops at the last target, and `new` was promised
-        // that there are accounts for every target.
+        // SAFETY: a target remains. `new` was promised that there are accounts for every target, and
+        // `advance` moves both on together.
         Some((target, unsafe { self.accounts.current() }))
     }
 
-    /// Moves on to the next entry, unless there is none.
+    /// Moves on to the next entry.
     #[inline(always)]
     fn advance<'a>(&mut self)
     where
         E: Entries<'a>,
     {
-        if self.targets.next().is_some() {
-            self.accounts.advance();
-        }
+        // Beyond the last target, the accounts are no longer accessed.
+        self.targets.next();
+        self.accounts.advance();
     }
 }
 

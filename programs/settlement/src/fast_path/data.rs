@@ -1,7 +1,6 @@
 //! The instruction's data.
 
 use anchor_lang::error::ErrorCode;
-use bytemuck::{Pod, Zeroable};
 
 use super::batch_error::BatchError;
 use crate::error::SettlementError;
@@ -13,35 +12,33 @@ use crate::rules::Entry;
 #[derive(Clone, Copy)]
 pub struct Data<'a>(&'a [u8]);
 
-/// What precedes the targets in a batch's data. Aligned to 4, so that the targets can follow it.
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct BatchHead {
-    discriminator: [u32; 2],
-    batch_id: [u32; 2],
-    records_root: [u8; 32],
-    target_count: u32,
-}
-
-const _: () = assert!(size_of::<BatchHead>() == 52 && align_of::<BatchHead>() == 4);
+const BATCH_ID_AT: usize = 8;
+const RECORDS_ROOT_AT: usize = 16;
+const TARGET_COUNT_AT: usize = 48;
+/// Offset of the targets in a batch's data, which follow the discriminator, the batch id, the records root
+/// and the number of targets.
+const TARGETS_AT: usize = 52;
 
 /// A node's cumulative total in a batch's data: 8 little-endian bytes, aligned to 4.
 #[repr(transparent)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Clone, Copy)]
 pub(super) struct Target([u32; 2]);
 
 impl Target {
     /// The total in base units.
     #[inline(always)]
     pub(super) fn get(self) -> u64 {
-        join(self.0)
+        let [low, high] = self.0;
+        u64::from(low) | u64::from(high) << 32
     }
 }
 
-#[inline(always)]
-fn join([low, high]: [u32; 2]) -> u64 {
-    u64::from(low) | u64::from(high) << 32
-}
+const _: () = {
+    assert!(BATCH_ID_AT.is_multiple_of(align_of::<u64>()) && BATCH_ID_AT + size_of::<u64>() <= TARGETS_AT);
+    assert!(TARGET_COUNT_AT.is_multiple_of(align_of::<u32>()) && TARGET_COUNT_AT + size_of::<u32>() <= TARGETS_AT);
+    assert!(TARGETS_AT.is_multiple_of(align_of::<Target>()));
+    assert!(size_of::<Target>() == 8);
+};
 
 /// A batch's data.
 pub(super) struct Batch<'a> {
@@ -90,19 +87,26 @@ impl<'a> Data<'a> {
     #[inline(always)]
     pub(super) fn batch(self, max_entries: usize) -> Result<Batch<'a>, BatchError> {
         let malformed = ErrorCode::InstructionDidNotDeserialize;
-        let (head, targets) = self.0.split_first_chunk::<{ size_of::<BatchHead>() }>().ok_or(malformed)?;
-        let head: &BatchHead = bytemuck::try_from_bytes(head).map_err(|_| malformed)?;
-        let count = head.target_count as usize;
+        let (head, targets) = self.0.split_first_chunk::<TARGETS_AT>().ok_or(malformed)?;
+        // SAFETY: the head begins at a multiple of 8, by the type's invariant. As asserted above, the
+        // batch id lies within it and is aligned.
+        let batch_id = unsafe { head.as_ptr().add(BATCH_ID_AT).cast::<u64>().read() };
+        // SAFETY: as for the batch id.
+        let count = unsafe { head.as_ptr().add(TARGET_COUNT_AT).cast::<u32>().read() } as usize;
+        let records_root = head[RECORDS_ROOT_AT..].first_chunk().ok_or(malformed)?;
         if count == 0 {
             return Err(SettlementError::EmptyBatch.into());
         }
         if count > max_entries {
             return Err(SettlementError::TooManyEntries.into());
         }
-        let targets: &[Target] = bytemuck::try_cast_slice(targets).map_err(|_| malformed)?;
-        if targets.len() != count {
+        let (targets, rest) = targets.as_chunks::<{ size_of::<Target>() }>();
+        if !rest.is_empty() || targets.len() != count {
             return Err(malformed.into());
         }
-        Ok(Batch { batch_id: join(head.batch_id), records_root: &head.records_root, targets })
+        // SAFETY: each chunk has the size of a `Target`, for which any bytes are valid. The head begins at a
+        // multiple of 8, so the targets are aligned, as asserted above.
+        let targets = unsafe { core::slice::from_raw_parts(targets.as_ptr().cast::<Target>(), targets.len()) };
+        Ok(Batch { batch_id, records_root, targets })
     }
 }

@@ -129,8 +129,8 @@ impl<'a> TokenContext<'a> {
             token_account(account, self.program.key()),
             account.is_writable(),
             same(account.key(), self.vault.key()),
-            bytemuck::cast_ref(self.mint.key()),
-            Some(wallet.destination.as_array()),
+            |mint| same(&key(mint), self.mint.key()),
+            |owner| owner == wallet.destination.as_array(),
         )
     }
 }

@@ -27,20 +27,20 @@ pub struct TokenDestination {
 
 impl TokenDestination {
     /// Describes an account. `found` is what was parsed from it if the network's token program owns
-    /// it. `owner` is the address that should own the tokens; `None` allows any.
+    /// it. The closures compare its mint with the network's, and its owner with the expected one.
     pub fn describe(
         found: Option<TokenAccount>,
         is_writable: bool,
         is_treasury_vault: bool,
-        mint: &[u8; 32],
-        owner: Option<&[u8; 32]>,
+        is_expected_mint: impl FnOnce(&[u8; 32]) -> bool,
+        is_expected_owner: impl FnOnce(&[u8; 32]) -> bool,
     ) -> Self {
         Self {
             is_treasury_vault,
             is_writable,
             is_token_account: found.is_some(),
-            has_expected_mint: found.is_some_and(|found| found.mint == *mint),
-            has_expected_owner: found.is_some_and(|found| owner.is_none_or(|owner| found.owner == *owner)),
+            has_expected_mint: found.is_some_and(|found| is_expected_mint(&found.mint)),
+            has_expected_owner: found.is_some_and(|found| is_expected_owner(&found.owner)),
             is_frozen: found.is_some_and(|found| found.is_frozen),
             needs_memo: found.is_some_and(|found| found.needs_memo),
         }
