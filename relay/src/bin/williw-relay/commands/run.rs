@@ -100,7 +100,11 @@ async fn drive<D: Database, C: Chain, S: Signer, K: Clock, E: Events>(
         };
         backoff = Backoff::default();
         match progress {
-            Progress::Opened => busy_with = None,
+            Progress::Opened => {
+                busy_with = None;
+                // Only a settlement opened by this run has retried held rewards, not one that it inherited.
+                retry_held = false;
+            }
             Progress::Continue { after_ms } => {
                 busy_with = None;
                 if after_ms > 0 {
@@ -115,7 +119,6 @@ async fn drive<D: Database, C: Chain, S: Signer, K: Clock, E: Events>(
                 shutdown.sleep(Duration::from_millis(retry_after_ms).min(MAX_BUSY_DELAY)).await;
             }
             Progress::Finished { settlement_id, failure } => {
-                retry_held = false;
                 settled = true;
                 let settlement = settlements::get(database, settlement_id).await?;
                 let outcome = if failure.is_some() { "failed" } else { "settled" };
