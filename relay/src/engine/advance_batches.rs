@@ -1,7 +1,5 @@
 //! Advances a settlement's open batches: simulates, signs, sends and tracks each of them until it is closed.
 
-use std::collections::BTreeMap;
-
 use crate::chain::Chain;
 use crate::clock::Clock;
 use crate::database::Database;
@@ -9,8 +7,7 @@ use crate::events::Events;
 use crate::signer::Signer;
 
 use super::lease::Lease;
-use super::store::attempts::{self, Attempt};
-use super::store::batches::{self, Batch, BatchSelection};
+use super::store::batches::BatchSelection;
 use super::store::settlements::OpenSettlement;
 use super::track::Tracking;
 use super::{AttemptState, Engine, EngineError};
@@ -26,44 +23,7 @@ pub(super) enum BatchesProgress {
     AllClosed,
 }
 
-/// An open batch with its latest attempt.
-pub(super) struct OpenBatch {
-    pub(super) batch: Batch,
-    pub(super) latest_attempt: Option<Attempt>,
-}
-
-impl OpenBatch {
-    /// The latest attempt, unless it has ended.
-    fn live_attempt(&self) -> Option<&Attempt> {
-        self.latest_attempt.as_ref().filter(|attempt| !attempt.state.is_final())
-    }
-
-    /// The number of the next attempt.
-    pub(super) fn next_number(&self) -> u32 {
-        self.latest_attempt.as_ref().map_or(1, |attempt| attempt.number.saturating_add(1))
-    }
-}
-
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
-    /// Reads the selected open batches of the settlement with their latest attempts.
-    pub(super) async fn open_batches(
-        &self,
-        open: &OpenSettlement,
-        selection: BatchSelection,
-    ) -> Result<Vec<OpenBatch>, EngineError> {
-        let batches = batches::open(&self.database, open.id, selection).await?;
-        let ids: Vec<i64> = batches.iter().map(|batch| batch.id).collect();
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut latest: BTreeMap<i64, Attempt> = attempts::latest_of(&self.database, &ids)
-            .await?
-            .into_iter()
-            .map(|attempt| (attempt.batch_id, attempt))
-            .collect();
-        Ok(batches.into_iter().map(|batch| OpenBatch { latest_attempt: latest.remove(&batch.id), batch }).collect())
-    }
-
     /// Advances the selected open batches as far as one call can.
     pub(super) async fn advance_batches(
         &self,

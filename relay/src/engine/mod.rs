@@ -11,6 +11,7 @@ mod config;
 mod error;
 mod hold;
 mod lease;
+mod open_batch;
 mod plan;
 mod reconcile;
 mod simulate;

@@ -13,10 +13,10 @@ use crate::events::Events;
 use crate::signer::Signer;
 use crate::transaction::{BatchKind, Budget, Format};
 
-use super::advance_batches::OpenBatch;
 use super::changes::Changes;
 use super::config::FormatChoice;
 use super::lease::Lease;
+use super::open_batch::OpenBatch;
 use super::store::batches::{Batch, BatchSelection, Entry};
 use super::store::settlements::OpenSettlement;
 use super::store::{attempts, batches};

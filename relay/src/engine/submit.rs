@@ -7,9 +7,10 @@ use crate::events::Events;
 use crate::signer::Signer;
 use crate::transaction::Budget;
 
-use super::advance_batches::{BatchesProgress, OpenBatch};
+use super::advance_batches::BatchesProgress;
 use super::changes::Changes;
 use super::lease::Lease;
+use super::open_batch::OpenBatch;
 use super::store::attempts::Attempt;
 use super::store::batches::BatchSelection;
 use super::store::settlements::OpenSettlement;

@@ -11,9 +11,9 @@ use crate::events::Events;
 use crate::signer::Signer;
 use crate::transaction::BatchKind;
 
-use super::advance_batches::OpenBatch;
 use super::changes::Changes;
 use super::lease::Lease;
+use super::open_batch::OpenBatch;
 use super::store::attempts::{self, Attempt, AttemptTransition, StoredTransaction};
 use super::store::batches::{self, Batch, BatchTransition};
 use super::store::rewards;

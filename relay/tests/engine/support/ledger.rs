@@ -4,7 +4,7 @@ use williw_relay::database::{Database as _, Statement};
 use williw_relay::engine::{AttemptState, BatchState};
 use williw_relay::ledger::settlements;
 use williw_relay::transaction::{BatchKind, Format};
-use williw_relay::types::{BatchStatus, RewardStatus, SettlementStatus};
+use williw_relay::types::{BatchStatus, RewardStatus, SettlementStatus, UnknownValueError};
 
 use super::{EngineFixture, block_on};
 
@@ -149,6 +149,6 @@ fn typed(batch: &BatchStatus) -> Batch {
     }
 }
 
-fn parse<T: std::str::FromStr<Err = String>>(text: &impl ToString) -> T {
+fn parse<T: std::str::FromStr<Err = UnknownValueError>>(text: &impl ToString) -> T {
     text.to_string().parse().expect("a known word")
 }
