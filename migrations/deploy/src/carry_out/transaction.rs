@@ -12,7 +12,7 @@ use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 use solana_signer::Signer;
 use solana_transaction::versioned::VersionedTransaction;
-use williw_relay::chain::{Chain, ChainError, Commitment, Simulation, TransactionError};
+use williw_relay::chain::{Chain, ChainError, Commitment, Simulation, StatusSearch, TransactionError};
 use williw_relay::transaction::{Budget, Format};
 
 use crate::failure::Failure;
@@ -203,7 +203,8 @@ impl<C: Chain> Sender<'_, C> {
             // The height comes first: a transaction that lands in between still shows in the status.
             let height = patience.answer(self.chain.block_height(Commitment::Finalized).await)?;
             let over = height.is_some_and(|height| height > latest.last_valid_block_height);
-            let statuses = patience.answer(self.chain.statuses(&[signature], over).await)?;
+            let search = if over { StatusSearch::FullHistory } else { StatusSearch::Recent };
+            let statuses = patience.answer(self.chain.statuses(&[signature], search).await)?;
             match statuses.map(|statuses| statuses.into_iter().next().flatten()) {
                 Some(Some(status)) => {
                     if let Some(error) = status.error {

@@ -6,7 +6,7 @@
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
-use williw_relay::chain::{AccountData, Chain, Commitment, MAX_SIGNATURES_PER_READ};
+use williw_relay::chain::{AccountData, Chain, Commitment, MAX_SIGNATURES_PER_READ, StatusSearch};
 
 use super::transaction::{Keyring, POLL, POLLS_PER_SEND, Patience, Sender, Signed, explain};
 use crate::failure::Failure;
@@ -163,7 +163,9 @@ impl Upload<'_> {
             let height = patience.answer(sender.chain.block_height(Commitment::Finalized).await)?;
             let over = height.is_some_and(|height| height > last_valid_block_height);
             let names: Vec<Signature> = under_way.iter().map(|signed| signed.signature).collect();
-            let Some(statuses) = patience.answer(sender.chain.statuses(&names, false).await)? else { continue };
+            let Some(statuses) = patience.answer(sender.chain.statuses(&names, StatusSearch::Recent).await)? else {
+                continue;
+            };
             for (signature, status) in names.iter().zip(&statuses) {
                 let Some(status) = status else { continue };
                 if let Some(error) = &status.error {

@@ -123,10 +123,9 @@ pub async fn gather<C: Chain>(
         question.admin,
     ];
     let read = chain.accounts(&addresses, AccountData::Full, commitment).await?;
-    let accounts: [Option<Account>; 11] = read
-        .accounts
-        .try_into()
-        .map_err(|_| ChainError::InvalidResponse("getMultipleAccounts: not as many accounts as were asked for".to_owned()))?;
+    let accounts: [Option<Account>; 11] = read.accounts.try_into().map_err(|_| {
+        ChainError::InvalidResponse("getMultipleAccounts: not as many accounts as were asked for".to_owned())
+    })?;
     let [program, program_data, program_buffer, metadata, idl, idl_buffer, network, treasury, mint, payer, admin] =
         accounts;
     let lamports = |account: &Option<Account>| account.as_ref().map_or(0, |account| account.lamports);

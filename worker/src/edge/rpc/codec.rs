@@ -57,7 +57,8 @@ struct ErrorObject {
 /// # Errors
 /// [`RpcError::ErrorResponse`] when the answer is a JSON-RPC error, [`RpcError::InvalidResponse`] when it is no JSON-RPC.
 pub fn result(answer: &[u8]) -> Result<Value, RpcError> {
-    let answer: Answer = serde_json::from_slice(answer).map_err(|error| RpcError::InvalidResponse(error.to_string()))?;
+    let answer: Answer =
+        serde_json::from_slice(answer).map_err(|error| RpcError::InvalidResponse(error.to_string()))?;
     if answer.jsonrpc != "2.0" {
         return Err(RpcError::InvalidResponse("not JSON-RPC 2.0".to_owned()));
     }
