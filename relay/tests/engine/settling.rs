@@ -199,8 +199,7 @@ fn the_event_of_a_batch_carries_its_records_root() {
         .iter()
         .find_map(|data| settlement::events::BatchSettled::decode_cpi(data))
         .expect("a BatchSettled event");
-    let root: String = event.records_root.iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(batch.records_root, root);
+    assert_eq!(batch.records_root, hex::encode(event.records_root));
     assert_ne!(event.records_root, [0; 32]);
     assert_eq!(fixture.batch_record_count(), 4);
 }

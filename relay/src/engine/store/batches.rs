@@ -68,7 +68,8 @@ statements! {
             payout_skip = (SELECT value ->> 'payout_skip' FROM json_each(?2) WHERE key = position) \
         WHERE batch_id = CAST(?1 AS INTEGER)";
 
-    /// The reason of the first failed batch of settlement ?1, unless a payment batch of it is confirmed or in review.
+    /// The reason of the first failed batch of settlement ?1, unless one of its payment batches is confirmed or in
+    /// review.
     FAILURE = "SELECT reason FROM batches WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'failed' \
             AND NOT EXISTS (SELECT 1 FROM batches AS other WHERE other.settlement_id = CAST(?1 AS INTEGER) \
                 AND other.kind <> 'register' AND other.state IN ('confirmed', 'review')) \
@@ -195,7 +196,7 @@ pub(crate) fn insert(id: i64, settlement_id: i64, batch: &NewBatch, now_ms: i64)
             .bind(batch.kind.as_str())
             .bind(batch.format.as_str())
             .bind(batch.entries.len())
-            .bind(hex(&batch.records_root))
+            .bind(hex::encode(batch.records_root))
             .bind(now_ms),
         Statement::new(INSERT_ENTRIES).bind(id).bind(json!(entries).to_string()),
     ];
@@ -219,13 +220,15 @@ pub(crate) async fn open(
 
 fn batch(row: &Row) -> Result<Batch, DatabaseError> {
     let root: String = row.get("records_root")?;
+    let mut records_root = Hash32::default();
+    hex::decode_to_slice(&root, &mut records_root).map_err(|error| {
+        DatabaseError::Decode(format!("column 'records_root': '{root}' is not a SHA-256 hash in hexadecimal: {error}"))
+    })?;
     Ok(Batch {
         id: row.get("id")?,
         kind: row.get("kind")?,
         format: row.get("format")?,
-        records_root: unhex(&root).ok_or_else(|| {
-            DatabaseError::Decode(format!("column 'records_root': '{root}' is not a valid SHA-256 hash"))
-        })?,
+        records_root,
         state: row.get("state")?,
     })
 }
@@ -299,7 +302,7 @@ pub(crate) async fn counts(
     rows.iter().map(|row| Ok((row.get("state")?, row.get("count")?))).collect()
 }
 
-/// Returns why a settlement failed, or `None` if a payment batch of it is confirmed or in review, or none failed.
+/// Returns why a settlement failed; `None` if one of its payment batches is confirmed or in review, or no batch failed.
 pub(crate) async fn failure(database: &impl Database, settlement_id: i64) -> Result<Option<String>, DatabaseError> {
     let rows = database.query(Statement::new(FAILURE).bind(settlement_id)).await?;
     rows.first().map_or(Ok(None), |row| row.optional("reason"))
@@ -309,19 +312,4 @@ pub(crate) async fn failure(database: &impl Database, settlement_id: i64) -> Res
 pub(crate) async fn any_open(database: &impl Database, settlement_id: i64) -> Result<bool, DatabaseError> {
     let rows = database.query(Statement::new(ANY_OPEN).bind(settlement_id)).await?;
     Ok(rows.first().map(|row| row.get::<u8>("any_open")).transpose()? == Some(1))
-}
-
-fn hex(hash: &Hash32) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Hash32> {
-    let mut hash = Hash32::default();
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (index, byte) in hash.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
-    }
-    Some(hash)
 }
