@@ -3,8 +3,8 @@
 -- Times are in Unix milliseconds. Amounts are INTEGER lamports with a CHECK. Amounts of rewards are never updated: a
 -- correction is a new row. Integers are bound as text with CAST(?1 AS INTEGER) and read with CAST(column AS TEXT).
 
--- What the ledger is bound to: genesis hash of the cluster, program and network. Written once and checked by every run,
--- so that a ledger is never settled on another cluster.
+-- What the ledger is bound to: the cluster (by its genesis hash), the program and the network. Written once and checked
+-- by every run, so that a ledger is never settled on another cluster.
 CREATE TABLE ledger_binding (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -149,50 +149,50 @@ CREATE TABLE batches (
 CREATE INDEX batches_by_settlement ON batches (settlement_id, state);
 
 CREATE TABLE batch_entries (
-    batch_id         INTEGER NOT NULL REFERENCES batches (id),
-    position         INTEGER NOT NULL CHECK (position >= 0),
-    node_id          TEXT    NOT NULL REFERENCES nodes (id),
-    wallet_address   TEXT    NOT NULL,
-    owner            TEXT    NOT NULL,
-    destination      TEXT    NOT NULL,
+    batch_id                 INTEGER NOT NULL REFERENCES batches (id),
+    position                 INTEGER NOT NULL CHECK (position >= 0),
+    node_id                  TEXT    NOT NULL REFERENCES nodes (id),
+    wallet_address           TEXT    NOT NULL,
+    owner                    TEXT    NOT NULL,
+    destination              TEXT    NOT NULL,
     credited_before_lamports INTEGER NOT NULL CHECK (credited_before_lamports >= 0),
     paid_before_lamports     INTEGER NOT NULL CHECK (paid_before_lamports >= 0),
-    target_lamports  INTEGER NOT NULL CHECK (target_lamports >= 0),
-    outcome          TEXT    CHECK (outcome IN ('credited', 'skipped', 'registered', 'evicted')),
-    credit_skip      TEXT,
-    payout_skip      TEXT,
+    target_lamports          INTEGER NOT NULL CHECK (target_lamports >= 0),
+    outcome                  TEXT    CHECK (outcome IN ('credited', 'skipped', 'registered', 'evicted')),
+    credit_skip              TEXT,
+    payout_skip              TEXT,
     PRIMARY KEY (batch_id, position),
     UNIQUE (batch_id, node_id)
 ) STRICT, WITHOUT ROWID;
 
 -- The reward records covered by a batch's Merkle root, in the order of the leaves. Append-only.
 CREATE TABLE batch_records (
-    batch_id   INTEGER NOT NULL REFERENCES batches (id),
-    leaf_index INTEGER NOT NULL CHECK (leaf_index >= 0),
+    batch_id        INTEGER NOT NULL REFERENCES batches (id),
+    leaf_index      INTEGER NOT NULL CHECK (leaf_index >= 0),
     reward_sequence INTEGER NOT NULL REFERENCES rewards (sequence),
     PRIMARY KEY (batch_id, leaf_index)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE attempts (
-    id                      INTEGER PRIMARY KEY AUTOINCREMENT,
-    batch_id                INTEGER NOT NULL REFERENCES batches (id),
-    number                  INTEGER NOT NULL CHECK (number > 0),  -- the number within the batch, starting at 1
-    state                   TEXT    NOT NULL CHECK (state IN ('planned', 'signed', 'sent', 'landed', 'finalized', 'failed', 'expired', 'unknown', 'review')),
-    version                 INTEGER NOT NULL DEFAULT 1,  -- incremented by every transition, for compare-and-set
-    signature               TEXT    UNIQUE,
-    transaction_base64      TEXT,                        -- the signed transaction; resends use exactly these bytes
-    last_valid_block_height INTEGER,
+    id                         INTEGER PRIMARY KEY AUTOINCREMENT,
+    batch_id                   INTEGER NOT NULL REFERENCES batches (id),
+    number                     INTEGER NOT NULL CHECK (number > 0),  -- the number within the batch, starting at 1
+    state                      TEXT    NOT NULL CHECK (state IN ('planned', 'signed', 'sent', 'landed', 'finalized', 'failed', 'expired', 'unknown', 'review')),
+    version                    INTEGER NOT NULL DEFAULT 1,  -- incremented by every transition, for compare-and-set
+    signature                  TEXT    UNIQUE,
+    transaction_base64         TEXT,                        -- the signed transaction; resends use exactly these bytes
+    last_valid_block_height    INTEGER,
     compute_unit_limit         INTEGER NOT NULL,
     loaded_accounts_data_limit INTEGER NOT NULL,         -- bytes
     compute_unit_price         INTEGER NOT NULL,         -- micro-lamports per compute unit
     priority_fee_lamports      INTEGER NOT NULL CHECK (priority_fee_lamports >= 0),
-    slot                    INTEGER,
-    fee_lamports            INTEGER CHECK (fee_lamports >= 0),
-    unknown_polls           INTEGER NOT NULL DEFAULT 0,  -- polls with unknown outcome; after a limit, the state becomes 'review'
-    sent_at                 INTEGER,                     -- when the transaction was last sent
-    error                   TEXT,
-    created_at              INTEGER NOT NULL,
-    updated_at              INTEGER NOT NULL,
+    slot                       INTEGER,
+    fee_lamports               INTEGER CHECK (fee_lamports >= 0),
+    unknown_polls              INTEGER NOT NULL DEFAULT 0,  -- polls with an unknown outcome; after a limit, the state becomes 'review'
+    sent_at                    INTEGER,                     -- when the transaction was last sent
+    error                      TEXT,
+    created_at                 INTEGER NOT NULL,
+    updated_at                 INTEGER NOT NULL,
     UNIQUE (batch_id, number),
     CHECK (state IN ('planned', 'failed') OR (signature IS NOT NULL AND transaction_base64 IS NOT NULL AND last_valid_block_height IS NOT NULL))
 ) STRICT;

@@ -192,8 +192,8 @@ impl Worker {
         let mut entropy = [7; 32];
         entropy[0] = scopes.iter().fold(0, |sum, scope| sum * 8 + *scope as u8);
         let clock = ManualClock::at(NOW_MS);
-        let made = api_keys::create(&self.ledger, &clock, &Actor::operator(), "test", scopes, entropy).await;
-        made.unwrap().key.reveal().to_owned()
+        let created = api_keys::create(&self.ledger, &clock, &Actor::operator(), "test", scopes, entropy).await;
+        created.unwrap().key.reveal().to_owned()
     }
 
     async fn register(&self, id: &str) {
@@ -549,8 +549,9 @@ async fn the_log_has_one_entry_per_request_and_no_secrets() {
 #[tokio::test]
 async fn an_implausible_start_time_is_ignored() {
     let worker = Worker::new();
-    let far = request(Method::GET, "/health", ADMIN_KEY).header("x-request-start-time", (NOW_MS - 60_000).to_string());
-    worker.send(far.body(Body::empty()).unwrap()).await;
+    let implausible =
+        request(Method::GET, "/health", ADMIN_KEY).header("x-request-start-time", (NOW_MS - 60_000).to_string());
+    worker.send(implausible.body(Body::empty()).unwrap()).await;
     let line: Value = serde_json::from_str(&worker.logger.0.borrow()[0]).unwrap();
     assert_eq!(line["transit_ms"], Value::Null);
 }

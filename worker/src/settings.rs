@@ -122,7 +122,7 @@ impl Settings {
         let key = secret(ADMIN_KEY, &self.admin_key)?.trim();
         if key.len() < MIN_ADMIN_KEY_BYTES {
             let problem = format!(
-                "is shorter than {MIN_ADMIN_KEY_BYTES} characters; generate one with 'openssl rand -hex 32' and set it \
+                "shorter than {MIN_ADMIN_KEY_BYTES} characters: generate one with 'openssl rand -hex 32' and set it \
                  with 'wrangler secret put {ADMIN_KEY}'"
             );
             return Err(invalid(ADMIN_KEY, problem));
@@ -149,9 +149,11 @@ impl Settings {
 
         let rpc_url = variable(RPC_URL, &self.rpc_url)?.trim();
         // The parser's error message does not contain the URL.
-        let url = Url::parse(rpc_url).map_err(|error| invalid(RPC_URL, format!("is not a valid URL ({error})")))?;
+        let url = Url::parse(rpc_url).map_err(|error| {
+            invalid(RPC_URL, format!("not a valid URL ({error}): it must start with https:// or http://"))
+        })?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(invalid(RPC_URL, "must start with http:// or https://".to_owned()));
+            return Err(invalid(RPC_URL, "must start with https:// or http://".to_owned()));
         }
 
         let name = variable(NETWORK, &self.network)?.trim();
@@ -159,9 +161,10 @@ impl Settings {
 
         let mut engine = EngineConfig::new(network, holder.to_owned());
         if let Some(price) = optional(MAX_COMPUTE_UNIT_PRICE, &self.max_compute_unit_price)? {
-            engine.max_compute_unit_price = price.trim().parse().map_err(|_| {
-                invalid(MAX_COMPUTE_UNIT_PRICE, "must be an integer number of micro-lamports".to_owned())
-            })?;
+            engine.max_compute_unit_price = price
+                .trim()
+                .parse()
+                .map_err(|_| invalid(MAX_COMPUTE_UNIT_PRICE, "must be a whole number of micro-lamports".to_owned()))?;
         }
         engine.format = match optional(TRANSACTION_FORMAT, &self.transaction_format)?.map(str::trim) {
             None | Some("auto") => FormatChoice::Auto,
@@ -190,7 +193,7 @@ fn variable<'a>(setting: &'static str, value: &'a Setting) -> Result<&'a str, Se
     optional(setting, value)?.ok_or_else(|| SettingError {
         setting,
         missing: true,
-        problem: "is not set; set it in wrangler.jsonc under 'vars'".to_owned(),
+        problem: "not set: set it in wrangler.jsonc under 'vars'".to_owned(),
     })
 }
 
@@ -198,7 +201,7 @@ fn secret<'a>(setting: &'static str, value: &'a Setting) -> Result<&'a str, Sett
     optional(setting, value)?.ok_or_else(|| SettingError {
         setting,
         missing: true,
-        problem: format!("is not set; set it with 'wrangler secret put {setting}'"),
+        problem: format!("not set: set it with 'wrangler secret put {setting}'"),
     })
 }
 

@@ -1,6 +1,6 @@
-//! The cluster: where it is reached, and which one it is.
+//! The cluster: how to reach it, and which one it is.
 //!
-//! A URL can contain an access token, so that only its host is ever displayed.
+//! A URL can contain an access token, so only its host is ever displayed.
 
 use reqwest::Url;
 use solana_hash::Hash;

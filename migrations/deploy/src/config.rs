@@ -132,7 +132,7 @@ pub(crate) struct AuthoritySettings {
     pub(crate) admin: Option<Address>,
 }
 
-/// An address; never the default address, which nobody has the key of.
+/// An address; never the default address, for which nobody has the key.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(try_from = "String")]
 pub(crate) struct Address(pub(crate) Pubkey);

@@ -46,6 +46,6 @@ pub(crate) struct Permissions {
     pub(crate) mainnet: bool,
     /// To remove the upgrade authority permanently.
     pub(crate) immutable: bool,
-    /// Nothing is sent, so that a plan for mainnet-beta needs no permission.
+    /// Nothing is sent, so a plan for mainnet-beta needs no permission.
     pub(crate) dry_run: bool,
 }

@@ -31,7 +31,7 @@ fn load(setting: &'static str, text: &str, folder: &Path) -> Result<Keypair, Con
             return Err(invalid(format!("the configuration must not contain a key itself: {KEY_REFERENCE}")));
         }
         if text.is_empty() {
-            return Err(invalid(format!("is empty: {KEY_REFERENCE}")));
+            return Err(invalid(format!("empty: {KEY_REFERENCE}")));
         }
         let path: PathBuf = match (text.strip_prefix("~/"), std::env::var_os("HOME")) {
             (Some(rest), Some(home)) => Path::new(&home).join(rest),
@@ -83,7 +83,7 @@ impl Keys {
                     key
                 }
             },
-            None => return Err(ConfigError::setting("keys.payer", format!("is missing: {KEY_REFERENCE}"))),
+            None => return Err(ConfigError::setting("keys.payer", format!("missing: {KEY_REFERENCE}"))),
         };
         Ok(Self {
             payer,
@@ -148,7 +148,7 @@ mod tests {
         for (text, part) in [
             ("env:WILLIW_NO_SUCH_VARIABLE", "WILLIW_NO_SUCH_VARIABLE is not set"),
             ("no-such-file.json", "/etc/williw/no-such-file.json"),
-            (" ", "is empty"),
+            (" ", "empty"),
         ] {
             let error = load_error(text);
             assert!(error.starts_with("keys.admin: ") && error.contains(part), "{error}");

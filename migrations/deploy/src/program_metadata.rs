@@ -3,8 +3,8 @@
 //! Specification: `idl.json` and `program/src` (1.0.1) in <https://github.com/solana-program/program-metadata>. Its Rust
 //! client is not on crates.io. This module has only what the publication of an IDL requires.
 //!
-//! An IDL has up to tens of kilobytes. It is uploaded to a buffer account in as many transactions as necessary; then one
-//! transaction creates or updates the metadata account as a whole.
+//! An IDL can be tens of kilobytes long. It is uploaded to a buffer account in as many transactions as necessary; then
+//! one transaction creates or updates the metadata account as a whole.
 
 use std::io::Read as _;
 
@@ -18,16 +18,16 @@ use solana_system_interface::instruction::create_account;
 /// The program's address on every cluster.
 pub(crate) const ID: Pubkey = pubkey!("ProgM6JCCvbYkfKqJYHePx4xxSUSqJp7rh8Lyv7nk7S");
 
-/// The bytes in front of the data, in metadata and buffer accounts alike.
+/// The number of bytes that precede the data, in metadata and buffer accounts alike.
 pub(crate) const HEADER_BYTES: usize = 96;
 
 /// The bytes by which an account can grow in one instruction (Agave's `MAX_PERMITTED_DATA_INCREASE`).
 const MAX_GROWTH_BYTES: usize = 10_240;
 
-/// The seed of IDLs, zero padded.
+/// The seed of IDLs, padded with zeros.
 const SEED: [u8; 16] = *b"idl\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
-/// The most bytes that a published IDL is unpacked to: the maximum size of an account.
+/// The maximum number of bytes that a published IDL is unpacked to: the maximum size of an account.
 const MAX_UNPACKED_BYTES: u64 = 10 * 1024 * 1024;
 
 /// The first byte of each instruction.
@@ -69,7 +69,7 @@ pub(crate) fn pack(text: &str) -> std::io::Result<Vec<u8>> {
 /// A published IDL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PublishedIdl {
-    /// `None` if the account refers to another place, or its data is not text.
+    /// `None` if the account refers to data stored elsewhere, or its data is not text.
     pub(crate) text: Option<String>,
     pub(crate) data_len: usize,
     pub(crate) mutable: bool,

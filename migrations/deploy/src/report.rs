@@ -11,7 +11,7 @@ use crate::text::sol;
 /// The width of the section titles.
 const TITLE_WIDTH: usize = 12;
 
-/// The width of the steps, in front of their costs.
+/// The width of the steps, which precede their costs.
 const STEP_WIDTH: usize = 60;
 
 /// A plan in words. `simulated` has one entry per step, or is empty if nothing was simulated.

@@ -3,11 +3,11 @@
 /// An error of a [`Chain`](super::Chain).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChainError {
-    /// No response was received, so the request may or may not have taken effect. Transient: can be retried.
-    #[error("the RPC node cannot be reached ({0}); check SOLANA_RPC_URL, and that the node is running")]
+    /// No response was received, so the request may or may not have taken effect. The request can be retried.
+    #[error("the RPC node cannot be reached ({0}): check SOLANA_RPC_URL, and that the node is running")]
     Unreachable(String),
     /// The response does not match Solana's JSON-RPC schema. Usually the URL is not that of an RPC node.
-    #[error("the response is not valid Solana JSON-RPC ({0}); check that SOLANA_RPC_URL is the URL of an RPC node")]
+    #[error("the response is not valid Solana JSON-RPC ({0}): check that SOLANA_RPC_URL is the URL of an RPC node")]
     InvalidResponse(String),
     /// The node returned a JSON-RPC error object.
     #[error("the RPC node returned an error for {method}: {message} (code {code})")]
@@ -20,7 +20,7 @@ pub enum ChainError {
         message: String,
     },
     /// The cluster does not support the version of the transaction.
-    #[error("the cluster does not support this transaction version")]
+    #[error("the cluster does not support this transaction version: use the transaction format v0 or auto")]
     UnsupportedVersion,
 }
 

@@ -63,11 +63,11 @@ impl<T: Transport> JsonRpc<T> {
     }
 }
 
-/// Detects the messages with which nodes reject a transaction version: the bank names it, older nodes fail to decode it.
+/// Whether a node rejected the transaction's version: current nodes say so, and older ones fail to decode it.
 fn is_unsupported_version(message: &str) -> bool {
     ["UnsupportedVersion", "unsupported version", "Transaction version", "invalid value: integer `129`"]
         .iter()
-        .any(|sign| message.contains(sign))
+        .any(|text| message.contains(text))
 }
 
 impl Commitment {

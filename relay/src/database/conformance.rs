@@ -1,8 +1,8 @@
 //! A conformance suite for implementations of [`Database`].
 //!
-//! SQLite and D1 differ in critical details: D1 passes numbers as f64, has its own error messages, and no transactions
-//! other than batches. The test cases only write rows of their own (leases called `conformance:…`, which no relay uses)
-//! and delete them afterwards, so that the suite can run against a ledger in use.
+//! SQLite and D1 differ in critical details: D1 passes numbers as f64, has its own error messages, and supports no
+//! transactions other than batches. The test cases only write rows of their own (leases called `conformance:…`, which no
+//! relay uses) and delete them afterwards, so that the suite can run against a ledger in use.
 
 use std::future::Future;
 use std::pin::pin;

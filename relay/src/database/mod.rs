@@ -57,7 +57,7 @@ impl DatabaseError {
     }
 }
 
-/// A SQL database with atomic batches, but without interactive transactions.
+/// An SQL database with atomic batches, but without interactive transactions.
 ///
 /// Futures are not required to be `Send`, because those of the Workers runtime are not.
 #[allow(async_fn_in_trait, reason = "the engine is generic over the trait and never needs Send")]

@@ -96,7 +96,9 @@ impl Database for RemoteDatabase {
         let results = decode_response(status, &body)?;
         if results.len() != statements.len() {
             let (expected, found) = (statements.len(), results.len());
-            return Err(DatabaseError::Unavailable(format!("expected {expected} results, got {found}")));
+            return Err(DatabaseError::Unavailable(format!(
+                "expected {expected} results, got {found}: use the same version of williw-relay and of the Worker"
+            )));
         }
         Ok(results)
     }

@@ -24,7 +24,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The size of the prepared statement cache, more than the number of the ledger's statements.
 const STATEMENT_CACHE: usize = 200;
 
-/// The table in which wrangler records applied migrations, and therefore this module does too.
+/// The table in which wrangler records applied migrations. This module records them there too.
 const CREATE_MIGRATIONS_TABLE: &str = "CREATE TABLE IF NOT EXISTS d1_migrations (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     name       TEXT UNIQUE,
@@ -37,7 +37,7 @@ pub enum SqliteError {
     /// The directory of the file does not exist.
     #[error("the directory {} of the ledger does not exist: create it, or choose another path", .0.display())]
     MissingDirectory(PathBuf),
-    /// The file does not exist, and should not be created.
+    /// The file does not exist, and must not be created.
     #[error("there is no ledger at {}: create it with 'williw-relay run', or choose another path", .0.display())]
     MissingFile(PathBuf),
     /// The file is not an SQLite database.
@@ -58,7 +58,7 @@ pub enum SqliteError {
     #[error("the ledger {} is locked by another process: wait until it is done or stop it, then try again", .0.display())]
     Locked(PathBuf),
     /// A migration failed and was rolled back.
-    #[error("migration {migration} cannot be applied to the ledger {}: {source}", file.display())]
+    #[error("migration {migration} cannot be applied to the ledger {} and was rolled back: {source}", file.display())]
     Migration {
         /// The path of the ledger.
         file: PathBuf,
@@ -68,7 +68,7 @@ pub enum SqliteError {
         source: rusqlite::Error,
     },
     /// The file could not be opened for another reason, such as missing permissions.
-    #[error("the ledger {} cannot be opened: {source}", file.display())]
+    #[error("the ledger {} cannot be opened ({source}): check that it is a file that you may read and write", file.display())]
     Open {
         /// The path of the ledger.
         file: PathBuf,

@@ -2,7 +2,7 @@
 
 use crate::types::{Lamports, NodeId};
 
-/// A SQL statement, known at compile time, with its parameters `?1`, `?2`, …
+/// An SQL statement, known at compile time, with its parameters `?1`, `?2`, …
 ///
 /// D1 allows at most 100 parameters. Pass collections as one JSON text and read them with `json_each(?1)`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -21,7 +21,7 @@ pub struct BatchRequest {
     pub statements: Vec<WireStatement>,
 }
 
-/// A SQL statement with its parameters.
+/// An SQL statement with its parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

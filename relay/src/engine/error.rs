@@ -24,7 +24,7 @@ pub enum EngineError {
     #[error("another runner has taken over the settlement; this runner stops")]
     LeaseLost,
     /// The ledger changed between this runner's read and its write. Nothing was written; the next call reads again.
-    #[error("the ledger has changed since it was read; nothing was written")]
+    #[error("the ledger changed after it was read, so nothing was written; a retry reads it again")]
     StateChanged,
     /// The settlement cannot proceed. It is closed as failed with this reason.
     #[error("{0}")]

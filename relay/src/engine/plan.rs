@@ -295,8 +295,8 @@ impl BatchBuilder {
     }
 }
 
-/// Decides what to credit and pay out now. Nodes that come first in `nodes` are served first if the limits do not suffice
-/// for all.
+/// Decides what to credit and pay out now. Nodes that come first in `nodes` are served first if the limits do not
+/// allow for all.
 fn plan(nodes: Vec<NodeRewards<'_>>, destinations: &BTreeMap<Pubkey, Option<Account>>, limits: &Limits) -> Plan {
     let mut plan = Plan::default();
     let mut credit = BatchBuilder::new(BatchKind::Credit, limits.credit_capacity, limits);
@@ -372,15 +372,15 @@ fn log_plan(plan: &Plan, changes: &mut Changes) {
         plural(nodes, "node"),
         plural(plan.batches.len(), "batch")
     ));
-    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    let mut held: BTreeMap<(&str, String), usize> = BTreeMap::new();
     for reason in plan.held.values() {
-        *reasons.entry(reason.to_string()).or_default() += 1;
+        *held.entry(("rewards", reason.to_string())).or_default() += 1;
     }
     for reason in plan.payout_holds.values().flatten() {
-        *reasons.entry(format!("payout: {reason}")).or_default() += 1;
+        *held.entry(("payouts", reason.to_string())).or_default() += 1;
     }
-    for (reason, nodes) in reasons {
-        changes.warn(format!("{} held: {reason}", plural(nodes, "node")));
+    for ((what, reason), nodes) in held {
+        changes.warn(format!("{what} of {} held: {reason}", plural(nodes, "node")));
     }
 }
 

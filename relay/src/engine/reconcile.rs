@@ -159,7 +159,7 @@ fn readings(entries: &[Entry], read: WalletsRead) -> Vec<WalletReading> {
         .collect()
 }
 
-/// The effect of a batch. The wallets show which entries took effect; the program's event gives the reasons of those
+/// The effect of a batch. The wallets show which entries took effect; the program's event gives the reasons for those
 /// that did not.
 struct BatchEffect<'a> {
     /// The result of each entry, in the order of the entries.
@@ -233,7 +233,7 @@ impl<'a> BatchEffect<'a> {
             let outcome = if reached { EntryOutcome::Credited } else { EntryOutcome::Skipped };
             effect.results.push(EntryResult { outcome, credit_skip, payout_skip });
         }
-        // The event counts only this transaction, the wallets also other ones: the event takes precedence.
+        // The event counts this transaction only, the wallets may also reflect others: the event takes precedence.
         if let Some(event) = event {
             effect.credited = event.credited;
             effect.paid = event.paid;

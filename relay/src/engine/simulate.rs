@@ -165,7 +165,9 @@ fn batch_wide_failure(kind: BatchKind, error: &TransactionError) -> Option<Strin
         return Some("the settler cannot pay the transaction fee: send it SOL".to_owned());
     }
     if error.text.contains("ProgramAccountNotFound") {
-        return Some("the settlement program is not deployed on this cluster".to_owned());
+        return Some(
+            "the settlement program is not deployed on this cluster: deploy it, or check SOLANA_RPC_URL".to_owned(),
+        );
     }
     match (kind, error.custom_code) {
         // Credit and settle skip invalid entries, so an error of the program concerns the whole batch.

@@ -58,7 +58,7 @@ text_enum! {
         Landed = "landed",
         /// It is in a finalized block and succeeded.
         Finalized = "finalized",
-        /// It is in a finalized block and failed, so it moved no lamports but its fee.
+        /// It is in a finalized block and failed, so it moved no lamports except its fee.
         Failed = "failed",
         /// It can no longer land.
         Expired = "expired",
@@ -70,7 +70,7 @@ text_enum! {
 }
 
 impl AttemptState {
-    /// Whether the attempt has ended: it can change nothing any more.
+    /// Whether the attempt has ended: it can no longer change anything.
     pub(super) const fn is_final(self) -> bool {
         matches!(self, Self::Finalized | Self::Failed | Self::Expired)
     }

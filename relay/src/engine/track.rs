@@ -66,17 +66,17 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let height = self.chain.block_height(Commitment::Finalized).await?;
         let statuses = self.recent_statuses(&signatures).await?;
         let mut tracking = Tracking::Unchanged;
-        let mut trouble = None;
+        let mut transient_error = None;
         for (one, status) in in_flight.iter().zip(statuses) {
             match self.track_one(lease, open, one, status, height).await {
                 Ok(Tracking::Advanced) => tracking = Tracking::Advanced,
                 Ok(Tracking::Unchanged) => {}
                 // The node may respond for the next batch; this one is polled again.
-                Err(EngineError::Chain(error)) if error.is_transient() => trouble = Some(error),
+                Err(EngineError::Chain(error)) if error.is_transient() => transient_error = Some(error),
                 Err(error) => return Err(error),
             }
         }
-        match trouble {
+        match transient_error {
             Some(error) if tracking == Tracking::Unchanged => Err(error.into()),
             _ => Ok(tracking),
         }
@@ -155,7 +155,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                     AttemptTransition::Failed { slot, error: &error.text },
                     now,
                 ));
-                changes.warn(format!("{name} failed on chain; no lamports moved: {}", error.text));
+                changes.warn(format!("{name} failed on-chain and moved no lamports except its fee: {}", error.text));
                 self.close_review(batch, &mut changes);
             }
             Verdict::Landed { slot } if attempt.state != AttemptState::Landed => {

@@ -103,13 +103,14 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let name = self.config.network.name();
         let account = account.ok_or_else(|| {
             EngineError::Rejected(format!(
-                "the network '{name}' does not exist on this cluster: create it with `williw-relay network create`"
+                "the network '{name}' does not exist on this cluster: create it with 'williw-relay network create'"
             ))
         })?;
         let decoded = if account.owner == settlement::ID { Network::decode(&account.data).ok() } else { None };
         decoded.map(drop).ok_or_else(|| {
             EngineError::Rejected(format!(
-                "the account {} of network '{name}' cannot be decoded: another version of the program has written it",
+                "the account {} of network '{name}' cannot be decoded because another version of the program has written \
+                 it: use the matching version of williw-relay",
                 self.network
             ))
         })
@@ -122,7 +123,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             .and_then(|account| Some((Treasury::decode(&account.data).ok()?, account.lamports)));
         decoded.ok_or_else(|| {
             EngineError::Rejected(format!(
-                "the treasury {} cannot be decoded: it is missing, or another version of the program has written it",
+                "the treasury {} cannot be decoded because it is missing or another version of the program has written \
+                 it: check NETWORK, or use the matching version of williw-relay",
                 self.treasury
             ))
         })

@@ -59,7 +59,7 @@ pub(super) struct BlockhashValidity {
 }
 
 impl BlockhashValidity {
-    /// Whether no transaction with this blockhash can land any more, on any fork.
+    /// Whether no transaction with this blockhash can still land, on any fork.
     fn has_expired(self) -> bool {
         self.finalized_block_height > self.last_valid_block_height
     }

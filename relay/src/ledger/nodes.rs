@@ -1,7 +1,7 @@
 //! Nodes: registration, heartbeats and queries.
 //!
-//! A node's address and signing key can be set once and not be changed: changing the address would redirect the node's
-//! payouts.
+//! A node's address and signing key can be set once and cannot be changed: changing the address would redirect the
+//! node's payouts.
 
 use super::{Actor, LedgerError};
 use crate::clock::Clock;

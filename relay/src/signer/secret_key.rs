@@ -28,7 +28,7 @@ pub enum SecretKeyError {
     #[error("the secret key has {0} bytes instead of 64 (a 32-byte seed followed by the 32-byte public key)")]
     Length(usize),
     /// The public key does not belong to the seed.
-    #[error("the secret key is not a valid keypair: its public key does not match its seed")]
+    #[error("the secret key is not a valid keypair: its public key does not match its seed; copy it again in full")]
     Mismatch,
     /// The keypair file cannot be read.
     #[error("cannot read the keypair file {path}: {reason}")]

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 /// Why a text is not a valid identifier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a {kind} must have 1 to {max_bytes} characters, each one of {alphabet}")]
+#[error("{kind} must have 1 to {max_bytes} characters; allowed are {alphabet}")]
 pub struct IdentifierError {
+    /// What the text was supposed to be, with its article.
     kind: &'static str,
     max_bytes: usize,
     alphabet: &'static str,
@@ -81,22 +82,22 @@ fn is_id_byte(byte: u8) -> bool {
 
 identifier! {
     /// The id of a contribution, chosen by the client. A repeated id denotes the same contribution.
-    ContributionId: "contribution id", 128, "A-Z, a-z, 0-9, '.', '_', ':' and '-'", is_id_byte
+    ContributionId: "a contribution id", 128, "A-Z, a-z, 0-9, '.', '_', ':' and '-'", is_id_byte
 }
 
 identifier! {
     /// The id of a task that nodes work on.
-    TaskId: "task id", 128, "A-Z, a-z, 0-9, '.', '_', ':' and '-'", is_id_byte
+    TaskId: "a task id", 128, "A-Z, a-z, 0-9, '.', '_', ':' and '-'", is_id_byte
 }
 
 identifier! {
     /// A key that identifies a request: however often the request is sent, it takes effect once.
-    IdempotencyKey: "idempotency key", 255, "the printable ASCII characters without the space", |byte| byte.is_ascii_graphic()
+    IdempotencyKey: "an idempotency key", 255, "the printable ASCII characters except the space", |byte| byte.is_ascii_graphic()
 }
 
 identifier! {
     /// The public id of an API key, as shown in lists and in the audit log.
-    ApiKeyId: "API key id", 64, "A-Z, a-z, 0-9, '.', '_', ':' and '-'", is_id_byte
+    ApiKeyId: "an API key id", 64, "A-Z, a-z, 0-9, '.', '_', ':' and '-'", is_id_byte
 }
 
 #[cfg(test)]

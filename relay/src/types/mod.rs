@@ -1,4 +1,4 @@
-//! Domain types. Ids and amounts have a type of their own each, so that they cannot be mixed up.
+//! Domain types. Each kind of id and amount has its own type, so that they cannot be mixed up.
 
 mod api_key;
 mod contribution;

@@ -18,10 +18,10 @@ pub struct NodeId(String);
 
 /// The text is not a valid node id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a node id must have 1 to {MAX_NODE_ID_BYTES} characters, each one of A-Z, a-z, 0-9, '.', '_', ':' and '-'")]
+#[error("a node id must have 1 to {MAX_NODE_ID_BYTES} characters; allowed are A-Z, a-z, 0-9, '.', '_', ':' and '-'")]
 pub struct NodeIdError;
 
-/// The maximum length of a node id in bytes. Enough for a UUID, a base58 key or a host name label.
+/// The maximum length of a node id in bytes: enough for a UUID, a base58 key or a DNS label.
 const MAX_NODE_ID_BYTES: usize = 64;
 
 impl NodeId {

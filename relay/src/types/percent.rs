@@ -15,7 +15,7 @@ pub struct Percent(f64);
 pub struct PercentError(f64);
 
 impl Percent {
-    /// The percentage as a number.
+    /// The percentage, 0 to 100.
     pub const fn get(self) -> f64 {
         self.0
     }

@@ -38,7 +38,7 @@ pub enum PublicKeyError {
     SystemProgram,
 }
 
-/// The maximum length of 32 bytes in base58. Longer texts are rejected without decoding them.
+/// The maximum length of 32 bytes in base58. Longer texts are rejected without being decoded.
 const MAX_BASE58_BYTES: usize = 44;
 
 impl PublicKey {

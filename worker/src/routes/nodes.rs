@@ -15,8 +15,8 @@ use crate::web::response::{ErrorBody, Success, SuccessBody};
 
 /// Register a node
 ///
-/// Repeating a registration updates the time and adds fields that were omitted before. An address or public key that
-/// was set once cannot be changed.
+/// Repeating a registration marks the node as active and sets fields that were omitted before. An address or public key
+/// that was set once cannot be changed.
 #[utoipa::path(
     post, path = "/v1/nodes", tag = "nodes", operation_id = "register_node", request_body = NewNode,
     security(("bearer" = ["nodes"])),

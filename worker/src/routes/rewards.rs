@@ -65,14 +65,14 @@ pub(crate) struct PendingQuery {
     limit: u32,
 }
 
-/// The default page size, which a person can still look through.
+/// The default page size, small enough for a person to look through.
 const fn default_limit() -> u32 {
     100
 }
 
 const _: () = assert!(default_limit() <= MAX_PAGE);
 
-/// List rewards that are not confirmed on the chain yet
+/// List rewards that are not yet confirmed on the chain
 #[utoipa::path(
     get, path = "/v1/rewards/pending", tag = "rewards", operation_id = "list_pending_rewards",
     params(PendingQuery),

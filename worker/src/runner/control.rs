@@ -23,7 +23,7 @@ pub(crate) struct Wake {
 
 /// The settlement object did not respond.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the settlement object cannot be reached ({0}); try again in a moment")]
+#[error("the settlement object cannot be reached ({0}): try again in a moment")]
 pub(crate) struct ControlError(pub String);
 
 impl From<ControlError> for ApiError {

@@ -42,7 +42,8 @@ pub(crate) enum RunResult {
         /// Why the settlement failed.
         reason: String,
     },
-    /// An error interrupted the run; it will be retried.
+    /// An error interrupted the run. It is retried after a delay, or at the next trigger if a setting must be fixed
+    /// first.
     Error {
         /// The error's code.
         code: String,

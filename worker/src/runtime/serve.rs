@@ -34,7 +34,7 @@ pub(crate) async fn serve(request: Request, env: &Env) -> worker::Result<Respons
     into_runtime_response(response).await
 }
 
-/// Collects the whole body first, so that its length is known and no code of ours runs while it is sent.
+/// Collects the whole body first, so that its length is known and none of our code runs while it is sent.
 async fn into_runtime_response(response: http::Response<Body>) -> worker::Result<Response> {
     let (head, body) = response.into_parts();
     let body = body.collect().await.map_err(|error| worker::Error::RustError(error.to_string()))?.to_bytes();

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use williw_relay::clock::Clock;
 
 /// The maximum difference between a client's timestamp and the runtime's clock, in milliseconds. Machines that
-/// synchronize with NTP agree within a fraction of a second, so five seconds are generous.
+/// synchronize with NTP agree within a fraction of a second, so five seconds is generous.
 pub const MAX_HINT_SKEW_MS: i64 = 5_000;
 
 /// The runtime's clock during one invocation, and an optional hint about the current time from a client.

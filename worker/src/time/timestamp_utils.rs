@@ -10,7 +10,7 @@ pub const REQUEST_START_TIME_HEADER: &str = "x-request-start-time";
 /// Why a timestamp cannot be parsed or formatted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimestampError {
-    /// The text does not have the expected format, which is given.
+    /// The text does not have the named format.
     #[error("not a valid {0}")]
     Format(&'static str),
     /// The timestamp, in Unix milliseconds, is outside the supported range of years.

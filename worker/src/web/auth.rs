@@ -75,7 +75,7 @@ impl Credential {
         match self {
             Self::ApiKey(info) if !info.allows(scope) => Err(ApiError::new(
                 ErrorCode::Forbidden,
-                format!("the key {} lacks the required scope '{}'", info.id, scope.as_str()),
+                format!("the key {} lacks the required scope '{scope}': use a key that has it", info.id),
             )
             .with_details(json!({ "scope": scope }))),
             Self::AdminKey | Self::ApiKey(_) => Ok(()),
@@ -135,7 +135,7 @@ async fn authenticate(app: &AppState, presented: &str) -> Result<Credential, Api
     let api_key = api_keys::authenticate(&app.ledger, presented).await?;
     api_key
         .map(Credential::ApiKey)
-        .ok_or_else(|| ApiError::new(ErrorCode::Unauthorized, "the API key is unknown or was revoked"))
+        .ok_or_else(|| ApiError::new(ErrorCode::Unauthorized, "the API key is unknown or was revoked: use another key"))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::error::{ApiError, ErrorCode};
 use super::request_id::{REQUEST_ID_HEADER, RequestId};
 
-/// The response header which indicates that the response repeats that of an earlier request with the same
+/// The response header that indicates that the response repeats that of an earlier request with the same
 /// `Idempotency-Key`.
 pub(crate) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 

@@ -16,7 +16,7 @@ use solana_sdk_ids::bpf_loader_upgradeable;
 use solana_signature::Signature;
 use solana_signer::Signer;
 use solana_system_interface::instruction as system;
-use williw_relay::chain::{AccountData, Chain, Commitment, Transport};
+use williw_relay::chain::{AccountData, Chain, Commitment, RpcError, Transport};
 
 use crate::config::{Asset, ConfigError, NetworkTerms};
 use crate::content::{Chunks, Content, PerContent};
@@ -32,7 +32,7 @@ use upload::Upload;
 
 pub(crate) use transaction::chunk_size;
 
-/// How many polls an airdrop of a local cluster may take.
+/// The number of polls after which an airdrop on a local cluster is given up.
 const AIRDROP_POLLS: u32 = 150;
 
 /// A step that was applied, with its transactions in order.
@@ -53,7 +53,7 @@ pub(crate) enum Simulated {
     },
     /// Cannot be simulated before an earlier step has been applied.
     DependsOnEarlierStep,
-    /// An airdrop, which is not a transaction of the payer's.
+    /// An airdrop, which is not a transaction that the payer signs.
     NotATransaction,
 }
 
@@ -85,6 +85,13 @@ pub(crate) fn write_to_buffer(
     match content {
         Content::Program => loader::write(buffer, authority, offset, bytes.to_vec()),
         Content::Idl => program_metadata::write(buffer, authority, offset, bytes),
+    }
+}
+
+fn describe_rpc_error(error: RpcError) -> String {
+    match error {
+        RpcError::Unreachable(reason) | RpcError::InvalidResponse(reason) => reason,
+        RpcError::ErrorResponse { code, message } => format!("{message} (code {code})"),
     }
 }
 
@@ -270,7 +277,7 @@ impl<C: Chain, T: Transport> Deployment<'_, C, T> {
         let mut retries = Retries::default();
         let before = self.balance(to, &mut retries).await?;
         let response = self.transport.call("requestAirdrop", json!([to.to_string(), lamports])).await;
-        let response = response.map_err(|error| failed(format!("{error:?}")))?;
+        let response = response.map_err(|error| failed(describe_rpc_error(error)))?;
         let signature = response.as_str().and_then(|text| text.parse().ok());
         let signature = signature.ok_or_else(|| failed("the response is not a signature".to_owned()))?;
         for _ in 0..AIRDROP_POLLS {

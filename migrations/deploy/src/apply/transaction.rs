@@ -18,14 +18,14 @@ use williw_relay::transaction::{Budget, Format, SignedTransaction};
 use crate::error::DeployError;
 use crate::plan::MAX_COMPUTE_UNITS;
 
-/// How often the status of transactions is queried: about once per slot.
+/// The interval between status queries: about one slot.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(400);
 
 /// Transactions are resent every 5 polls (2 s), because nodes drop those that they cannot process at once.
 const POLLS_PER_SEND: u32 = 5;
 
-/// After this many consecutive transient errors the node is considered unreachable. A poll makes two requests, so that
-/// this takes 8 s if connections are refused immediately.
+/// After this many consecutive transient errors, the node is considered unreachable. A poll makes two requests, so this
+/// takes 8 s if connections are refused immediately.
 const MAX_TRANSIENT_ERRORS: u32 = 40;
 
 fn internal(action: &str, error: impl ToString) -> DeployError {
@@ -59,7 +59,10 @@ fn encode(transaction: &VersionedTransaction) -> Result<Vec<u8>, DeployError> {
     let bytes = wincode::serialize(transaction).map_err(|error| internal("serialize a transaction", error))?;
     let limit = Format::V0.max_bytes();
     if bytes.len() > limit {
-        return Err(DeployError::Internal(format!("a transaction has {} bytes, the limit is {limit}", bytes.len())));
+        return Err(DeployError::Internal(format!(
+            "a transaction has {} bytes, but the limit is {limit}",
+            bytes.len()
+        )));
     }
     Ok(bytes)
 }
@@ -84,7 +87,7 @@ pub(crate) fn chunk_size(payer: &Pubkey, write: Instruction) -> Result<usize, De
 /// How far transactions are tracked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Until {
-    /// Until they are in a block. A fork can still undo that, so that the result has to be checked.
+    /// Until they are in a block. A fork can still undo that, so the result has to be checked.
     Landed,
     Finalized,
 }

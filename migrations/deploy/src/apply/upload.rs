@@ -80,7 +80,7 @@ impl Upload<'_> {
     }
 
     fn instruction(&self, offset: usize) -> Instruction {
-        // An account is at most 10 MiB long, so that every offset fits.
+        // An account is at most 10 MiB long, so every offset fits.
         (self.write)(u32::try_from(offset).unwrap_or(u32::MAX), self.chunks.at(offset))
     }
 

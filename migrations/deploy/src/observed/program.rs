@@ -106,7 +106,7 @@ impl BufferState {
     }
 }
 
-/// The bytes in front of a buffer's content.
+/// The number of bytes that precede a buffer's content.
 pub(crate) fn header_bytes(content: Content) -> usize {
     match content {
         Content::Program => UpgradeableLoaderState::size_of_buffer_metadata(),

@@ -28,15 +28,23 @@ pub(crate) enum Blocker {
     SecurityTxtMismatch { found: Option<SecurityTxt>, contact: String, source_code: String },
     #[error("the first deployment is signed by the keypair of {program}: set program.keypair")]
     ProgramKeypairMissing { program: Pubkey },
-    #[error("program.keypair has the address {ours}, but this build's program id (declare_id!) is {program}")]
+    #[error(
+        "program.keypair has the address {ours}, but this build's program id (declare_id!) is {program}: change one of \
+         them"
+    )]
     ProgramKeypairMismatch { ours: Pubkey, program: Pubkey },
     #[error("the program's address {program} is in use by an account of {owner}: choose another program id")]
     AddressInUse { program: Pubkey, owner: Pubkey },
     #[error("the program {program} was closed and its address cannot be reused: choose another program id")]
     ProgramClosed { program: Pubkey },
-    #[error("the deployed program differs from the program file, but it is immutable and cannot be upgraded")]
+    #[error(
+        "the deployed program differs from the program file, but it is immutable and cannot be upgraded: deploy the \
+         file under another program id"
+    )]
     ProgramImmutable,
-    #[error("{action} requires the upgrade authority {authority}, but keys.upgrade_authority is {ours}")]
+    #[error(
+        "{action} requires the upgrade authority {authority}, but keys.upgrade_authority is {ours}: configure its key"
+    )]
     UpgradeAuthorityMismatch { action: &'static str, authority: Pubkey, ours: Pubkey },
     #[error("program.max_len is {max_len}, but the program has {bytes} bytes: increase it, or remove it")]
     MaxLenTooSmall { max_len: usize, bytes: usize },
@@ -62,15 +70,17 @@ pub(crate) enum Blocker {
          configuration, have the network's admin change the network, or choose another name"
     )]
     NetworkDiffers { network: String, term: &'static str, on_chain: String, configured: String },
-    #[error("network '{network}' exists, but this build cannot read it ({reason}): it belongs to another version")]
+    #[error("network '{network}' exists, but this build cannot read it ({reason}): use the build that it belongs to")]
     NetworkUnreadable { network: String, reason: String },
     #[error("the mint {mint} does not exist on this cluster: check network.asset")]
     MintNotFound { mint: Pubkey },
-    #[error("network.asset {mint} is not a mint: it is owned by {owner}, not by SPL Token or Token-2022")]
+    #[error(
+        "network.asset {mint} is not a mint (it is owned by {owner}, not by SPL Token or Token-2022): check the address"
+    )]
     NotAMint { mint: Pubkey, owner: Pubkey },
-    #[error("network.asset {mint} is not supported: {reason}")]
+    #[error("network.asset {mint} is not supported ({reason}): choose another mint")]
     UnsupportedMint { mint: Pubkey, reason: String },
-    #[error("authorities.admin is set, but the configuration has no [network]")]
+    #[error("authorities.admin is set, but the configuration has no [network]: add the section, or remove the setting")]
     AdminWithoutNetwork,
     #[error(
         "authorities.upgrade = \"none\" makes the program immutable: nobody can ever upgrade it again; confirm it with \

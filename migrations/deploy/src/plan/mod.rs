@@ -1,6 +1,6 @@
 //! Planning: a pure function from the desired and the observed state to the steps to take.
 //!
-//! A plan is complete before anything is sent: everything that would stop it half-way is a [`Blocker`].
+//! A plan is complete before anything is sent: everything that would stop it halfway is a [`Blocker`].
 
 mod blocker;
 mod cost;

@@ -35,11 +35,11 @@ pub(crate) enum Step {
         max_len: usize,
     },
     UpgradeProgram,
-    /// Publish the first IDL; `lamports` are missing from the rent of its account.
+    /// Publish the first IDL; `lamports` is what its account still lacks for rent exemption.
     PublishIdl {
         lamports: u64,
     },
-    /// Replace the published IDL, of `old_len` bytes; `lamports` are missing from the rent of its account.
+    /// Replace the published IDL, of `old_len` bytes; `lamports` is what its account still lacks for rent exemption.
     ReplaceIdl {
         old_len: usize,
         lamports: u64,
@@ -100,14 +100,16 @@ impl fmt::Display for Step {
                 let (bytes, chunks) = (plural(bytes, "byte"), plural(chunks, "transaction"));
                 write!(f, "{action} the {content}: {bytes} in {chunks}")
             }
-            Self::ExtendProgram { bytes } => write!(f, "extend the program by {bytes} bytes"),
-            Self::DeployProgram { max_len, .. } => write!(f, "deploy the program with {max_len} bytes reserved"),
+            Self::ExtendProgram { bytes } => write!(f, "extend the program by {}", plural(bytes as usize, "byte")),
+            Self::DeployProgram { max_len, .. } => {
+                write!(f, "deploy the program with {} reserved", plural(max_len, "byte"))
+            }
             Self::UpgradeProgram => f.write_str("upgrade the program"),
             Self::PublishIdl { .. } => f.write_str("publish the IDL"),
             Self::ReplaceIdl { .. } => f.write_str("replace the published IDL"),
             Self::CreateNetwork { id, .. } => write!(f, "create network '{id}' and its treasury"),
             Self::MigrateTreasury => f.write_str("migrate the treasury to the program's account layout"),
-            Self::ProposeAdmin { to } => write!(f, "propose {to} as the network's admin (has to accept)"),
+            Self::ProposeAdmin { to } => write!(f, "propose {to} as the network's admin (it has to accept)"),
             Self::SetUpgradeAuthority { to: Some(to) } => write!(f, "transfer the upgrade authority to {to}"),
             Self::SetUpgradeAuthority { to: None } => f.write_str("make the program immutable, permanently"),
         }

@@ -8,7 +8,7 @@ use crate::arguments::{ConnectionArguments, LedgerLocation};
 use crate::environment;
 use crate::error::CliError;
 
-/// A ledger in a file or of a Worker.
+/// The ledger in a file, or that of a Worker.
 pub(crate) enum Ledger {
     /// A local SQLite file.
     File(SqliteDatabase),

@@ -29,7 +29,7 @@ statements! {
         VALUES (CAST(?1 AS INTEGER), CAST(?2 AS INTEGER), 'planned', CAST(?3 AS INTEGER), CAST(?4 AS INTEGER), \
             CAST(?5 AS INTEGER), CAST(?6 AS INTEGER), CAST(?7 AS INTEGER), CAST(?7 AS INTEGER))";
 
-    /// The compare: fails the statement batch unless attempt ?1 is in state ?2 at version ?3.
+    /// The comparison of a compare-and-set: fails the statement batch unless attempt ?1 is in state ?2 at version ?3.
     REQUIRE = "INSERT INTO preconditions (state_unchanged) SELECT EXISTS ( \
         SELECT 1 FROM attempts WHERE id = CAST(?1 AS INTEGER) AND state = ?2 AND version = CAST(?3 AS INTEGER))";
 
@@ -122,7 +122,7 @@ pub(crate) fn insert(batch_id: i64, number: u32, budget: &crate::transaction::Bu
         .bind(now_ms)
 }
 
-/// The compare of a compare-and-set.
+/// The comparison of a compare-and-set.
 fn require(attempt: &Attempt) -> Statement {
     Statement::new(REQUIRE).bind(attempt.id).bind(attempt.state).bind(attempt.version)
 }

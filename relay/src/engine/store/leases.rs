@@ -24,12 +24,12 @@ statements! {
     /// Expires the lease if ?1 holds it.
     RELEASE_HELD_BY = "UPDATE leases SET expires_at = 0 WHERE name = 'settlement' AND holder = ?1";
 
-    /// Refuses the batch unless ?1 holds the lease with token ?2 at ?3.
+    /// Fails the statement batch unless ?1 holds the lease with token ?2 at ?3.
     REQUIRE = "INSERT INTO preconditions (lease_held) SELECT EXISTS ( \
         SELECT 1 FROM leases WHERE name = 'settlement' AND holder = ?1 \
             AND fencing_token = CAST(?2 AS INTEGER) AND expires_at > CAST(?3 AS INTEGER))";
 
-    /// Ends a batch with preconditions.
+    /// Deletes the preconditions, at the end of a batch.
     CLEAR_PRECONDITIONS = "DELETE FROM preconditions";
 }
 

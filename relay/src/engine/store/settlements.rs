@@ -26,7 +26,7 @@ statements! {
     OPEN_NEW = "INSERT INTO settlements (trigger, state, step, started_at, updated_at) \
         VALUES (?1, 'open', 'validate', CAST(?2 AS INTEGER), CAST(?2 AS INTEGER))";
 
-    /// Fails the batch unless settlement ?1 is open at step ?2.
+    /// Fails the statement batch unless settlement ?1 is open at step ?2.
     REQUIRE_STEP = "INSERT INTO preconditions (state_unchanged) SELECT EXISTS ( \
         SELECT 1 FROM settlements WHERE id = CAST(?1 AS INTEGER) AND state = 'open' AND step = ?2)";
 

@@ -277,13 +277,13 @@ async fn a_missing_setting_is_reported_and_waits_for_the_next_wake() {
     let object = Object::new();
     object.wake(wake("api", true)).await;
     object.storage.alarm.set(None);
-    let error = SettingError { setting: "NETWORK", missing: true, problem: "is not set".to_owned() };
+    let error = SettingError { setting: "NETWORK", missing: true, problem: "not set".to_owned() };
     let Ok(()) = Scheduler::new(&&object.storage, &object.clock)
         .alarm::<&ScriptedEngine>(Err(RunnerError::Setting(error)))
         .await;
     assert_eq!(object.next_in_ms(), None);
     let RunResult::Error { code, message } = object.result().await else { panic!("the run did not fail") };
-    assert_eq!((code.as_str(), message.as_str()), ("SETTING_MISSING", "NETWORK: is not set"));
+    assert_eq!((code.as_str(), message.as_str()), ("SETTING_MISSING", "NETWORK: not set"));
 }
 
 #[tokio::test]

@@ -27,7 +27,9 @@ impl D1Ledger {
 
     fn database(&self) -> Result<RawDatabase, DatabaseError> {
         let database = self.env.d1(DATABASE_BINDING).map_err(|error| {
-            DatabaseError::Unavailable(format!("the binding {DATABASE_BINDING} is not usable: {error}"))
+            DatabaseError::Unavailable(format!(
+                "the binding {DATABASE_BINDING} is not usable ({error}): check d1_databases in wrangler.jsonc"
+            ))
         })?;
         Ok(JsValue::from(database).unchecked_into())
     }

@@ -113,7 +113,11 @@ async fn exists_with<C: Chain>(
     super::require_program(program.as_ref())?;
     let (Some(network), Some(treasury)) = (network, treasury) else { return Ok(false) };
     let unreadable = |error| {
-        CliError::Rejected(format!("network '{}' exists, but its accounts cannot be decoded: {error}", id.name()))
+        CliError::Rejected(format!(
+            "network '{}' exists, but its accounts cannot be decoded ({error}): choose another name, or use the \
+             matching version of williw-relay",
+            id.name()
+        ))
     };
     let network = Network::decode(&network.data).map_err(unreadable)?;
     let treasury = Treasury::decode(&treasury.data).map_err(unreadable)?;

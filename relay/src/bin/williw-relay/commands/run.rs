@@ -51,7 +51,7 @@ pub(crate) async fn run(
     let engine = Engine::new(parts, config);
     let mut shutdown = Shutdown::listen()?;
     let outcome = drive(&engine, &database, arguments, output, &mut shutdown).await;
-    // Release the lease in any case, so that the next runner does not have to wait for it to expire.
+    // Whatever the outcome, release the lease, so that the next runner does not have to wait for it to expire.
     if let Err(error) = engine.stop().await {
         tracing::warn!("cannot release the lease, which will expire by itself: {error}");
     }
