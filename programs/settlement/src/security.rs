@@ -13,7 +13,7 @@
 use solana_security_txt::{SECURITY_TXT_BEGIN, SECURITY_TXT_END};
 
 /// The text, as explorers parse it.
-#[cfg_attr(target_arch = "bpf", unsafe(link_section = ".security.txt"))]
+#[cfg_attr(target_os = "solana", unsafe(link_section = ".security.txt"))]
 #[unsafe(no_mangle)]
 static SECURITY_TXT: &str = match core::str::from_utf8(&BYTES) {
     Ok(text) => text,

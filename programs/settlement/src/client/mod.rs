@@ -5,6 +5,7 @@
 //! account and argument types, so they can't diverge from it.
 
 mod address;
+mod asset;
 mod decode;
 mod error;
 mod event;
@@ -16,14 +17,14 @@ pub use address::{
     node_wallet_address, node_wallet_address_with_bump, treasury_address, treasury_address_with_bump,
     treasury_token_address,
 };
+pub use asset::TokenAsset;
 pub use decode::DecodeError;
 pub use error::error_message;
 pub use instruction::{
-    SettleEntry, TokenAsset, accept_admin_ix, close_node_ix, create_network_ix, create_token_network_ix, credit_ix,
-    fund_ix, fund_tokens_ix, migrate_treasury_ix, pause_ix, payout_ix, payout_tokens_ix, propose_admin_ix,
-    register_node_ix, reopen_node_ix, set_destination_ix, set_guardian_ix, set_settler_ix, set_threshold_ix, settle_ix,
-    settle_tokens_ix, unpause_ix, update_network_ix, withdraw_ix, withdraw_surplus_ix, withdraw_surplus_tokens_ix,
-    withdraw_tokens_ix,
+    SettleEntry, accept_admin_ix, close_node_ix, create_network_ix, create_token_network_ix, credit_ix, fund_ix,
+    fund_tokens_ix, migrate_treasury_ix, pause_ix, payout_ix, payout_tokens_ix, propose_admin_ix, register_node_ix,
+    reopen_node_ix, set_destination_ix, set_guardian_ix, set_settler_ix, set_threshold_ix, settle_ix, settle_tokens_ix,
+    unpause_ix, update_network_ix, withdraw_ix, withdraw_surplus_ix, withdraw_surplus_tokens_ix, withdraw_tokens_ix,
 };
 pub use network_id::{NameError, NetworkId};
 

@@ -6,7 +6,7 @@ use anchor_lang::prelude::Pubkey;
 use anchor_lang::solana_program::instruction::Instruction;
 use anchor_lang::{InstructionData, ToAccountMetas};
 
-use super::treasury_token_address;
+use super::{TokenAsset, treasury_token_address};
 
 mod batch;
 mod funds;
@@ -22,16 +22,6 @@ pub use network::{
     set_guardian_ix, set_settler_ix, unpause_ix, update_network_ix,
 };
 pub use node::{close_node_ix, register_node_ix, reopen_node_ix, set_destination_ix, set_threshold_ix};
-
-/// The mint that a network pays in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenAsset {
-    /// Address of the mint.
-    pub mint: Pubkey,
-    /// The mint's token program: [`SPL_TOKEN_ID`](super::SPL_TOKEN_ID) or
-    /// [`TOKEN_2022_ID`](super::TOKEN_2022_ID).
-    pub token_program: Pubkey,
-}
 
 /// The accounts that identify the network's asset in an instruction: all for tokens, none for SOL.
 #[derive(Default)]
