@@ -2,7 +2,7 @@
 # fuzz.sh [SECONDS [LIBFUZZER ARG...]]: runs the fuzz target of the program's fast path under libFuzzer, by default for 30
 # seconds. After env.sh. Needs a C++ compiler; without one it prints a message and is skipped. The test fast_path_input
 # makes the same checks with seeded random numbers. Uses AddressSanitizer if the compiler has its runtime library. The
-# output has the form of cargo's test harness, so that the results can be summed. Inputs that fail are kept in
+# output has the format of cargo's test harness, so that count.awk can add up the results. Inputs that fail are kept in
 # programs/settlement/fuzz/artifacts.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -27,7 +27,7 @@ for option in level=4 inline-8bit-counters pc-table trace-compares; do
   flags+=("-Cllvm-args=-sanitizer-coverage-$option")
 done
 target=${CARGO_TARGET_DIR:-target}/fuzz
-build=(cargo build -q --locked --release --manifest-path $fuzz/Cargo.toml --bin fast_path --target "$host")
+build=(cargo build -q --locked --release --manifest-path "$fuzz/Cargo.toml" --bin fast_path --target "$host")
 if compgen -G "$(rustc --print target-libdir --target "$host")/librustc-*_rt.asan.a" >/dev/null; then
   # The flag is unstable: the stable compiler accepts it with this variable only, which the program's crates don't read.
   echo "fuzz: with AddressSanitizer"

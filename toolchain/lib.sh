@@ -20,7 +20,7 @@ esac
 STORE=$CACHE/store   # STEP-ID/, one per step and set of inputs, never changed once it has its .complete file
 BUILD=$CACHE/build   # intermediate files: kept when interrupted, removed at the end
 
-# PATH without the tools that an earlier set-up added.
+# PATH without the tools that an earlier setup added.
 machine_path() { printf %s "$PATH" | tr : '\n' | grep -v "^$CACHE/" | paste -sd:; }
 
 # ---- steps ----------------------------------------------------------------------------------------------------
@@ -53,14 +53,14 @@ make_step() { # make_step NAME
   say "        done in $(duration $((SECONDS - started)))"
 }
 
-# One set-up at a time. The lock is only taken when a step has to run: results never change, so checking needs none.
+# One setup at a time. The lock is only taken when a step has to run: results never change, so checking needs none.
 lock() {
   [ -z "${LOCKED:-}" ] || return 0
   LOCKED=1
   have flock || return 0
   exec 9>> "$CACHE/lock"
   if ! flock -n 9; then
-    say "waiting for another set-up that uses $CACHE"
+    say "waiting for another setup that uses $CACHE"
     flock 9
   fi
 }

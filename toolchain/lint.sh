@@ -1,6 +1,6 @@
 #!/bin/bash
-# lint.sh [CARGO ARG...]: formatting, shellcheck, cargo-deny, and clippy without warnings: natively and for the Worker's
-# target. After env.sh.
+# lint.sh [CARGO ARG...]: checks formatting, runs shellcheck and cargo-deny, and runs clippy with warnings as errors,
+# natively and for the Worker's target. After env.sh.
 #
 # Clippy on the two localnets means compiling surfpool and Agave once more, so it only runs with LINT_LOCALNETS=1. Their
 # shared code, toolchain/localnet-common, is always linted.

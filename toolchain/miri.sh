@@ -2,7 +2,7 @@
 # miri.sh [TEST ARG...]: runs the test fast_path_input in Miri, which detects undefined behavior in the fast path's unsafe
 # code, with fewer inputs than an ordinary run. After env.sh. Needs a nightly toolchain (MIRI_TOOLCHAIN, by default
 # "nightly") with the components miri and rust-src; without them it prints a message and is skipped. The output has the
-# form of cargo's test harness, so that the results can be summed.
+# format of cargo's test harness, so that count.awk can add up the results.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 toolchain=${MIRI_TOOLCHAIN:-nightly}

@@ -81,7 +81,7 @@ if [ ${#todo[@]} -gt 0 ]; then
   n=0
   for s in "${todo[@]}"; do
     n=$((n + 1))
-    if ! complete "$s"; then   # unless the set-up that held the lock has done it
+    if ! complete "$s"; then   # unless the setup that held the lock has done it
       say "[$n/${#todo[@]}] ${s//_/-}: $("${s}_about")"
       make_step "$s"
     fi

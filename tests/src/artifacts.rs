@@ -9,7 +9,7 @@ use crate::{HarnessError, localnet};
 pub struct Artifacts {
     /// Root directory of the checkout.
     pub checkout: PathBuf,
-    /// Cargo's target directory; the harness writes all its files below it.
+    /// Cargo's target directory, below which the harness writes all its files.
     pub target: PathBuf,
     /// The program's bytecode (`settlement.so`).
     pub program: PathBuf,

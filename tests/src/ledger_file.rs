@@ -81,7 +81,7 @@ fn d1_file(persist_to: &Path) -> Result<PathBuf, HarnessError> {
     let directory = persist_to.join("v3/d1/miniflare-D1DatabaseObject");
     let missing = || HarnessError::Missing {
         what: format!("the D1 database in {}", directory.display()),
-        remedy: "apply the migrations first".to_owned(),
+        remedy: "start the Worker with Worker::start, which applies the migrations".to_owned(),
     };
     std::fs::read_dir(&directory)
         .map_err(|_| missing())?

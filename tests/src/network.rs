@@ -145,8 +145,8 @@ pub fn run_directory(artifacts: &Artifacts, name: &str) -> Result<PathBuf, Harne
     Ok(directory)
 }
 
-/// Creates an empty directory for `name` that is used by this process only, and removes the directories of processes
-/// that have exited. The files of a failed run therefore remain available until the next run.
+/// Creates an empty directory for `name` that only this process uses, and removes the directories of processes that
+/// have exited. The files of a failed run therefore remain available until the next run.
 ///
 /// # Errors
 /// [`HarnessError::Io`].

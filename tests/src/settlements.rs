@@ -84,9 +84,9 @@ impl Settlement {
     }
 
     fn from_status(status: Value) -> Result<Self, HarnessError> {
-        let field = |name: &str| HarnessError::Unexpected(format!("'{name}' is missing in the settlement {status}"));
-        let id = status.get("id").and_then(Value::as_i64).ok_or_else(|| field("id"))?;
-        let state = text(&status, "state").ok_or_else(|| field("state"))?.to_owned();
+        let missing = |name: &str| HarnessError::Unexpected(format!("'{name}' is missing in the settlement {status}"));
+        let id = status.get("id").and_then(Value::as_i64).ok_or_else(|| missing("id"))?;
+        let state = text(&status, "state").ok_or_else(|| missing("state"))?.to_owned();
         Ok(Self { id, state, status })
     }
 

@@ -1,5 +1,5 @@
-# Compiler targets: wasm32-unknown-unknown, installed with rustup where possible, and the library sources from which
-# std is built otherwise, and for the Solana target.
+# The target wasm32-unknown-unknown, installed with rustup where possible, and Rust's library sources, from which std is
+# built otherwise, and always for the Solana target.
 HOST=$(sed -n 's/^host: //p' <<< "$RUSTC_VERSION")
 has_wasm32() { compgen -G "$SYSROOT/lib/rustlib/wasm32-unknown-unknown/lib/libstd-*.rlib" >/dev/null; }
 
@@ -67,7 +67,7 @@ wasm_target_make() {
   make_sysroot "$1"
   mkdir -p "$b/src" "$d"; : > "$b/src/lib.rs"
   printf '[package]\nname = "empty"\nversion = "0.0.0"\nedition = "2021"\n[workspace]\n' > "$b/Cargo.toml"
-  # With bitcode, or link-time optimisation fails.
+  # With bitcode, or link-time optimization fails.
   ( cd "$b"
     export RUSTC=$1/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$b/target
     export CARGO_ENCODED_RUSTFLAGS="-Cembed-bitcode=yes"$'\x1f'"--remap-path-prefix=$1/lib/rustlib/src/rust=/rustc"$'\x1f'"--remap-path-prefix=${DIR[rust_src]}=/rustc"

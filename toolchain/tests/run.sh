@@ -140,7 +140,7 @@ a_deployed_program_has_the_hash_of_its_file() {
 the_comparison_of_compilers_is_skipped_without_anzas_tools() {
   expect 0 "skipped: Anza's" env HOME="$T" WILLIW_CACHE="$T/cache" ./test-official.sh
 }
-a_finished_set_up_has_nothing_to_do() {
+a_finished_setup_has_nothing_to_do() {
   expect 0 "nothing to do" ./setup.sh
 }
 a_missing_tool_is_reported_before_anything_starts() {

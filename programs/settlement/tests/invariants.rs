@@ -65,7 +65,7 @@ fn paths(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2).filter(|path| path.contains("::"))
 }
 
-/// Everything that is wrong with a page. `exists` says whether there is a test with a path.
+/// Everything that is wrong with a page. `exists` says whether there is a test at a path.
 fn problems(page: &str, exists: impl Fn(&str) -> bool) -> Vec<String> {
     let mut problems = vec![];
     let mut seen = vec![];

@@ -28,19 +28,19 @@ use crate::fixture::{OrFail, SLOT_MS, artifacts, directory};
 /// The upgradeable loader, which owns programs.
 const LOADER: &str = "BPFLoaderUpgradeab1e11111111111111111111111";
 
-/// The bytes in front of a program's bytecode in its ProgramData account.
+/// Size in bytes of the header before the bytecode in a ProgramData account.
 const PROGRAM_DATA_HEADER: usize = 45;
 
-/// The bytes in front of the public key in a keypair file.
+/// Number of bytes before the public key in a keypair file.
 const SECRET_BYTES: usize = 32;
 
-/// A deployment takes about 25 s, most of it until finality, and several times that on a loaded machine.
+/// A deployment takes about 25 s, most of it spent waiting for finality, and several times that on a loaded machine.
 const DEADLINE: Duration = Duration::from_secs(240);
 
 const NETWORK: &str = "deployed";
 
-/// A local cluster and a configuration for it.
-struct Site {
+/// A local cluster, and a configuration and keys to deploy to it.
+struct DeployFixture {
     localnet: Localnet,
     rpc: RpcClient,
     folder: PathBuf,
@@ -48,19 +48,19 @@ struct Site {
     admin: Keypair,
 }
 
-/// The result of a run.
+/// The exit code and the output of `williw-deploy`.
 struct Exit {
     exit_code: Option<i32>,
     stdout: String,
     stderr: String,
 }
 
-impl Site {
+impl DeployFixture {
     fn new(name: &str) -> Self {
         Self::start(name, InitialProgram::Absent)
     }
 
-    /// With or without the program, as `make run` starts its cluster or as a cluster begins.
+    /// Starts a cluster with the program, like that of `make run`, or without it, like any new cluster.
     fn start(name: &str, program: InitialProgram) -> Self {
         let folder = directory(name);
         let options = LocalnetOptions::on_free_ports(SLOT_MS, program);
@@ -69,12 +69,12 @@ impl Site {
         let (authority, admin) = (Keypair::new(), Keypair::new());
         files::write_keypair(&folder, "authority", &authority).or_fail();
         files::write_keypair(&folder, "admin", &admin).or_fail();
-        let site = Self { localnet, rpc, folder, authority, admin };
-        site.configure(&artifacts().program, 1_000_000, "");
-        site
+        let fixture = Self { localnet, rpc, folder, authority, admin };
+        fixture.configure(&artifacts().program, 1_000_000, "");
+        fixture
     }
 
-    /// Writes the configuration.
+    /// Writes the configuration to `deploy.toml`.
     fn configure(&self, program: &Path, threshold: u64, authorities: &str) {
         let key = artifacts().checkout.join("programs/settlement/localnet-keypair.json");
         let text = format!(
@@ -115,7 +115,7 @@ impl Site {
     fn program(&self) -> Option<(Vec<u8>, Option<Pubkey>)> {
         let loader = Pubkey::from_str(LOADER).or_fail();
         let data = self.account(&Pubkey::find_program_address(&[settlement::ID.as_ref()], &loader).0)?;
-        // State 4, slot 8, then an optional authority.
+        // The state (4 bytes), the slot (8 bytes), then an optional authority.
         let authority = (data[12] == 1).then(|| Pubkey::try_from(&data[13..45]).or_fail());
         Some((data[PROGRAM_DATA_HEADER..].to_vec(), authority))
     }
@@ -153,10 +153,10 @@ impl Site {
     }
 }
 
-impl Drop for Site {
+impl Drop for DeployFixture {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("--- the end of the localnet's log\n{}", self.localnet.log_tail());
+            eprintln!("--- last lines of the localnet's log\n{}", self.localnet.log_tail());
         }
     }
 }
@@ -168,7 +168,7 @@ impl Exit {
         self
     }
 
-    /// Blocked before anything was sent, with `reason` in the message.
+    /// Asserts that the run was blocked before anything was sent, with `reason` in the message.
     #[track_caller]
     fn blocked(self, reason: &str) {
         assert_eq!(self.exit_code, Some(6), "{}{}", self.stdout, self.stderr);
@@ -183,55 +183,55 @@ fn starts_with_file(bytes: &[u8], file: &Path) -> bool {
 
 #[test]
 fn an_empty_cluster_is_deployed_to_once() {
-    let site = Site::new("deploy-once");
-    let (counting, sent) = site.counting(|_| true);
+    let fixture = DeployFixture::new("deploy-once");
+    let (counting, sent) = fixture.counting(|_| true);
     let url = counting.url();
 
-    let dry = site.run(&["--url", &url, "--dry-run"]).succeeded();
+    let dry = fixture.run(&["--url", &url, "--dry-run"]).succeeded();
     for part in ["is not deployed", "+ upload", "+ deploy", "+ create network 'deployed'", "nothing was sent"] {
         assert!(dry.stdout.contains(part), "{part} in {}", dry.stdout);
     }
     assert_eq!(sent.load(Ordering::SeqCst), 0, "a dry run sent something");
-    assert!(!site.folder.join(".williw-deploy").exists(), "a dry run left files behind");
-    assert!(site.program().is_none());
+    assert!(!fixture.folder.join(".williw-deploy").exists(), "a dry run left files behind");
+    assert!(fixture.program().is_none());
 
-    let done = site.run(&["--url", &url]).succeeded();
+    let done = fixture.run(&["--url", &url]).succeeded();
     assert!(done.stdout.contains("SHA-256 on chain") && done.stdout.contains("signature"), "{}", done.stdout);
-    let (code, authority) = site.program().expect("deployed");
+    let (code, authority) = fixture.program().expect("deployed");
     assert!(starts_with_file(&code, &artifacts().program));
-    assert_eq!(authority, Some(site.authority.pubkey()));
-    let (network, treasury) = site.network().expect("created");
-    assert_eq!((network.admin, network.settler), (site.admin.pubkey(), site.admin.pubkey()));
+    assert_eq!(authority, Some(fixture.authority.pubkey()));
+    let (network, treasury) = fixture.network().expect("created");
+    assert_eq!((network.admin, network.settler), (fixture.admin.pubkey(), fixture.admin.pubkey()));
     assert_eq!((network.default_threshold, treasury.per_node_cap, treasury.window_seconds), (1_000_000, 2_000_000, 60));
     assert_eq!(treasury.max_pending_age, u64::MAX);
-    assert_eq!(site.stored_buffer(), None, "the buffer's keypair is deleted");
+    assert_eq!(fixture.stored_buffer(), None, "the buffer's keypair is deleted");
 
     let before = sent.load(Ordering::SeqCst);
-    let again = site.run(&["--url", &url]).succeeded();
+    let again = fixture.run(&["--url", &url]).succeeded();
     assert!(again.stdout.contains("nothing to do: nothing was sent"), "{}", again.stdout);
     assert_eq!(sent.load(Ordering::SeqCst), before, "the second run sent something");
 
     // An existing network's threshold is never changed.
-    site.configure(&artifacts().program, 7, "");
-    site.run(&[]).blocked("default_threshold 1000000, but the configuration has 7");
+    fixture.configure(&artifacts().program, 7, "");
+    fixture.run(&[]).blocked("default_threshold 1000000, but the configuration has 7");
 }
 
 #[test]
 fn an_interrupted_upload_is_resumed_with_the_missing_chunks() {
-    /// Includes the airdrops to payer and admin and the buffer's creation, which come first.
+    /// Number of sends that are forwarded, including the airdrops and the buffer's creation, which come first.
     const FORWARDED: usize = 40;
 
-    let site = Site::new("deploy-interrupted");
-    // Anybody can send lamports to the program's address.
-    ChainClient::new(site.localnet.url()).airdrop(&settlement::ID, 900_000).or_fail();
-    let dry = site.run(&["--dry-run"]).succeeded();
+    let fixture = DeployFixture::new("deploy-interrupted");
+    // Anyone can send lamports to the program's address before it is deployed.
+    ChainClient::new(fixture.localnet.url()).airdrop(&settlement::ID, 900_000).or_fail();
+    let dry = fixture.run(&["--dry-run"]).succeeded();
     let (_, rest) = dry.stdout.split_once("bytes in ").expect("the upload");
     let chunks: usize = rest.split_whitespace().next().expect("a number").parse().or_fail();
     assert!(chunks > 2 * FORWARDED, "{chunks} chunks are too few to interrupt");
 
-    let (faulty, sent) = site.counting(|count| count < FORWARDED);
-    let log = site.folder.join("deploy.log");
-    let mut first = Process::spawn("the deployment", site.command(&["--url", &faulty.url()]), &log).or_fail();
+    let (faulty, sent) = fixture.counting(|count| count < FORWARDED);
+    let log = fixture.folder.join("deploy.log");
+    let mut first = Process::spawn("the deployment", fixture.command(&["--url", &faulty.url()]), &log).or_fail();
     wait::until("the upload to be stopped", DEADLINE, || {
         first.check_running()?;
         let sent = sent.load(Ordering::SeqCst);
@@ -239,51 +239,51 @@ fn an_interrupted_upload_is_resumed_with_the_missing_chunks() {
     })
     .or_fail();
     first.kill();
-    let buffer = site.stored_buffer().expect("the buffer's keypair is stored");
+    let buffer = fixture.stored_buffer().expect("the buffer's keypair is stored");
 
-    let done = site.run(&[]).succeeded();
+    let done = fixture.run(&[]).succeeded();
     assert!(done.stdout.contains("+ resume uploading"), "{}", done.stdout);
-    let (code, _) = site.program().expect("deployed");
+    let (code, _) = fixture.program().expect("deployed");
     assert!(starts_with_file(&code, &artifacts().program));
     // The buffer's creation, each chunk once, and the deployment.
-    let transactions = ChainClient::new(site.localnet.url()).transactions_of(&buffer).or_fail();
+    let transactions = ChainClient::new(fixture.localnet.url()).transactions_of(&buffer).or_fail();
     assert_eq!(transactions.len(), chunks + 2);
 }
 
 #[test]
 fn an_upgrade_extends_the_program_and_transfers_the_authorities() {
-    let site = Site::new("deploy-upgrade");
-    site.run(&[]).succeeded();
+    let fixture = DeployFixture::new("deploy-upgrade");
+    fixture.run(&[]).succeeded();
 
     // Bytes after the end of an ELF file do not change the program.
-    let next = site.folder.join("next.so");
+    let next = fixture.folder.join("next.so");
     let mut elf = std::fs::read(&artifacts().program).or_fail();
     elf.extend_from_slice(b"the next version");
     std::fs::write(&next, &elf).or_fail();
     let (owner, admin) = (Keypair::new().pubkey(), Keypair::new().pubkey());
-    site.configure(&next, 1_000_000, &format!("upgrade = \"{owner}\"\nadmin = \"{admin}\"\n"));
-    let dry = site.run(&["--dry-run"]).succeeded();
+    fixture.configure(&next, 1_000_000, &format!("upgrade = \"{owner}\"\nadmin = \"{admin}\"\n"));
+    let dry = fixture.run(&["--dry-run"]).succeeded();
     for part in ["with other bytecode", "+ extend", "+ upgrade", "+ propose", "+ transfer the upgrade authority to"] {
         assert!(dry.stdout.contains(part), "{part} in {}", dry.stdout);
     }
-    site.run(&[]).succeeded();
-    let (code, authority) = site.program().expect("deployed");
+    fixture.run(&[]).succeeded();
+    let (code, authority) = fixture.program().expect("deployed");
     assert!(starts_with_file(&code, &next));
     assert_eq!(authority, Some(owner));
-    let (network, _) = site.network().expect("the network still exists");
-    assert_eq!((network.admin, network.pending_admin), (site.admin.pubkey(), admin));
-    let again = site.run(&[]).succeeded();
+    let (network, _) = fixture.network().expect("the network still exists");
+    assert_eq!((network.admin, network.pending_admin), (fixture.admin.pubkey(), admin));
+    let again = fixture.run(&[]).succeeded();
     assert!(again.stdout.contains("nothing to do: nothing was sent"), "{}", again.stdout);
 
     // Only the new authority can upgrade from now on.
-    site.configure(&artifacts().program, 1_000_000, "");
-    site.run(&[]).blocked(&owner.to_string());
+    fixture.configure(&artifacts().program, 1_000_000, "");
+    fixture.run(&[]).blocked(&owner.to_string());
 }
 
 #[test]
 fn all_blockers_are_reported_before_anything_is_sent() {
-    let site = Site::new("deploy-blocked");
-    let (counting, sent) = site.counting(|_| true);
+    let fixture = DeployFixture::new("deploy-blocked");
+    let (counting, sent) = fixture.counting(|_| true);
     let claims_mainnet = FaultyRpc::start(&counting.url(), |method, _| match method {
         "getGenesisHash" => {
             Fault::Respond(r#"{"jsonrpc":"2.0","id":0,"result":"5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d"}"#)
@@ -291,12 +291,12 @@ fn all_blockers_are_reported_before_anything_is_sent() {
         _ => Fault::Forward,
     })
     .or_fail();
-    files::write_keypair(&site.folder, "payer", &Keypair::new()).or_fail();
-    let text = std::fs::read_to_string(site.folder.join("deploy.toml")).or_fail();
+    files::write_keypair(&fixture.folder, "payer", &Keypair::new()).or_fail();
+    let text = std::fs::read_to_string(fixture.folder.join("deploy.toml")).or_fail();
     let with_payer = text.replace("[keys]\n", "[keys]\npayer = \"payer.json\"\n");
-    std::fs::write(site.folder.join("deploy.toml"), &with_payer).or_fail();
+    std::fs::write(fixture.folder.join("deploy.toml"), &with_payer).or_fail();
 
-    let mainnet = site.run(&["--url", &claims_mainnet.url()]);
+    let mainnet = fixture.run(&["--url", &claims_mainnet.url()]);
     for reason in ["--yes", "its keypair is in the repository", "[security]", "keys.payer", "send it"] {
         assert!(mainnet.stderr.contains(reason), "{reason} in {}", mainnet.stderr);
     }
@@ -304,28 +304,28 @@ fn all_blockers_are_reported_before_anything_is_sent() {
 
     let key = artifacts().checkout.join("programs/settlement/localnet-keypair.json");
     let other_key = with_payer.replace(&key.display().to_string(), "admin.json");
-    std::fs::write(site.folder.join("deploy.toml"), other_key).or_fail();
-    site.run(&["--url", &counting.url()]).blocked("program.keypair has the address");
+    std::fs::write(fixture.folder.join("deploy.toml"), other_key).or_fail();
+    fixture.run(&["--url", &counting.url()]).blocked("program.keypair has the address");
 
-    std::fs::write(site.folder.join("deploy.toml"), format!("{with_payer}upgrade = \"none\"\n")).or_fail();
-    site.run(&["--url", &counting.url()]).blocked("--immutable");
+    std::fs::write(fixture.folder.join("deploy.toml"), format!("{with_payer}upgrade = \"none\"\n")).or_fail();
+    fixture.run(&["--url", &counting.url()]).blocked("--immutable");
 
     let text = format!(
         "{with_payer}[security]\ncontact = \"email:security@example.org\"\n\
          source_code = \"https://git.example.org/mine\"\n"
     );
-    std::fs::write(site.folder.join("deploy.toml"), text).or_fail();
-    site.run(&["--url", &counting.url()]).blocked("WILLIW_SECURITY_CONTACT='email:security@example.org'");
+    std::fs::write(fixture.folder.join("deploy.toml"), text).or_fail();
+    fixture.run(&["--url", &counting.url()]).blocked("WILLIW_SECURITY_CONTACT='email:security@example.org'");
 
-    let other = site.folder.join("other.so");
+    let other = fixture.folder.join("other.so");
     let mut elf = std::fs::read(&artifacts().program).or_fail();
     let id = settlement::ID.to_bytes();
     while let Some(at) = elf.windows(id.len()).position(|window| window == id) {
         elf[at] ^= 1;
     }
     std::fs::write(&other, elf).or_fail();
-    site.configure(&other, 1_000_000, "");
-    site.run(&["--url", &counting.url()]).blocked("declare_id!");
+    fixture.configure(&other, 1_000_000, "");
+    fixture.run(&["--url", &counting.url()]).blocked("declare_id!");
     assert_eq!(sent.load(Ordering::SeqCst), 0, "something was sent");
 }
 
@@ -334,39 +334,38 @@ fn a_network_pays_in_a_supported_mint() {
     const SPL_TOKEN: &str = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA";
     const DECIMALS: u8 = 6;
 
-    let site = Site::start("deploy-mint", InitialProgram::Deployed);
-    let text = std::fs::read_to_string(site.folder.join("deploy.toml")).or_fail();
+    let fixture = DeployFixture::start("deploy-mint", InitialProgram::Deployed);
+    let text = std::fs::read_to_string(fixture.folder.join("deploy.toml")).or_fail();
     let mint = Keypair::new().pubkey();
     let with_mint = text.replace("asset = \"sol\"", &format!("asset = \"{mint}\""));
-    std::fs::write(site.folder.join("deploy.toml"), with_mint).or_fail();
-    site.run(&[]).blocked("does not exist on this cluster");
+    std::fs::write(fixture.folder.join("deploy.toml"), with_mint).or_fail();
+    fixture.run(&[]).blocked("does not exist on this cluster");
 
     // spl_token's `Mint`: no mint authority, a supply of 0, the decimals, initialized, no freeze authority.
     let mut data = vec![0_u8; 82];
     (data[44], data[45]) = (DECIMALS, 1);
     let set_mint = |owner: &str, data: &[u8]| {
-        let hex: String = data.iter().map(|byte| format!("{byte:02x}")).collect();
-        let account = json!({"lamports": 1_461_600, "data": hex, "owner": owner});
+        let account = json!({"lamports": 1_461_600, "data": hex::encode(data), "owner": owner});
         let method = RpcRequest::Custom { method: "surfnet_setAccount" };
-        site.rpc.send::<Value>(method, json!([mint.to_string(), account])).or_fail();
+        fixture.rpc.send::<Value>(method, json!([mint.to_string(), account])).or_fail();
     };
     set_mint(LOADER, &data);
-    site.run(&[]).blocked("is not a mint");
+    fixture.run(&[]).blocked("is not a mint");
     set_mint(SPL_TOKEN, &[0; 82]);
-    site.run(&[]).blocked("network.asset");
+    fixture.run(&[]).blocked("network.asset");
     set_mint(SPL_TOKEN, &data);
 
-    let done = site.run(&[]).succeeded();
+    let done = fixture.run(&[]).succeeded();
     assert!(done.stdout.contains("is up to date") && !done.stdout.contains("+ upload"), "{}", done.stdout);
-    let (network, treasury) = site.network().expect("created");
+    let (network, treasury) = fixture.network().expect("created");
     assert_eq!((network.mint, network.token_program.to_string(), network.decimals), (mint, SPL_TOKEN.into(), DECIMALS));
-    let vault = site.account(&treasury.token_account).expect("the treasury's token account");
+    let vault = fixture.account(&treasury.token_account).expect("the treasury's token account");
     assert_eq!(vault[..32], mint.to_bytes());
-    let again = site.run(&[]).succeeded();
+    let again = fixture.run(&[]).succeeded();
     assert!(again.stdout.contains("nothing to do: nothing was sent"), "{}", again.stdout);
 }
 
-/// Writes the Program Metadata program, which no package contains, to the cluster.
+/// Needs the bytecode of the Program Metadata program, which no package contains.
 #[test]
 #[ignore = "set WILLIW_PROGRAM_METADATA to the Program Metadata program's bytecode (migrations/README.md)"]
 fn an_idl_is_published_replaced_by_a_longer_and_by_a_shorter_one() {
@@ -374,31 +373,31 @@ fn an_idl_is_published_replaced_by_a_longer_and_by_a_shorter_one() {
     const HEADER: usize = 96;
 
     let file = std::env::var("WILLIW_PROGRAM_METADATA").expect("WILLIW_PROGRAM_METADATA");
-    let elf: String = std::fs::read(file).or_fail().iter().map(|byte| format!("{byte:02x}")).collect();
-    let site = Site::new("deploy-idl");
+    let elf = hex::encode(std::fs::read(file).or_fail());
+    let fixture = DeployFixture::new("deploy-idl");
     let method = RpcRequest::Custom { method: "surfnet_writeProgram" };
-    site.rpc.send::<Value>(method, json!([PROGRAM_METADATA, elf, 0, null])).or_fail();
+    fixture.rpc.send::<Value>(method, json!([PROGRAM_METADATA, elf, 0, null])).or_fail();
 
     let metadata_program = Pubkey::from_str(PROGRAM_METADATA).or_fail();
     let mut seed = [0; 16];
     seed[..3].copy_from_slice(b"idl");
     let idl = Pubkey::find_program_address(&[settlement::ID.as_ref(), &seed], &metadata_program).0;
-    let text = std::fs::read_to_string(site.folder.join("deploy.toml")).or_fail();
+    let text = std::fs::read_to_string(fixture.folder.join("deploy.toml")).or_fail();
     let with_idl = text.replace("[keys]\n", "idl = \"idl.json\"\n[keys]\n");
-    std::fs::write(site.folder.join("deploy.toml"), with_idl).or_fail();
+    std::fs::write(fixture.folder.join("deploy.toml"), with_idl).or_fail();
     let mut lengths = Vec::new();
     // Incompressible names: the second IDL is longer than what one instruction can extend an account by.
     for (count, step) in [(10, "publish"), (1_500, "replace"), (100, "replace")] {
         let names: Vec<String> = (0..count).map(|_| Keypair::new().pubkey().to_string()).collect();
         let content = json!({"address": settlement::ID.to_string(), "instructions": names}).to_string();
-        std::fs::write(site.folder.join("idl.json"), content).or_fail();
-        let dry = site.run(&["--dry-run"]).succeeded();
+        std::fs::write(fixture.folder.join("idl.json"), content).or_fail();
+        let dry = fixture.run(&["--dry-run"]).succeeded();
         assert!(dry.stdout.contains(&format!("+ {step} the")), "{}", dry.stdout);
-        site.run(&[]).succeeded();
-        let data = site.account(&idl).expect("published");
+        fixture.run(&[]).succeeded();
+        let data = fixture.account(&idl).expect("published");
         assert_eq!((data[0], data[65], data[66]), (2, 1, 1), "a metadata account, mutable and canonical");
         lengths.push(data.len() - HEADER);
-        let again = site.run(&[]).succeeded();
+        let again = fixture.run(&[]).succeeded();
         assert!(again.stdout.contains("nothing to do: nothing was sent"), "{}", again.stdout);
     }
     assert!(lengths[1] > 20_480 && lengths[2] < lengths[1] && lengths[0] < lengths[2], "{lengths:?}");

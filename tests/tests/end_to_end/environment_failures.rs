@@ -58,19 +58,21 @@ fn rewards_are_held_until_an_empty_treasury_is_funded() {
 
 #[test]
 fn an_invalid_secret_is_named_but_never_exposed() {
+    const INVALID_SECRET: &str = "this-is-not-a-keypair";
+
     let mut network = NetworkFixture::new("invalid-secret");
     let mut all = nodes(NodeKind::Paid, network.parameters, 1);
     network.register_and_report(&mut all);
     let valid_key = network.worker.options().solana_private_key.clone();
 
     // Not a keypair: rejected immediately and reported by /health.
-    restart_with_key(&mut network, "tsecret-that-is-none");
+    restart_with_key(&mut network, INVALID_SECRET);
     let response = network.worker.api().post("/v1/rewards/settle", &serde_json::json!({})).or_fail();
     assert_eq!((response.status, response.code()), (503, Some("SETTING_INVALID")), "{}", response.body);
     assert!(response.body.to_string().contains("SOLANA_PRIVATE_KEY"), "{}", response.body);
     let health = network.worker.api().get("/health").or_fail().data().or_fail();
     assert_eq!(health["status"], "degraded", "{health}");
-    assert!(!response.body.to_string().contains("tsecret") && !health.to_string().contains("tsecret"));
+    assert!(!response.body.to_string().contains(INVALID_SECRET) && !health.to_string().contains(INVALID_SECRET));
 
     // A valid keypair, but not the settler's.
     let other_keypair = Keypair::new();
@@ -78,7 +80,7 @@ fn an_invalid_secret_is_named_but_never_exposed() {
     let reason = settlement_failure_after_cron(&network);
     assert!(reason.contains("settler"), "{reason}");
     let log = network.worker.log_text().or_fail();
-    assert!(!log.contains(&keypair_json(&other_keypair)) && !log.contains("tsecret"), "the log contains a secret");
+    assert!(!log.contains(&keypair_json(&other_keypair)) && !log.contains(INVALID_SECRET), "the log contains a secret");
 
     restart_with_key(&mut network, &valid_key);
     request_settlement_and_verify(&mut network, &mut all);

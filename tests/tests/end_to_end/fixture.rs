@@ -51,7 +51,7 @@ pub(crate) fn artifacts() -> &'static Artifacts {
     ARTIFACTS.get_or_init(|| Artifacts::find().or_fail())
 }
 
-/// Creates an empty directory for `name` that is used by this process only.
+/// Creates an empty directory for `name` that only this process uses.
 pub(crate) fn directory(name: &str) -> PathBuf {
     process_directory(artifacts(), "end-to-end", name).or_fail()
 }

@@ -12,8 +12,8 @@ use crate::fixture::{NetworkFixture, OrFail, localnet, nodes, seed};
 fn lost_responses_to_sent_transactions_never_pay_twice() {
     let lost = Arc::new(AtomicUsize::new(0));
     let (counter, random) = (Arc::clone(&lost), Mutex::new(fastrand::Rng::with_seed(seed(3))));
-    // Two of three sends reach the chain but lose their response. One of forty other requests fails; with a higher
-    // rate, the relay's exponential backoff could exceed the deadline by chance.
+    // Every transaction reaches the chain, but the responses to two of three are lost. One in forty other requests
+    // fails; with a higher rate, the relay's exponential backoff could exceed the deadline by chance.
     let rpc = FaultyRpc::start(localnet().url(), move |method, _| {
         let mut random = random.lock().unwrap_or_else(PoisonError::into_inner);
         match method {

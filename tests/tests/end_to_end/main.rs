@@ -6,7 +6,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test that meets something unexpected fails by a panic"
+    reason = "a test that encounters something unexpected fails by panicking"
 )]
 
 mod fixture;

@@ -7,7 +7,7 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test that meets something unexpected fails by a panic"
+    reason = "a test that encounters something unexpected fails by panicking"
 )]
 
 mod harness;

@@ -1,4 +1,4 @@
-//! `accept_admin`.
+//! The second half of an admin transfer: `accept_admin`.
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;

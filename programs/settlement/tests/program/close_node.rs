@@ -1,4 +1,4 @@
-//! `close_node`.
+//! `close_node`: what it refunds, what remains on-chain, and when it is refused.
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;

@@ -1,4 +1,4 @@
-//! `create_network`.
+//! `create_network` for SOL: the initial state, and the arguments that are refused.
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;

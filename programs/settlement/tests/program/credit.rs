@@ -1,4 +1,4 @@
-//! `credit`.
+//! `credit` in a network that pays in SOL: amounts, limits, and accounts that are not its wallets.
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;
@@ -90,7 +90,7 @@ fn a_batch_that_arrives_late_pays_nothing() {
     assert_eq!(fixture.wallet_state(&node).oldest_unpaid_at, START);
 }
 
-/// Accounts that are not wallets of the fixture's network, each for another reason.
+/// Accounts that are not wallets of the fixture's network, each for a different reason.
 fn impostors(fixture: &mut ProgramFixture, node: &Node) -> Vec<Pubkey> {
     let genuine = fixture.svm.get_account(&node.wallet).expect("the wallet exists");
     let mut place = |change: &dyn Fn(&mut Account)| {
@@ -241,7 +241,7 @@ fn a_stolen_settler_key_cannot_credit_more_than_the_window() {
     let refused = fixture.credit(&[(node.wallet, 3 * SOL + 1)]);
     assert_eq!(skip_reasons(&refused.event), [(0, Some(SkipReason::WindowLimit), None)]);
 
-    // One of 300 seconds drains a 300th of the window.
+    // One second drains 1/300 of the window.
     fixture.set_time(START + 1);
     let refused = fixture.credit(&[(node.wallet, 3 * SOL + SOL / 100 + 1)]);
     assert_eq!(refused.event.credited, 0);

@@ -1,4 +1,4 @@
-//! `fund`.
+//! `fund` in a network that pays in SOL.
 
 use settlement::client::fund_ix;
 use settlement::error::SettlementError;

@@ -60,12 +60,8 @@ fn discriminators_match_the_published_ones() {
         (events::Migrated::DISCRIMINATOR, "0242a4359e7a80ec"),
     ];
     for (found, expected) in published {
-        assert_eq!(hex(found), expected);
+        assert_eq!(hex::encode(found), expected);
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[test]

@@ -7,7 +7,7 @@
     clippy::panic,
     clippy::unreachable,
     clippy::unwrap_used,
-    reason = "a test that meets something unexpected fails by a panic"
+    reason = "a test that encounters something unexpected fails by panicking"
 )]
 
 mod common;

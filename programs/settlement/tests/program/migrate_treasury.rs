@@ -1,4 +1,4 @@
-//! `migrate_treasury`.
+//! `migrate_treasury`: from layout version 1 to the current one.
 //!
 //! `fixtures/treasury-v1.bin` is the treasury of the network "test" as the program of commit
 //! dd365b3, the last one that wrote version 1, produced it in LiteSVM. Its settler is the key with the

@@ -1,4 +1,4 @@
-//! `pause`.
+//! `pause`: who can pause, and what a pause stops.
 
 use settlement::client::{network_address, pause_ix, treasury_address};
 use settlement::error::SettlementError;

@@ -1,4 +1,4 @@
-//! `propose_admin`.
+//! The first half of an admin transfer: `propose_admin`.
 
 use anchor_lang::prelude::Pubkey;
 use settlement::client::{accept_admin_ix, propose_admin_ix, unpause_ix};

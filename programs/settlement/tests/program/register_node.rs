@@ -1,4 +1,4 @@
-//! `register_node`.
+//! `register_node`: the initial state, and the arguments that are refused.
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;

@@ -1,4 +1,4 @@
-//! `reopen_node`.
+//! `reopen_node`: a closed node continues from its previous totals.
 
 use anchor_lang::prelude::Pubkey;
 use settlement::client::{RegisterNodeArgs, close_node_ix, node_id, node_wallet_address, reopen_node_ix};

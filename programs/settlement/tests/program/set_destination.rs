@@ -1,4 +1,4 @@
-//! `set_destination`.
+//! `set_destination`: where earnings go afterwards, and the addresses that are refused.
 
 use anchor_lang::prelude::Pubkey;
 use settlement::client::{SettleEntry, event_authority, set_destination_ix};

@@ -1,4 +1,4 @@
-//! `set_guardian`.
+//! `set_guardian`: the new guardian replaces the previous one.
 
 use anchor_lang::prelude::Pubkey;
 use settlement::client::{pause_ix, set_guardian_ix};

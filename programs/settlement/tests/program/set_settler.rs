@@ -1,4 +1,4 @@
-//! `set_settler`.
+//! `set_settler`: the new settler replaces the previous one, also in the treasury's copy.
 
 use anchor_lang::prelude::Pubkey;
 use settlement::client::{credit_ix, set_settler_ix};

@@ -1,4 +1,4 @@
-//! `set_threshold`.
+//! `set_threshold`: its effect on payouts, and its minimum.
 
 use settlement::client::{UpdateNetworkArgs, set_threshold_ix, update_network_ix};
 use settlement::error::SettlementError;

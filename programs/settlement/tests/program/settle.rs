@@ -1,4 +1,4 @@
-//! `settle`.
+//! `settle` in a network that pays in SOL: which amounts are paid, and to whom.
 
 use agave_feature_set::FeatureSet;
 use anchor_lang::prelude::Pubkey;

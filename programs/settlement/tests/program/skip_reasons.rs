@@ -41,7 +41,7 @@ struct Case {
     prepare: fn(&mut ProgramFixture, &Node) -> Entry,
 }
 
-/// The number of good entries beside the bad one.
+/// The number of good entries in addition to the bad one.
 const GOOD_ENTRIES: usize = 4;
 /// The lamports that each good entry credits or pays.
 const EARNED: u64 = SOL;
@@ -362,13 +362,13 @@ fn only_a_bad_payout_is_skipped_at_any_position() {
 fn only_the_bad_entry_of_a_full_batch_is_skipped() {
     let [cap, elsewhere] = [&CREDITS[1], &PAYOUTS[0]];
     assert_eq!((cap.why, elsewhere.why), (SkipReason::PerNodeCap, SkipReason::DestinationMismatch));
-    let fullest = [
+    let largest = [
         (BatchKind::Credit, cap, MAX_CREDIT_ENTRIES),
         (BatchKind::Settle, cap, MAX_SETTLE_ENTRIES),
         (BatchKind::Settle, elsewhere, MAX_SETTLE_ENTRIES),
         (BatchKind::Payout, elsewhere, MAX_SETTLE_ENTRIES),
     ];
-    for (kind, case, entries) in fullest {
+    for (kind, case, entries) in largest {
         for place in [0, entries / 2, entries - 1] {
             assert_only_bad_entry_skipped(kind, case, entries - 1, place);
         }

@@ -105,7 +105,7 @@ fn ix(fixture: &ProgramFixture, kind: BatchKind, nodes: &[Node]) -> Instruction 
     }
 }
 
-/// A fixture with one node more than any batch holds. For payouts, each node has 1 SOL due.
+/// A fixture with one more node than any batch holds. For payouts, each node has 1 SOL due.
 fn fixture(kind: BatchKind) -> (ProgramFixture, Vec<Node>) {
     let mut fixture = ProgramFixture::new();
     let nodes = fixture.register_nodes(MAX_CREDIT_ENTRIES + 1);
@@ -121,7 +121,7 @@ fn fixture(kind: BatchKind) -> (ProgramFixture, Vec<Node>) {
 
 /// Sends a batch of `most` entries and checks that all of them are applied, and that the format has
 /// no room for one more.
-fn assert_fullest(fixture: &mut ProgramFixture, nodes: &[Node], kind: BatchKind, format: Format, most: usize) {
+fn assert_capacity(fixture: &mut ProgramFixture, nodes: &[Node], kind: BatchKind, format: Format, most: usize) {
     let settler = fixture.settler.insecure_clone();
     let blockhash = fixture.svm.latest_blockhash();
     let of = |fixture: &ProgramFixture, n: usize| {
@@ -164,14 +164,14 @@ fn assert_fullest(fixture: &mut ProgramFixture, nodes: &[Node], kind: BatchKind,
 
 #[test]
 fn a_v1_transaction_holds_sixty_credits_or_thirty_settles_or_payouts() {
-    let fullest = [
+    let largest = [
         (BatchKind::Credit, MAX_CREDIT_ENTRIES),
         (BatchKind::Settle, MAX_SETTLE_ENTRIES),
         (BatchKind::Payout, MAX_SETTLE_ENTRIES),
     ];
-    for (kind, most) in fullest {
+    for (kind, most) in largest {
         let (mut fixture, nodes) = fixture(kind);
-        assert_fullest(&mut fixture, &nodes, kind, Format::V1, most);
+        assert_capacity(&mut fixture, &nodes, kind, Format::V1, most);
     }
 }
 
@@ -179,7 +179,7 @@ fn a_v1_transaction_holds_sixty_credits_or_thirty_settles_or_payouts() {
 fn a_v0_transaction_is_full_at_its_size_limit() {
     for (kind, most) in [(BatchKind::Credit, 21), (BatchKind::Settle, 11), (BatchKind::Payout, 14)] {
         let (mut fixture, nodes) = fixture(kind);
-        assert_fullest(&mut fixture, &nodes, kind, Format::V0, most);
+        assert_capacity(&mut fixture, &nodes, kind, Format::V0, most);
     }
 }
 
@@ -188,12 +188,12 @@ fn a_v0_transaction_with_a_lookup_table_is_full_at_the_lock_limit() {
     for (kind, most) in [(BatchKind::Credit, 59), (BatchKind::Settle, 29), (BatchKind::Payout, 29)] {
         let (mut fixture, nodes) = fixture(kind);
         let table = fixture.create_lookup_table(&lookup_addresses(&fixture, kind, &nodes));
-        assert_fullest(&mut fixture, &nodes, kind, Format::V0WithTable(&table), most);
+        assert_capacity(&mut fixture, &nodes, kind, Format::V0WithTable(&table), most);
     }
     for (kind, most) in [(BatchKind::Credit, 60), (BatchKind::Settle, 30), (BatchKind::Payout, 30)] {
         let (mut fixture, nodes) = fixture(kind);
         let table = fixture.create_lookup_table(&lookup_addresses(&fixture, kind, &nodes));
-        assert_fullest(&mut fixture, &nodes, kind, Format::V0WithTableAndNoBudget(&table), most);
+        assert_capacity(&mut fixture, &nodes, kind, Format::V0WithTableAndNoBudget(&table), most);
     }
 }
 

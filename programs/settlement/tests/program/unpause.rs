@@ -1,4 +1,4 @@
-//! `unpause`.
+//! `unpause`: only the network's own admin can resume payments.
 
 use settlement::client::{network_address, treasury_address, unpause_ix};
 use settlement::error::SettlementError;

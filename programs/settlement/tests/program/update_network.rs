@@ -1,4 +1,4 @@
-//! `update_network`.
+//! `update_network`: each parameter on its own, and the effect on payments.
 
 use settlement::client::{UpdateNetworkArgs, update_network_ix};
 use settlement::error::SettlementError;

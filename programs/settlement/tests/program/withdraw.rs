@@ -1,4 +1,4 @@
-//! `withdraw`.
+//! `withdraw` in a network that pays in SOL: what an owner can take out, and where it goes.
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;

@@ -155,7 +155,7 @@ impl Simulation {
         coverage.record_step(&step, succeeded);
     }
 
-    /// Replaces relative amounts in a batch by absolute ones, so that the batch can be resent unchanged.
+    /// Replaces relative amounts in a batch with absolute ones, so that the batch can be resent unchanged.
     fn with_absolute_totals(&mut self, step: &Step) -> Step {
         let absolute = |entries: &Vec<_>| self.model.with_absolute_totals(step.net, entries);
         let action = match &step.action {

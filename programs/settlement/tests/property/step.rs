@@ -77,7 +77,7 @@ pub(crate) enum Action {
     SetTime(i64),
     /// Sets the rent, in lamports per byte.
     SetRentRate(u64),
-    /// Replaces the treasury by one with the first layout.
+    /// Turns the treasury into one with the first layout.
     DowngradeTreasury,
 }
 

@@ -18,7 +18,7 @@ use crate::BenchError;
 
 /// Numbers of recipients per transaction that are measured.
 const BATCH_SIZES: &[usize] = &[1, 10, 30, 60];
-/// Maximum recipients of a `settle`, each of which needs two of the transaction's 64 addresses.
+/// Maximum recipients of a `settle`, each of which needs two of the transaction's 64 account locks.
 const MAX_SETTLE: usize = settlement::rules::MAX_SETTLE_ENTRIES;
 /// Reward per recipient: enough to make a new destination account rent-exempt.
 const REWARD_LAMPORTS: u64 = SOL / 100;

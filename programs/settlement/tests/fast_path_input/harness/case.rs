@@ -52,7 +52,7 @@ impl Case {
 struct Generator<'a>(Unstructured<'a>);
 
 impl Generator<'_> {
-    /// Returns `true` in one of `cases` cases.
+    /// Returns `true` in about one of `cases` calls.
     fn one_in(&mut self, cases: u16) -> Result<bool> {
         self.0.ratio(1, cases)
     }
@@ -285,7 +285,7 @@ impl Generator<'_> {
         Ok(())
     }
 
-    /// Introduces a few errors, all of which the runtime would let through.
+    /// Corrupts the case in a few places, in ways that the runtime would not reject.
     fn corrupt(&mut self, case: &mut Case) -> Result<()> {
         if self.0.ratio(1, 2)? {
             return Ok(());

@@ -48,7 +48,11 @@ pub(crate) fn success(case: &Case, after: &[Account], calls: &[Called]) -> Outco
     let (old, new) = (treasury(&case.accounts[treasury_at]), treasury(&after[treasury_at]));
     let asset = AssetKind::from_byte(old.asset_kind).expect("a known asset");
 
-    assert_eq!((old.version, old.paused), (Treasury::VERSION, 0), "the network is not in service");
+    assert_eq!(
+        (old.version, old.paused),
+        (Treasury::VERSION, 0),
+        "the network is paused, or its treasury has another layout version"
+    );
     if !is_payout {
         let settler = &case.accounts[case.list[0]];
         assert!(settler.is_signer && settler.key == old.settler, "the settler did not sign");
@@ -104,7 +108,7 @@ fn wallets(case: &Case, after: &[Account], treasury: &Treasury, treasury_at: usi
         assert!(new.credited_total >= old.credited_total && new.paid_total >= old.paid_total, "a total decreased");
         assert!(new.paid_total <= new.credited_total, "more was paid than credited");
         let (credited, paid) = (new.credited_total - old.credited_total, new.paid_total - old.paid_total);
-        assert!(credited <= treasury.per_node_cap, "the cap per entry was exceeded");
+        assert!(credited <= treasury.per_node_cap, "per_node_cap was exceeded");
         moved.credited += u128::from(credited);
         moved.paid += u128::from(paid);
         if paid > 0 {
@@ -135,7 +139,7 @@ fn check_treasury(case: &Case, old: &Treasury, new: &Treasury, moved: &Moved, is
         return;
     }
     assert_eq!(new.batch_sequence, old.batch_sequence + 1);
-    assert!(moved.credited <= old.per_batch_cap.into(), "the cap per batch was exceeded");
+    assert!(moved.credited <= old.per_batch_cap.into(), "per_batch_cap was exceeded");
     // The window's content: what has not drained by now, plus what was credited.
     let elapsed = (i128::from(case.now) - i128::from(old.window_updated_at)).max(0) as u128;
     let drained = elapsed.saturating_mul(old.window_limit.into()).checked_div(old.window_seconds.into()).unwrap_or(0);
@@ -151,7 +155,7 @@ fn check_lamports(case: &Case, after: &[Account], old: &Treasury, treasury_at: u
     for (index, (account, now)) in case.accounts.iter().zip(after).enumerate() {
         let (had, has) = (u128::from(account.lamports), u128::from(now.lamports));
         if index == treasury_at {
-            assert_eq!(had - has, moved.credited, "the treasury gave another sum than was credited");
+            assert_eq!(had - has, moved.credited, "the treasury's lamports did not decrease by the credited sum");
             assert!(moved.credited == 0 || has >= minimum(Treasury::SIZE), "the treasury is below its rent");
         } else if account.owner == settlement::ID && account.data != now.data {
             let total = |account: &Account, field: usize| {
@@ -160,11 +164,11 @@ fn check_lamports(case: &Case, after: &[Account], old: &Treasury, treasury_at: u
             let change = |field| total(now, field) - total(account, field);
             let credited = change(core::mem::offset_of!(NodeWallet, credited_total));
             let paid = change(core::mem::offset_of!(NodeWallet, paid_total));
-            assert_eq!(has + paid, had + credited, "a wallet's lamports and totals don't match");
+            assert_eq!(has + paid, had + credited, "a wallet's lamports and totals changed by different amounts");
             assert!(had == has || has >= minimum(NodeWallet::SIZE), "a wallet is below its rent");
         } else {
             let owed = moved.owed.get(&account.key).copied().unwrap_or(0);
-            assert_eq!(has - had, owed, "an account received another amount than was paid to it");
+            assert_eq!(has - had, owed, "an account's lamports did not increase by what was paid to it");
             assert!(owed == 0 || has >= minimum(account.data.len()), "a destination is below its rent");
             let is_reserved = [sysvar::ID, native_loader::ID, settlement::ID].contains(&account.owner)
                 || [incinerator::ID, event_authority()].contains(&account.key);
@@ -185,7 +189,7 @@ fn check_tokens(case: &Case, after: &[Account], new: &Treasury, calls: &[Called]
             *received.entry(owner).or_default() += u128::from(*amount);
         }
     }
-    assert_eq!(received, moved.owed, "another destination received tokens");
+    assert_eq!(received, moved.owed, "the transfers differ from what was paid to each destination");
     let held = |accounts: &[Account]| {
         let amount = accounts[Case::VAULT].data.get(64..).and_then(<[u8]>::first_chunk);
         amount.map_or(0, |bytes| u64::from_le_bytes(*bytes))
@@ -193,7 +197,7 @@ fn check_tokens(case: &Case, after: &[Account], new: &Treasury, calls: &[Called]
     assert_eq!(
         u128::from(held(&case.accounts)) - u128::from(held(after)),
         moved.paid,
-        "the treasury's token account gave another sum than was paid"
+        "the treasury's token account did not decrease by the paid sum"
     );
     if pays {
         assert_eq!(new.token_balance, held(after), "the treasury's recorded token balance is wrong");

@@ -1,4 +1,4 @@
-//! A fake runtime: the clock, the rent, and the called programs.
+//! A fake runtime: the clock, the rent rate, and the programs that can be called.
 
 use std::cell::RefCell;
 
@@ -48,7 +48,7 @@ impl FakeHost {
         self.calls.into_inner()
     }
 
-    /// Executes a transfer like the token programs. Panics if they would reject it, because that would fail
+    /// Executes a transfer as the token programs do. Panics if they would reject it, because that would fail
     /// the whole batch.
     fn transfer(&self, from: Account, to: Account, amount: u64) -> Result<(), BatchError> {
         assert_eq!(address(from.key()), self.vault, "the source is not the treasury's token account");
@@ -104,7 +104,7 @@ impl Host for FakeHost {
             self.calls.borrow_mut().push(Called::Emitted(call.data.to_vec()));
             return Ok(());
         }
-        assert!(program == SPL_TOKEN_ID || program == TOKEN_2022_ID, "unexpected call of {program}");
+        assert!(program == SPL_TOKEN_ID || program == TOKEN_2022_ID, "unexpected call to {program}");
         match (call.data, passed.as_slice()) {
             // Batch: for each transfer, the number of its accounts, the length of its data, and the data.
             ([255, transfers @ ..], accounts) => {
@@ -142,8 +142,8 @@ fn address(key: &Key) -> Pubkey {
 #[allow(clippy::mut_from_ref, reason = "the called program writes accounts that the caller passes by reference")]
 fn bytes<'a>(account: Account<'a>) -> &'a mut [u8] {
     // SAFETY: the pointer is valid for the data's length. During a call, the program holds no reference to the
-    // data of token accounts. The two accounts of a transfer are checked to be different ones before both
-    // are borrowed.
+    // data of token accounts. The two accounts of a transfer are checked to be different before both are
+    // borrowed.
     unsafe { core::slice::from_raw_parts_mut(account.data_ptr(), account.data_len()) }
 }
 

@@ -20,7 +20,7 @@ use solana_transaction::versioned::VersionedTransaction;
 
 use anchor_lang::prelude::Pubkey;
 
-/// Lamports.
+/// One SOL in lamports.
 pub(crate) const SOL: u64 = 1_000_000_000;
 
 /// The initial time of every fixture, in Unix seconds.
@@ -36,7 +36,7 @@ const COMPUTE_UNITS: u32 = 1_400_000;
 /// The limit on a v1 transaction's loaded account data in bytes, which includes the program.
 const LOADED_ACCOUNTS_BYTES: u32 = 4 << 20;
 
-/// A LiteSVM with the program, one network, and the network's keys.
+/// LiteSVM with the program, one network, and the network's keys.
 pub(crate) struct ProgramFixture {
     pub(crate) svm: LiteSVM,
     /// Pays the fees, so that they don't change the balances that tests check.
@@ -309,7 +309,7 @@ impl ProgramFixture {
         self.set_account(address, account);
     }
 
-    /// Sets the treasury's balance to exactly this much above its rent.
+    /// Sets the treasury's balance to its rent plus these lamports.
     pub(crate) fn set_surplus(&mut self, lamports: u64) {
         let mut account = self.svm.get_account(&self.treasury).expect("the treasury exists");
         account.lamports = self.rent(Treasury::SIZE) + lamports;

@@ -39,8 +39,8 @@ impl Role {
 }
 
 /// Asserts that the instruction that `ix` builds for a signer, its first account, is refused for
-/// every role that is not `authorized`, and for the authorized ones without their signature. No
-/// attempt changes an account.
+/// every role that is not `authorized`, and for the authorized ones without their signature, and that
+/// no attempt changes an account.
 #[track_caller]
 pub(crate) fn assert_only_authorized(
     fixture: &mut ProgramFixture,

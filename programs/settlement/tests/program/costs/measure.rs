@@ -25,7 +25,7 @@ const RECIPIENTS: [usize; 5] = [1, 10, MAX_TOKEN_SETTLE_ENTRIES, MAX_SETTLE_ENTR
 const BATCH: u8 = 255;
 const TRANSFER: u8 = 3;
 
-/// 2.5 %.
+/// A transfer fee of 2.5%.
 const FEE: Extension = (ExtensionType::TransferFeeConfig, |mint, issuer| {
     initialize_transfer_fee_config(&TokenProgram::Token2022.id(), mint, Some(issuer), Some(issuer), 250, u64::MAX)
         .expect("the instruction is valid")
@@ -38,7 +38,7 @@ pub(crate) fn all() -> Vec<Table> {
     add("`credit`", row(MAX_CREDIT_ENTRIES, credit_sol));
     add("`settle`", row(MAX_SETTLE_ENTRIES, settle_sol));
     add("`payout`", row(MAX_SETTLE_ENTRIES, payout_sol));
-    add("by hand: System transfers", row(MAX_CREDIT_ENTRIES, sol_by_hand));
+    add("direct System transfers", row(MAX_CREDIT_ENTRIES, direct_sol));
 
     let mut tokens = Vec::new();
     let mut add = |name: &str, cells| tokens.push((name.to_owned(), cells));
@@ -47,13 +47,13 @@ pub(crate) fn all() -> Vec<Table> {
         let name = mint.name();
         add(&format!("`settle`, {name}"), row(MAX_TOKEN_SETTLE_ENTRIES, |n| settle_tokens(mint, n)));
         add(&format!("`payout`, {name}"), row(MAX_TOKEN_SETTLE_ENTRIES, |n| payout_tokens(mint, n)));
-        // Transfers by hand don't depend on whether p-token has `batch`.
+        // Direct transfers don't depend on whether p-token has `batch`.
         if !matches!(mint, Mint::PTokenWithoutBatch) {
-            let name = format!("by hand: `TransferChecked`, {name}");
-            add(&name, row(MAX_TOKEN_SETTLE_ENTRIES, |n| tokens_by_hand(mint, n)));
+            let name = format!("direct `TransferChecked`, {name}");
+            add(&name, row(MAX_TOKEN_SETTLE_ENTRIES, |n| direct_tokens(mint, n)));
         }
         if matches!(mint, Mint::PToken) {
-            add("by hand: `batch`, p-token", row(MAX_TOKEN_SETTLE_ENTRIES, p_token_batch_by_hand));
+            add("direct `batch`, p-token", row(MAX_TOKEN_SETTLE_ENTRIES, direct_p_token_batch));
         }
     }
 
@@ -69,18 +69,19 @@ pub(crate) fn all() -> Vec<Table> {
 const SOL_TEXT: &str = "## Costs per recipient
 
 The program's tests, `cargo test -p settlement --test program costs`, measure these figures and fail if one of them is \
-exceeded by more than 5 %. Run the command with `WILLIW_WRITE_COSTS=1` to update this section.
+exceeded by more than 5%. Run the command with `WILLIW_WRITE_COSTS=1` to update this section.
 
 The figures are the compute units of one v1 transaction, divided by the number of recipients, in steady state: every node \
 has been paid before, so its wallet account has totals and its destination exists. No entry is skipped, every `settle` \
-credits and pays every node, and the event is included. \"By hand\" means one transfer per recipient in one transaction, \
-from the payer's own account.";
+credits and pays every node, and the event is included. \"Direct\" means without the program, for comparison: one \
+transfer per recipient from the payer's own account, in one transaction.";
 
 const TOKEN_TEXT: &str = "The costs in a network that pays in tokens. `batch` is p-token's instruction for several transfers \
 in one call; the program uses it if the token program has it. The rows \"p-token without `batch`\" are the same p-token, \
 called with one `TransferChecked` per recipient.";
 
-const SIZE_TEXT: &str = "The sizes and rents of accounts, at the current rent rate of Solana's clusters.";
+const SIZE_TEXT: &str = "The sizes and rents of accounts, at the current rent rate of Solana's clusters, and the \
+size of the program.";
 
 /// The tenths of CU per recipient, for each number of recipients that fits.
 fn row(most: usize, measure: impl Fn(usize) -> u64) -> Vec<Option<u64>> {
@@ -138,7 +139,7 @@ fn payout_sol(count: usize) -> u64 {
     units
 }
 
-fn sol_by_hand(count: usize) -> u64 {
+fn direct_sol(count: usize) -> u64 {
     let (mut fixture, entries) = paid_sol(count);
     let settler = fixture.settler.pubkey();
     fixture.airdrop(&settler, 100 * SOL);
@@ -160,7 +161,7 @@ fn compute_units(fixture: &mut ProgramFixture, instructions: &[Instruction]) -> 
     }
 }
 
-/// The mints, by token program, that tokens are paid in.
+/// The mints that are measured, named after their token programs.
 #[derive(Clone, Copy)]
 enum Mint {
     PToken,
@@ -196,8 +197,8 @@ impl Mint {
     }
 }
 
-/// p-token, but owned by the loader of the program that it replaced. The program under test takes it
-/// for that program, which has no `batch`.
+/// p-token, but owned by the loader of the program that it replaced. The program under test mistakes
+/// it for that program, which has no `batch`.
 fn p_token_without_batch() -> LiteSVM {
     let mut svm = TokenProgram::PToken.runtime();
     let id = TokenProgram::PToken.id();
@@ -254,7 +255,7 @@ fn settler_token_account(fixture: &mut TokenFixture) -> Pubkey {
     from
 }
 
-fn tokens_by_hand(mint: Mint, count: usize) -> u64 {
+fn direct_tokens(mint: Mint, count: usize) -> u64 {
     let (mut fixture, entries) = paid_tokens(mint, count);
     let (from, settler, asset) = (settler_token_account(&mut fixture), fixture.settler.pubkey(), fixture.asset);
     let id = asset.token_program;
@@ -268,7 +269,7 @@ fn tokens_by_hand(mint: Mint, count: usize) -> u64 {
     units
 }
 
-fn p_token_batch_by_hand(count: usize) -> u64 {
+fn direct_p_token_batch(count: usize) -> u64 {
     let (mut fixture, entries) = paid_tokens(Mint::PToken, count);
     let (from, settler) = (settler_token_account(&mut fixture), fixture.settler.pubkey());
     let one = [[3, 9, TRANSFER].as_slice(), &TOKEN.to_le_bytes()].concat();

@@ -10,7 +10,7 @@ use page::{Page, Table};
 
 /// If set to 1, the measured costs are written to the page instead of compared with it.
 const WRITE: &str = "WILLIW_WRITE_COSTS";
-/// The increase in percent that is accepted without an update of the page.
+/// The increase in percent that is tolerated without updating the page.
 const TOLERANCE_PERCENT: u64 = 5;
 
 #[test]
@@ -43,7 +43,7 @@ fn differences(committed: &[Table], measured: &[Table]) -> String {
             let more = (now.tenths - then) * 1_000 / then.max(1);
             let _ = writeln!(
                 lines,
-                "{}, {}: {} is {} % more than the {} in {}",
+                "{}, {}: {} is {}% more than the {} in {}",
                 now.row,
                 now.column,
                 page::tenths(now.tenths),
@@ -67,7 +67,7 @@ fn a_cost_may_rise_by_five_percent_and_no_more() {
     assert_eq!(differences(&table(1_000), &table(1_050)), "");
     assert_eq!(differences(&table(1_000), &table(10)), "");
     let difference = differences(&table(1_000), &table(1_051));
-    assert_eq!(difference, "credit, CU: 105.1 is 5.1 % more than the 100 in docs/BENCHMARKS.md\n");
+    assert_eq!(difference, "credit, CU: 105.1 is 5.1% more than the 100 in docs/BENCHMARKS.md\n");
     assert_eq!(differences(&[], &table(1)).lines().count(), 1);
     assert_eq!(differences(&table(1), &[]).lines().count(), 1);
 }

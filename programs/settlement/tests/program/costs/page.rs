@@ -121,11 +121,11 @@ impl Page {
 
     /// Splits a page. If it has no section yet, the section is added at the end.
     fn split(text: &str) -> Self {
-        let kinds = text.split_once(BEGIN).and_then(|(before, rest)| {
+        let parts = text.split_once(BEGIN).and_then(|(before, rest)| {
             let (section, after) = rest.split_once(END)?;
             Some((before, section, after))
         });
-        let (before, section, after) = kinds.unwrap_or((text, "", ""));
+        let (before, section, after) = parts.unwrap_or((text, "", ""));
         Self { before: before.to_owned(), section: section.to_owned(), after: after.to_owned() }
     }
 

@@ -26,8 +26,8 @@ struct AssetCase {
     ix: Instruction,
     signer: Keypair,
     asset: [usize; 3],
-    /// Whether Anchor parses the accounts. For an optional account it takes the program's id for an
-    /// omitted one.
+    /// Whether Anchor parses the accounts. If the program's id is passed for an optional account, Anchor
+    /// treats the account as omitted.
     by_anchor: bool,
 }
 
@@ -194,7 +194,7 @@ fn a_sol_instruction_is_refused_in_a_token_network() {
         assert_refused(fixture.send(&[ix], &[&owner]), mismatch);
         let ix = withdraw_surplus_ix(admin.pubkey(), network, admin.pubkey(), 1);
         assert_refused(fixture.send(&[ix], &[&admin]), mismatch);
-        // A batch of one entry has too few accounts. In larger ones, entries are in the place of the asset.
+        // A batch of one entry has too few accounts. In larger ones, the entries take the place of the asset.
         for (entries, why) in [(1, mismatch), (2, SettlementError::InvalidTreasuryTokenAccount)] {
             let entry = SettleEntry { wallet: payee.node.wallet, destination, target: 6 * TOKEN };
             let ix = settle_ix(settler.pubkey(), network, HEADER, &vec![entry; entries]);

@@ -17,18 +17,18 @@ use spl_token_2022_interface::state::Account;
 
 use crate::common::{Extension, Payee, TOKEN, TokenFixture, TokenProgram, assert_refused, skip_reasons};
 
-/// A fee of 2.5 % without a maximum.
+/// A fee of 2.5% without a maximum.
 const FEE: Extension = (ExtensionType::TransferFeeConfig, |mint, issuer| {
     initialize_transfer_fee_config(&TokenProgram::Token2022.id(), mint, Some(issuer), Some(issuer), 250, u64::MAX)
         .expect("the instruction is valid")
 });
-/// A fee of 100 %.
+/// A fee of 100%.
 const WHOLE_FEE: Extension = (ExtensionType::TransferFeeConfig, |mint, issuer| {
     initialize_transfer_fee_config(&TokenProgram::Token2022.id(), mint, Some(issuer), Some(issuer), 10_000, u64::MAX)
         .expect("the instruction is valid")
 });
 
-/// 2.5 % of an amount, rounded up as Token-2022 does.
+/// 2.5% of an amount, rounded up as Token-2022 does.
 fn fee(gross: u64) -> u64 {
     gross.div_ceil(40)
 }

@@ -26,7 +26,7 @@ use crate::common::{
 const ACCOUNT_TYPE_AT: usize = 165;
 const ACCOUNT_TYPE_MINT: u8 = 1;
 
-/// SPL Token's mint of wrapped SOL, which has existed since genesis.
+/// SPL Token's mint of wrapped SOL.
 const WRAPPED_SOL: Pubkey = anchor_lang::prelude::pubkey!("So11111111111111111111111111111111111111112");
 
 fn id() -> Pubkey {
@@ -158,8 +158,8 @@ fn extensions_that_could_stop_or_change_a_payment_are_refused_with_their_own_err
         let asset = fixture.create_mint(TokenProgram::Token2022, DECIMALS, extensions);
         assert_network_refused(&mut fixture, asset, why);
         // Also after extensions that are accepted.
-        let behind = [&[METADATA_POINTER, GROUP_POINTER], extensions].concat();
-        let asset = fixture.create_mint(TokenProgram::Token2022, DECIMALS, &behind);
+        let after_accepted = [&[METADATA_POINTER, GROUP_POINTER], extensions].concat();
+        let asset = fixture.create_mint(TokenProgram::Token2022, DECIMALS, &after_accepted);
         assert_network_refused(&mut fixture, asset, why);
     }
 }
@@ -271,7 +271,7 @@ fn create_wrapped_sol(fixture: &mut ProgramFixture, program: TokenProgram) -> To
     let token_program = program.id();
     if program == TokenProgram::Token2022 {
         let ix = token::create_native_mint(&token_program, &fixture.payer.pubkey()).expect("the instruction is valid");
-        fixture.send(&[ix], &[]).expect("the network is created");
+        fixture.send(&[ix], &[]).expect("the mint is created");
         return TokenAsset { mint: spl_token_2022_interface::native_mint::ID, token_program };
     }
     let mut data = vec![0; MINT_LEN];

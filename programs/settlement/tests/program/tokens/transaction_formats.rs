@@ -59,8 +59,9 @@ enum LookupTable {
     Unused,
 }
 
-/// Asserts that exactly this many settles and payouts fit a transaction, with each token program.
-fn assert_fullest(lookup_table: LookupTable, settled: usize, paid_out: usize) {
+/// Asserts that a transaction holds exactly this many entries of a `settle` and of a `payout`, with
+/// each token program.
+fn assert_capacity(lookup_table: LookupTable, settled: usize, paid_out: usize) {
     for program in TokenProgram::ALL {
         let mut fixture = TokenFixture::new(program);
         let settler = fixture.settler.insecure_clone();
@@ -98,10 +99,10 @@ fn assert_fullest(lookup_table: LookupTable, settled: usize, paid_out: usize) {
 
 #[test]
 fn a_v0_transaction_is_full_at_its_size_limit() {
-    assert_fullest(LookupTable::Unused, 10, 12);
+    assert_capacity(LookupTable::Unused, 10, 12);
 }
 
 #[test]
 fn a_v0_transaction_with_a_lookup_table_is_full_at_the_lock_limit() {
-    assert_fullest(LookupTable::Used, 28, 28);
+    assert_capacity(LookupTable::Used, 28, 28);
 }

@@ -85,12 +85,12 @@ impl Model {
             require(owner_of(net, to) == Some(wallet.destination))?;
             self.transfer_tokens(net, AccountId::Vault(net), to, amount)?;
         }
-        let paid = self.wallet_mut(net, node)?;
-        paid.paid += amount;
-        if paid.pending() == 0 {
-            paid.oldest_unpaid_at = 0;
+        let updated = self.wallet_mut(net, node)?;
+        updated.paid += amount;
+        if updated.pending() == 0 {
+            updated.oldest_unpaid_at = 0;
         }
-        let paid_total = paid.paid;
+        let paid_total = updated.paid;
         let token_balance = self.token_amount(AccountId::Vault(net));
         let network = self.network(net)?;
         network.paid += amount;

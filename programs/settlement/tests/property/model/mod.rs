@@ -23,8 +23,8 @@ pub(crate) const CLOSED_BYTES: u64 = 16;
 const VAULT_BYTES: u64 = 165;
 const VAULT_BYTES_WITH_FEES: u64 = 182;
 /// Sizes of a person's token account and of the mints.
-pub(crate) const TOKENS_BYTES: u64 = 165;
-pub(crate) const TOKENS_BYTES_WITH_FEES: u64 = 178;
+pub(crate) const TOKEN_ACCOUNT_BYTES: u64 = 165;
+pub(crate) const TOKEN_ACCOUNT_BYTES_WITH_FEES: u64 = 178;
 pub(crate) const MINT_BYTES: u64 = 82;
 pub(crate) const MINT_BYTES_WITH_FEES: u64 = 278;
 /// Bytes of overhead that rent is charged for with every account.
@@ -260,7 +260,7 @@ impl Model {
         }
     }
 
-    /// Replaces relative amounts and default destinations of a batch by absolute values.
+    /// Replaces relative amounts and default destinations of a batch with absolute values.
     pub(crate) fn with_absolute_totals(&self, net: Net, entries: &[Entry]) -> Vec<Entry> {
         let absolute = |entry: &Entry| {
             let wallet = entry.wallet.account_id(net);
@@ -336,8 +336,8 @@ impl Model {
             AccountId::Treasury(net) if self.networks.contains_key(&net) => TREASURY_BYTES,
             AccountId::Vault(net) if self.tokens.contains_key(&account_id) => vault_bytes(net),
             AccountId::TokenAccount(net, _) if self.tokens.contains_key(&account_id) => match net {
-                Net::Fee => TOKENS_BYTES_WITH_FEES,
-                _ => TOKENS_BYTES,
+                Net::Fee => TOKEN_ACCOUNT_BYTES_WITH_FEES,
+                _ => TOKEN_ACCOUNT_BYTES,
             },
             AccountId::Mint(Net::Fee) => MINT_BYTES_WITH_FEES,
             AccountId::Mint(_) => MINT_BYTES,

@@ -18,7 +18,7 @@ use solana_signer::Signer;
 
 use super::fixture::{Node, ProgramFixture, SOL, TransactionOutcome, header};
 
-/// What an account is to its instruction.
+/// How an instruction uses an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AccountKind {
     /// Signs, and no other key will do.
@@ -76,15 +76,15 @@ pub(crate) struct InstructionCase {
     pub(crate) signers: Vec<Keypair>,
     /// The mint that the network pays in; `None` for SOL.
     pub(crate) asset: Option<TokenAsset>,
-    /// The node that the instruction is about, if it is about one.
+    /// The node that the instruction is about. Unused if it is about none.
     pub(crate) node: Node,
     /// The node called [`BYSTANDER`].
     pub(crate) bystander: Node,
 }
 
 impl InstructionCase {
-    /// The account kinds with the event authority and the program where the instruction has them:
-    /// at the end, but in a batch behind the treasury, before the accounts of asset and entries.
+    /// Adds the event authority and the program to the account kinds: at the end, or in a batch right
+    /// after the treasury, before the accounts of the asset and of the entries.
     fn with_event_accounts(name: &str, kinds: &[AccountKind]) -> Vec<AccountKind> {
         let is_batch = matches!(name, "credit" | "settle" | "payout");
         let treasury = kinds.iter().position(|kind| *kind == AccountKind::Treasury);
@@ -153,7 +153,7 @@ impl Setup {
     }
 
     /// A new key with 10 SOL.
-    fn rich_key(&mut self) -> Keypair {
+    fn funded_key(&mut self) -> Keypair {
         let key = Keypair::new();
         self.fixture.airdrop(&key.pubkey(), 10 * SOL);
         key
@@ -230,20 +230,20 @@ const INSTRUCTIONS: [Row<Setup>; 20] = {
             by_admin(s, unpause_ix)
         }),
         ("fund", &[Payer, Network, Treasury, SystemProgram, NO_TOKEN_MUT, NO_TOKEN_MUT, NO_TOKEN, NO_TOKEN], |s| {
-            let funder = s.rich_key();
+            let funder = s.funded_key();
             (fund_ix(funder.pubkey(), s.network(), SOL), vec![funder])
         }),
         ("withdraw_surplus", &[Authority, Network, Treasury, ChosenDestination, NO_TOKEN_MUT, NO_TOKEN, NO_TOKEN],
             |s| by_admin(s, |admin, network| withdraw_surplus_ix(admin, network, Pubkey::new_unique(), SOL))),
         ("register_node", &[Authority, Payer, Network, NewAccount, SystemProgram], |s| {
-            let (settler, payer) = (s.settler(), s.rich_key());
+            let (settler, payer) = (s.settler(), s.funded_key());
             let args = register_args(node_id("new"), Pubkey::new_unique());
             (register_node_ix(settler.pubkey(), payer.pubkey(), s.network(), args), vec![settler, payer])
         }),
         ("close_node", &[Authority, Network, Treasury, Wallet, NamedDestination], |s| s.close()),
         ("reopen_node", &[Authority, Payer, Network, ClosedWallet, SystemProgram], |s| {
             s.send_first(s.close());
-            let (settler, payer) = (s.settler(), s.rich_key());
+            let (settler, payer) = (s.settler(), s.funded_key());
             let args = register_args(s.paid.id, s.paid.owner.pubkey());
             (reopen_node_ix(settler.pubkey(), payer.pubkey(), s.network(), args), vec![settler, payer])
         }),
