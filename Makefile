@@ -18,6 +18,8 @@ export WILLIW_API_PORT := $(API_PORT)
 # CI requires an up-to-date lockfile. Elsewhere, cargo may update it after a manifest has been edited.
 LOCKED := $(if $(CI),--locked)
 USE := . toolchain/env.sh;
+# Crates outside the workspace.
+OWN_LOCKFILES := $(patsubst %,%/Cargo.toml,programs/settlement/fuzz $(addprefix toolchain/,localnet localnet-agave localnet-common sbf/rt))
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -65,7 +67,8 @@ lint: setup ## check formatting, scripts and dependencies, and run clippy
 	@$(USE) toolchain/lint.sh $(LOCKED)
 
 fmt: setup ## format all Rust code
-	@$(USE) cargo fmt --all
+	@$(USE) cargo fmt --all; for manifest in $(OWN_LOCKFILES); do cargo fmt --manifest-path $$manifest; done; \
+	  rustfmt --edition 2024 toolchain/localnet-agave/protobuf-src/src/lib.rs
 
 clean: ## remove build artifacts from the checkout (not the cache)
 	@cargo clean -q

@@ -19,16 +19,18 @@ skip() { # skip REASON
 
 # rustup must not install anything here.
 export RUSTUP_AUTO_INSTALL=0
-cargo "+$toolchain" --version >/dev/null 2>&1 || skip "there is no toolchain '$toolchain' (MIRI_TOOLCHAIN)"
-cargo "+$toolchain" miri --version >/dev/null 2>&1 || skip "the toolchain '$toolchain' has no component miri"
-[ -d "$(rustc "+$toolchain" --print sysroot)/lib/rustlib/src/rust/library" ] || [ -n "${MIRI_LIB_SRC:-}" ] \
+cargo=$(rustup which --toolchain "$toolchain" cargo 2>/dev/null) || skip "there is no toolchain '$toolchain' (MIRI_TOOLCHAIN)"
+# Its own cargo and rustc, not the ones that env.sh puts on PATH.
+export PATH=${cargo%/*}:$PATH RUSTUP_TOOLCHAIN=$toolchain
+[ -x "${cargo%/*}/cargo-miri" ] || skip "the toolchain '$toolchain' has no component miri"
+[ -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library" ] || [ -n "${MIRI_LIB_SRC:-}" ] \
   || skip "the toolchain '$toolchain' has no component rust-src"
 
 echo "miri: the first run builds a standard library and the test's dependencies"
 # The test reads the fuzz corpus, which Miri's isolation would prevent. --no-default-features: without the entrypoint.
 export MIRIFLAGS="${MIRIFLAGS:-} -Zmiri-disable-isolation"
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}/miri
-if cargo "+$toolchain" miri test -q --locked -p settlement --no-default-features --features no-entrypoint \
+if cargo miri test -q --locked -p settlement --no-default-features --features no-entrypoint \
   --test fast_path_input -- "$@"; then
   exit 0
 fi
