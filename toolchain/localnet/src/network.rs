@@ -25,6 +25,13 @@ use williw_localnet_common::{
 /// How long to wait for a clean stop before the process exits anyway. State is in memory, so nothing is lost.
 const STOP_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// Whether to log the network's activity to stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verbosity {
+    Quiet,
+    Verbose,
+}
+
 /// A running network.
 pub(crate) struct Network {
     svm: SurfnetSvmLocker,
@@ -146,14 +153,14 @@ impl Network {
     ///
     /// # Errors
     /// When the network stops unexpectedly.
-    pub(crate) fn serve(self, shutdown: &Shutdown, verbose: bool) -> Result<(), LocalnetError> {
+    pub(crate) fn serve(self, shutdown: &Shutdown, verbosity: Verbosity) -> Result<(), LocalnetError> {
         let mut events = self.events.clone();
         loop {
             select! {
                 recv(shutdown.receiver()) -> _ => return self.stop(),
                 recv(self.ended) -> result => return Err(LocalnetError::Stopped(reason(result.ok()))),
                 recv(events) -> event => match event {
-                    Ok(event) if verbose => {
+                    Ok(event) if verbosity == Verbosity::Verbose => {
                         if let Some(line) = describe(event) {
                             eprintln!("williw-localnet: {line}");
                         }
