@@ -104,7 +104,7 @@ impl Network {
     /// # Errors
     /// When a thread cannot be started.
     pub(crate) fn serve(self, shutdown: &Shutdown) -> Result<(), LocalnetError> {
-        // An error means that the sender is gone, with which nothing could stop this process any more.
+        // An error means that the sender is gone, so no signal could stop this process: stop as well.
         let _ = shutdown.receiver().recv();
         let Self { validator, ledger, .. } = self;
         let (stop, stopped) = bounded(1);

@@ -84,7 +84,7 @@ pub(crate) struct InstructionCase {
 
 impl InstructionCase {
     /// The account kinds with the event authority and the program where the instruction has them:
-    /// at the end, but in a batch behind the treasury, before the accounts of asset and entries.
+    /// at the end, but in a batch after the treasury account, before the accounts of asset and entries.
     fn with_event_accounts(name: &str, kinds: &[AccountKind]) -> Vec<AccountKind> {
         let is_batch = matches!(name, "credit" | "settle" | "payout");
         let treasury = kinds.iter().position(|kind| *kind == AccountKind::Treasury);
