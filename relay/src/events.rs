@@ -30,11 +30,11 @@ impl Level {
 /// A progress event. Also stored as a line of the settlement's log in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Event {
-    /// The settlement's id.
+    /// The settlement that emitted the event; see [`SettlementStatus::id`](crate::types::SettlementStatus::id).
     pub settlement_id: i64,
     /// The step that emitted the event: `validate`, `sync`, `plan`, `simulate`, `submit` or `reconcile`.
     pub step: &'static str,
-    /// The severity.
+    /// The severity: a warning needs no intervention, an error does.
     pub level: Level,
     /// A human-readable description. Never contains a secret.
     pub message: String,

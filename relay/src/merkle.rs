@@ -17,18 +17,18 @@ pub type Hash32 = [u8; 32];
 /// The fields of a reward record that its leaf covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RewardLeaf<'a> {
-    /// The id of the reward record.
+    /// [`RewardRecord::id`](crate::types::RewardRecord::id).
     pub id: &'a str,
-    /// The node that earned the reward.
+    /// The node that the reward was granted to.
     pub node_id: &'a NodeId,
-    /// The amount of the reward.
+    /// The reward in lamports, hashed as 8 little-endian bytes.
     pub amount: Lamports,
     /// The UTC day on which the reward was earned, `YYYY-MM-DD`.
     pub period: &'a str,
 }
 
 impl RewardLeaf<'_> {
-    /// Hashes the leaf.
+    /// Returns the SHA-256 hash of a domain separator and of the fields in the order of their declaration.
     pub fn hash(&self) -> Hash32 {
         let mut hasher = Sha256::new();
         hasher.update([0x00]);
@@ -59,9 +59,9 @@ pub fn root(leaves: &[Hash32]) -> Hash32 {
 /// One step of a Merkle proof: a sibling and its side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProofStep {
-    /// The hash of the sibling.
+    /// The root of the subtree next to the one that contains the leaf.
     pub sibling: Hash32,
-    /// Whether the sibling is on the left.
+    /// Whether the sibling is hashed before the subtree that contains the leaf.
     pub sibling_is_left: bool,
 }
 

@@ -19,7 +19,7 @@ pub struct Api {
     key: Option<String>,
 }
 
-/// A response from the API.
+/// A complete response, whatever its status.
 #[derive(Clone, Debug)]
 pub struct ApiResponse {
     /// The HTTP status code.

@@ -19,7 +19,7 @@ pub struct Balance {
     pub credited: u64,
     /// Total paid out to the node's destination.
     pub paid: u64,
-    /// Balance of the wallet account.
+    /// Lamports held by the wallet account, including rent; 0 if it does not exist.
     pub wallet_lamports: u64,
     /// Last transaction that credited or paid the node, if the source stores it.
     pub signature: Option<String>,
@@ -29,24 +29,24 @@ pub struct Balance {
 
 /// The sources of a network's balances.
 pub struct BalanceSources<'a> {
-    /// The chain.
+    /// Client of the cluster that the network is on.
     pub chain: &'a ChainClient,
     /// The ledger's database file.
     pub ledger: &'a LedgerFile,
     /// The HTTP API, or `None` if the ledger has no Worker.
     pub api: Option<&'a Api>,
-    /// Name of the network.
+    /// Name that the addresses of the network's accounts are derived from.
     pub network: &'a str,
 }
 
 /// A node's balance as reported by every source.
 #[derive(Clone, Debug)]
 pub struct NodeBalances {
-    /// Node id.
+    /// The node's id in the ledger, from which the address of its wallet is derived.
     pub node: String,
-    /// Balance on the chain.
+    /// Totals of the finalized wallet account.
     pub chain: Balance,
-    /// Balance in the ledger.
+    /// Totals that the ledger recorded, and the wallet as it last mirrored it.
     pub ledger: Balance,
     /// Balance reported by the API, or `None` if the ledger has no Worker.
     pub http: Option<Balance>,

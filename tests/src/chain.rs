@@ -24,7 +24,7 @@ pub struct ChainClient {
 /// The state of a node's wallet account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WalletView {
-    /// Address of the wallet account.
+    /// Program-derived address of the account, from the network and the node id.
     pub address: Pubkey,
     /// Balance of the account: rent plus pending rewards.
     pub lamports: u64,
@@ -39,7 +39,7 @@ pub struct WalletView {
 /// The state of a network's treasury.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TreasuryView {
-    /// Address of the treasury account.
+    /// Program-derived address of the account, from the network.
     pub address: Pubkey,
     /// Balance of the account: rent plus remaining funds.
     pub lamports: u64,
@@ -56,9 +56,9 @@ pub struct TreasuryView {
 /// A transaction that references an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransactionSummary {
-    /// Base58 signature of the transaction.
+    /// The fee payer's signature in base58.
     pub signature: String,
-    /// Slot in which the transaction was processed.
+    /// Slot of the block that contains the transaction.
     pub slot: u64,
     /// The transaction error, if execution failed.
     pub error: Option<String>,

@@ -46,7 +46,7 @@ pub enum HarnessError {
     /// A condition was not met before its deadline.
     #[error("timed out after {:.1} s waiting for {what}{}", waited.as_secs_f64(), last.as_ref().map_or(String::new(), |last| format!("; last state: {last}")))]
     Timeout {
-        /// The condition.
+        /// The condition in words, to follow "waiting for".
         what: String,
         /// Time spent waiting.
         waited: Duration,
@@ -74,7 +74,7 @@ pub enum HarnessError {
     /// An HTTP request failed before a response was received.
     #[error("{what}: {}", with_causes(source))]
     Http {
-        /// The request.
+        /// The operation that failed, for example `requesting /health from the API`.
         what: String,
         /// The error reported by the HTTP client.
         source: reqwest::Error,
@@ -82,7 +82,7 @@ pub enum HarnessError {
     /// A Solana RPC request failed.
     #[error("{what}: {message}")]
     Rpc {
-        /// The request.
+        /// The operation that failed, for example `requesting /health from the API`.
         what: String,
         /// The error reported by the RPC client.
         message: String,

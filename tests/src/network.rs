@@ -39,7 +39,7 @@ pub struct TestNetwork {
 /// Name, cluster, API port and funding of a [`TestNetwork`].
 #[derive(Clone, Copy, Debug)]
 pub struct TestNetworkOptions<'a> {
-    /// Name of the network.
+    /// A network name that is not in use on the cluster yet.
     pub name: &'a str,
     /// URL of the cluster's JSON-RPC API.
     pub rpc_url: &'a str,
@@ -101,7 +101,7 @@ impl TestNetwork {
         &self.directory
     }
 
-    /// Name of the network.
+    /// The name that the network was created with.
     pub fn name(&self) -> &str {
         &self.worker.options().network
     }

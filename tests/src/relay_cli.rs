@@ -21,7 +21,7 @@ pub struct NetworkSettings {
 /// The ledger used by a relay.
 #[derive(Clone, Debug)]
 pub enum LedgerLocation {
-    /// An SQLite file.
+    /// Path of an SQLite file.
     File(PathBuf),
     /// The D1 database of a Worker.
     Worker {

@@ -50,9 +50,9 @@ pub struct ExpectedBalance {
 /// A simulated node with its expected balance.
 #[derive(Clone, Debug)]
 pub struct SampleNode {
-    /// Node id in the ledger.
+    /// Id to register the node with, unique within the network.
     pub id: String,
-    /// The initial kind of the node.
+    /// Which case of [`NodeKind`] the node starts as.
     pub kind: NodeKind,
     /// Destination address, whether or not it is registered.
     pub address: Pubkey,
@@ -68,7 +68,7 @@ pub struct SampleNode {
 /// Initial properties of a [`SampleNode`].
 #[derive(Clone, Copy, Debug)]
 pub struct NewNode<'a> {
-    /// Node id in the ledger.
+    /// Id to register the node with, unique within the network.
     pub id: &'a str,
     /// How the node is settled.
     pub kind: NodeKind,

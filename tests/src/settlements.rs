@@ -17,7 +17,7 @@ pub struct LatestSettlement {
     pub runner: Value,
 }
 
-/// The state of a settlement.
+/// A settlement as the Worker's API reports it.
 #[derive(Clone, Debug)]
 pub struct Settlement {
     /// Sequential number of the settlement.

@@ -23,7 +23,7 @@ const D1_BINDING: &str = "DB";
 /// Port, variables and secrets of a Worker.
 #[derive(Clone, Debug)]
 pub struct WorkerOptions {
-    /// Port of the API.
+    /// TCP port of the API on 127.0.0.1.
     pub port: u16,
     /// `NETWORK`: name of the network that the Worker settles.
     pub network: String,

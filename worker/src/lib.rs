@@ -1,6 +1,6 @@
 //! The Williw API and settlement scheduler as a Cloudflare Worker.
 //!
-//! The Worker records what nodes report over HTTP in the ledger (D1), serves what they earned and were paid, and drives
+//! The Worker records what nodes report over HTTP in the ledger (D1), serves what they earned and were paid, and runs
 //! settlements from a Durable Object. All rules about money are in [`williw_relay`]: nothing here computes an amount or
 //! decides whether something is paid. [`web`] holds what all routes share, [`routes`](mod@routes) the routes
 //! themselves, [`runner`](mod@runner) decides when the engine is called, and [`runtime`] is the only module that uses

@@ -23,7 +23,7 @@ pub(crate) enum ClusterKind {
     Mainnet,
     Testnet,
     Devnet,
-    /// On this machine.
+    /// Reached at a loopback address.
     Local,
     /// Any other cluster.
     Private,
@@ -113,7 +113,7 @@ impl Endpoint {
         host == "localhost" || address.is_ok_and(|address| address.is_loopback())
     }
 
-    /// Which cluster the one with this genesis hash is. The hash takes precedence: a public cluster behind a proxy on
+    /// Identifies the cluster by its genesis hash, which takes precedence over the URL: a public cluster behind a proxy on
     /// this machine is a public cluster.
     pub(crate) fn kind(&self, genesis: &Hash) -> ClusterKind {
         let genesis = genesis.to_string();

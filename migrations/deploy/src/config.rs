@@ -68,7 +68,7 @@ pub(crate) struct ProgramSettings {
     pub(crate) keypair: Option<String>,
     /// Bytes to reserve at the first deployment. Default: the length of the bytecode.
     pub(crate) max_len: Option<usize>,
-    /// The IDL to publish.
+    /// Default: no IDL is published.
     pub(crate) idl: Option<PathBuf>,
 }
 
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn relative_paths_start_at_the_configuration_s_folder() {
+    fn relative_paths_start_at_the_configuration_folder() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("deploy.toml");
         std::fs::write(&file, "[cluster]\nurl = \"localnet\"\n[program]\nfile = \"a.so\"").unwrap();

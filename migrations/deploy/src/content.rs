@@ -50,7 +50,6 @@ impl Chunks {
         self.bytes.len()
     }
 
-    /// The number of chunks.
     pub(crate) fn count(&self) -> usize {
         self.len().div_ceil(self.size)
     }

@@ -15,7 +15,6 @@ pub(crate) struct Desired {
     pub(crate) elf: Chunks,
     /// Bytes to reserve at the first deployment.
     pub(crate) max_len: usize,
-    /// The IDL to publish.
     pub(crate) idl: Option<IdlFile>,
     /// What the program's security.txt must contain.
     pub(crate) security: Option<SecuritySettings>,

@@ -12,10 +12,8 @@ pub(crate) enum DeployError {
     Config(#[from] ConfigError),
     #[error("{}", describe(.0))]
     Chain(#[from] ChainError),
-    /// The plan has blockers.
     #[error("nothing was sent: {}", list(.0))]
     Blocked(Vec<Blocker>),
-    /// A simulation failed.
     #[error("{step}: nothing was sent, because the transaction would fail: {reason}")]
     WouldFail { step: String, reason: String },
     /// A transaction failed on the chain; only its fee was paid.

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_loaded_from_a_file_in_the_configuration_s_folder_or_elsewhere() {
+    fn a_key_is_loaded_from_a_file_in_the_configuration_folder_or_elsewhere() {
         let folder = tempfile::tempdir().unwrap();
         let key = Keypair::new();
         let file = folder.path().join("a.json");

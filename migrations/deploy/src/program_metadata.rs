@@ -66,7 +66,6 @@ pub(crate) fn pack(text: &str) -> std::io::Result<Vec<u8>> {
     Ok(packed)
 }
 
-/// A published IDL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PublishedIdl {
     /// `None` if the account refers to data stored elsewhere, or its data is not text.
@@ -146,7 +145,6 @@ pub(crate) fn close_buffer(buffer: &Pubkey, authority: &Pubkey, recipient: &Pubk
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CanonicalIdl {
     pub(crate) program: Pubkey,
-    /// The program's ProgramData account.
     pub(crate) program_data: Pubkey,
     /// The program's upgrade authority, which signs.
     pub(crate) authority: Pubkey,
@@ -250,7 +248,6 @@ mod tests {
         instruction.accounts.iter().map(|meta| (meta.pubkey, meta.is_signer, meta.is_writable)).collect()
     }
 
-    /// A metadata account.
     fn published(format: [u8; 4], content: &[u8]) -> Vec<u8> {
         let len = u32::try_from(content.len()).unwrap().to_le_bytes();
         let parts: [&[u8]; 8] =
@@ -288,7 +285,7 @@ mod tests {
 
     /// Data and accounts as documented in the program's `idl.json`.
     #[test]
-    fn instructions_match_the_program_s_idl() {
+    fn instructions_match_the_programs_own_idl() {
         let [create, allocate, transfer] = create_buffer(&PAYER, &BUFFER, &AUTHORITY, 7, 10).try_into().unwrap();
         assert_eq!((create.program_id, create.data.len()), (system_program::ID, 52));
         assert_eq!((allocate.data.as_slice(), transfer.data.len()), ([7].as_slice(), 34));

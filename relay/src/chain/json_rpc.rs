@@ -27,9 +27,10 @@ pub enum RpcError {
     InvalidResponse(String),
     /// The node returned a JSON-RPC error object.
     ErrorResponse {
-        /// The JSON-RPC error code.
+        /// The code of the error object: one that JSON-RPC 2.0 defines, or one of Solana's, such as −32005 for a node
+        /// that is behind.
         code: i64,
-        /// The error message.
+        /// The node's description, which can change between versions of the node.
         message: String,
     },
 }

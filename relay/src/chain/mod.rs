@@ -39,7 +39,7 @@ pub struct LatestBlockhash {
 /// An on-chain account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// The balance in lamports.
+    /// The balance in lamports, including the rent-exempt minimum.
     pub lamports: u64,
     /// The program that owns the account.
     pub owner: Pubkey,
@@ -83,7 +83,7 @@ pub enum StatusSearch {
 pub struct Simulation {
     /// Why the transaction would fail; `None` if it would succeed.
     pub error: Option<TransactionError>,
-    /// Compute units consumed.
+    /// Compute units consumed up to the end of the transaction, or up to its failure.
     pub units_consumed: u64,
     /// Bytes of account data loaded, if the node reports it.
     pub loaded_accounts_data_bytes: Option<u32>,
@@ -101,7 +101,7 @@ pub struct TransactionError {
 /// The status of a signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignatureStatus {
-    /// The slot the transaction landed in.
+    /// The slot of the block that contains the transaction.
     pub slot: u64,
     /// Whether that slot is finalized.
     pub finalized: bool,
@@ -112,7 +112,7 @@ pub struct SignatureStatus {
 /// A transaction that was executed, successfully or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecutedTransaction {
-    /// The slot the transaction landed in.
+    /// The slot of the block that contains the transaction.
     pub slot: u64,
     /// The fee charged to the fee payer, in lamports.
     pub fee_lamports: u64,

@@ -56,7 +56,7 @@ statements! {
     /// Fails unless ?1 is 1.
     REQUIRE = "INSERT INTO preconditions (state_unchanged) VALUES (CAST(?1 AS INTEGER))";
 
-    /// Deletes the preconditions.
+    /// Deletes what [`REQUIRE`] inserted.
     DELETE_PRECONDITIONS = "DELETE FROM preconditions";
 
     /// References a settlement that does not exist.
@@ -77,7 +77,7 @@ statements! {
 /// The result of a test case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// The name of the case.
+    /// Names the tested property; unique among the cases.
     pub case: &'static str,
     /// Why the case failed; `None` if it passed.
     pub failure: Option<String>,

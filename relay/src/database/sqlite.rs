@@ -64,7 +64,7 @@ pub enum SqliteError {
         file: PathBuf,
         /// The file name of the migration.
         migration: &'static str,
-        /// The error of SQLite.
+        /// The error that SQLite returned.
         source: rusqlite::Error,
     },
     /// The file could not be opened for another reason, such as missing permissions.
@@ -72,7 +72,7 @@ pub enum SqliteError {
     Open {
         /// The path of the ledger.
         file: PathBuf,
-        /// The error of SQLite.
+        /// The error that SQLite returned.
         source: rusqlite::Error,
     },
 }

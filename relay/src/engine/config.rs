@@ -9,14 +9,14 @@ use crate::transaction::Format;
 pub enum FormatChoice {
     /// v1 if the cluster supports it, v0 otherwise.
     Auto,
-    /// Always this format.
+    /// Always this format, whether or not the cluster supports it.
     Only(Format),
 }
 
 /// The configuration of an [`Engine`](super::Engine).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineConfig {
-    /// The network to settle.
+    /// The id of the network to settle, from which the addresses of its accounts are derived.
     pub network: NetworkId,
     /// This runner's name for the lease. It must differ from the name of every other runner, past or present.
     pub holder: String,

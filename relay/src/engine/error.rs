@@ -8,13 +8,13 @@ use crate::transaction::TransactionBuildError;
 /// An error of [`Engine::advance`](super::Engine::advance).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
-    /// The ledger failed.
+    /// The ledger's database returned an error, other than for a lost lease or a changed state.
     #[error(transparent)]
     Ledger(DatabaseError),
-    /// The cluster failed.
+    /// A request to the RPC node failed. If it was sending a transaction, the next call determines the outcome.
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// The signer failed.
+    /// The settler's key could not sign a transaction, so nothing was sent.
     #[error(transparent)]
     Signer(#[from] SignerError),
     /// A transaction cannot be built: the ledger holds a batch that does not fit its format.

@@ -47,9 +47,9 @@ use store::settlements::HeldRewards;
 
 /// The implementations of the five traits that an [`Engine`] runs on.
 pub struct EngineParts<D, C, S, K, E> {
-    /// The ledger's database.
+    /// The ledger, with all migrations applied.
     pub database: D,
-    /// The Solana cluster.
+    /// The cluster that the network is on.
     pub chain: C,
     /// Signs with the settler's key.
     pub signer: S,

@@ -243,7 +243,6 @@ struct BatchBuilder {
     format: Format,
     /// Lamports credited by the current batch.
     sum: u64,
-    /// Entries of the current batch.
     entries: Vec<Entry>,
     /// Sequences and Merkle leaves of the current batch's reward records.
     records: Vec<(i64, merkle::Hash32)>,

@@ -166,9 +166,9 @@ struct BatchEffect<'a> {
     results: Vec<EntryResult>,
     /// The number of entries that were credited or whose wallets were created.
     succeeded: usize,
-    /// Lamports credited by the batch.
+    /// In lamports.
     credited: u64,
-    /// Lamports paid out by the batch.
+    /// In lamports.
     paid: u64,
     /// Nodes that were credited or paid.
     touched: Vec<&'a NodeId>,

@@ -35,7 +35,7 @@ text_enum! {
     pub enum EntryOutcome: "entry outcome" {
         /// The wallet's credited total reached the target.
         Credited = "credited",
-        /// The program skipped the entry.
+        /// The program skipped the entry; its wallet did not reach the target or was not created.
         Skipped = "skipped",
         /// The wallet account was created.
         Registered = "registered",
@@ -70,7 +70,7 @@ text_enum! {
 }
 
 impl AttemptState {
-    /// Whether the attempt has ended: it can no longer change anything.
+    /// Whether the attempt has ended: it can no longer have an effect.
     pub(super) const fn is_final(self) -> bool {
         matches!(self, Self::Finalized | Self::Failed | Self::Expired)
     }

@@ -30,7 +30,6 @@ use super::{Engine, EngineError, Progress, Step};
 
 /// The account at a node's wallet address.
 enum WalletAccount {
-    /// A wallet account.
     Open(Box<WalletReading>),
     /// No wallet account exists.
     Missing,

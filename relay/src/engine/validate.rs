@@ -101,13 +101,13 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
 
     fn check_network(&self, account: Option<&Account>) -> Result<(), EngineError> {
         let name = self.config.network.name();
-        let account = account.ok_or_else(|| {
+        // Anybody can send lamports to the address. Only an account that the program owns is a network.
+        let account = account.filter(|account| account.owner == settlement::ID).ok_or_else(|| {
             EngineError::Rejected(format!(
                 "the network '{name}' does not exist on this cluster: create it with 'williw-relay network create'"
             ))
         })?;
-        let decoded = if account.owner == settlement::ID { Network::decode(&account.data).ok() } else { None };
-        decoded.map(drop).ok_or_else(|| {
+        Network::decode(&account.data).map(drop).map_err(|_| {
             EngineError::Rejected(format!(
                 "the account {} of network '{name}' cannot be decoded because another version of the program has written \
                  it: use the matching version of williw-relay",

@@ -9,22 +9,11 @@ use super::store::wallets::WalletTotals;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// It is in a finalized block and succeeded.
-    Finalized {
-        /// The slot of that block.
-        slot: u64,
-    },
+    Finalized { slot: u64 },
     /// It is in a finalized block and failed. A failed transaction is not a payment.
-    Reverted {
-        /// The slot of that block.
-        slot: u64,
-        /// The cluster's error.
-        error: TransactionError,
-    },
+    Reverted { slot: u64, error: TransactionError },
     /// It is in a block that a fork can still undo.
-    Landed {
-        /// The slot of that block.
-        slot: u64,
-    },
+    Landed { slot: u64 },
     /// It has not landed, and its blockhash is still valid.
     Pending,
     /// It has no status, its blockhash has expired at finalized commitment, and no wallet has changed: it can never
@@ -54,7 +43,6 @@ pub(super) enum WalletEvidence {
 pub(super) struct BlockhashValidity {
     /// The last block height at which a transaction with this blockhash can land.
     pub(super) last_valid_block_height: u64,
-    /// The block height of the finalized chain.
     pub(super) finalized_block_height: u64,
 }
 

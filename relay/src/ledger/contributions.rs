@@ -69,9 +69,9 @@ const MAX_AHEAD_MS: i64 = 24 * 60 * 60 * 1000;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Recorded {
-    /// The id of the contribution.
+    /// The id from the report.
     pub contribution_id: ContributionId,
-    /// The reward for the contribution.
+    /// The only reward for the contribution, granted when it was first reported.
     pub reward: RewardRecord,
     /// Whether the contribution had been reported before; the reward is then the original one.
     pub duplicate: bool,

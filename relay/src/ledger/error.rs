@@ -13,15 +13,15 @@ pub enum LedgerError {
     /// Some nodes are not registered.
     #[error("{}", not_registered(.0))]
     UnknownNodes(Vec<NodeId>),
-    /// An operator has suspended the node.
+    /// An operator has suspended the node, so its contributions are rejected.
     #[error("node {0} is suspended: its contributions are not accepted")]
     NodeSuspended(NodeId),
     /// The node is registered with a different address.
     #[error("node {node_id} is registered with address {held}, which cannot be changed to {given}")]
     AddressConflict {
-        /// The id of the node.
+        /// The registered node.
         node_id: NodeId,
-        /// The address in the ledger.
+        /// The address that the node is registered with.
         held: PublicKey,
         /// The address in the request.
         given: PublicKey,
@@ -29,14 +29,14 @@ pub enum LedgerError {
     /// The node is registered with a different signing key.
     #[error("node {node_id} is registered with public key {held}, which cannot be changed to {given}")]
     PublicKeyConflict {
-        /// The id of the node.
+        /// The registered node.
         node_id: NodeId,
-        /// The key in the ledger.
+        /// The public key that the node is registered with.
         held: PublicKey,
         /// The key in the request.
         given: PublicKey,
     },
-    /// The task is closed.
+    /// The task is closed, so contributions to it are rejected.
     #[error("task {0} is closed: contributions to it are not accepted")]
     TaskClosed(TaskId),
     /// The id was used before, with different content.
@@ -45,7 +45,7 @@ pub enum LedgerError {
     /// The idempotency key was used before, for a different request.
     #[error("idempotency key {0} was already used for a different request: use a new key for a new request")]
     IdempotencyConflict(IdempotencyKey),
-    /// A value is invalid.
+    /// A field of the request is out of range, too long, or contains characters that are not allowed.
     #[error("{field}: {reason}")]
     InvalidField {
         /// The name of the field in JSON.
@@ -64,12 +64,12 @@ pub enum LedgerError {
         /// The server's time, Unix milliseconds.
         now: i64,
     },
-    /// An amount is zero.
+    /// An entry of a distribution grants 0 lamports.
     #[error("entry {index} grants 0 lamports to node {node_id}: the amount must be at least 1")]
     ZeroAmount {
         /// The index of the entry, starting at 0.
         index: usize,
-        /// The node in the entry.
+        /// The node that the entry names.
         node_id: NodeId,
     },
     /// The reward of a contribution exceeds [`Lamports::MAX`].
@@ -84,10 +84,10 @@ pub enum LedgerError {
         node_list(.0), max = Lamports::MAX
     )]
     TotalTooLarge(Vec<NodeId>),
-    /// The request has no entries.
+    /// A distribution needs at least one entry.
     #[error("the request has no entries: send at least 1")]
     NoEntries,
-    /// The request has too many entries.
+    /// A distribution has more than `max` entries.
     #[error("the request has {count} entries: send at most {max} per request")]
     TooManyEntries {
         /// The number of entries in the request.
@@ -98,7 +98,7 @@ pub enum LedgerError {
     /// The cursor was not returned by this list.
     #[error("the cursor is invalid: pass next_cursor of the previous page unchanged, or omit it for the first page")]
     InvalidCursor,
-    /// The page size is out of range.
+    /// The requested page size is 0 or above the maximum.
     #[error("limit: {limit} is out of range: must be from 1 to {max}")]
     InvalidLimit {
         /// The requested page size.

@@ -88,7 +88,7 @@ pub const MAX_CAPABILITIES_BYTES: usize = 4096;
 /// The result of a registration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
-    /// The node as stored.
+    /// The node with the values of this and all earlier registrations.
     pub node: NodeInfo,
     /// Whether this call created the node; `false` if it was registered before.
     pub created: bool,

@@ -109,11 +109,11 @@ pub struct DistributeOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DistributedReward {
-    /// The id of the reward.
+    /// `rw_` followed by 32 hexadecimal digits; unique within the ledger.
     pub id: String,
-    /// The node that received the reward.
+    /// The node named by the entry of the request.
     pub node_id: NodeId,
-    /// The amount in lamports.
+    /// The granted amount, at least 1.
     pub amount_lamports: Lamports,
 }
 

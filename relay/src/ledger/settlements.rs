@@ -21,7 +21,7 @@ macro_rules! last_batches {
 }
 
 statements! {
-    /// A settlement.
+    /// The state and totals of a settlement, with the numbers of its log lines and batches.
     SELECT_SETTLEMENT = concat!(
         "SELECT CAST(id AS TEXT) AS id, trigger, state, step, CAST(started_at AS TEXT) AS started_at,
             CAST(updated_at AS TEXT) AS updated_at, CAST(finished_at AS TEXT) AS finished_at,

@@ -18,7 +18,7 @@ pub struct SecretKey(Keypair);
 /// Why a text is not a valid keypair. Never contains any part of the text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretKeyError {
-    /// The text is empty.
+    /// The text has no characters except whitespace.
     #[error("the secret key is empty: set SOLANA_PRIVATE_KEY to a keypair, in base58 or as a JSON array of 64 numbers")]
     Empty,
     /// The text is in none of the supported formats.
@@ -33,7 +33,7 @@ pub enum SecretKeyError {
     /// The keypair file cannot be read.
     #[error("cannot read the keypair file {path}: {reason}")]
     File {
-        /// The path of the file.
+        /// The path as given by the caller.
         path: String,
         /// The error of the operating system.
         reason: String,

@@ -38,7 +38,7 @@ pub enum TransactionBuildError {
     TooLarge {
         /// The size of the signed transaction in bytes.
         bytes: usize,
-        /// The format that was used.
+        /// The format that the transaction was built in.
         format: Format,
         /// The size limit of the format in bytes.
         limit: usize,
@@ -111,9 +111,9 @@ pub struct UnsignedTransaction {
 /// A signed transaction, ready to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedTransaction {
-    /// The signature, which identifies the transaction.
+    /// The fee payer's signature, by which the chain identifies the transaction.
     pub signature: Signature,
-    /// The serialized transaction.
+    /// The transaction in Solana's wire format, at most [`Format::max_bytes`] long.
     pub bytes: Vec<u8>,
 }
 

@@ -10,11 +10,11 @@ text_enum! {
     pub enum Scope: "scope" {
         /// Register nodes and report their heartbeats.
         Nodes = "nodes",
-        /// Report contributions.
+        /// Report contributions, which earn rewards at the configured rate.
         Contributions = "contributions",
-        /// Grant rewards.
+        /// Grant rewards of any amount to nodes.
         Rewards = "rewards",
-        /// Trigger settlements.
+        /// Trigger a settlement without waiting for the schedule.
         Settlement = "settlement",
         /// Read nodes, rewards, balances and settlements.
         Read = "read",
@@ -33,7 +33,7 @@ pub struct ApiKeyInfo {
     pub id: ApiKeyId,
     /// A label for the key's owner or purpose.
     pub name: String,
-    /// The permissions of the key.
+    /// What the key permits. [`Scope::Admin`] includes all other scopes.
     pub scopes: Vec<Scope>,
     /// When the key was created, Unix milliseconds.
     pub created_at: i64,

@@ -9,7 +9,7 @@ use super::{ContributionId, Lamports, LamportsError, NodeId, Percent, TaskId};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Task {
-    /// The id of the task.
+    /// The id that contributions refer to: 1 to 128 characters, unique within the ledger.
     pub id: TaskId,
     /// The display name; initially the id.
     pub name: String,
@@ -48,7 +48,7 @@ pub struct ComputeContribution {
     /// The duration of the work in seconds, at most 366 days.
     #[cfg_attr(feature = "openapi", schema(maximum = 31_622_400_u64))]
     pub duration_seconds: u64,
-    /// The number of samples processed.
+    /// The number of samples processed, at most 2⁵³ − 1. It does not affect the reward.
     #[serde(default)]
     pub samples_processed: u64,
     /// Mean GPU utilization.
@@ -57,7 +57,7 @@ pub struct ComputeContribution {
     /// Mean CPU utilization.
     #[serde(default)]
     pub cpu_usage_percent: Option<Percent>,
-    /// Memory used, in megabytes.
+    /// Main memory used, in megabytes, at most 2⁵³ − 1. It does not affect the reward.
     #[serde(default)]
     pub memory_used_mb: Option<u64>,
     /// Data sent, in megabytes.
@@ -74,9 +74,9 @@ pub struct ComputeContribution {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ComputeStats {
-    /// The id of the node.
+    /// The node whose contributions are summarized.
     pub node_id: NodeId,
-    /// The number of its contributions.
+    /// How many contributions of the node are recorded; repeated reports count once.
     pub contribution_count: u64,
     /// The sum of their compute scores.
     pub total_compute_score: u64,
@@ -100,7 +100,7 @@ pub enum RewardRateError {
     /// It is not a valid amount of lamports.
     #[error(transparent)]
     Amount(#[from] LamportsError),
-    /// It is zero.
+    /// A rate of zero would pay nothing.
     #[error("a rate of 0 lamports per score would pay nothing: set it to at least 1")]
     Zero,
 }

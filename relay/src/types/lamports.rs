@@ -27,7 +27,7 @@ pub enum LamportsError {
 }
 
 impl Lamports {
-    /// Zero lamports.
+    /// 0, which is also the default.
     pub const ZERO: Self = Self(0);
     /// The maximum that the ledger can store, 2⁶³ − 1.
     pub const MAX: Self = Self(i64::MAX as u64);

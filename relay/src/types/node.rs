@@ -38,14 +38,14 @@ pub struct DeviceCapabilities {
     pub labels: BTreeMap<String, String>,
 }
 
-/// A GPU.
+/// One GPU of a device, self-reported.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Gpu {
     /// The vendor's model name.
     pub model: String,
-    /// GPU memory in megabytes.
+    /// Memory of this GPU alone, in megabytes.
     pub memory_mb: u64,
 }
 
@@ -54,7 +54,7 @@ pub struct Gpu {
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewNode {
-    /// The id of the node.
+    /// The node's id: 1 to 64 characters, unique within the ledger.
     pub id: NodeId,
     /// The Solana address that owns the node's wallet account and receives payouts. It can be set by a later
     /// registration, but not changed. Until it is set, rewards accumulate and nothing is paid.
@@ -63,7 +63,7 @@ pub struct NewNode {
     /// The Ed25519 key that the node signs its requests with.
     #[serde(default)]
     pub public_key: Option<PublicKey>,
-    /// The capabilities of the device.
+    /// What the device can do, at most 4,096 bytes as JSON.
     #[serde(default)]
     pub capabilities: Option<DeviceCapabilities>,
 }
@@ -71,7 +71,7 @@ pub struct NewNode {
 text_enum! {
     /// Whether a node participates in the network.
     pub enum NodeStatus: "node status" {
-        /// The node participates.
+        /// The node participates: its contributions are accepted.
         Active = "active",
         /// The node has left the network; a heartbeat reactivates it.
         Inactive = "inactive",
@@ -80,11 +80,11 @@ text_enum! {
     }
 }
 
-/// A registered node.
+/// A registered node and its totals.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NodeInfo {
-    /// The id of the node.
+    /// The node's id: 1 to 64 characters, unique within the ledger.
     pub id: NodeId,
     /// The Solana address that owns the node's wallet account and receives payouts; null until it is set.
     pub address: Option<PublicKey>,
@@ -96,13 +96,13 @@ pub struct NodeInfo {
     pub last_active_at: i64,
     /// Whether the node participates in the network.
     pub status: NodeStatus,
-    /// The capabilities of the device.
+    /// What the device can do, as last reported by the node.
     pub capabilities: DeviceCapabilities,
     /// The sum of the compute scores of its contributions, at most 2⁵³ − 1.
     pub total_compute_score: u64,
     /// The total rewards ever earned by the node.
     pub total_rewards_lamports: Lamports,
-    /// The number of its contributions.
+    /// How many contributions of the node are recorded; repeated reports count once.
     pub contribution_count: u64,
     /// When the record was created, Unix milliseconds.
     pub created_at: i64,

@@ -25,7 +25,7 @@ pub struct NodeIdError;
 const MAX_NODE_ID_BYTES: usize = 64;
 
 impl NodeId {
-    /// The id as text.
+    /// The id exactly as registered; ids are case-sensitive.
     pub fn as_str(&self) -> &str {
         &self.0
     }

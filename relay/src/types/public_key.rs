@@ -22,7 +22,7 @@ pub struct PublicKey(Pubkey);
 /// Why a text is not the public key of a key pair.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PublicKeyError {
-    /// It is not base58.
+    /// It contains a character outside the base58 alphabet.
     #[error("the address is not valid base58: only the characters 1-9, A-H, J-N, P-Z, a-k and m-z are allowed")]
     NotBase58,
     /// It is base58, but does not decode to 32 bytes.

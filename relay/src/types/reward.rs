@@ -11,7 +11,7 @@ use super::{ContributionId, Lamports, NodeId, PublicKey};
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RewardDistribution {
-    /// The node that receives the reward.
+    /// The recipient, which must be registered.
     pub node_id: NodeId,
     /// The amount in lamports, at least 1.
     pub amount_lamports: Lamports,
@@ -33,17 +33,17 @@ text_enum! {
     }
 }
 
-/// A reward in the ledger.
+/// A reward in the ledger, for a contribution or granted by an operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RewardRecord {
     /// The id of the reward: `rw_` followed by 32 hexadecimal digits.
     pub id: String,
-    /// The node that earned the reward.
+    /// The node that is paid.
     pub node_id: NodeId,
     /// The contribution that earned the reward; null if an operator granted it.
     pub contribution_id: Option<ContributionId>,
-    /// The amount in lamports.
+    /// The amount of this reward alone, at least 1.
     pub amount_lamports: Lamports,
     /// The node's cumulative rewards up to and including this one.
     pub node_total_lamports: Lamports,
@@ -51,15 +51,15 @@ pub struct RewardRecord {
     pub period: String,
     /// `contribution`, or the reason given by the operator.
     pub reason: String,
-    /// The settlement state.
+    /// How far the reward has been settled.
     pub status: RewardStatus,
     /// Why the last settlement did not credit the reward; null if it was not held back.
     pub hold_reason: Option<String>,
     /// The id of the batch that contains the reward; null while it is pending.
     pub batch_id: Option<i64>,
-    /// The signature of the transaction that credited the reward.
+    /// The base58 signature of the transaction that credited the reward; null until it is finalized.
     pub transaction_signature: Option<String>,
-    /// When the reward was credited, Unix milliseconds.
+    /// When the ledger recorded the credit, Unix milliseconds; null until then.
     pub distributed_at: Option<i64>,
     /// When the record was created, Unix milliseconds.
     pub created_at: i64,
@@ -69,7 +69,7 @@ pub struct RewardRecord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NodeWalletBalance {
-    /// The id of the node.
+    /// The node whose rewards are summarized.
     pub node_id: NodeId,
     /// The Solana address registered for the node.
     pub address: Option<PublicKey>,

@@ -8,7 +8,7 @@ use super::Lamports;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SettlementStatus {
-    /// The id of the settlement.
+    /// A sequential number, unique within the ledger.
     pub id: i64,
     /// What triggered it: `cron`, `api` or `cli`.
     pub trigger: String,

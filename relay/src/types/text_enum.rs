@@ -8,7 +8,7 @@ pub struct UnknownValueError {
     pub value: String,
     /// What the text was supposed to be, for example `scope`.
     pub kind: &'static str,
-    /// The texts that are allowed.
+    /// Every valid text, in the order of declaration.
     pub allowed: &'static [&'static str],
 }
 

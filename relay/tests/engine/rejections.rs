@@ -79,6 +79,18 @@ fn a_network_that_does_not_exist_is_rejected() {
 }
 
 #[test]
+fn lamports_at_the_addresses_of_a_network_do_not_make_it_exist() {
+    let fixture = with_a_pending_reward();
+    let mut svm = fixture.chain.svm.borrow_mut();
+    for address in [fixture.network, fixture.treasury] {
+        svm.set_account(address, Default::default()).unwrap();
+        svm.airdrop(&address, 1_000_000).unwrap();
+    }
+    drop(svm);
+    assert_rejected(&fixture, "does not exist on this cluster");
+}
+
+#[test]
 fn a_ledger_bound_to_another_cluster_is_rejected() {
     let fixture = with_a_pending_reward();
     fixture.bind_to_genesis_hash("another");

@@ -65,8 +65,10 @@ fn a_relay_killed_at_any_time_pays_every_reward_once() {
 enum KillTrigger {
     /// As soon as `query` returns more than 0, or when the settlement is over because the state passed between two
     /// polls.
-    LedgerState { state: &'static str, query: &'static str },
-    /// After a delay.
+    LedgerState {
+        state: &'static str,
+        query: &'static str,
+    },
     Delay(Duration),
 }
 

@@ -21,7 +21,7 @@ const PROBE: &str = "SELECT id FROM nodes LIMIT 1";
 pub(crate) struct Health {
     /// `ok` if every component is.
     status: HealthStatus,
-    /// The version of the service.
+    /// The Worker's version, `MAJOR.MINOR.PATCH`.
     version: &'static str,
     /// The settings of the API: admin key and reward rate.
     api: ComponentHealth,
@@ -41,7 +41,7 @@ pub(crate) enum HealthStatus {
     Degraded,
 }
 
-/// The health of a component.
+/// The status of one component, and the problems that degrade it.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ComponentHealth {
     status: HealthStatus,
@@ -49,7 +49,7 @@ pub(crate) struct ComponentHealth {
     errors: Vec<HealthProblem>,
 }
 
-/// The health of settlements.
+/// Whether settlements can run, for which network and with which key.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SettlementHealth {
     #[serde(flatten)]
@@ -65,7 +65,7 @@ pub(crate) struct SettlementHealth {
 /// A problem and how to fix it.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct HealthProblem {
-    /// An error code.
+    /// The code of the problem, one of those that failed requests respond with.
     code: ErrorCode,
     /// What is wrong and how to fix it, for people.
     message: String,

@@ -57,7 +57,7 @@ pub(crate) async fn read(
     Ok(Success::ok(nodes::get(&app.ledger, &node_id).await?))
 }
 
-/// A heartbeat.
+/// The content of a heartbeat; every field is optional.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Heartbeat {

@@ -26,7 +26,7 @@ pub(crate) struct SettlementReport {
     runner: RunnerStatus,
 }
 
-/// A settlement.
+/// The response to a request for one settlement.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SettlementDetails {
     settlement: SettlementStatus,

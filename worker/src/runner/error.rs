@@ -12,7 +12,6 @@ pub(crate) enum RunnerError {
     /// A setting is missing or invalid. Retrying does not help: the settings only change with a new deployment.
     #[error("{0}")]
     Setting(SettingError),
-    /// The engine returned an error.
     #[error(transparent)]
     Engine(#[from] EngineError),
 }
@@ -27,7 +26,6 @@ impl RunnerError {
     }
 }
 
-/// The code as the API spells it.
 fn api_code(code: ErrorCode) -> String {
     serde_json::to_value(code).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
@@ -36,10 +34,10 @@ fn engine_code(error: &EngineError) -> &'static str {
     match error {
         EngineError::Ledger(error) => error.code(),
         EngineError::Chain(ChainError::Unreachable(_)) => "CHAIN_UNAVAILABLE",
-        EngineError::Chain(ChainError::InvalidResponse(_)) => "CHAIN_ANSWER_INVALID",
-        EngineError::Chain(ChainError::ErrorResponse { .. } | ChainError::UnsupportedVersion) => "CHAIN_REFUSED",
+        EngineError::Chain(ChainError::InvalidResponse(_)) => "CHAIN_RESPONSE_INVALID",
+        EngineError::Chain(ChainError::ErrorResponse { .. } | ChainError::UnsupportedVersion) => "CHAIN_ERROR",
         EngineError::Signer(_) => "SIGNER_UNAVAILABLE",
-        EngineError::Build(_) => "TRANSACTION_NOT_BUILDABLE",
+        EngineError::Build(_) => "TRANSACTION_INVALID",
         EngineError::LeaseLost => "LEASE_LOST",
         EngineError::StateChanged => "STATE_CHANGED",
         EngineError::Rejected(_) => "SETTLEMENT_REJECTED",

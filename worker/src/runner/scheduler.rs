@@ -221,7 +221,6 @@ fn merge_wakes(earlier: Option<Wake>, newer: Option<Wake>) -> Option<Wake> {
     }
 }
 
-/// When to run next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum NextRun {
     /// Not before the next wake.

@@ -37,7 +37,7 @@ pub(crate) enum RunResult {
     },
     /// The settlement failed and was closed.
     Failed {
-        /// The number of the settlement.
+        /// The settlement's `id`, as in `/v1/settlements/{id}`.
         settlement_id: i64,
         /// Why the settlement failed.
         reason: String,
@@ -45,9 +45,9 @@ pub(crate) enum RunResult {
     /// An error interrupted the run. It is retried after a delay, or at the next trigger if a setting must be fixed
     /// first.
     Error {
-        /// The error's code.
+        /// A stable, machine-readable code, such as `CHAIN_UNAVAILABLE` or `SETTING_MISSING`.
         code: String,
-        /// A description of the error.
+        /// What failed and how to fix it, for people.
         message: String,
     },
 }

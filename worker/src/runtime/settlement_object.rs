@@ -24,7 +24,7 @@ use crate::runner::{
 };
 use crate::time::WorkersClock;
 
-/// The name of the only instance.
+/// All requests use the same instance, so that only one settlement runs at a time.
 const INSTANCE_NAME: &str = "settlement";
 
 /// The storage key of the [`SchedulerState`], which is stored as JSON text.
@@ -98,7 +98,6 @@ impl SettlementEngine for WorkerEngine {
     }
 }
 
-/// The storage of the Durable Object.
 struct ObjectStorage(Storage);
 
 impl SchedulerStorage for ObjectStorage {

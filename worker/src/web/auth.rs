@@ -49,7 +49,6 @@ pub(crate) struct Authorized<S> {
 enum Credential {
     /// The deployment's admin key, which grants every scope.
     AdminKey,
-    /// An API key of the ledger.
     ApiKey(ApiKeyInfo),
 }
 

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(crate) enum ErrorCode {
-    /// The request is malformed.
+    /// The HTTP request is malformed.
     BadRequest,
     /// The body is not valid JSON.
     InvalidJson,
@@ -32,7 +32,7 @@ pub(crate) enum ErrorCode {
     UnknownApiKey,
     /// The path does not support the method.
     MethodNotAllowed,
-    /// The node was suspended by an operator.
+    /// An operator has suspended the node, so its contributions are rejected.
     NodeSuspended,
     /// The node is registered with a different address.
     AddressConflict,
@@ -55,7 +55,7 @@ pub(crate) enum ErrorCode {
     InvalidField,
     /// A timestamp is out of range.
     InvalidTimestamp,
-    /// A reward amount is zero.
+    /// An entry of a distribution grants 0 lamports.
     ZeroAmount,
     /// The reward exceeds the maximum amount.
     RewardTooLarge,
@@ -81,7 +81,7 @@ pub(crate) enum ErrorCode {
     LedgerDecode,
     /// The ledger denies this service access.
     LedgerUnauthorized,
-    /// An internal error of the Worker.
+    /// An unexpected error in the Worker.
     Internal,
     /// The ledger cannot be reached. The write may or may not have happened; it is safe to repeat the request.
     LedgerUnavailable,

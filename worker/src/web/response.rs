@@ -25,7 +25,6 @@ pub(crate) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idem
 enum PendingBody {
     /// The `data` of a success, as JSON.
     Data(Box<RawValue>),
-    /// An error.
     Error(ApiError),
 }
 
@@ -116,7 +115,7 @@ impl IntoResponse for ApiError {
 pub(crate) struct SuccessBody<T> {
     /// Always true.
     success: bool,
-    /// The result.
+    /// The result; its fields depend on the endpoint.
     data: T,
     /// When the response was created, in Unix milliseconds.
     timestamp: i64,

@@ -201,7 +201,7 @@ impl NetworkState {
 /// The mint that the network is to pay in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MintState {
-    /// The token program.
+    /// A token program, if the account is a mint.
     pub(crate) owner: Pubkey,
     /// Why the settlement program does not support the mint.
     pub(crate) unsupported: Option<String>,

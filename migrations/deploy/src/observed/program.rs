@@ -30,7 +30,7 @@ pub(crate) enum ProgramState {
     },
     /// The program was closed; its address cannot be reused.
     Closed,
-    /// The account is not a program.
+    /// The address is in use, but not by an upgradeable program.
     OtherAccount { owner: Pubkey },
 }
 
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn bytecode_matches_if_only_zeros_follow_the_file_s_bytes() {
+    fn bytecode_matches_if_only_zeros_follow_the_bytes_of_the_file() {
         for (authority, code, expected) in [
             (Some(AUTHORITY), ELF.to_vec(), true),
             (None, [ELF, &[0; 9]].concat(), true),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_s_authority_and_missing_chunks_are_read() {
+    fn buffer_authority_and_missing_chunks_are_read() {
         let read = |account: &Account, content: &[u8]| {
             BufferState::read(account, Content::Program, &Chunks::new(content.to_vec(), 4))
         };

@@ -44,7 +44,6 @@ const LAMPORTS_PER_SOL: u64 = 1_000_000_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Section {
     pub(crate) title: &'static str,
-    /// The current state.
     pub(crate) status: String,
     pub(crate) steps: Vec<(Step, Cost)>,
 }
@@ -438,7 +437,6 @@ pub(crate) fn pending_admin(network: &Network) -> Option<Pubkey> {
 /// A term of a network, on the chain and in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Term {
-    /// The name of the setting.
     pub(crate) name: &'static str,
     pub(crate) on_chain: String,
     pub(crate) configured: String,

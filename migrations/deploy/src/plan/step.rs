@@ -23,7 +23,7 @@ pub(crate) enum Step {
         /// Whether the buffer has to be created first.
         create: bool,
         bytes: usize,
-        /// Chunks to be written.
+        /// Without the chunks that the buffer already holds.
         chunks: usize,
     },
     ExtendProgram {

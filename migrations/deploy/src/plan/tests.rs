@@ -94,8 +94,16 @@ fn empty_cluster() -> Observed {
     }
 }
 
-fn deployed(authority: Option<Pubkey>, matches: bool) -> ProgramState {
+/// The deployed bytecode compared with the file's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bytecode {
+    Current,
+    Outdated,
+}
+
+fn deployed(authority: Option<Pubkey>, bytecode: Bytecode) -> ProgramState {
     let data_lamports = RENT.minimum(UpgradeableLoaderState::size_of_programdata(ELF_LEN));
+    let matches = bytecode == Bytecode::Current;
     ProgramState::Deployed { authority, capacity: ELF_LEN, data_lamports, matches, sha256: [0; 32], slot: 9 }
 }
 
@@ -129,7 +137,7 @@ fn network(change: impl FnOnce(&mut NetworkAccounts)) -> Option<NetworkState> {
 /// A cluster in the desired state.
 fn complete_cluster() -> Observed {
     Observed {
-        program: deployed(Some(AUTHORITY), true),
+        program: deployed(Some(AUTHORITY), Bytecode::Current),
         idl: IdlState::Published { matches: true, data_len: IDL_LEN, lamports: PLENTY, mutable: true },
         network: network(|_| {}),
         ..empty_cluster()
@@ -137,7 +145,7 @@ fn complete_cluster() -> Observed {
 }
 
 fn outdated_program() -> Observed {
-    Observed { program: deployed(Some(AUTHORITY), false), ..complete_cluster() }
+    Observed { program: deployed(Some(AUTHORITY), Bytecode::Outdated), ..complete_cluster() }
 }
 
 fn steps(desired: &Desired, observed: &Observed) -> Vec<Step> {
@@ -169,7 +177,7 @@ fn the_desired_state_needs_no_steps() {
         complete.clone(),
         // No lamports are needed if there is nothing to do.
         Observed { payer_lamports: 0, admin_lamports: 0, ..complete.clone() },
-        Observed { program: deployed(None, true), ..complete },
+        Observed { program: deployed(None, Bytecode::Current), ..complete },
     ] {
         assert_eq!(steps(&desired(), &observed), []);
     }
@@ -177,7 +185,7 @@ fn the_desired_state_needs_no_steps() {
 
 #[test]
 fn an_immutable_program_cannot_get_an_idl_or_an_authority() {
-    let immutable = Observed { program: deployed(None, true), ..complete_cluster() };
+    let immutable = Observed { program: deployed(None, Bytecode::Current), ..complete_cluster() };
     let unpublished = Observed { idl: IdlState::Absent { lamports: 0 }, ..immutable.clone() };
     assert_eq!(blockers(&desired(), &unpublished), [Blocker::IdlOfImmutableProgram]);
     let transfer = |to| Desired { final_upgrade: Some(to), ..desired() };
@@ -206,30 +214,34 @@ fn other_bytecode_is_upgraded_and_a_longer_one_extends_the_program_first() {
 
 #[test]
 fn an_interrupted_upload_is_resumed() {
-    let with_buffer = |authority, fits, missing| {
-        let program = Some(BufferState { authority, lamports: 50, fits, missing });
+    let with_buffer = |buffer| {
+        let program = Some(buffer);
         Observed { buffers: PerContent { program, idl: None }, ..outdated_program() }
     };
     let resume = Step::Upload { content: Content::Program, create: false, bytes: ELF_LEN, chunks: 3 };
     let close = Step::CloseBuffer(Content::Program);
-    let complete = with_buffer(Some(AUTHORITY), true, 0);
+    let buffer = BufferState { authority: Some(AUTHORITY), lamports: 50, fits: true, missing: 0 };
+    let complete = with_buffer(buffer);
     for (observed, expected) in [
-        (with_buffer(Some(AUTHORITY), true, 3), [resume, Step::UpgradeProgram].as_slice()),
+        (with_buffer(BufferState { missing: 3, ..buffer }), [resume, Step::UpgradeProgram].as_slice()),
         (complete.clone(), &[Step::UpgradeProgram]),
         // A buffer for other content is closed.
-        (with_buffer(Some(AUTHORITY), false, 9), &[close, UPLOAD_PROGRAM, Step::UpgradeProgram]),
+        (
+            with_buffer(BufferState { fits: false, missing: 9, ..buffer }),
+            &[close, UPLOAD_PROGRAM, Step::UpgradeProgram],
+        ),
         // A buffer that is no longer needed still holds rent.
-        (Observed { program: deployed(Some(AUTHORITY), true), ..complete }, &[close]),
+        (Observed { program: deployed(Some(AUTHORITY), Bytecode::Current), ..complete }, &[close]),
     ] {
         assert_eq!(steps(&desired(), &observed), expected);
     }
     let (authority, file) = (Some(STRANGER), "program-buffer.json");
     let blocker = Blocker::BufferAuthorityMismatch { authority, ours: AUTHORITY, file };
-    assert_eq!(blockers(&desired(), &with_buffer(authority, true, 0)), [blocker]);
+    assert_eq!(blockers(&desired(), &with_buffer(BufferState { authority, ..buffer })), [blocker]);
 }
 
 #[test]
-fn the_first_deployment_requires_the_program_s_keypair_and_bytecode() {
+fn the_first_deployment_requires_program_keypair_and_bytecode() {
     let program = PROGRAM;
     let without_keypair = Desired { program_keypair: None, ..desired() };
     for (desired, blocker) in [
@@ -271,7 +283,7 @@ fn a_public_cluster_requires_a_security_contact() {
 }
 
 #[test]
-fn the_program_s_security_txt_must_be_the_configured_one() {
+fn the_security_txt_of_the_program_must_be_the_configured_one() {
     let two = "email:a@example.org, link:https://example.org/report";
     assert_eq!(
         blockers(&Desired { elf: elf(ELF_LEN, PROGRAM, two), security: security(two), ..desired() }, &empty_cluster()),
@@ -314,14 +326,15 @@ fn an_address_that_cannot_be_used_is_a_blocker() {
 
 #[test]
 fn only_the_upgrade_authority_can_upgrade() {
-    let with =
-        |authority| blockers(&desired(), &Observed { program: deployed(authority, false), ..complete_cluster() });
+    let with = |authority| {
+        blockers(&desired(), &Observed { program: deployed(authority, Bytecode::Outdated), ..complete_cluster() })
+    };
     assert_eq!(with(Some(STRANGER)), [authority_mismatch("an upgrade", STRANGER, AUTHORITY)]);
     assert_eq!(with(None), [Blocker::ProgramImmutable]);
 }
 
 #[test]
-fn the_localnet_s_program_id_is_for_local_clusters_only() {
+fn the_localnet_program_id_is_for_local_clusters_only() {
     let program = LOCALNET_PROGRAM;
     let desired = Desired { program, program_keypair: Some(program), elf: elf(ELF_LEN, program, CONTACT), ..desired() };
     assert_eq!(blockers(&desired, &empty_cluster()), [Blocker::LocalnetProgramId { program }]);

@@ -105,7 +105,7 @@ fn ix(fixture: &ProgramFixture, kind: BatchKind, nodes: &[Node]) -> Instruction 
     }
 }
 
-/// A fixture with one more node than any batch holds. For payouts, each node has 1 SOL due.
+/// A fixture with one node more than any batch holds. For payouts, each node has 1 SOL due.
 fn fixture(kind: BatchKind) -> (ProgramFixture, Vec<Node>) {
     let mut fixture = ProgramFixture::new();
     let nodes = fixture.register_nodes(MAX_CREDIT_ENTRIES + 1);
@@ -119,9 +119,9 @@ fn fixture(kind: BatchKind) -> (ProgramFixture, Vec<Node>) {
     (fixture, nodes)
 }
 
-/// Sends a batch of `most` entries and checks that all of them are applied, and that the format has
+/// Sends a batch of `max_entries` entries and checks that all of them are applied, and that the format has
 /// no room for one more.
-fn assert_capacity(fixture: &mut ProgramFixture, nodes: &[Node], kind: BatchKind, format: Format, most: usize) {
+fn assert_capacity(fixture: &mut ProgramFixture, nodes: &[Node], kind: BatchKind, format: Format, max_entries: usize) {
     let settler = fixture.settler.insecure_clone();
     let blockhash = fixture.svm.latest_blockhash();
     let of = |fixture: &ProgramFixture, n: usize| {
@@ -131,30 +131,32 @@ fn assert_capacity(fixture: &mut ProgramFixture, nodes: &[Node], kind: BatchKind
         let signed = VersionedTransaction::try_new(message.clone(), &[&settler]).expect("the settler signs");
         (wire_size(&signed), locks(message))
     };
-    let (bytes, locks) = size(&of(fixture, most));
-    let (bytes_above, locks_above) = size(&of(fixture, most + 1));
-    println!("{kind:?} {most}: {bytes} bytes, {locks} locks; one more: {bytes_above} bytes, {locks_above} locks");
+    let (bytes, locks) = size(&of(fixture, max_entries));
+    let (bytes_above, locks_above) = size(&of(fixture, max_entries + 1));
+    println!(
+        "{kind:?} {max_entries}: {bytes} bytes, {locks} locks; one more: {bytes_above} bytes, {locks_above} locks"
+    );
     assert!(bytes <= format.max_bytes() && locks <= MAX_LOCKS, "{bytes} bytes, {locks} locks");
     assert!(bytes_above > format.max_bytes() || locks_above > MAX_LOCKS, "the format has room for another entry");
 
-    let message = of(fixture, most);
+    let message = of(fixture, max_entries);
     let meta = fixture
         .send_message(message, &[&settler], format.max_bytes())
         .unwrap_or_else(|failed| panic!("{:?}\n{}", failed.err, failed.meta.pretty_logs()));
 
-    let sum = most as u64 * SOL;
+    let sum = max_entries as u64 * SOL;
     let paid = if let BatchKind::Payout = kind {
         let event = fixture.event(&meta, PaidOut::decode_cpi);
-        assert_eq!((event.n as usize, event.paid, event.skips), (most, sum, 0));
+        assert_eq!((event.n as usize, event.paid, event.skips), (max_entries, sum, 0));
         SOL
     } else {
         let event = fixture.event(&meta, BatchSettled::decode_cpi);
         let paid = if let BatchKind::Settle = kind { SOL } else { 0 };
-        assert_eq!((event.n as usize, event.credited, event.paid), (most, sum, paid * most as u64));
+        assert_eq!((event.n as usize, event.credited, event.paid), (max_entries, sum, paid * max_entries as u64));
         assert_eq!((event.credit_skips, event.payout_skips), (0, 0));
         paid
     };
-    for node in &nodes[..most] {
+    for node in &nodes[..max_entries] {
         let wallet = fixture.wallet_state(node);
         assert_eq!((wallet.credited_total, wallet.paid_total), (SOL, paid));
         assert_eq!(fixture.lamports(&node.destination), paid);
@@ -164,36 +166,36 @@ fn assert_capacity(fixture: &mut ProgramFixture, nodes: &[Node], kind: BatchKind
 
 #[test]
 fn a_v1_transaction_holds_sixty_credits_or_thirty_settles_or_payouts() {
-    let largest = [
+    let cases = [
         (BatchKind::Credit, MAX_CREDIT_ENTRIES),
         (BatchKind::Settle, MAX_SETTLE_ENTRIES),
         (BatchKind::Payout, MAX_SETTLE_ENTRIES),
     ];
-    for (kind, most) in largest {
+    for (kind, max_entries) in cases {
         let (mut fixture, nodes) = fixture(kind);
-        assert_capacity(&mut fixture, &nodes, kind, Format::V1, most);
+        assert_capacity(&mut fixture, &nodes, kind, Format::V1, max_entries);
     }
 }
 
 #[test]
 fn a_v0_transaction_is_full_at_its_size_limit() {
-    for (kind, most) in [(BatchKind::Credit, 21), (BatchKind::Settle, 11), (BatchKind::Payout, 14)] {
+    for (kind, max_entries) in [(BatchKind::Credit, 21), (BatchKind::Settle, 11), (BatchKind::Payout, 14)] {
         let (mut fixture, nodes) = fixture(kind);
-        assert_capacity(&mut fixture, &nodes, kind, Format::V0, most);
+        assert_capacity(&mut fixture, &nodes, kind, Format::V0, max_entries);
     }
 }
 
 #[test]
 fn a_v0_transaction_with_a_lookup_table_is_full_at_the_lock_limit() {
-    for (kind, most) in [(BatchKind::Credit, 59), (BatchKind::Settle, 29), (BatchKind::Payout, 29)] {
+    for (kind, max_entries) in [(BatchKind::Credit, 59), (BatchKind::Settle, 29), (BatchKind::Payout, 29)] {
         let (mut fixture, nodes) = fixture(kind);
         let table = fixture.create_lookup_table(&lookup_addresses(&fixture, kind, &nodes));
-        assert_capacity(&mut fixture, &nodes, kind, Format::V0WithTable(&table), most);
+        assert_capacity(&mut fixture, &nodes, kind, Format::V0WithTable(&table), max_entries);
     }
-    for (kind, most) in [(BatchKind::Credit, 60), (BatchKind::Settle, 30), (BatchKind::Payout, 30)] {
+    for (kind, max_entries) in [(BatchKind::Credit, 60), (BatchKind::Settle, 30), (BatchKind::Payout, 30)] {
         let (mut fixture, nodes) = fixture(kind);
         let table = fixture.create_lookup_table(&lookup_addresses(&fixture, kind, &nodes));
-        assert_capacity(&mut fixture, &nodes, kind, Format::V0WithTableAndNoBudget(&table), most);
+        assert_capacity(&mut fixture, &nodes, kind, Format::V0WithTableAndNoBudget(&table), max_entries);
     }
 }
 

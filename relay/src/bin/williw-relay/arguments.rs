@@ -82,7 +82,6 @@ pub(crate) struct Arguments {
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS)]
     pub(crate) json: bool,
 
-    /// The command to run
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -122,7 +121,6 @@ pub(crate) enum Command {
     Key(KeyCommand),
 }
 
-/// The arguments of `run`.
 #[derive(Debug, Args)]
 #[command(after_help = RUN_HELP)]
 pub(crate) struct RunArguments {
@@ -152,7 +150,6 @@ pub(crate) struct RunArguments {
     pub(crate) max_compute_unit_price: u64,
 }
 
-/// The arguments of `status`.
 #[derive(Debug, Args)]
 #[command(after_help = STATUS_HELP)]
 pub(crate) struct StatusArguments {
@@ -209,7 +206,6 @@ pub(crate) struct CreateNetworkArguments {
     pub(crate) max_pending_age_seconds: u64,
 }
 
-/// The arguments of `fund`.
 #[derive(Debug, Args)]
 #[command(after_help = SIGNER_HELP)]
 pub(crate) struct FundArguments {
@@ -230,7 +226,6 @@ pub(crate) enum KeyCommand {
     List,
 }
 
-/// The arguments of `key create`.
 #[derive(Debug, Args)]
 #[command(after_help = KEY_HELP)]
 pub(crate) struct CreateKeyArguments {
@@ -243,7 +238,6 @@ pub(crate) struct CreateKeyArguments {
     pub(crate) scopes: Vec<Scope>,
 }
 
-/// The arguments of `key revoke`.
 #[derive(Debug, Args)]
 #[command(after_help = KEY_HELP)]
 pub(crate) struct RevokeKeyArguments {
@@ -255,7 +249,6 @@ pub(crate) struct RevokeKeyArguments {
 /// Where the ledger is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LedgerLocation {
-    /// In an SQLite file.
     File(PathBuf),
     /// In the database of the Worker at this URL.
     Worker(String),

@@ -9,7 +9,6 @@ use williw_relay::ledger::LedgerError;
 use williw_relay::signer::SignerError;
 use williw_relay::transaction::TransactionBuildError;
 
-/// An error of a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
     /// The command line is incomplete.
@@ -39,15 +38,12 @@ pub(crate) enum CliError {
     /// The transaction was rejected or expired without any effect, or is known to be rejected if sent.
     #[error("{0}")]
     Rejected(String),
-    /// The settlement failed.
     #[error("settlement {id} failed: {reason}")]
     Settlement {
-        /// The id of the settlement.
         id: i64,
         /// The reason stored with the settlement.
         reason: String,
     },
-    /// Interrupted by a signal.
     #[error("{0}")]
     Interrupted(String),
     /// An unexpected error, such as an I/O error on standard output.
@@ -96,7 +92,7 @@ impl CliError {
             Self::Ledger(error) => error.code(),
             Self::Chain(_) => "CHAIN",
             Self::Signer(_) => "SIGNER",
-            Self::Rejected(_) => "REFUSED",
+            Self::Rejected(_) => "REJECTED",
             Self::Settlement { .. } => "SETTLEMENT_FAILED",
             Self::Interrupted(_) => "INTERRUPTED",
             Self::Build(_) | Self::Internal(_) => "INTERNAL",

@@ -116,7 +116,6 @@ impl Batch {
     }
 }
 
-/// Which batches to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BatchSelection {
     /// The settlement's open register batches, and the batches in review of every settlement.
@@ -138,7 +137,6 @@ pub(crate) enum BatchTransition<'a> {
     Review { reason: &'a str },
 }
 
-/// A batch to add.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NewBatch {
     pub(crate) kind: BatchKind,

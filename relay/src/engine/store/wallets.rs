@@ -231,7 +231,6 @@ fn mirrored_wallet(row: &Row) -> Result<MirroredWallet, DatabaseError> {
     })
 }
 
-/// Mirrors a treasury reading.
 pub(crate) fn upsert_treasury(reading: &TreasuryReading, now_ms: i64) -> Statement {
     let treasury = &reading.treasury;
     Statement::new(UPSERT_TREASURY)

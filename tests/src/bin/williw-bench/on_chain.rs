@@ -26,7 +26,6 @@ const REWARD_LAMPORTS: u64 = SOL / 100;
 /// A kind of transaction to measure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Workload {
-    /// A `credit` batch.
     Credit,
     /// A `settle` batch that pays every recipient.
     Settle,
@@ -48,11 +47,9 @@ impl Workload {
 /// The cost of one transaction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Measurement {
-    /// Kind of the transaction.
     pub(crate) workload: Workload,
     /// Number of recipients credited or paid.
     pub(crate) recipients: usize,
-    /// Compute units consumed.
     pub(crate) compute_units: u64,
     /// Serialized size in bytes.
     pub(crate) bytes: usize,

@@ -13,7 +13,6 @@ use williw_tests::artifacts::Artifacts;
 pub(crate) struct Size {
     /// Display name of the artifact.
     pub(crate) name: &'static str,
-    /// Size in bytes.
     pub(crate) bytes: usize,
     /// Compressed size in bytes, for artifacts whose size limit applies to the compressed size.
     pub(crate) gzipped: Option<usize>,

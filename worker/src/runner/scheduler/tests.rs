@@ -71,8 +71,14 @@ impl SettlementEngine for &ScriptedEngine {
     }
 }
 
-fn wake(trigger: &str, retry_held: bool) -> Wake {
-    Wake { trigger: trigger.to_owned(), retry_held }
+/// A wake as the cron trigger sends it.
+fn cron_wake() -> Wake {
+    Wake { trigger: "cron".to_owned(), retry_held: false }
+}
+
+/// A wake as an API request sends it.
+fn api_wake() -> Wake {
+    Wake { trigger: "api".to_owned(), retry_held: true }
 }
 
 fn chain_unreachable() -> RunnerError {
@@ -120,28 +126,28 @@ impl Object {
 #[tokio::test]
 async fn a_wake_sets_the_alarm_if_none_is_set() {
     let object = Object::new();
-    assert_eq!(object.wake(wake("cron", false)).await.next_run_at, Some(START_MS));
+    assert_eq!(object.wake(cron_wake()).await.next_run_at, Some(START_MS));
 }
 
 #[tokio::test]
 async fn a_wake_replaces_a_lost_alarm() {
     let object = Object::new();
     object.storage.alarm.set(Some(START_MS - 1));
-    assert_eq!(object.wake(wake("cron", false)).await.next_run_at, Some(START_MS));
+    assert_eq!(object.wake(cron_wake()).await.next_run_at, Some(START_MS));
 }
 
 #[tokio::test]
 async fn cron_keeps_a_pending_alarm_and_an_api_request_moves_it_forward() {
     let object = Object::new();
     object.storage.alarm.set(Some(START_MS + 7));
-    assert_eq!(object.wake(wake("cron", false)).await.next_run_at, Some(START_MS + 7));
-    assert_eq!(object.wake(wake("api", true)).await.next_run_at, Some(START_MS));
+    assert_eq!(object.wake(cron_wake()).await.next_run_at, Some(START_MS + 7));
+    assert_eq!(object.wake(api_wake()).await.next_run_at, Some(START_MS));
 }
 
 #[tokio::test]
 async fn without_work_it_sleeps_until_the_next_wake() {
     let object = Object::new();
-    object.wake(wake("cron", false)).await;
+    object.wake(cron_wake()).await;
     let engine = ScriptedEngine::new([Ok(Progress::Idle)]);
     object.alarm(&engine).await;
     assert_eq!(*engine.triggers.borrow(), [("cron".to_owned(), false)]);
@@ -165,7 +171,7 @@ async fn it_waits_for_the_delay_that_the_engine_returns() {
 #[tokio::test]
 async fn it_waits_for_another_runner_and_keeps_the_wake() {
     let object = Object::new();
-    object.wake(wake("api", true)).await;
+    object.wake(api_wake()).await;
     object.alarm(&ScriptedEngine::new([Ok(Progress::Busy { holder: "cli".to_owned(), retry_after_ms: 900 })])).await;
     assert_eq!(object.next_in_ms(), Some(900));
     assert_eq!(object.result().await, RunResult::Busy { holder: "cli".to_owned() });
@@ -186,7 +192,7 @@ async fn the_number_of_engine_calls_per_alarm_is_bounded() {
 #[tokio::test]
 async fn after_a_settlement_it_looks_for_more_work_without_retrying_held_rewards_again() {
     let object = Object::new();
-    object.wake(wake("api", true)).await;
+    object.wake(api_wake()).await;
     let engine = ScriptedEngine::new([Ok(Progress::Opened), Ok(FINISHED), Ok(Progress::Idle)]);
     object.alarm(&engine).await;
     let triggers = engine.triggers.borrow();
@@ -201,7 +207,7 @@ async fn after_a_settlement_it_looks_for_more_work_without_retrying_held_rewards
 async fn a_wake_during_a_settlement_is_handled_after_it() {
     let object = Object::new();
     object.alarm(&ScriptedEngine::new([Ok(Progress::Continue { after_ms: 2_000 })])).await;
-    object.wake(wake("api", true)).await;
+    object.wake(api_wake()).await;
     let engine = ScriptedEngine::new([Ok(Progress::Continue { after_ms: 0 }), Ok(FINISHED), Ok(Progress::Idle)]);
     object.alarm(&engine).await;
     assert_eq!(engine.triggers.borrow().last(), Some(&("api".to_owned(), true)));
@@ -210,7 +216,7 @@ async fn a_wake_during_a_settlement_is_handled_after_it() {
 #[tokio::test]
 async fn a_wake_is_kept_while_an_open_settlement_of_another_runner_is_continued() {
     let object = Object::new();
-    object.wake(wake("api", true)).await;
+    object.wake(api_wake()).await;
     let engine =
         ScriptedEngine::new([Ok(Progress::Continue { after_ms: 0 }), Ok(FINISHED), Ok(Progress::Opened), Ok(FINISHED)]);
     object.alarm(&engine).await;
@@ -227,7 +233,7 @@ async fn a_wake_during_a_run_is_not_lost() {
     let same_object = object.clone();
     engine.during_call.replace(Some(Box::new(move || {
         same_object.storage.alarm.set(Some(START_MS));
-        same_object.storage.state.borrow_mut().wake = Some(wake("api", true));
+        same_object.storage.state.borrow_mut().wake = Some(api_wake());
     })));
     object.alarm(&engine).await;
     assert_eq!(object.next_in_ms(), Some(0), "the alarm that the wake set is kept");
@@ -239,7 +245,7 @@ async fn a_wake_during_a_run_is_not_lost() {
 #[tokio::test]
 async fn errors_are_retried_with_exponential_backoff_and_without_limit() {
     let object = Object::new();
-    object.wake(wake("api", true)).await;
+    object.wake(api_wake()).await;
     let mut waits = Vec::new();
     for _ in 0..40 {
         let engine = ScriptedEngine::new([Err(chain_unreachable())]);
@@ -275,7 +281,7 @@ async fn a_failed_settlement_waits_for_the_next_wake() {
 #[tokio::test]
 async fn a_missing_setting_is_reported_and_waits_for_the_next_wake() {
     let object = Object::new();
-    object.wake(wake("api", true)).await;
+    object.wake(api_wake()).await;
     object.storage.alarm.set(None);
     let error = SettingError { setting: "NETWORK", missing: true, problem: "not set".to_owned() };
     let Ok(()) = Scheduler::new(&&object.storage, &object.clock)
@@ -299,7 +305,7 @@ async fn an_earlier_alarm_is_not_postponed() {
 #[test]
 fn the_state_survives_serialization() {
     let state = SchedulerState {
-        wake: Some(wake("api", true)),
+        wake: Some(api_wake()),
         errors_in_a_row: 3,
         last: Some(RunOutcome { at: 7, result: RunResult::Busy { holder: "cli".to_owned() } }),
     };

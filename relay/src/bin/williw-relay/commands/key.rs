@@ -57,7 +57,6 @@ pub(crate) async fn list(connection: &ConnectionArguments, output: &Output) -> R
     output.result(&json!({"keys": keys}), &text)
 }
 
-/// One line of text for a key.
 struct KeyLine<'a>(&'a ApiKeyInfo);
 
 impl fmt::Display for KeyLine<'_> {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use settlement::client::{CreateNetworkArgs, NetworkId, create_network_ix, network_address, treasury_address};
 use settlement::state::{Network, Treasury};
 use solana_pubkey::Pubkey;
-use williw_relay::chain::{AccountData, Chain, Commitment};
+use williw_relay::chain::{Account, AccountData, Chain, Commitment};
 use williw_relay::signer::Signer;
 
 use crate::arguments::{ConnectionArguments, CreateNetworkArguments};
@@ -111,7 +111,9 @@ async fn exists_with<C: Chain>(
         return Err(CliError::Internal("the RPC node returned the wrong number of accounts".to_owned()));
     };
     super::require_program(program.as_ref())?;
-    let (Some(network), Some(treasury)) = (network, treasury) else { return Ok(false) };
+    let (Some(network), Some(treasury)) = (owned_by_program(network), owned_by_program(treasury)) else {
+        return Ok(false);
+    };
     let unreadable = |error| {
         CliError::Rejected(format!(
             "network '{}' exists, but its accounts cannot be decoded ({error}): choose another name, or use the \
@@ -138,5 +140,24 @@ async fn exists_with<C: Chain>(
             "network '{}' already exists with a different {parameter} ({actual} instead of {requested}): choose another name",
             id.name()
         ))),
+    }
+}
+
+/// The account, if it belongs to the settlement program. Anybody can send lamports to an address before the program
+/// creates its account; such an account belongs to the System Program.
+fn owned_by_program(account: &Option<Account>) -> Option<&Account> {
+    account.as_ref().filter(|account| account.owner == settlement::ID)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_that_only_received_lamports_does_not_count_as_existing() {
+        let account = |owner| Some(Account { lamports: 1, owner, executable: false, data: Vec::new(), space: 0 });
+        assert!(owned_by_program(&account(settlement::ID)).is_some());
+        assert!(owned_by_program(&account(Pubkey::default())).is_none());
+        assert!(owned_by_program(&None).is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! The `run` command: drives the engine until there is nothing left to settle, or indefinitely.
+//! The `run` command: settles rewards until none are left to settle, or indefinitely with `--watch`.
 
 use std::time::Duration;
 
@@ -33,7 +33,6 @@ const LEASE_LOST_DELAY: Duration = Duration::from_secs(1);
 /// The maximum delay before retrying to acquire the lease, which another runner may release early.
 const MAX_BUSY_DELAY: Duration = Duration::from_secs(2);
 
-/// Settles rewards.
 pub(crate) async fn run(
     connection: &ConnectionArguments,
     arguments: &RunArguments,
@@ -50,7 +49,7 @@ pub(crate) async fn run(
     let parts = EngineParts { database: &database, chain, signer, clock: SystemClock, events: LogEvents };
     let engine = Engine::new(parts, config);
     let mut shutdown = Shutdown::listen()?;
-    let outcome = drive(&engine, &database, arguments, output, &mut shutdown).await;
+    let outcome = advance_until_done(&engine, &database, arguments, output, &mut shutdown).await;
     // Whatever the outcome, release the lease, so that the next runner does not have to wait for it to expire.
     if let Err(error) = engine.stop().await {
         tracing::warn!("cannot release the lease, which will expire by itself: {error}");
@@ -58,7 +57,7 @@ pub(crate) async fn run(
     outcome
 }
 
-async fn drive<D: Database, C: Chain, S: Signer, K: Clock, E: Events>(
+async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Events>(
     engine: &Engine<&D, C, S, K, E>,
     database: &D,
     arguments: &RunArguments,
