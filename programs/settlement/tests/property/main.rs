@@ -99,7 +99,8 @@ fn setup_steps(parameters: &[Parameters; 3]) -> Vec<Step> {
         step(0, Action::Fund(80_000_000));
         for node in 0..NODES {
             let owner = AccountId::Person(node + 3);
-            step(node, Action::Register(Registration { payer: 0, owner, destination: None, threshold: None }));
+            let registration = Registration { by_admin: false, payer: 0, owner, destination: None, threshold: None };
+            step(node, Action::Register(registration));
         }
     }
     steps
