@@ -83,6 +83,7 @@ CREATE TABLE wallets (
     wallet_address                     TEXT    NOT NULL,  -- the wallet account (PDA), base58
     owner                              TEXT    NOT NULL,
     destination                        TEXT    NOT NULL,
+    destination_confirmed              INTEGER NOT NULL CHECK (destination_confirmed IN (0, 1)), -- 1: set by the owner, or the owner
     sol_balance_lamports               INTEGER NOT NULL CHECK (sol_balance_lamports >= 0), -- of the wallet account
     credited_lamports                  INTEGER NOT NULL CHECK (credited_lamports >= 0),
     pending_rewards_lamports           INTEGER NOT NULL CHECK (pending_rewards_lamports >= 0),

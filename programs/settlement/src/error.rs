@@ -34,7 +34,9 @@ pub enum SettlementError {
     InvalidDestination,
     #[msg("the signer is not authorized: check which of admin, settler, guardian or owner must sign this instruction")]
     Unauthorized,
-    #[msg("the network is paused: no funds leave the treasury or a wallet until the admin unpauses it")]
+    #[msg(
+        "the network is paused: until the admin unpauses it, no funds leave the treasury or a wallet, and only the admin registers nodes"
+    )]
     Paused,
     #[msg("the account belongs to another network")]
     NetworkMismatch,
@@ -126,11 +128,15 @@ pub enum SettlementError {
     TreasuryTokensShort,
     #[msg("the account is not a closed node: use register_node for a new node")]
     ClosedNodeMismatch,
+    #[msg(
+        "the settler can't set a destination other than the owner: omit it, and let the owner set it with set_destination"
+    )]
+    DestinationNotOwner,
 }
 
 impl SettlementError {
     /// All errors, in the order of their codes.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 52] = [
         Self::InvalidNetworkId,
         Self::ZeroLimit,
         Self::ZeroThreshold,
@@ -182,6 +188,7 @@ impl SettlementError {
         Self::TreasuryFrozen,
         Self::TreasuryTokensShort,
         Self::ClosedNodeMismatch,
+        Self::DestinationNotOwner,
     ];
 
     /// The error with this custom program error code. `None` if it isn't one of this program's.
@@ -201,6 +208,6 @@ mod tests {
             assert_eq!(SettlementError::from_code(code), Some(error));
         }
         assert_eq!(SettlementError::from_code(5_999), None);
-        assert_eq!(SettlementError::from_code(6_051), None);
+        assert_eq!(SettlementError::from_code(6_052), None);
     }
 }

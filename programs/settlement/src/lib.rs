@@ -103,7 +103,8 @@ pub mod settlement {
         instructions::withdraw_surplus::handler(ctx, amount)
     }
 
-    /// Creates the wallet account of a node. Requires the settler's or the admin's signature.
+    /// Creates the wallet account of a node. Requires the settler's or the admin's signature. The settler
+    /// can neither set a destination other than the owner nor register while the network is paused.
     pub fn register_node<'info>(ctx: Context<'info, RegisterNode<'info>>, args: RegisterNodeArgs) -> Result<()> {
         instructions::register_node::handler(ctx, args)
     }
@@ -115,13 +116,13 @@ pub mod settlement {
     }
 
     /// Reopens the wallet account of a closed node with its previous total. Requires the settler's or
-    /// the admin's signature.
+    /// the admin's signature, with the same limits on the settler as in `register_node`.
     pub fn reopen_node<'info>(ctx: Context<'info, ReopenNode<'info>>, args: RegisterNodeArgs) -> Result<()> {
         instructions::reopen_node::handler(ctx, args)
     }
 
-    /// Changes the destination of a node's payouts. Requires the owner's signature. Also possible while
-    /// the network is paused.
+    /// Changes the destination of a node's payouts, or confirms the one that the admin set. Requires the
+    /// owner's signature. Also possible while the network is paused.
     pub fn set_destination<'info>(ctx: Context<'info, SetDestination<'info>>, destination: Pubkey) -> Result<()> {
         instructions::set_destination::handler(ctx, destination)
     }

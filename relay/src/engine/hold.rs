@@ -13,6 +13,9 @@ pub enum HoldReason {
     NodeSuspended,
     /// The wallet account's owner differs from the node's address in the ledger.
     OwnerMismatch,
+    /// The wallet account's destination is neither its owner's address nor set by its owner, for example because the
+    /// admin registered it. The owner accepts it, or sets another one, with `set_destination`.
+    DestinationUnconfirmed,
     /// The wallet account's data has a layout that this version cannot decode.
     WalletUnreadable,
     /// The node's wallet account was closed. Its totals stay on the chain. After finding out why it was closed, the
@@ -36,6 +39,9 @@ impl fmt::Display for HoldReason {
             Self::NoAddress => f.write_str("no_address"),
             Self::NodeSuspended => f.write_str("node_suspended"),
             Self::OwnerMismatch => f.write_str("owner_mismatch"),
+            Self::DestinationUnconfirmed => {
+                f.write_str("destination_unconfirmed: the owner must set the destination with set_destination")
+            }
             Self::WalletUnreadable => f.write_str("wallet_unreadable"),
             Self::NodeClosed => f.write_str("node_closed"),
             Self::RegistrationFailed => f.write_str("registration_failed"),

@@ -84,7 +84,10 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let addresses: BTreeMap<&NodeId, Option<Pubkey>> =
             ready.iter().map(|candidate| (&candidate.node_id, candidate.address)).collect();
         let mut mirrored = wallets::mirrored(&self.database, &node_ids).await?;
-        mirrored.retain(|wallet| addresses.get(&wallet.node_id).copied().flatten() == Some(wallet.owner));
+        // The step `sync` holds the others: nothing is credited or paid unless the owner decides where it goes.
+        mirrored.retain(|wallet| {
+            wallet.destination_confirmed && addresses.get(&wallet.node_id).copied().flatten() == Some(wallet.owner)
+        });
         let with_wallet: Vec<&NodeId> = mirrored.iter().map(|wallet| &wallet.node_id).collect();
         let pending = rewards::pending(&self.database, &with_wallet).await?;
 
@@ -394,6 +397,7 @@ mod tests {
             address: Pubkey::new_from_array([1; 32]),
             owner: Pubkey::new_from_array([2; 32]),
             destination: Pubkey::new_from_array([2; 32]),
+            destination_confirmed: true,
             lamports: 2_561_280,
             credited,
             paid: credited,

@@ -101,7 +101,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                     let args = RegisterNodeArgs {
                         node_id: entry.node_id.on_chain(),
                         owner: entry.owner,
-                        destination: (entry.destination != entry.owner).then_some(entry.destination),
+                        // Only the owner and the admin may choose another one than the owner.
+                        destination: None,
                         threshold: None,
                     };
                     register_node_ix(settler, settler, self.network, args)

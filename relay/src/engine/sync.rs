@@ -52,6 +52,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         changes.push(settlements::require_step(open.id, Step::Sync));
         let attempted = batches::attempted_registrations(&self.database, open.id).await?;
         let mut held: BTreeMap<NodeId, String> = BTreeMap::new();
+        let mut payout_holds: BTreeMap<NodeId, String> = BTreeMap::new();
         let mut readings = Vec::new();
         let mut missing = Vec::new();
 
@@ -65,6 +66,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 (WalletAccount::Open(reading), Some(address)) if reading.wallet.owner != address => {
                     Some(HoldReason::OwnerMismatch)
                 }
+                (WalletAccount::Open(reading), Some(_)) if !reading.wallet.is_destination_confirmed() => {
+                    Some(HoldReason::DestinationUnconfirmed)
+                }
                 (WalletAccount::Missing, Some(_)) if attempted.contains(&candidate.node_id) => {
                     Some(HoldReason::RegistrationFailed)
                 }
@@ -74,6 +78,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 }
                 (WalletAccount::Open(_), Some(_)) => None,
             };
+            if let (WalletAccount::Open(_), Some(hold)) = (&account, &hold) {
+                payout_holds.insert(candidate.node_id.clone(), hold.to_string());
+            }
             if let WalletAccount::Open(reading) | WalletAccount::Closed(reading) = account {
                 readings.push(*reading);
             }
@@ -86,6 +93,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let read: Vec<&NodeId> = readings.iter().map(|reading| &reading.node_id).collect();
         changes.push(rewards::confirm_covered(&read, now));
         changes.push(rewards::hold(&held));
+        // A due payout of a held node is no work either. The plan clears the reason once the node is no longer held.
+        changes.push(wallets::set_holds(payout_holds.iter().map(|(node, hold)| (node, Some(hold.clone())))));
         if missing.is_empty() {
             changes.info(format!("{} read, {} held", plural(readings.len(), "wallet"), plural(held.len(), "node")));
             changes.go_to(Step::Plan);

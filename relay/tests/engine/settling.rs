@@ -2,14 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use settlement::client::{RegisterNodeArgs, close_node_ix, reopen_node_ix};
+use settlement::client::{RegisterNodeArgs, close_node_ix, register_node_ix, reopen_node_ix, set_destination_ix};
+use settlement::state::DestinationSource;
+use solana_keypair::Keypair;
+use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
 use williw_relay::chain::Chain as _;
 use williw_relay::engine::{BatchState, HOLD_RETRY_MS};
 use williw_relay::transaction::{BatchKind, Format};
 use williw_relay::types::RewardStatus;
 
-use crate::support::{EngineFixture, NodeSpec, block_on};
+use crate::support::{EngineFixture, NodeSpec, block_on, node_id};
 
 #[test]
 fn rewards_above_the_threshold_are_credited_and_paid_to_the_lamport() {
@@ -148,6 +151,94 @@ fn a_closed_node_is_held_and_paid_only_the_difference_once_it_is_reopened() {
     let wallet = fixture.wallet("a").unwrap();
     assert_eq!((wallet.credited_total, wallet.paid_total), (5_000_000, 5_000_000));
     assert_eq!(fixture.balance_of(&address), node.funds + 5_000_000);
+}
+
+/// What the ledger shows for a node whose destination its owner has not confirmed.
+const UNCONFIRMED: &str = "destination_unconfirmed: the owner must set the destination with set_destination";
+
+/// A fixture with the node `a`, which the admin has registered with a destination that is not its owner's address.
+/// Returns the owner's key and the destination.
+fn node_with_foreign_destination() -> (EngineFixture, Keypair, Pubkey) {
+    let (owner, destination) = (Keypair::new(), Pubkey::new_unique());
+    let fixture = EngineFixture::new(&[
+        NodeSpec { address: Some(owner.pubkey()), ..NodeSpec::payable("a") },
+        NodeSpec::payable("other"),
+    ]);
+    let (admin, id) = (fixture.admin.pubkey(), node_id("a").on_chain());
+    let args = RegisterNodeArgs { node_id: id, owner: owner.pubkey(), destination: Some(destination), threshold: None };
+    fixture.execute_as_admin(register_node_ix(admin, admin, fixture.network, args));
+    fixture.chain.produce_block();
+    (fixture, owner, destination)
+}
+
+#[test]
+fn a_wallet_with_a_foreign_destination_is_held_and_paid_once_the_owner_sets_it() {
+    // The second source is one that the program never writes with a destination other than the owner.
+    for source in [DestinationSource::Admin, DestinationSource::Default] {
+        for owner_keeps_it in [true, false] {
+            let (fixture, owner, foreign) = node_with_foreign_destination();
+            fixture.set_destination_source("a", source);
+            fixture.grant("a", 3_000_000);
+            fixture.grant("other", 3_000_000);
+            assert_eq!(fixture.settle(), [None]);
+            assert_eq!(fixture.wallet("other").unwrap().paid_total, 3_000_000);
+            assert_eq!(fixture.wallet("a").unwrap().credited_total, 0, "{source:?}");
+            assert_eq!(fixture.hold_reasons(), [Some(UNCONFIRMED.to_owned()), None]);
+            assert_eq!(fixture.balance("a").hold_reason.as_deref(), Some(UNCONFIRMED));
+            fixture.advance_time(HOLD_RETRY_MS as u64);
+            fixture.settle();
+            assert_eq!(fixture.balance_of(&foreign), 0, "{source:?}");
+
+            let destination = if owner_keeps_it { foreign } else { owner.pubkey() };
+            let set = set_destination_ix(owner.pubkey(), fixture.network, node_id("a").on_chain(), destination);
+            fixture.execute_as(&owner, set);
+            fixture.advance_time(HOLD_RETRY_MS as u64);
+            let before = fixture.balance_of(&destination);
+            assert_eq!(fixture.settle(), [None]);
+            assert_eq!(fixture.wallet("a").unwrap().paid_total, 3_000_000);
+            assert_eq!(fixture.balance_of(&destination), before + 3_000_000);
+            assert_eq!(fixture.balance_of(&foreign), if owner_keeps_it { 3_000_000 } else { 0 });
+            assert_eq!((fixture.hold_reasons(), fixture.balance("a").hold_reason), (vec![None, None], None));
+        }
+    }
+}
+
+#[test]
+fn a_wallet_with_a_foreign_owner_is_held() {
+    // A thief with the settler's key registers the node with an owner of its own and credits it.
+    let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
+    let (settler, thief) = (fixture.settler.pubkey(), Pubkey::new_unique());
+    let args = RegisterNodeArgs { node_id: node_id("a").on_chain(), owner: thief, destination: None, threshold: None };
+    fixture.execute_as(&fixture.settler, register_node_ix(settler, settler, fixture.network, args));
+    fixture.credit_outside_the_engine(&[("a", 2_000_000)]);
+    fixture.chain.produce_block();
+    fixture.grant("a", 3_000_000);
+    assert_eq!(fixture.settle(), [None], "one settlement, and no further one without work");
+    let wallet = fixture.wallet("a").unwrap();
+    assert_eq!((wallet.credited_total, wallet.paid_total), (2_000_000, 0));
+    assert_eq!(fixture.hold_reasons(), [Some("owner_mismatch".to_owned())]);
+    assert_eq!(fixture.settle(), []);
+    assert_eq!(fixture.balance_of(&thief), 0);
+}
+
+#[test]
+fn a_due_payout_to_a_foreign_destination_is_held_until_the_owner_sets_it() {
+    let (fixture, owner, foreign) = node_with_foreign_destination();
+    fixture.grant("a", 3_000_000);
+    fixture.credit_outside_the_engine(&[("a", 3_000_000)]);
+    fixture.chain.produce_block();
+    assert_eq!(fixture.settle(), [None], "one settlement, and no further one without work");
+    assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 1);
+    assert_eq!(fixture.wallet("a").unwrap().paid_total, 0);
+    assert_eq!(fixture.balance("a").hold_reason.as_deref(), Some(UNCONFIRMED));
+    assert_eq!(fixture.settle(), []);
+
+    let set = set_destination_ix(owner.pubkey(), fixture.network, node_id("a").on_chain(), foreign);
+    fixture.execute_as(&owner, set);
+    fixture.advance_time(HOLD_RETRY_MS as u64);
+    assert_eq!(fixture.settle(), [None]);
+    assert_eq!(fixture.balance_of(&foreign), 3_000_000);
+    assert_eq!(fixture.balance("a").hold_reason, None);
 }
 
 #[test]

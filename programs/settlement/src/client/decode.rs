@@ -7,7 +7,7 @@ use anchor_lang::Discriminator;
 use bytemuck::Pod;
 use thiserror::Error;
 
-use crate::state::{ClosedNode, DISCRIMINATOR_LEN, Network, NodeWallet, Treasury};
+use crate::state::{ClosedNode, DISCRIMINATOR_LEN, DestinationSource, Network, NodeWallet, Treasury};
 
 /// Why an account could not be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -47,6 +47,12 @@ pub enum DecodeError {
         credited_total: u64,
         /// Base units ever paid.
         paid_total: u64,
+    },
+    /// It is unknown who chose the wallet's destination.
+    #[error("the node wallet account has the unknown destination source {found}: update the library")]
+    DestinationSource {
+        /// The account's `destination_source`.
+        found: u8,
     },
 }
 
@@ -95,7 +101,10 @@ impl NodeWallet {
         let wallet: Self = read("node wallet", data)?;
         require_version("node wallet", wallet.version, Self::VERSION)?;
         require_consistent(wallet.credited_total, wallet.paid_total)?;
-        Ok(wallet)
+        match DestinationSource::from_byte(wallet.destination_source) {
+            Some(_) => Ok(wallet),
+            None => Err(DecodeError::DestinationSource { found: wallet.destination_source }),
+        }
     }
 }
 
@@ -145,5 +154,7 @@ mod tests {
             NodeWallet::decode(&bytes(&overpaid)),
             Err(DecodeError::Totals { credited_total: 7, paid_total: 8 })
         );
+        let unknown_source = NodeWallet { destination_source: 3, ..wallet() };
+        assert_eq!(NodeWallet::decode(&bytes(&unknown_source)), Err(DecodeError::DestinationSource { found: 3 }));
     }
 }

@@ -6,7 +6,7 @@ use crate::error::SettlementError;
 use crate::events::{NodeRegistered, emit_event};
 use crate::reserved::is_payable_address;
 use crate::rules::parameters::node_threshold;
-use crate::state::{NODE_SEED, Network, NodeWallet, require_version};
+use crate::state::{DestinationSource, NODE_SEED, Network, NodeWallet, Treasury, require_version};
 
 /// A node and who receives its payouts.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct RegisterNodeArgs {
     /// The key that may withdraw, and change the destination and the threshold.
     pub owner: Pubkey,
     /// Recipient of payouts. For tokens, the owner of the receiving token account. Defaults to the owner.
+    /// Only the admin may choose another address, to which a relay pays nothing until the owner confirms it
+    /// with `set_destination`.
     pub destination: Option<Pubkey>,
     /// Pending base units from which they are paid out. Must not be below the network's default, which is
     /// used if none is given.
@@ -28,13 +30,17 @@ pub struct RegisterNodeArgs {
 #[instruction(args: RegisterNodeArgs)]
 pub struct RegisterNode<'info> {
     /// The network's settler or admin. Anyone else could register themselves as the owner of another's
-    /// node.
+    /// node. The settler can neither set a destination other than the owner nor register while the network
+    /// is paused.
     pub authority: Signer<'info>,
     /// Pays the rent, which is returned to it when the account is closed.
     #[account(mut)]
     pub payer: Signer<'info>,
     /// The node's network.
+    #[account(has_one = treasury @ SettlementError::NetworkMismatch)]
     pub network: AccountLoader<'info, Network>,
+    /// The network's treasury, which stores whether it is paused.
+    pub treasury: AccountLoader<'info, Treasury>,
     #[account(
         init,
         payer = payer,
@@ -52,6 +58,8 @@ pub struct RegisterNode<'info> {
 pub(crate) struct Registration {
     /// Recipient of payouts.
     pub(crate) destination: Pubkey,
+    /// Who chose it.
+    pub(crate) destination_source: DestinationSource,
     /// Pending base units from which they are paid out.
     pub(crate) threshold: u64,
 }
@@ -62,18 +70,27 @@ impl RegisterNodeArgs {
         &self,
         authority: &Pubkey,
         network_account: &AccountLoader<Network>,
+        treasury_account: &AccountLoader<Treasury>,
         wallet: &Pubkey,
     ) -> Result<Registration> {
         let network = network_account.load()?;
+        let treasury = treasury_account.load()?;
         require_version(network.version, Network::VERSION)?;
-        require!(*authority == network.settler || *authority == network.admin, SettlementError::Unauthorized);
+        require_version(treasury.version, Treasury::VERSION)?;
+        let is_admin = *authority == network.admin;
+        require!(is_admin || *authority == network.settler, SettlementError::Unauthorized);
+        // The settler's key is a hot one. If it is stolen, what it registers must not outlive its rotation.
+        require!(is_admin || !treasury.is_paused(), SettlementError::Paused);
         let threshold =
             node_threshold(self.threshold, network.default_threshold).ok_or(SettlementError::ThresholdBelowDefault)?;
         let destination = self.destination.unwrap_or(self.owner);
+        let destination_source =
+            if destination == self.owner { DestinationSource::Default } else { DestinationSource::Admin };
+        require!(is_admin || destination_source == DestinationSource::Default, SettlementError::DestinationNotOwner);
         let own = [network_account.key(), network.treasury, *wallet];
         require!(is_payable_address(&self.owner, &own), SettlementError::InvalidOwner);
         require!(is_payable_address(&destination, &own), SettlementError::InvalidDestination);
-        Ok(Registration { destination, threshold })
+        Ok(Registration { destination, destination_source, threshold })
     }
 }
 
@@ -82,7 +99,8 @@ pub(crate) fn handler<'info>(ctx: Context<'info, RegisterNode<'info>>, args: Reg
     let network_address = ctx.accounts.network.key();
     let wallet_address = ctx.accounts.node_wallet.key();
     let rent_payer = ctx.accounts.payer.key();
-    let Registration { destination, threshold } = args.validate(&authority, &ctx.accounts.network, &wallet_address)?;
+    let Registration { destination, destination_source, threshold } =
+        args.validate(&authority, &ctx.accounts.network, &ctx.accounts.treasury, &wallet_address)?;
 
     // Other fields stay zero, as initialized. Lamports that the address held before are not pending: only
     // the totals determine what is owed.
@@ -96,6 +114,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, RegisterNode<'info>>, args: Reg
         wallet.destination = destination;
         wallet.rent_payer = rent_payer;
         wallet.threshold = threshold;
+        wallet.destination_source = destination_source.into();
     }
 
     emit_event!(

@@ -7,20 +7,23 @@ use anchor_lang::system_program::{Transfer, transfer};
 use super::register_node::{RegisterNodeArgs, Registration};
 use crate::error::SettlementError;
 use crate::events::{NodeReopened, emit_event};
-use crate::state::{ClosedNode, DISCRIMINATOR_LEN, NODE_SEED, Network, NodeWallet};
+use crate::state::{ClosedNode, DISCRIMINATOR_LEN, NODE_SEED, Network, NodeWallet, Treasury};
 
 /// Accounts of `reopen_node`.
 #[event_cpi]
 #[derive(Accounts)]
 #[instruction(args: RegisterNodeArgs)]
 pub struct ReopenNode<'info> {
-    /// The network's settler or admin, as for `register_node`.
+    /// The network's settler or admin, with the same limits on the settler as in `register_node`.
     pub authority: Signer<'info>,
     /// Pays the rent, which is returned to it when the account is closed.
     #[account(mut)]
     pub payer: Signer<'info>,
     /// The node's network.
+    #[account(has_one = treasury @ SettlementError::NetworkMismatch)]
     pub network: AccountLoader<'info, Network>,
+    /// The network's treasury, which stores whether it is paused.
+    pub treasury: AccountLoader<'info, Treasury>,
     /// The closed node, which becomes a wallet account again.
     ///
     /// CHECK: the handler parses it as a closed node and changes its type.
@@ -40,7 +43,8 @@ pub(crate) fn handler<'info>(ctx: Context<'info, ReopenNode<'info>>, args: Regis
     let authority = accounts.authority.key();
     let network_address = accounts.network.key();
     let rent_payer = accounts.payer.key();
-    let Registration { destination, threshold } = args.validate(&authority, &accounts.network, account.key)?;
+    let Registration { destination, destination_source, threshold } =
+        args.validate(&authority, &accounts.network, &accounts.treasury, account.key)?;
     let total = closed_total(account)?;
 
     let missing = Rent::get()?.minimum_balance(NodeWallet::SIZE).saturating_sub(account.lamports());
@@ -68,6 +72,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, ReopenNode<'info>>, args: Regis
             credited_total: total,
             paid_total: total,
             threshold,
+            destination_source: destination_source.into(),
             ..bytemuck::Zeroable::zeroed()
         };
         fields.copy_from_slice(bytemuck::bytes_of(&wallet));

@@ -1,11 +1,11 @@
-//! `set_destination`: changes the destination of a node's payouts.
+//! `set_destination`: changes the destination of a node's payouts, or confirms the one that the admin set.
 
 use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
 use crate::events::{DestinationChanged, emit_event};
 use crate::reserved::is_payable_address;
-use crate::state::{NodeWallet, Treasury, require_version};
+use crate::state::{DestinationSource, NodeWallet, Treasury, require_version};
 
 /// Accounts of `set_destination`.
 #[event_cpi]
@@ -31,6 +31,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, SetDestination<'info>>, destina
         require!(is_payable_address(&destination, &own), SettlementError::InvalidDestination);
         let from = wallet.destination;
         wallet.destination = destination;
+        wallet.destination_source = DestinationSource::Owner.into();
         DestinationChanged {
             network: wallet.network,
             node_wallet: ctx.accounts.node_wallet.key(),

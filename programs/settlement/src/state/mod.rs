@@ -9,12 +9,14 @@ use crate::error::SettlementError;
 
 mod asset;
 mod closed_node;
+mod destination_source;
 mod network;
 mod node_wallet;
 mod treasury;
 
 pub use asset::AssetKind;
 pub use closed_node::ClosedNode;
+pub use destination_source::DestinationSource;
 pub use network::Network;
 pub use node_wallet::NodeWallet;
 pub use treasury::Treasury;

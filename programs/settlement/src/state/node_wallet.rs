@@ -5,7 +5,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::DISCRIMINATOR_LEN;
+use super::{DISCRIMINATOR_LEN, DestinationSource};
 
 /// A node's wallet, at `["node", network, node_id]`.
 #[account(zero_copy)]
@@ -39,8 +39,11 @@ pub struct NodeWallet {
     pub oldest_unpaid_at: i64,
     /// Sequence number of the last batch that credited this node.
     pub last_sequence: u64,
+    /// Who chose the destination: 0 nobody (it is the owner's address), 1 the owner by `set_destination`, 2 the
+    /// admin at registration.
+    pub destination_source: u8,
     /// Zero; reserved for future fields.
-    pub reserved: [u8; 24],
+    pub reserved: [u8; 23],
 }
 
 impl NodeWallet {
@@ -54,6 +57,13 @@ impl NodeWallet {
     /// the program never writes.
     pub fn pending(&self) -> u64 {
         self.credited_total.saturating_sub(self.paid_total)
+    }
+
+    /// Whether payouts go where the owner wants them: to the owner's own address, or to a destination
+    /// that the owner set. Don't credit or pay a node for which this is `false`.
+    pub fn is_destination_confirmed(&self) -> bool {
+        self.destination == self.owner
+            || DestinationSource::from_byte(self.destination_source) == Some(DestinationSource::Owner)
     }
 }
 
@@ -73,5 +83,6 @@ const _: () = {
     assert!(offset_of!(NodeWallet, threshold) == 184);
     assert!(offset_of!(NodeWallet, oldest_unpaid_at) == 192);
     assert!(offset_of!(NodeWallet, last_sequence) == 200);
-    assert!(offset_of!(NodeWallet, reserved) == 208);
+    assert!(offset_of!(NodeWallet, destination_source) == 208);
+    assert!(offset_of!(NodeWallet, reserved) == 209);
 };

@@ -5,7 +5,7 @@ use std::path::Path;
 use settlement::error::SettlementError;
 
 /// Each error, and a test in which the program returns it.
-const COVERED_BY: [(SettlementError, &str); 51] = [
+const COVERED_BY: [(SettlementError, &str); 52] = [
     (
         SettlementError::InvalidNetworkId,
         "create_network::invalid_parameters_are_refused_with_their_own_errors_and_create_nothing",
@@ -21,7 +21,7 @@ const COVERED_BY: [(SettlementError, &str); 51] = [
     (SettlementError::InvalidOwner, "register_node::an_address_that_would_lose_or_block_earnings_is_refused"),
     (SettlementError::InvalidDestination, "register_node::an_address_that_would_lose_or_block_earnings_is_refused"),
     (SettlementError::Unauthorized, "authorization::each_role_can_send_its_own_instructions_and_no_others"),
-    (SettlementError::Paused, "pause::a_pause_stops_every_outflow_and_nothing_else"),
+    (SettlementError::Paused, "pause::a_pause_stops_outflows_and_the_settler_and_nothing_else"),
     (SettlementError::NetworkMismatch, "close_node::the_admin_of_one_network_cannot_close_a_node_of_another"),
     (SettlementError::UnknownVersion, "interface::accounts_with_an_unknown_version_are_refused_by_every_instruction"),
     (SettlementError::UnsupportedAsset, "interface::a_network_with_an_unknown_asset_moves_no_funds"),
@@ -111,6 +111,7 @@ const COVERED_BY: [(SettlementError, &str); 51] = [
         "tokens::skip_reasons::a_vault_that_lost_tokens_still_pays_the_entries_it_can_cover",
     ),
     (SettlementError::ClosedNodeMismatch, "reopen_node::a_node_that_is_not_closed_cannot_be_reopened"),
+    (SettlementError::DestinationNotOwner, "register_node::a_stolen_settler_key_cannot_redirect_earnings"),
 ];
 
 #[test]

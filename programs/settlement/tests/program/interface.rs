@@ -97,6 +97,7 @@ fn errors_keep_their_numbers() {
         (SettlementError::AssetAccountsMismatch, 6_029),
         (SettlementError::MintUnknownExtension, 6_041),
         (SettlementError::ClosedNodeMismatch, 6_050),
+        (SettlementError::DestinationNotOwner, 6_051),
     ];
     for (error, number) in numbers {
         assert_eq!(u32::from(error), number, "{error:?}");

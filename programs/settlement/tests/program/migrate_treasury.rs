@@ -5,7 +5,10 @@
 //! seed of 32 ones. 100 SOL were funded, and one `settle` at [`START`] + 60 credited two nodes with 3
 //! and 0.25 SOL, of which 3 SOL were paid.
 
-use settlement::client::{credit_ix, fund_ix, migrate_treasury_ix, pause_ix, unpause_ix};
+use anchor_lang::prelude::Pubkey;
+use settlement::client::{
+    RegisterNodeArgs, credit_ix, fund_ix, migrate_treasury_ix, node_id, node_wallet_address, pause_ix, unpause_ix,
+};
 use settlement::error::SettlementError;
 use settlement::events::Migrated;
 use settlement::state::Treasury;
@@ -95,9 +98,13 @@ fn migration_changes_only_the_version_and_the_treasury_works() {
 #[test]
 fn a_treasury_is_refused_and_unchanged_until_it_is_migrated() {
     let mut fixture = v1_fixture();
-    let node = fixture.register_node("node");
-    let credit = credit_ix(fixture.settler.pubkey(), fixture.network, header(2), &[(node.wallet, SOL)]);
+    let wallet = node_wallet_address(&fixture.network, &node_id("node"));
+    let credit = credit_ix(fixture.settler.pubkey(), fixture.network, header(2), &[(wallet, SOL)]);
     assert_refused(fixture.send_batch(credit), SettlementError::UnknownVersion);
+    let settler = fixture.settler.insecure_clone();
+    let args =
+        RegisterNodeArgs { node_id: node_id("node"), owner: Pubkey::new_unique(), destination: None, threshold: None };
+    assert_refused(fixture.send_register_node(&settler, args), SettlementError::UnknownVersion);
     let fund = fund_ix(fixture.payer.pubkey(), fixture.network, SOL);
     assert_refused(fixture.send(&[fund], &[]), SettlementError::UnknownVersion);
     let admin = fixture.admin.insecure_clone();

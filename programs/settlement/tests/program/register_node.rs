@@ -2,14 +2,18 @@
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;
-use settlement::client::{RegisterNodeArgs, event_authority, node_id, node_wallet_address, register_node_ix};
+use settlement::client::{
+    RegisterNodeArgs, close_node_ix, event_authority, node_id, node_wallet_address, register_node_ix, reopen_node_ix,
+    set_destination_ix, set_settler_ix, unpause_ix,
+};
 use settlement::error::SettlementError;
 use settlement::events::NodeRegistered;
-use settlement::state::NodeWallet;
+use settlement::state::{DestinationSource, NodeWallet};
+use solana_keypair::Keypair;
 use solana_sdk_ids::{incinerator, stake, system_program, sysvar};
 use solana_signer::Signer;
 
-use crate::common::{ProgramFixture, SOL, assert_refused, network_id};
+use crate::common::{Node, ProgramFixture, SOL, START, assert_refused, network_id};
 
 fn args(owner: Pubkey) -> RegisterNodeArgs {
     RegisterNodeArgs { node_id: node_id("node"), owner, destination: None, threshold: None }
@@ -18,11 +22,11 @@ fn args(owner: Pubkey) -> RegisterNodeArgs {
 #[test]
 fn a_new_wallet_contains_its_arguments_and_is_otherwise_zero() {
     let mut fixture = ProgramFixture::new();
-    let settler = fixture.settler.insecure_clone();
+    let admin = fixture.admin.insecure_clone();
     let (owner, destination) = (Pubkey::new_unique(), Pubkey::new_unique());
     let meta = fixture
         .send_register_node(
-            &settler,
+            &admin,
             RegisterNodeArgs { destination: Some(destination), threshold: Some(2 * SOL), ..args(owner) },
         )
         .expect("the node is registered");
@@ -43,6 +47,7 @@ fn a_new_wallet_contains_its_arguments_and_is_otherwise_zero() {
             destination,
             rent_payer: fixture.payer.pubkey(),
             threshold: 2 * SOL,
+            destination_source: DestinationSource::Admin.into(),
             ..bytemuck::Zeroable::zeroed()
         }
     );
@@ -55,23 +60,119 @@ fn a_new_wallet_contains_its_arguments_and_is_otherwise_zero() {
             owner,
             destination,
             rent_payer: fixture.payer.pubkey(),
-            authority: settler.pubkey(),
+            authority: admin.pubkey(),
             threshold: 2 * SOL,
         }
     );
 }
 
 #[test]
-fn the_admin_can_register_and_omitted_values_have_defaults() {
-    let mut fixture = ProgramFixture::new();
-    let admin = fixture.admin.insecure_clone();
-    let owner = Pubkey::new_unique();
-    fixture.send_register_node(&admin, args(owner)).expect("the node is registered");
-    let address = node_wallet_address(&fixture.network, &node_id("node"));
+fn the_settler_and_the_admin_can_register_and_omitted_values_have_defaults() {
+    for is_admin in [false, true] {
+        let mut fixture = ProgramFixture::new();
+        let authority = if is_admin { &fixture.admin } else { &fixture.settler }.insecure_clone();
+        let owner = Pubkey::new_unique();
+        for (name, destination) in [("omitted", None), ("named", Some(owner))] {
+            let args = RegisterNodeArgs { node_id: node_id(name), destination, ..args(owner) };
+            fixture.send_register_node(&authority, args).expect("the node is registered");
+            let wallet = wallet(&fixture, name);
+            assert_eq!(wallet.destination, owner);
+            assert_eq!(wallet.destination_source, u8::from(DestinationSource::Default));
+            assert!(wallet.is_destination_confirmed());
+            assert_eq!(wallet.threshold, SOL);
+        }
+    }
+}
+
+fn wallet(fixture: &ProgramFixture, name: &str) -> NodeWallet {
+    let address = node_wallet_address(&fixture.network, &node_id(name));
     let account = fixture.svm.get_account(&address).expect("the wallet exists");
-    let wallet = NodeWallet::decode(&account.data).expect("a valid wallet");
-    assert_eq!(wallet.destination, owner);
-    assert_eq!(wallet.threshold, SOL);
+    NodeWallet::decode(&account.data).expect("a valid wallet")
+}
+
+#[test]
+fn the_settler_cannot_set_a_destination_other_than_the_owner() {
+    let mut fixture = ProgramFixture::new();
+    let (settler, admin) = (fixture.settler.insecure_clone(), fixture.admin.insecure_clone());
+    let foreign = RegisterNodeArgs { destination: Some(Pubkey::new_unique()), ..args(Pubkey::new_unique()) };
+    assert_refused(fixture.send_register_node(&settler, foreign), SettlementError::DestinationNotOwner);
+    assert!(fixture.svm.get_account(&node_wallet_address(&fixture.network, &foreign.node_id)).is_none());
+    fixture.send_register_node(&admin, foreign).expect("the node is registered");
+    assert!(!wallet(&fixture, "node").is_destination_confirmed());
+}
+
+#[test]
+fn a_key_that_is_both_settler_and_admin_has_the_powers_of_the_admin() {
+    let mut fixture = ProgramFixture::new();
+    let (admin, network) = (fixture.admin.insecure_clone(), fixture.network);
+    fixture.send(&[set_settler_ix(admin.pubkey(), network, admin.pubkey())], &[&admin]).expect("the settler is set");
+    fixture.pause();
+    let foreign = RegisterNodeArgs { destination: Some(Pubkey::new_unique()), ..args(Pubkey::new_unique()) };
+    fixture.send_register_node(&admin, foreign).expect("the node is registered");
+}
+
+#[test]
+fn a_stolen_settler_key_cannot_redirect_earnings() {
+    let mut fixture = ProgramFixture::with_args(|args| args.window_limit = SOL);
+    let stolen = fixture.settler.insecure_clone();
+    let (admin, payer, network) = (fixture.admin.insecure_clone(), fixture.payer.pubkey(), fixture.network);
+    let (owner, thief) = (Keypair::new(), Pubkey::new_unique());
+    let closed = fixture.register_node("closed");
+    let rent_payer = fixture.wallet_state(&closed).rent_payer;
+    let close = close_node_ix(closed.owner.pubkey(), network, closed.id, rent_payer);
+    fixture.send(&[close], &[&closed.owner]).expect("the node is closed");
+
+    // The thief names itself as the destination of two nodes of the ledger, one new and one closed, with
+    // their true owners, before and during the pause.
+    let register = RegisterNodeArgs { destination: Some(thief), ..args(owner.pubkey()) };
+    let reopen = RegisterNodeArgs { node_id: closed.id, owner: closed.owner.pubkey(), ..register };
+    let refused = [SettlementError::DestinationNotOwner, SettlementError::Paused];
+    for (is_paused, why) in [false, true].into_iter().zip(refused) {
+        if is_paused {
+            fixture.pause();
+        }
+        let reopen = reopen_node_ix(stolen.pubkey(), payer, network, reopen);
+        assert_refused(fixture.send_register_node(&stolen, register), why);
+        assert_refused(fixture.send(&[reopen], &[&stolen]), why);
+    }
+    // Nor with the default destination: nothing can be registered while paused.
+    let default = RegisterNodeArgs { destination: None, ..register };
+    assert_refused(fixture.send_register_node(&stolen, default), SettlementError::Paused);
+
+    // The admin replaces the key and unpauses. The old key has no power anymore.
+    let new = Keypair::new();
+    let recover = [set_settler_ix(admin.pubkey(), network, new.pubkey()), unpause_ix(admin.pubkey(), network)];
+    fixture.send(&recover, &[&admin]).expect("the settler is replaced");
+    fixture.settler = new.insecure_clone();
+    assert_refused(fixture.send_register_node(&stolen, register), SettlementError::Unauthorized);
+    let again = reopen_node_ix(stolen.pubkey(), payer, network, reopen);
+    assert_refused(fixture.send(&[again], &[&stolen]), SettlementError::Unauthorized);
+
+    // The relay registers both nodes and settles for ten days.
+    fixture.send_register_node(&new, default).expect("the node is registered");
+    let default = RegisterNodeArgs { destination: None, ..reopen };
+    fixture.send(&[reopen_node_ix(new.pubkey(), payer, network, default)], &[&new]).expect("the node is reopened");
+    let opened = Node {
+        id: register.node_id,
+        destination: wallet(&fixture, "node").destination,
+        wallet: node_wallet_address(&network, &register.node_id),
+        owner,
+    };
+    for node in [&opened, &closed] {
+        let set = set_destination_ix(stolen.pubkey(), network, node.id, thief);
+        assert_refused(fixture.send(&[set], &[&stolen]), SettlementError::Unauthorized);
+    }
+    for day in 1..=10 {
+        fixture.set_time(START + day * 86_400);
+        let total = day as u64 * SOL / 2;
+        let entries = [&opened, &closed].map(|node| node.entry(total));
+        // At half a SOL, below the threshold of 1 SOL, every second day is a payday.
+        assert_eq!(fixture.settle(&entries).event.credited, SOL);
+    }
+    assert_eq!(fixture.lamports(&thief), 0);
+    for node in [&opened, &closed] {
+        assert_eq!(fixture.lamports(&node.owner.pubkey()), 5 * SOL);
+    }
 }
 
 #[test]
@@ -126,7 +227,7 @@ fn a_wallet_can_only_be_created_at_its_own_address() {
     let settler = fixture.settler.insecure_clone();
     let mut ix =
         register_node_ix(settler.pubkey(), fixture.payer.pubkey(), fixture.network, args(Pubkey::new_unique()));
-    ix.accounts[3].pubkey = Pubkey::new_unique();
+    ix.accounts[4].pubkey = Pubkey::new_unique();
     assert_refused(fixture.send(&[ix], &[&settler]), ErrorCode::ConstraintSeeds);
 }
 
@@ -142,7 +243,7 @@ fn a_threshold_below_the_network_minimum_is_refused() {
 #[test]
 fn an_address_that_would_lose_or_block_earnings_is_refused() {
     let mut fixture = ProgramFixture::new();
-    let settler = fixture.settler.insecure_clone();
+    let (settler, admin) = (fixture.settler.insecure_clone(), fixture.admin.insecure_clone());
     let bad = [
         Pubkey::default(),
         system_program::ID,
@@ -159,7 +260,7 @@ fn an_address_that_would_lose_or_block_earnings_is_refused() {
     for address in bad {
         assert_refused(fixture.send_register_node(&settler, args(address)), SettlementError::InvalidOwner);
         let destination = RegisterNodeArgs { destination: Some(address), ..args(Pubkey::new_unique()) };
-        assert_refused(fixture.send_register_node(&settler, destination), SettlementError::InvalidDestination);
+        assert_refused(fixture.send_register_node(&admin, destination), SettlementError::InvalidDestination);
     }
 }
 
@@ -181,8 +282,11 @@ fn lamports_at_its_address_do_not_prevent_a_wallet_and_are_not_pending() {
 }
 
 #[test]
-fn nodes_can_be_registered_while_paused() {
+fn while_paused_only_the_admin_can_register() {
     let mut fixture = ProgramFixture::new();
     fixture.pause();
-    fixture.register_node("node");
+    let (settler, admin) = (fixture.settler.insecure_clone(), fixture.admin.insecure_clone());
+    let args = args(Pubkey::new_unique());
+    assert_refused(fixture.send_register_node(&settler, args), SettlementError::Paused);
+    fixture.send_register_node(&admin, args).expect("the node is registered");
 }

@@ -1,11 +1,13 @@
 //! `reopen_node`: a closed node continues from its previous totals.
 
 use anchor_lang::prelude::Pubkey;
-use settlement::client::{RegisterNodeArgs, close_node_ix, node_id, node_wallet_address, reopen_node_ix};
+use settlement::client::{
+    RegisterNodeArgs, close_node_ix, node_id, node_wallet_address, reopen_node_ix, set_destination_ix,
+};
 use settlement::error::SettlementError;
 use settlement::events::NodeReopened;
 use settlement::rules::SkipReason;
-use settlement::state::{ClosedNode, NodeWallet};
+use settlement::state::{ClosedNode, DestinationSource, NodeWallet};
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
@@ -32,8 +34,12 @@ fn args(node: &Node) -> RegisterNodeArgs {
 
 fn reopen(fixture: &mut ProgramFixture, args: RegisterNodeArgs) -> TransactionOutcome {
     let settler = fixture.settler.insecure_clone();
-    let ix = reopen_node_ix(settler.pubkey(), fixture.payer.pubkey(), fixture.network, args);
-    fixture.send(&[ix], &[&settler])
+    reopen_by(fixture, &settler, args)
+}
+
+fn reopen_by(fixture: &mut ProgramFixture, authority: &Keypair, args: RegisterNodeArgs) -> TransactionOutcome {
+    let ix = reopen_node_ix(authority.pubkey(), fixture.payer.pubkey(), fixture.network, args);
+    fixture.send(&[ix], &[authority])
 }
 
 #[test]
@@ -42,7 +48,11 @@ fn a_reopened_node_keeps_its_totals_and_gets_the_new_arguments() {
         let (mut fixture, node) = closed_node();
         let (by, payer) = (role.key(&fixture, &node), Keypair::new());
         fixture.airdrop(&payer.pubkey(), SOL);
-        let (owner, destination) = (Pubkey::new_unique(), Pubkey::new_unique());
+        let owner = Pubkey::new_unique();
+        let (destination, source) = match role {
+            Role::Admin => (Pubkey::new_unique(), DestinationSource::Admin),
+            _ => (owner, DestinationSource::Default),
+        };
         let args = RegisterNodeArgs { owner, destination: Some(destination), threshold: Some(2 * SOL), ..args(&node) };
         let ix = reopen_node_ix(by.pubkey(), payer.pubkey(), fixture.network, args);
         let meta = fixture.send(&[ix], &[&by, &payer]).expect("the node is reopened");
@@ -61,6 +71,7 @@ fn a_reopened_node_keeps_its_totals_and_gets_the_new_arguments() {
                 credited_total: 3 * SOL,
                 paid_total: 3 * SOL,
                 threshold: 2 * SOL,
+                destination_source: source.into(),
                 ..bytemuck::Zeroable::zeroed()
             }
         );
@@ -135,7 +146,8 @@ fn arguments_that_registration_refuses_are_refused() {
         let owner = RegisterNodeArgs { owner: address, ..args(&node) };
         assert_refused(reopen(&mut fixture, owner), SettlementError::InvalidOwner);
         let destination = RegisterNodeArgs { destination: Some(address), ..args(&node) };
-        assert_refused(reopen(&mut fixture, destination), SettlementError::InvalidDestination);
+        let admin = fixture.admin.insecure_clone();
+        assert_refused(reopen_by(&mut fixture, &admin, destination), SettlementError::InvalidDestination);
     }
     let below = RegisterNodeArgs { threshold: Some(SOL - 1), ..args(&node) };
     assert_refused(reopen(&mut fixture, below), SettlementError::ThresholdBelowDefault);
@@ -158,9 +170,35 @@ fn lamports_at_its_address_count_towards_the_rent_and_are_not_pending() {
 }
 
 #[test]
-fn a_node_can_be_reopened_while_paused() {
+fn while_paused_only_the_admin_can_reopen_a_node() {
     let (mut fixture, node) = closed_node();
     fixture.pause();
-    reopen(&mut fixture, args(&node)).expect("the node is reopened");
+    assert_refused(reopen(&mut fixture, args(&node)), SettlementError::Paused);
+    let admin = fixture.admin.insecure_clone();
+    reopen_by(&mut fixture, &admin, args(&node)).expect("the node is reopened");
     assert_eq!(fixture.wallet_state(&node).credited_total, 3 * SOL);
+}
+
+#[test]
+fn the_settler_cannot_set_a_destination_other_than_the_owner() {
+    let (mut fixture, node) = closed_node();
+    let before = fixture.svm.get_account(&node.wallet);
+    let foreign = RegisterNodeArgs { destination: Some(Pubkey::new_unique()), ..args(&node) };
+    assert_refused(reopen(&mut fixture, foreign), SettlementError::DestinationNotOwner);
+    assert_eq!(fixture.svm.get_account(&node.wallet), before);
+    let owner = RegisterNodeArgs { destination: Some(node.owner.pubkey()), ..args(&node) };
+    reopen(&mut fixture, owner).expect("the node is reopened");
+}
+
+#[test]
+fn a_destination_that_the_owner_set_does_not_survive_closing() {
+    let mut fixture = ProgramFixture::new();
+    let node = fixture.register_node("node");
+    let ix = set_destination_ix(node.owner.pubkey(), fixture.network, node.id, Pubkey::new_unique());
+    fixture.send(&[ix], &[&node.owner]).expect("the destination is set");
+    close(&mut fixture, &node);
+    reopen(&mut fixture, args(&node)).expect("the node is reopened");
+    let wallet = fixture.wallet_state(&node);
+    assert_eq!(wallet.destination, node.owner.pubkey());
+    assert_eq!(wallet.destination_source, u8::from(DestinationSource::Default));
 }

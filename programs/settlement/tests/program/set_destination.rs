@@ -5,7 +5,7 @@ use settlement::client::{SettleEntry, event_authority, set_destination_ix};
 use settlement::error::SettlementError;
 use settlement::events::DestinationChanged;
 use settlement::rules::SkipReason;
-use settlement::state::NodeWallet;
+use settlement::state::{DestinationSource, NodeWallet};
 use solana_sdk_ids::{incinerator, stake, system_program, sysvar};
 use solana_signer::Signer;
 
@@ -35,13 +35,31 @@ fn pending_and_future_earnings_go_to_the_new_destination() {
             to: new,
         }
     );
-    assert_eq!(fixture.wallet_state(&node), NodeWallet { destination: new, ..before });
+    let source = DestinationSource::Owner.into();
+    assert_eq!(fixture.wallet_state(&node), NodeWallet { destination: new, destination_source: source, ..before });
 
     let batch = fixture.settle(&[node.entry(2 * SOL)]);
     assert_eq!(batch.event.payout_skip_reason(0), Some(SkipReason::DestinationMismatch));
     let batch = fixture.settle(&[SettleEntry { destination: new, ..node.entry(3 * SOL) }]);
     assert_eq!(batch.event.paid, 3 * SOL);
     assert_eq!((fixture.lamports(&new), fixture.lamports(&node.destination)), (3 * SOL, 0));
+}
+
+#[test]
+fn an_owner_can_confirm_the_destination_that_the_admin_set() {
+    let mut fixture = ProgramFixture::new();
+    let destination = Pubkey::new_unique();
+    let node = fixture.register_node_with("node", |args| args.destination = Some(destination));
+    let before = fixture.wallet_state(&node);
+    assert_eq!(before.destination_source, u8::from(DestinationSource::Admin));
+    assert!(!before.is_destination_confirmed());
+
+    let meta = set(&mut fixture, &node, destination).expect("the destination is set");
+    let event = fixture.event(&meta, DestinationChanged::decode_cpi);
+    assert_eq!((event.from, event.to), (destination, destination));
+    let after = fixture.wallet_state(&node);
+    assert_eq!(after, NodeWallet { destination_source: DestinationSource::Owner.into(), ..before });
+    assert!(after.is_destination_confirmed());
 }
 
 #[test]

@@ -15,8 +15,9 @@ fn paused_network() -> ProgramFixture {
 
 #[test]
 fn batches_pay_again_after_the_admin_unpauses() {
-    let mut fixture = paused_network();
+    let mut fixture = ProgramFixture::new();
     let node = fixture.register_node("node");
+    fixture.pause();
     let admin = fixture.admin.insecure_clone();
     let ix = unpause_ix(admin.pubkey(), fixture.network);
     let meta = fixture.send(&[ix], &[&admin]).expect("the network is unpaused");

@@ -138,6 +138,7 @@ fn wallet_of(net: Net, node: u8, wallet: &model::Wallet) -> NodeWallet {
         threshold: wallet.threshold,
         oldest_unpaid_at: wallet.oldest_unpaid_at,
         last_sequence: wallet.last_batch,
+        destination_source: wallet.destination_source.into(),
         ..Zeroable::zeroed()
     }
 }

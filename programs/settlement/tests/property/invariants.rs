@@ -1,7 +1,7 @@
 //! The invariants of docs/INVARIANTS.md that can be observed in the accounts. They are checked after
 //! every step, independently of the model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use settlement::state::{ClosedNode, NodeWallet, Treasury};
 
@@ -20,6 +20,8 @@ pub(crate) struct Snapshot {
     nodes: BTreeMap<(Net, u8), (u64, u64)>,
     /// The destination of each open node.
     destinations: BTreeMap<(Net, u8), anchor_lang::prelude::Pubkey>,
+    /// The open nodes whose destination was chosen by nobody but their owner.
+    confirmed: BTreeSet<(Net, u8)>,
     lamports: BTreeMap<AccountId, u64>,
     tokens: BTreeMap<AccountId, u64>,
     /// Tokens in all token accounts, including withheld fees.
@@ -40,6 +42,9 @@ impl Snapshot {
                     let wallet: NodeWallet = read(chain, account_id);
                     snapshot.nodes.insert((net, node), (wallet.credited_total, wallet.paid_total));
                     snapshot.destinations.insert((net, node), wallet.destination);
+                    if wallet.is_destination_confirmed() {
+                        snapshot.confirmed.insert((net, node));
+                    }
                 }
                 AccountId::Wallet(net, node) if account.owner == settlement::ID => {
                     let closed: ClosedNode = read(chain, account_id);
@@ -127,7 +132,34 @@ impl Snapshot {
                 self.assert_unchanged(before, net);
             }
         }
+        self.check_destinations(before, step);
         self.check_paid(before, step);
+    }
+
+    /// Checks that a destination changes only by its owner's `set_destination`, and that all others are
+    /// either the owner's or marked as chosen by another key.
+    fn check_destinations(&self, before: &Self, step: &Step) {
+        for (node, destination) in &self.destinations {
+            let is_new = before.destinations.get(node) != Some(destination);
+            match (&step.action, is_new) {
+                (_, false) => {
+                    let may_confirm = matches!(step.action, Action::SetDestination(_));
+                    let was_confirmed = before.confirmed.contains(node);
+                    assert!(
+                        may_confirm || self.confirmed.contains(node) == was_confirmed,
+                        "a destination was confirmed"
+                    );
+                }
+                (Action::SetDestination(_), true) => {
+                    assert!(self.confirmed.contains(node), "not marked as the owner's")
+                }
+                (Action::Register(registration) | Action::Reopen(registration), true) => {
+                    let is_owner = registration.owner.address() == *destination;
+                    assert_eq!(self.confirmed.contains(node), is_owner, "another key's choice counts as the owner's");
+                }
+                (action, true) => panic!("{action:?} changed a destination"),
+            }
+        }
     }
 
     /// Asserts that nothing was credited, paid, closed or withdrawn in a network.

@@ -99,7 +99,11 @@ fn setup_steps(parameters: &[Parameters; 3]) -> Vec<Step> {
         step(0, Action::Fund(80_000_000));
         for node in 0..NODES {
             let owner = AccountId::Person(node + 3);
-            step(node, Action::Register(Registration { payer: 0, owner, destination: None, threshold: None }));
+            // The last node gets a destination that only the admin may choose.
+            let by_admin = node == NODES - 1;
+            let destination = by_admin.then_some(AccountId::Person(0));
+            let registration = Registration { by_admin, payer: 0, owner, destination, threshold: None };
+            step(node, Action::Register(registration));
         }
     }
     steps

@@ -111,6 +111,8 @@ pub(crate) type Update = [Option<u64>; 6];
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Registration {
+    /// Signed by the admin instead of the settler, if the actor is authorized.
+    pub by_admin: bool,
     pub payer: u8,
     pub owner: AccountId,
     pub destination: Option<AccountId>,
@@ -331,8 +333,15 @@ fn threshold() -> impl Strategy<Value = u64> {
 
 fn registration() -> impl Strategy<Value = Registration> {
     let owner = prop_oneof![12 => person().prop_map(AccountId::Person), 1 => any_account()];
-    (person(), owner, option::weighted(0.4, destination()), option::weighted(0.2, threshold()))
-        .prop_map(|(payer, owner, destination, threshold)| Registration { payer, owner, destination, threshold })
+    (any::<bool>(), person(), owner, option::weighted(0.4, destination()), option::weighted(0.2, threshold())).prop_map(
+        |(by_admin, payer, owner, destination, threshold)| Registration {
+            by_admin,
+            payer,
+            owner,
+            destination,
+            threshold,
+        },
+    )
 }
 
 /// The destination that a node tries to set: usually a person.

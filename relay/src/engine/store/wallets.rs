@@ -25,17 +25,20 @@ statements! {
         FROM nodes WHERE id IN (SELECT node_id FROM owed UNION SELECT node_id FROM due) ORDER BY id";
 
     /// Mirrors the wallets in ?1 (a JSON array), read at ?2. A reading from a later slot is not overwritten.
-    UPSERT = "INSERT INTO wallets (node_id, wallet_address, owner, destination, sol_balance_lamports, \
-            credited_lamports, pending_rewards_lamports, total_rewards_distributed_lamports, threshold_lamports, \
-            oldest_unpaid_at, hold_reason, last_slot, last_updated_at) \
+    UPSERT = "INSERT INTO wallets (node_id, wallet_address, owner, destination, destination_confirmed, \
+            sol_balance_lamports, credited_lamports, pending_rewards_lamports, \
+            total_rewards_distributed_lamports, threshold_lamports, oldest_unpaid_at, hold_reason, last_slot, \
+            last_updated_at) \
         SELECT value ->> 'node_id', value ->> 'address', value ->> 'owner', value ->> 'destination', \
-            CAST(value ->> 'lamports' AS INTEGER), CAST(value ->> 'credited' AS INTEGER), \
-            CAST(value ->> 'pending' AS INTEGER), CAST(value ->> 'paid' AS INTEGER), \
+            CAST(value ->> 'destination_confirmed' AS INTEGER), CAST(value ->> 'lamports' AS INTEGER), \
+            CAST(value ->> 'credited' AS INTEGER), CAST(value ->> 'pending' AS INTEGER), \
+            CAST(value ->> 'paid' AS INTEGER), \
             CAST(value ->> 'threshold' AS INTEGER), CAST(value ->> 'oldest_unpaid_at' AS INTEGER), NULL, \
             CAST(value ->> 'slot' AS INTEGER), CAST(?2 AS INTEGER) \
         FROM json_each(?1) WHERE true \
         ON CONFLICT (node_id) DO UPDATE SET \
             wallet_address = excluded.wallet_address, owner = excluded.owner, destination = excluded.destination, \
+            destination_confirmed = excluded.destination_confirmed, \
             sol_balance_lamports = excluded.sol_balance_lamports, credited_lamports = excluded.credited_lamports, \
             pending_rewards_lamports = excluded.pending_rewards_lamports, \
             total_rewards_distributed_lamports = excluded.total_rewards_distributed_lamports, \
@@ -53,6 +56,7 @@ statements! {
 
     /// The mirrored wallets of the nodes in ?1.
     SELECT = "SELECT node_id, wallet_address, owner, destination, \
+            CAST(destination_confirmed AS TEXT) AS destination_confirmed, \
             CAST(sol_balance_lamports AS TEXT) AS sol_balance_lamports, \
             CAST(credited_lamports AS TEXT) AS credited_lamports, \
             CAST(total_rewards_distributed_lamports AS TEXT) AS paid_lamports, \
@@ -108,6 +112,8 @@ pub(crate) struct MirroredWallet {
     pub(crate) address: Pubkey,
     pub(crate) owner: Pubkey,
     pub(crate) destination: Pubkey,
+    /// Whether the destination is the owner's address or was set by the owner.
+    pub(crate) destination_confirmed: bool,
     pub(crate) lamports: u64,
     pub(crate) credited: u64,
     pub(crate) paid: u64,
@@ -174,6 +180,7 @@ pub(crate) fn upsert(readings: &[WalletReading], now_ms: i64) -> Vec<Statement> 
                         "address": reading.address.to_string(),
                         "owner": wallet.owner.to_string(),
                         "destination": wallet.destination.to_string(),
+                        "destination_confirmed": u8::from(wallet.is_destination_confirmed()),
                         "lamports": reading.lamports.to_string(),
                         "credited": wallet.credited_total.to_string(),
                         "pending": pending.to_string(),
@@ -223,6 +230,7 @@ fn mirrored_wallet(row: &Row) -> Result<MirroredWallet, DatabaseError> {
         address: address(row, "wallet_address")?,
         owner: address(row, "owner")?,
         destination: address(row, "destination")?,
+        destination_confirmed: row.get::<u8>("destination_confirmed")? == 1,
         lamports: unsigned(row, "sol_balance_lamports")?,
         credited: unsigned(row, "credited_lamports")?,
         paid: unsigned(row, "paid_lamports")?,

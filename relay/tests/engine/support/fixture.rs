@@ -7,7 +7,7 @@ use settlement::client::{
     BatchHeader, CreateNetworkArgs, NetworkId, create_network_ix, credit_ix, fund_ix, network_address,
     node_wallet_address, pause_ix, treasury_address, unpause_ix,
 };
-use settlement::state::{NodeWallet, Treasury};
+use settlement::state::{DISCRIMINATOR_LEN, DestinationSource, NodeWallet, Treasury};
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
 use solana_message::{Message, VersionedMessage};
@@ -261,6 +261,15 @@ impl EngineFixture {
         let address = self.wallet_address(node);
         let account = self.chain.svm.borrow().get_account(&address)?;
         Some(NodeWallet::decode(&account.data).expect("the wallet decodes"))
+    }
+
+    /// Changes who chose the destination of the node's wallet account, without the program.
+    pub(crate) fn set_destination_source(&self, node: &str, source: DestinationSource) {
+        let address = self.wallet_address(node);
+        let mut svm = self.chain.svm.borrow_mut();
+        let mut account = svm.get_account(&address).expect("the wallet exists");
+        account.data[DISCRIMINATOR_LEN + std::mem::offset_of!(NodeWallet, destination_source)] = source.into();
+        svm.set_account(address, account).expect("the account is written");
     }
 
     /// Credits wallets to the given totals with the settler's key, without the engine.

@@ -150,7 +150,7 @@ impl ProgramFixture {
         self.register_node_with(name, |_| {})
     }
 
-    /// Registers a node with some arguments changed.
+    /// Registers a node with some arguments changed. The admin registers it if the settler may not.
     pub(crate) fn register_node_with(&mut self, name: &str, change: impl FnOnce(&mut RegisterNodeArgs)) -> Node {
         let owner = Keypair::new();
         let mut args = RegisterNodeArgs {
@@ -160,8 +160,9 @@ impl ProgramFixture {
             threshold: None,
         };
         change(&mut args);
-        let settler = self.settler.insecure_clone();
-        self.send_register_node(&settler, args).expect("the node is registered");
+        let is_default = args.destination.is_none_or(|destination| destination == args.owner);
+        let authority = if is_default { &self.settler } else { &self.admin }.insecure_clone();
+        self.send_register_node(&authority, args).expect("the node is registered");
         Node {
             id: args.node_id,
             destination: args.destination.unwrap_or(args.owner),

@@ -11,6 +11,8 @@ mod node;
 
 use std::collections::BTreeMap;
 
+use settlement::state::DestinationSource;
+
 use super::account_id::{AccountId, Net, PEOPLE};
 use super::step::{Action, Actor, Amount, Entry, EntryWallet, Parameters, Registration, Step, Target};
 
@@ -103,6 +105,7 @@ pub(crate) struct Wallet {
     pub threshold: u64,
     pub oldest_unpaid_at: i64,
     pub last_batch: u64,
+    pub destination_source: DestinationSource,
 }
 
 impl Wallet {
@@ -178,6 +181,7 @@ impl Model {
             Some(match step.action {
                 Action::Accept => network.pending_admin?,
                 Action::Pause => network.guardian,
+                Action::Register(registration) | Action::Reopen(registration) if registration.by_admin => network.admin,
                 Action::Register(_) | Action::Reopen(_) | Action::Credit(_) | Action::Settle(_) => network.settler,
                 Action::Close | Action::Withdraw { .. } | Action::SetDestination(_) | Action::SetThreshold(_) => {
                     match self.wallet(step.net, step.node)?.owner {

@@ -1,6 +1,7 @@
 //! Nodes: registration, closing, reopening, and settings.
 
 use settlement::events::{DestinationChanged, NodeClosed, NodeRegistered, NodeReopened, ThresholdChanged};
+use settlement::state::DestinationSource;
 
 use super::super::account_id::{AccountId, Net, id_of_node};
 use super::super::chain::event_data;
@@ -16,8 +17,10 @@ impl Model {
         actor: u8,
         registration: &Registration,
     ) -> Result<Wallet, Rejected> {
-        let network = self.network(net)?;
-        require(network.settler == actor || network.admin == actor)?;
+        let network = self.migrated_network(net)?;
+        let chooses_owner = registration.destination() == registration.owner;
+        let settler_may = network.settler == actor && !network.is_paused && chooses_owner;
+        require(network.admin == actor || settler_may)?;
         let threshold = registration.threshold.unwrap_or(network.parameters.default_threshold);
         require(threshold >= network.parameters.default_threshold)?;
         require(is_payable(registration.owner, net, node) && is_payable(registration.destination(), net, node))?;
@@ -30,6 +33,7 @@ impl Model {
             threshold,
             oldest_unpaid_at: 0,
             last_batch: 0,
+            destination_source: if chooses_owner { DestinationSource::Default } else { DestinationSource::Admin },
         })
     }
 
@@ -98,6 +102,7 @@ impl Model {
         require(wallet.owner == AccountId::Person(actor) && is_payable(to, net, node))?;
         let from = wallet.destination;
         wallet.destination = to;
+        wallet.destination_source = DestinationSource::Owner;
         Ok(vec![event_data(DestinationChanged {
             network: AccountId::Network(net).address(),
             node_wallet: AccountId::Wallet(net, node).address(),

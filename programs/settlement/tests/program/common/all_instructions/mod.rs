@@ -235,13 +235,13 @@ const INSTRUCTIONS: [Row<Setup>; 20] = {
         }),
         ("withdraw_surplus", &[Authority, Network, Treasury, ChosenDestination, NO_TOKEN_MUT, NO_TOKEN, NO_TOKEN],
             |s| by_admin(s, |admin, network| withdraw_surplus_ix(admin, network, Pubkey::new_unique(), SOL))),
-        ("register_node", &[Authority, Payer, Network, NewAccount, SystemProgram], |s| {
+        ("register_node", &[Authority, Payer, Network, Treasury, NewAccount, SystemProgram], |s| {
             let (settler, payer) = (s.settler(), s.funded_key());
             let args = register_args(node_id("new"), Pubkey::new_unique());
             (register_node_ix(settler.pubkey(), payer.pubkey(), s.network(), args), vec![settler, payer])
         }),
         ("close_node", &[Authority, Network, Treasury, Wallet, NamedDestination], |s| s.close()),
-        ("reopen_node", &[Authority, Payer, Network, ClosedWallet, SystemProgram], |s| {
+        ("reopen_node", &[Authority, Payer, Network, Treasury, ClosedWallet, SystemProgram], |s| {
             s.send_first(s.close());
             let (settler, payer) = (s.settler(), s.funded_key());
             let args = register_args(s.paid.id, s.paid.owner.pubkey());
