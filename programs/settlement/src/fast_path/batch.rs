@@ -161,7 +161,9 @@ fn settle_entries<'a, H: Host, E: Entries<'a, Accounts = [Account<'a>; 2]>, P: P
     run.finish(host, named, batch, paid, &skips)
 }
 
-/// The entries of a batch that have not been processed yet: a target and accounts each.
+/// The entries of a batch that have not been processed yet: a target and accounts each. The loops work on
+/// a clone, which the compiler keeps in registers.
+#[derive(Clone)]
 struct RemainingEntries<'t, E> {
     targets: slice::Iter<'t, Target>,
     accounts: E,
@@ -246,8 +248,8 @@ impl<A: Asset> BatchRun<A> {
     /// values out of registers.
     #[inline(never)]
     fn credit_fast_path<'a, E: Entries<'a, Accounts = Account<'a>>>(&mut self, entries: &mut RemainingEntries<E>) {
-        let mut budget = self.budget;
-        while let Some((target, account)) = entries.current() {
+        let (mut budget, mut remaining) = (self.budget, entries.clone());
+        while let Some((target, account)) = remaining.current() {
             // SAFETY: the wallet of the previous entry is no longer used. `E::SHAPE` is regular only
             // for accounts with a wallet's length, as `Entries` requires.
             let Some(wallet) = (unsafe { wallet(account, &self.policy.network, E::SHAPE) }) else { break };
@@ -261,9 +263,9 @@ impl<A: Asset> BatchRun<A> {
             if A::CREDITS_MOVE_LAMPORTS {
                 account.set_lamports(credit.lamports);
             }
-            entries.advance();
+            remaining.advance();
         }
-        self.budget = budget;
+        (self.budget, *entries) = (budget, remaining);
     }
 
     /// Credits entries and pays them out until one needs the full path or has not reached its
@@ -275,8 +277,8 @@ impl<A: Asset> BatchRun<A> {
         P: PayoutMethod<'a, Asset = A>,
     {
         let mut paid = 0u64;
-        let mut budget = self.budget;
-        while let Some((target, [account, destination])) = entries.current() {
+        let (mut budget, mut remaining) = (self.budget, entries.clone());
+        while let Some((target, [account, destination])) = remaining.current() {
             // SAFETY: the wallet of the previous entry is no longer used, and the payout accesses the
             // data of token accounts only. `E::SHAPE` is regular only for accounts with a wallet's
             // length, as `Entries` requires.
@@ -299,9 +301,9 @@ impl<A: Asset> BatchRun<A> {
             self.record_credit(wallet, target);
             mark_paid(wallet);
             paid = sum;
-            entries.advance();
+            remaining.advance();
         }
-        self.budget = budget;
+        (self.budget, *entries) = (budget, remaining);
         paid
     }
 

@@ -224,6 +224,7 @@ pub enum RegularInput<'a> {
 
 /// Entries of one account each. Every account is writable, does not repeat an earlier one, is neither a
 /// signer nor a program, and has as many bytes of data as a wallet.
+#[derive(Clone, Copy)]
 pub struct WalletEntries<'a> {
     at: *mut u8,
     input: PhantomData<&'a u8>,
@@ -231,6 +232,7 @@ pub struct WalletEntries<'a> {
 
 /// Entries of two accounts each. The first is as in [`WalletEntries`]. The second is writable, does not
 /// repeat an earlier one, is not a program and has no data.
+#[derive(Clone, Copy)]
 pub struct PairEntries<'a> {
     at: *mut u8,
     input: PhantomData<&'a u8>,
@@ -424,7 +426,7 @@ pub enum EntryShape {
 ///
 /// If [`SHAPE`](Self::SHAPE) is [`EntryShape::Regular`], then the first or only account that
 /// [`current`](Self::current) returns has exactly [`NodeWallet::SIZE`] bytes of data.
-pub unsafe trait Entries<'a> {
+pub unsafe trait Entries<'a>: Clone {
     /// The accounts of one entry.
     type Accounts: Copy;
 
@@ -482,6 +484,7 @@ unsafe impl<'a> Entries<'a> for PairEntries<'a> {
 }
 
 /// Entries whose accounts are listed in a slice: `T` is [`Account`] or `[Account; 2]`.
+#[derive(Clone, Copy)]
 pub struct SliceEntries<'s, T> {
     next: *const T,
     slice: PhantomData<&'s [T]>,
