@@ -36,9 +36,10 @@ pub(super) unsafe fn wallet<'a>(account: Account<'a>, network: &Key, shape: Entr
     if unlikely(!is_candidate) {
         return None;
     }
+    // Among the accounts of this program, the size implies the discriminator, or else the data is all zeros.
     // SAFETY: the data has the length of a wallet, either checked above or promised by the caller, and
     // is aligned to 8. Nothing holds a mutable reference to the discriminator.
-    if unlikely(unsafe { account.data_ptr().cast::<u64>().read() } != NODE_WALLET) {
+    if shape == EntryShape::Unknown && unlikely(unsafe { account.data_ptr().cast::<u64>().read() } != NODE_WALLET) {
         return None;
     }
     // SAFETY: the data has the length of a wallet, either checked above or promised by the caller.

@@ -5,7 +5,7 @@ use anchor_lang::prelude::Pubkey;
 use litesvm::LiteSVM;
 use settlement::client::{credit_ix, settle_ix};
 use settlement::rules::SkipReason;
-use settlement::state::NodeWallet;
+use settlement::state::{ACCOUNT_SIZES, NodeWallet};
 use solana_account::Account;
 use solana_instruction::Instruction;
 use solana_instruction::error::InstructionError;
@@ -158,6 +158,25 @@ fn a_wrong_discriminator_is_skipped_in_an_irregular_batch() {
     let batch = fixture.credit(&[(nodes[1].wallet, SOL), (forged, SOL), (forged, SOL)]);
     let invalid = Some(SkipReason::InvalidWallet);
     assert_eq!(skip_reasons(&batch.event), [(1, invalid, None), (2, invalid, None)]);
+}
+
+#[test]
+fn the_sizes_of_all_account_types_are_listed() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+    let mut folders = vec![std::path::PathBuf::from(folder)];
+    let mut types = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let text = std::fs::read_to_string(path).expect("a source file");
+                types += text.lines().filter(|line| line.starts_with("#[account")).count();
+            }
+        }
+    }
+    assert_eq!(types, ACCOUNT_SIZES.len(), "an account type is missing in `ACCOUNT_SIZES`");
 }
 
 /// Only the owners that the rules reject matter, and the first word excludes those.
