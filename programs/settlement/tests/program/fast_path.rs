@@ -208,3 +208,23 @@ fn an_empty_destination_with_an_owner_that_the_rules_reject_is_skipped() {
         assert_eq!((batch.event.paid, fixture.lamports(&node.destination)), (0, lamports));
     }
 }
+
+/// The fast path doesn't check for overflow, because no more lamports exist than a `u64` holds. If they did, the
+/// runtime would see that their sum has changed.
+#[test]
+fn lamports_that_cannot_exist_are_not_wrapped() {
+    for kind in 0..2 {
+        let mut fixture = ProgramFixture::new();
+        let nodes = fixture.register_nodes(3);
+        let rich = if kind == 0 { nodes[1].wallet } else { nodes[1].destination };
+        let account = fixture.svm.get_account(&rich).unwrap_or_default();
+        fixture.set_account(&rich, Account { lamports: u64::MAX - SOL / 2, ..account });
+        let batch = batches(&fixture, &nodes, nodes[0].wallet, 0)[kind].clone();
+        let failed = fixture.send_batch(batch).expect_err("the runtime refuses the balances");
+        // A destination whose balance has wrapped has lost lamports, which only its owner may take.
+        let expected = [InstructionError::UnbalancedInstruction, InstructionError::ExternalAccountLamportSpend];
+        let expected = TransactionError::InstructionError(0, expected[kind].clone());
+        assert_eq!(failed.err, expected, "{}", failed.meta.pretty_logs());
+        assert_eq!(fixture.wallet_state(&nodes[2]).credited_total, 0);
+    }
+}
