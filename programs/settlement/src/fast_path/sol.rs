@@ -98,18 +98,20 @@ impl<'a> PayoutMethod<'a> for SolPayouts {
     fn try_pay_fast(&mut self, payout: DuePayout<'a>, wallet: &NodeWallet, shape: EntryShape) -> bool {
         let DuePayout { amount, wallet_lamports, wallet_account, destination } = payout;
         // A regular destination is writable, not a program, and has no data.
+        // No wallet names one of the two reserved addresses with the system program as their owner, because no
+        // instruction stores a reserved address as a destination. Their first words identify them.
         if shape == EntryShape::Unknown
             && (unlikely(!destination.is_writable())
                 || unlikely(destination.is_executable())
-                || unlikely(destination.data_len() != 0))
+                || unlikely(destination.data_len() != 0)
+                || unlikely(destination.key()[0] == INCINERATOR[0])
+                || unlikely(destination.key()[0] == EVENT_AUTHORITY[0]))
         {
             return false;
         }
         // The first word of the owner distinguishes the system program from the three owners whose accounts
         // the rules reject, as asserted below. Whoever else it may be, the rules accept the account.
         if differ(destination.key(), wallet_destination(wallet)) || unlikely(destination.owner()[0] != SYSTEM[0]) {
-            || unlikely(destination.key()[0] == INCINERATOR[0])
-            || unlikely(destination.key()[0] == EVENT_AUTHORITY[0])
             return false;
         }
         let from = PayingWallet { lamports: wallet_lamports, rent_minimum: self.wallet_minimum };
