@@ -30,7 +30,7 @@ use crate::unlikely::unlikely;
 pub(super) fn credit<H: Host>(host: &H, input: &Input) -> Result<(), BatchError> {
     let batch = input.data.batch(MAX_CREDIT_ENTRIES)?;
     // SAFETY: nothing else borrows the treasury, even if an entry names its account: wallets are only
-    // borrowed from data with a wallet's discriminator, and only the data of token programs is read.
+    // borrowed from data of a wallet's length, and only the data of token programs is read.
     let named = unsafe { NamedAccounts::signed_by_settler(input.accounts) }?;
     require_account_count(input, named.rest, batch.targets.len(), 1)?;
     // SAFETY: there are as many accounts as targets.
@@ -46,7 +46,7 @@ pub(super) fn credit<H: Host>(host: &H, input: &Input) -> Result<(), BatchError>
 pub(super) fn credit_regular<H: Host>(host: &H, input: Input<WalletEntries>) -> Result<(), BatchError> {
     let batch = input.data.batch(MAX_CREDIT_ENTRIES)?;
     // SAFETY: nothing else borrows the treasury, even if an entry names its account: wallets are only
-    // borrowed from data with a wallet's discriminator, and only the data of token programs is read.
+    // borrowed from data of a wallet's length, and only the data of token programs is read.
     let named = unsafe { NamedAccounts::signed_by_settler(input.accounts) }?;
     let wallets = input.account_count.wrapping_sub(input.accounts.len());
     require(wallets == batch.targets.len(), SettlementError::AccountCountMismatch)?;
@@ -85,7 +85,7 @@ fn credit_entries<'a, H: Host, E: Entries<'a, Accounts = Account<'a>>, A: Asset>
 pub(super) fn settle<H: Host>(host: &H, input: &Input) -> Result<(), BatchError> {
     let batch = input.data.batch(MAX_SETTLE_ENTRIES)?;
     // SAFETY: nothing else borrows the treasury, even if an entry names its account: wallets are only
-    // borrowed from data with a wallet's discriminator, and only the data of token programs is read.
+    // borrowed from data of a wallet's length, and only the data of token programs is read.
     let named = unsafe { NamedAccounts::signed_by_settler(input.accounts) }?;
     match named.asset {
         AssetKind::Sol => {
@@ -111,7 +111,7 @@ pub(super) fn settle<H: Host>(host: &H, input: &Input) -> Result<(), BatchError>
 pub(super) fn settle_regular<H: Host>(host: &H, input: Input<PairEntries>) -> Result<(), BatchError> {
     let batch = input.data.batch(MAX_SETTLE_ENTRIES)?;
     // SAFETY: nothing else borrows the treasury, even if an entry names its account: wallets are only
-    // borrowed from data with a wallet's discriminator, and only the data of token programs is read.
+    // borrowed from data of a wallet's length, and only the data of token programs is read.
     let named = unsafe { NamedAccounts::signed_by_settler(input.accounts) }?;
     require(named.asset == AssetKind::Sol, SettlementError::AssetAccountsMismatch)?;
     let accounts = input.account_count.wrapping_sub(input.accounts.len());
@@ -161,7 +161,9 @@ fn settle_entries<'a, H: Host, E: Entries<'a, Accounts = [Account<'a>; 2]>, P: P
     run.finish(host, named, batch, paid, &skips)
 }
 
-/// The entries of a batch that have not been processed yet: a target and accounts each.
+/// The entries of a batch that have not been processed yet: a target and accounts each. The loops work on
+/// a clone, which the compiler keeps in registers.
+#[derive(Clone)]
 struct RemainingEntries<'t, E> {
     targets: slice::Iter<'t, Target>,
     accounts: E,
@@ -246,24 +248,24 @@ impl<A: Asset> BatchRun<A> {
     /// values out of registers.
     #[inline(never)]
     fn credit_fast_path<'a, E: Entries<'a, Accounts = Account<'a>>>(&mut self, entries: &mut RemainingEntries<E>) {
-        let mut budget = self.budget;
-        while let Some((target, account)) = entries.current() {
+        let (mut budget, mut remaining) = (self.budget, entries.clone());
+        while let Some((target, account)) = remaining.current() {
             // SAFETY: the wallet of the previous entry is no longer used. `E::SHAPE` is regular only
             // for accounts with a wallet's length, as `Entries` requires.
             let Some(wallet) = (unsafe { wallet(account, &self.policy.network, E::SHAPE) }) else { break };
             if self.is_duplicate::<E>(wallet) {
                 break;
             }
-            let target = target.get();
-            let Some(credit) = budget.try_fast(Self::before_credit(account, wallet), target) else { break };
+            let total = target.get();
+            let Some(credit) = budget.try_fast(Self::before_credit(account, wallet), total) else { break };
             budget.take(credit);
-            self.record_credit(wallet, target);
+            self.record_credit(wallet, total);
             if A::CREDITS_MOVE_LAMPORTS {
                 account.set_lamports(credit.lamports);
             }
-            entries.advance();
+            remaining.advance();
         }
-        self.budget = budget;
+        (self.budget, *entries) = (budget, remaining);
     }
 
     /// Credits entries and pays them out until one needs the full path or has not reached its
@@ -274,21 +276,23 @@ impl<A: Asset> BatchRun<A> {
         E: Entries<'a, Accounts = [Account<'a>; 2]>,
         P: PayoutMethod<'a, Asset = A>,
     {
-        let mut paid = 0u64;
-        let mut budget = self.budget;
-        while let Some((target, [account, destination])) = entries.current() {
-            // SAFETY: the wallet of the previous entry is no longer used, and the payout accesses the
-            // data of token accounts only. `E::SHAPE` is regular only for accounts with a wallet's
-            // length, as `Entries` requires.
-            let Some(wallet) = (unsafe { wallet(account, &self.policy.network, E::SHAPE) }) else { break };
+        // What can be paid before the sum exceeds 2^64 - 1. Counting down needs no overflow check.
+        let mut payable = u64::MAX;
+        let (mut budget, mut remaining) = (self.budget, entries.clone());
+        let Some((mut target, [mut account, mut destination])) = remaining.current() else { return 0 };
+        // SAFETY: the wallet of the previous entry is no longer used, and the payout accesses the data of
+        // token accounts only. `E::SHAPE` is regular only for accounts with a wallet's length, as `Entries`
+        // requires.
+        while let Some(wallet) = unsafe { wallet(account, &self.policy.network, E::SHAPE) } {
             if self.is_duplicate::<E>(wallet) {
                 break;
             }
-            let target = target.get();
-            let Some(credit) = budget.try_fast(Self::before_credit(account, wallet), target) else { break };
-            let Some(amount) = target.checked_sub(wallet.paid_total) else { break };
-            let Some(sum) = paid.checked_add(amount) else { break };
-            if unlikely(amount < wallet.threshold) {
+            let total = target.get();
+            // A payout in lamports checks the wallet account's rent, which other credits need none of.
+            let wallet_before = Self::before_credit(account, wallet);
+            let Some(credit) = budget.try_fast_before_payout(wallet_before, total) else { break };
+            let Some(amount) = total.checked_sub(wallet.paid_total) else { break };
+            if unlikely(amount > payable) || unlikely(amount < wallet.threshold) {
                 break;
             }
             let payout = DuePayout { amount, wallet_lamports: credit.lamports, wallet_account: account, destination };
@@ -296,13 +300,21 @@ impl<A: Asset> BatchRun<A> {
                 break;
             }
             budget.take(credit);
-            self.record_credit(wallet, target);
+            self.record_credit(wallet, total);
             mark_paid(wallet);
-            paid = sum;
-            entries.advance();
+            payable = payable.wrapping_sub(amount);
+            remaining.advance();
+            // Not in the loop's condition: this way each entry takes a single jump. (In `credit_fast_path`, it
+            // would take more registers than there are.)
+            let Some(next) = remaining.current() else {
+                self.budget = budget;
+                entries.targets = remaining.targets;
+                return u64::MAX.wrapping_sub(payable);
+            };
+            (target, [account, destination]) = next;
         }
-        self.budget = budget;
-        paid
+        (self.budget, *entries) = (budget, remaining);
+        u64::MAX.wrapping_sub(payable)
     }
 
     /// Whether an earlier entry of this batch may have credited the wallet. Regular entries repeat no

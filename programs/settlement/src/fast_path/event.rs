@@ -12,6 +12,7 @@ use super::input::{Account, Input};
 use super::keys::{EVENT_AUTHORITY, Key, PROGRAM, same};
 use crate::events::{BatchSettled, PaidOut};
 use crate::rules::{MAX_CREDIT_ENTRIES, MAX_SETTLE_ENTRIES, SkipSet};
+use crate::unlikely::unlikely;
 
 /// Seed of the event authority, defined by Anchor.
 const SEED: &[u8] = b"__event_authority";
@@ -93,10 +94,15 @@ pub(super) fn write_batch_settled(
     buffer.put_u64(paid);
     buffer.put_u64(skips.credit());
     buffer.put_u64(skips.payout());
-    let reasons = skips.credit_reasons().len().saturating_add(skips.payout_reasons().len());
-    buffer.put(&(reasons as u32).to_le_bytes());
-    buffer.put(skips.credit_reasons());
-    buffer.put(skips.payout_reasons());
+    let (credit, payout) = (skips.credit_reasons(), skips.payout_reasons());
+    buffer.put(&(credit.len().wrapping_add(payout.len()) as u32).to_le_bytes());
+    // Copying nothing would cost a call as well.
+    if unlikely(!credit.is_empty()) {
+        buffer.put(credit);
+    }
+    if unlikely(!payout.is_empty()) {
+        buffer.put(payout);
+    }
 }
 
 /// Serializes a [`PaidOut`] with `n` entries.

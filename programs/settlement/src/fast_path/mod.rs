@@ -16,6 +16,10 @@
 //! | duplicate mutable accounts | [`batch`]: a wallet that this batch has credited already is skipped; [`wallet`]: a treasury is not a wallet; [`sol`]: a destination that is an account of this program is skipped |
 //! | the wallet's network | [`wallet`]: compared with the treasury's |
 //!
+//! A batch whose accounts all have the expected shape ([`RegularInput`]) leaves out checks that the runtime makes
+//! anyway, or that follow from what the program writes. docs/ARCHITECTURE.md argues each one ("What the fast path
+//! leaves out").
+//!
 //! All decisions are made by [`rules`](crate::rules). This module reads their inputs and writes their
 //! results, and doesn't allocate.
 

@@ -22,7 +22,7 @@ use crate::state::AssetKind;
 pub(super) fn payout<H: Host>(host: &H, input: &Input) -> Result<(), BatchError> {
     require(input.data.has_no_arguments(), ErrorCode::InstructionDidNotDeserialize)?;
     // SAFETY: nothing else borrows the treasury, even if an entry names its account: wallets are only
-    // borrowed from data with a wallet's discriminator, and only the data of token programs is read.
+    // borrowed from data of a wallet's length, and only the data of token programs is read.
     let named = unsafe { NamedAccounts::unsigned(input.accounts) }?;
     match named.asset {
         AssetKind::Sol => {

@@ -3,11 +3,12 @@
 use super::batch_error::BatchError;
 use super::host::Host;
 use super::input::{Account, EntryShape};
-use super::keys::{EVENT_AUTHORITY, INCINERATOR, SYSTEM, differ, same, wallet_destination};
+use super::keys::{EVENT_AUTHORITY, INCINERATOR, PROGRAM, SYSTEM, differ, key, same, wallet_destination};
 use super::named_accounts::NamedAccounts;
 use super::payout_method::{DuePayout, PayoutMethod, SolAsset, mark_paid};
 use crate::destination::{DestinationAccount, KnownAddress, describe};
 use crate::error::SettlementError;
+use crate::reserved::ids;
 use crate::rules::payout::{self as rule, PayingWallet};
 use crate::rules::{SkipReason, rent_minimum};
 use crate::state::NodeWallet;
@@ -37,6 +38,13 @@ impl SolPayouts {
         }
     }
 }
+
+// The first word of the system program's address distinguishes it from the owners whose accounts are not paid.
+const _: () = {
+    assert!(SYSTEM[0] != PROGRAM[0]);
+    assert!(SYSTEM[0] != key(ids::sysvar::ID.as_array())[0]);
+    assert!(SYSTEM[0] != key(ids::native_loader::ID.as_array())[0]);
+};
 
 impl DestinationAccount for Account<'_> {
     #[inline(always)]
@@ -90,20 +98,20 @@ impl<'a> PayoutMethod<'a> for SolPayouts {
     fn try_pay_fast(&mut self, payout: DuePayout<'a>, wallet: &NodeWallet, shape: EntryShape) -> bool {
         let DuePayout { amount, wallet_lamports, wallet_account, destination } = payout;
         // A regular destination is writable, not a program, and has no data.
+        // No wallet names one of the two reserved addresses with the system program as their owner, because no
+        // instruction stores a reserved address as a destination. Their first words identify them.
         if shape == EntryShape::Unknown
             && (unlikely(!destination.is_writable())
                 || unlikely(destination.is_executable())
-                || unlikely(destination.data_len() != 0))
+                || unlikely(destination.data_len() != 0)
+                || unlikely(destination.key()[0] == INCINERATOR[0])
+                || unlikely(destination.key()[0] == EVENT_AUTHORITY[0]))
         {
             return false;
         }
-        // An account of the system program can be neither a sysvar, a native program nor an account
-        // of this program. Two reserved addresses have that owner; their first words identify them.
-        if differ(destination.key(), wallet_destination(wallet))
-            || differ(destination.owner(), &SYSTEM)
-            || unlikely(destination.key()[0] == INCINERATOR[0])
-            || unlikely(destination.key()[0] == EVENT_AUTHORITY[0])
-        {
+        // The first word of the owner distinguishes the system program from the three owners whose accounts
+        // the rules reject, as asserted below. Whoever else it may be, the rules accept the account.
+        if differ(destination.key(), wallet_destination(wallet)) || unlikely(destination.owner()[0] != SYSTEM[0]) {
             return false;
         }
         let from = PayingWallet { lamports: wallet_lamports, rent_minimum: self.wallet_minimum };

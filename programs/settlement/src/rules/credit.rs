@@ -65,25 +65,35 @@ impl Budget {
     /// The credit by which the wallet reaches `target`, which the caller must [take](Self::take) from
     /// the budget. `None` if only [`credit`](Self::credit) can decide. Cheaper on-chain than that: it
     /// makes one comparison per limit and needs no overflow checks. Succeeds for nearly every entry.
+    ///
+    /// The wallet's lamports and the treasury's must not exceed 2^64 - 1 in sum, which the lamports of two
+    /// accounts never do.
     #[inline(always)]
     pub fn try_fast(&self, wallet: CreditedWallet, target: u64) -> Option<Credit> {
+        let credit = self.try_fast_before_payout(wallet, target)?;
+        if unlikely(credit.lamports < self.limits.wallet_rent_minimum) { None } else { Some(credit) }
+    }
+
+    /// As [`try_fast`](Self::try_fast), but leaves it to the caller to check the wallet account's rent-exempt
+    /// minimum after a payout, which only lowers its balance.
+    #[inline(always)]
+    pub fn try_fast_before_payout(&self, wallet: CreditedWallet, target: u64) -> Option<Credit> {
         let delta = target.wrapping_sub(wallet.credited_total);
-        let lamports = wallet.lamports.wrapping_add(delta);
         if unlikely(target <= wallet.credited_total)
-            || unlikely((wallet.lamports | delta) >> 63 != 0)
             || unlikely(delta > self.limits.per_node_cap)
             || unlikely(delta > self.left)
-            || unlikely(lamports < self.limits.wallet_rent_minimum)
         {
             return None;
         }
-        Some(Credit { delta, lamports })
+        debug_assert!(wallet.lamports.checked_add(delta).is_some(), "the lamports of two accounts exceed 2^64 - 1");
+        Some(Credit { delta, lamports: wallet.lamports.wrapping_add(delta) })
     }
 
-    /// Takes a credit that [`try_fast`](Self::try_fast) returned from the budget.
+    /// Takes a credit from the budget that was returned for it as it is now, and is therefore within it.
     #[inline(always)]
     pub fn take(&mut self, credit: Credit) {
-        self.left = self.left.saturating_sub(credit.delta);
+        debug_assert!(credit.delta <= self.left, "the credit exceeds the budget");
+        self.left = self.left.wrapping_sub(credit.delta);
     }
 
     /// Takes the credit by which the wallet reaches `target` from the budget and returns it. If the

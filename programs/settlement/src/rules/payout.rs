@@ -81,15 +81,20 @@ pub fn check(amount: u64, wallet: PayingWallet, to: Destination) -> Result<(), S
 /// The balances of the wallet account and of the destination after a payout. `None` if only [`check`] can
 /// decide. The caller must have made all other checks of [`check`] than those of balances. Cheaper
 /// on-chain than that, because it needs no overflow checks.
+///
+/// The lamports of both accounts must not exceed 2^64 - 1 in sum, which those of two accounts never do.
 #[inline(always)]
 pub fn try_fast(amount: u64, wallet: PayingWallet, destination: PayingWallet) -> Option<(u64, u64)> {
     let left = wallet.lamports.wrapping_sub(amount);
     let arrived = destination.lamports.wrapping_add(amount);
-    let is_rejected = unlikely((destination.lamports | amount) >> 63 != 0)
-        || unlikely(wallet.lamports < amount)
+    let is_rejected = unlikely(wallet.lamports < amount)
         || unlikely(left < wallet.rent_minimum)
         || unlikely(arrived < destination.rent_minimum);
-    if is_rejected { None } else { Some((left, arrived)) }
+    if is_rejected {
+        return None;
+    }
+    debug_assert!(destination.lamports.checked_add(amount).is_some(), "the lamports of two accounts exceed 2^64 - 1");
+    Some((left, arrived))
 }
 
 #[cfg(test)]

@@ -37,5 +37,20 @@ pub const NODE_SEED: &[u8] = b"node";
 /// Length of the account discriminator that precedes every struct, in bytes.
 pub const DISCRIMINATOR_LEN: usize = 8;
 
+/// Sizes of all account types, in bytes. The fast path recognizes a wallet by its size, see
+/// [`fast_path`](crate::fast_path).
+pub const ACCOUNT_SIZES: [usize; 4] = [Network::SIZE, Treasury::SIZE, NodeWallet::SIZE, ClosedNode::SIZE];
+
+// Only the wallet has its size.
+const _: () = assert!(wallet_sized(&ACCOUNT_SIZES) == 1);
+
+/// How many account types have the size of a wallet.
+const fn wallet_sized(sizes: &[usize]) -> usize {
+    match sizes {
+        [] => 0,
+        [size, rest @ ..] => (*size == NodeWallet::SIZE) as usize + wallet_sized(rest),
+    }
+}
+
 // The structs are the accounts' bytes: a big-endian build would misread them.
 const _: () = assert!(cfg!(target_endian = "little"));

@@ -21,6 +21,7 @@ mod create_network;
 mod credit;
 mod error_coverage;
 mod events;
+mod fast_path;
 mod fund;
 mod interface;
 mod migrate_treasury;

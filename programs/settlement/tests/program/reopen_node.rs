@@ -2,13 +2,14 @@
 
 use anchor_lang::prelude::Pubkey;
 use settlement::client::{
-    RegisterNodeArgs, close_node_ix, node_id, node_wallet_address, reopen_node_ix, set_destination_ix,
+    RegisterNodeArgs, close_node_ix, event_authority, node_id, node_wallet_address, reopen_node_ix, set_destination_ix,
 };
 use settlement::error::SettlementError;
 use settlement::events::NodeReopened;
 use settlement::rules::SkipReason;
 use settlement::state::{ClosedNode, DestinationSource, NodeWallet};
 use solana_keypair::Keypair;
+use solana_sdk_ids::incinerator;
 use solana_signer::Signer;
 
 use crate::common::{Node, ProgramFixture, Role, SOL, START, TransactionOutcome, assert_refused, skip_reasons};
@@ -141,7 +142,15 @@ fn a_node_that_is_not_closed_cannot_be_reopened() {
 fn arguments_that_registration_refuses_are_refused() {
     let (mut fixture, node) = closed_node();
     let before = fixture.svm.get_account(&node.wallet);
-    let bad = [fixture.network, fixture.treasury, node.wallet, settlement::ID, Pubkey::default()];
+    let bad = [
+        fixture.network,
+        fixture.treasury,
+        node.wallet,
+        settlement::ID,
+        Pubkey::default(),
+        incinerator::ID,
+        event_authority(),
+    ];
     for address in bad {
         let owner = RegisterNodeArgs { owner: address, ..args(&node) };
         assert_refused(reopen(&mut fixture, owner), SettlementError::InvalidOwner);

@@ -1,6 +1,5 @@
 //! `settle` in a network that pays in SOL: which amounts are paid, and to whom.
 
-use agave_feature_set::FeatureSet;
 use anchor_lang::prelude::Pubkey;
 use litesvm::LiteSVM;
 use settlement::client::{BatchHeader, SettleEntry, payout_ix, settle_ix};
@@ -13,7 +12,7 @@ use solana_instruction::Instruction;
 use solana_sdk_ids::system_program;
 use solana_signer::Signer;
 
-use crate::common::{Node, ProgramFixture, SOL, START, assert_refused, skip_reasons};
+use crate::common::{Node, ProgramFixture, SOL, START, all_features, assert_refused, skip_reasons};
 
 const HEADER: BatchHeader = BatchHeader { batch_id: 42, records_root: [9; 32] };
 
@@ -314,17 +313,7 @@ fn a_malformed_batch_is_refused() {
 /// The event is emitted after lamports have moved, which must work with any runtime features.
 #[test]
 fn a_batch_settles_with_default_features_and_with_all_features() {
-    // The order of `LiteSVM::new`.
-    let all = LiteSVM::default()
-        .with_feature_set(FeatureSet::all_enabled())
-        .with_builtins()
-        .with_lamports(1_000_000 * SOL)
-        .with_sysvars()
-        .with_feature_accounts()
-        .with_default_programs()
-        .with_sigverify(true)
-        .with_blockhash_check(true);
-    for svm in [LiteSVM::new(), all] {
+    for svm in [LiteSVM::new(), all_features()] {
         let mut fixture = ProgramFixture::on_runtime(svm, |_| {});
         let nodes = fixture.register_nodes(MAX_SETTLE_ENTRIES);
         let entries: Vec<_> = nodes.iter().map(|node| node.entry(SOL)).collect();

@@ -100,6 +100,14 @@ impl Generator<'_> {
         self.unrelated_accounts(&mut case)?;
         self.instruction(&mut case, kind, first_wallet, usize::from(nodes))?;
         self.corrupt(&mut case)?;
+        // Anyone can give the program an account of any size, but only with zeros in it: a wallet's size with data
+        // that isn't a wallet's is a state that nobody can produce.
+        for account in &mut case.accounts {
+            let is_ours = account.owner == settlement::ID && account.data.len() == NodeWallet::SIZE;
+            if is_ours && !account.data.starts_with(NodeWallet::DISCRIMINATOR) {
+                account.data.fill(0);
+            }
+        }
         // The total supply is below 2^64 lamports.
         let mut left = u64::MAX;
         for account in &mut case.accounts {
@@ -196,6 +204,7 @@ impl Generator<'_> {
                 1 => native_loader::ID,
                 2 => settlement::ID,
                 3 => SPL_TOKEN_ID,
+                4 => look_alike(&system_program::ID),
                 _ => system_program::ID,
             };
             let len = if self.one_in(16)? { self.0.int_in_range(0..=300)? } else { 0 };
@@ -298,7 +307,8 @@ impl Generator<'_> {
                 2 => case.accounts[index].is_executable ^= true,
                 3 => case.accounts[index].lamports = self.amount()?,
                 4 => {
-                    case.accounts[index].owner = *self.0.choose(&[settlement::ID, system_program::ID, SPL_TOKEN_ID])?
+                    let owners = [settlement::ID, system_program::ID, SPL_TOKEN_ID, look_alike_program()];
+                    case.accounts[index].owner = *self.0.choose(&owners)?;
                 }
                 5 => {
                     let len = self.0.int_in_range(0..=600)?;
@@ -340,6 +350,18 @@ impl Generator<'_> {
         }
         Ok(())
     }
+}
+
+/// A program whose address begins with the same 8 bytes as this program's.
+pub(crate) fn look_alike_program() -> Pubkey {
+    look_alike(&settlement::ID)
+}
+
+/// An address that begins with the same 8 bytes.
+fn look_alike(address: &Pubkey) -> Pubkey {
+    let mut bytes = address.to_bytes();
+    bytes[8..].fill(0x5a);
+    Pubkey::new_from_array(bytes)
 }
 
 fn account(key: Pubkey, owner: Pubkey, lamports: u64) -> Account {

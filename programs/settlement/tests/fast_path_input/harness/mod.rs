@@ -35,13 +35,14 @@ pub(crate) fn run(bytes: &[u8]) -> Outcome {
     let after = input.updated(&case.accounts);
     assert!(input.matches(&after, &case.data), "bytes outside of the accounts' fields were written");
     let calls = host.into_calls();
-    check::always(&case, &after, &calls);
+    let is_failed_by_runtime = check::always(&case, &after, &calls);
     match outcome {
         None => {
             assert!(after == case.accounts && calls.is_empty(), "the input was changed before Anchor gets it");
             Outcome::LeftToAnchor
         }
         Some(Err(_)) => Outcome::Failed,
+        Some(Ok(())) if is_failed_by_runtime => Outcome::Failed,
         Some(Ok(())) => check::success(&case, &after, &calls),
     }
 }

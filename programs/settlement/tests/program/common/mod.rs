@@ -14,7 +14,7 @@ pub(crate) use assertions::{ExpectedError, assert_refused, skip_reasons};
 pub(crate) use fixture::{Node, ProgramFixture, SOL, START, TransactionOutcome, header, wire_size};
 pub(crate) use program::bytes as program_bytes;
 pub(crate) use roles::{Role, assert_only_authorized, program_accounts};
-pub(crate) use runtime::runtime;
+pub(crate) use runtime::{all_features, runtime};
 pub(crate) use token_fixture::{DECIMALS, Extension, Payee, TOKEN, TokenFixture, TokenProgram};
 
 use settlement::client::NetworkId;

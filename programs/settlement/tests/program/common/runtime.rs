@@ -2,6 +2,7 @@
 
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use agave_feature_set::FeatureSet;
 use litesvm::LiteSVM;
 
 /// A runtime that is set up once and copied for each test.
@@ -22,4 +23,18 @@ pub(crate) fn copy(cached: &CachedRuntime) -> LiteSVM {
 pub(crate) fn runtime() -> LiteSVM {
     static DEFAULT: CachedRuntime = LazyLock::new(|| load(LiteSVM::new()));
     copy(&DEFAULT)
+}
+
+/// A runtime in which all features are enabled, without the program.
+pub(crate) fn all_features() -> LiteSVM {
+    // The order of `LiteSVM::new`.
+    LiteSVM::default()
+        .with_feature_set(FeatureSet::all_enabled())
+        .with_builtins()
+        .with_lamports(1_000_000 * super::SOL)
+        .with_sysvars()
+        .with_feature_accounts()
+        .with_default_programs()
+        .with_sigverify(true)
+        .with_blockhash_check(true)
 }
