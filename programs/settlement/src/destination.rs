@@ -29,6 +29,22 @@ const SYSVAR: KnownAddress = KnownAddress::new(ids::sysvar::ID);
 const NATIVE_LOADER: KnownAddress = KnownAddress::new(ids::native_loader::ID);
 const INCINERATOR: KnownAddress = KnownAddress::new(ids::incinerator::ID);
 
+/// Whether an account is the destination that the payer names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DestinationMatch {
+    /// It is, or the payer names none and any account may be the destination.
+    Named,
+    /// The payer names another account.
+    Different,
+}
+
+impl DestinationMatch {
+    /// The result of comparing the account's address with the named one.
+    pub(crate) fn from_equality(is_equal: bool) -> Self {
+        if is_equal { Self::Named } else { Self::Different }
+    }
+}
+
 /// An account that may receive lamports.
 pub(crate) trait DestinationAccount {
     /// Whether this is the account's address.
@@ -73,16 +89,15 @@ impl DestinationAccount for AccountInfo<'_> {
 
 /// Describes `account` for the payout rules.
 ///
-/// `is_named` says whether its address is the one that the payer names. `rent_minimum` returns the
-/// rent-exempt minimum of an account with that many bytes of data.
+/// `rent_minimum` returns the rent-exempt minimum of an account with that many bytes of data.
 pub(crate) fn describe<A: DestinationAccount>(
     account: &A,
-    is_named: bool,
+    destination_match: DestinationMatch,
     rent_minimum: impl FnOnce(usize) -> u64,
 ) -> Destination {
     let is_program_account = account.is_owned_by(&PROGRAM);
     Destination {
-        is_named,
+        is_named: destination_match == DestinationMatch::Named,
         is_writable: account.is_writable(),
         is_executable: account.is_executable(),
         is_program_account,

@@ -38,19 +38,21 @@ pub enum SettlementError {
         "the network is paused: until the admin unpauses it, no funds leave the treasury or a wallet, and only the admin registers nodes"
     )]
     Paused,
-    #[msg("the account belongs to another network")]
+    #[msg("the account belongs to another network: pass the accounts of one network only")]
     NetworkMismatch,
-    #[msg("the account's layout version is unknown to this program")]
+    #[msg(
+        "the account's layout version is not the current one: migrate a treasury with migrate_treasury, or use a program that supports the version"
+    )]
     UnknownVersion,
-    #[msg("the network's asset kind is unknown to this program")]
+    #[msg("the network's asset kind is unknown to this program: upgrade the program")]
     UnsupportedAsset,
-    #[msg("the amount is zero")]
+    #[msg("the amount is zero: pass a positive amount of base units")]
     ZeroAmount,
-    #[msg("the node has no pending amount")]
+    #[msg("the node has no pending amount: withdraw again after the next credit")]
     NothingPending,
-    #[msg("the amount exceeds the node's pending amount")]
+    #[msg("the amount exceeds the node's pending amount: withdraw at most credited_total - paid_total")]
     AmountAbovePending,
-    #[msg("the batch is empty")]
+    #[msg("the batch is empty: pass at least one entry")]
     EmptyBatch,
     #[msg("the batch has too many entries: the maximum is 60 for credit and 30 for settle and payout")]
     TooManyEntries,
@@ -58,7 +60,9 @@ pub enum SettlementError {
         "the number of accounts doesn't match the number of entries: credit needs a wallet per entry, settle and payout need a wallet and a destination per entry"
     )]
     AccountCountMismatch,
-    #[msg("the destination is not the one set in the node's wallet account")]
+    #[msg(
+        "the destination is not the one set in the node's wallet account: pass that one, or change it with set_destination"
+    )]
     DestinationMismatch,
     #[msg("the destination would be below its rent-exempt minimum: withdraw more, or fund the destination first")]
     DestinationNotRentExempt,
@@ -66,9 +70,11 @@ pub enum SettlementError {
     DestinationNotPayable,
     #[msg("the wallet account would be below its rent-exempt minimum: send the missing lamports to it first")]
     WalletNotRentExempt,
-    #[msg("a total would exceed 2^64 - 1")]
+    #[msg("a total would exceed 2^64 - 1: use a smaller amount")]
     Overflow,
-    #[msg("the account's totals are inconsistent: more was paid than credited")]
+    #[msg(
+        "the account's totals are inconsistent (more was paid than credited), which the program never writes: check the address"
+    )]
     InconsistentTotals,
     #[msg("the update changes nothing: set at least one parameter")]
     NothingToUpdate,
@@ -82,9 +88,13 @@ pub enum SettlementError {
         "the accounts don't match the network's asset: tokens require the token accounts, the mint and the token program, SOL requires none of them"
     )]
     AssetAccountsMismatch,
-    #[msg("the token program is not SPL Token or Token-2022, or not the network's")]
+    #[msg(
+        "the token program is not SPL Token or Token-2022, or not the network's: pass the program that owns the network's mint"
+    )]
     InvalidTokenProgram,
-    #[msg("the account is not an initialized mint of the token program, or not the network's mint")]
+    #[msg(
+        "the account is not an initialized mint of the token program, or not the network's mint: pass the mint stored in the network account"
+    )]
     InvalidMint,
     #[msg("the mint's tokens can't be transferred (extension NonTransferable): choose another mint")]
     MintNonTransferable,
@@ -112,11 +122,11 @@ pub enum SettlementError {
     MintUnknownExtension,
     #[msg("the account is not the treasury's token account: pass the one stored in the network account")]
     InvalidTreasuryTokenAccount,
-    #[msg("the account is not an initialized token account of the network's token program")]
+    #[msg("the account is not an initialized token account of the network's token program: create it first")]
     InvalidTokenAccount,
-    #[msg("the token account's mint is not the network's")]
+    #[msg("the token account's mint is not the network's: pass a token account of the network's mint")]
     TokenAccountWrongMint,
-    #[msg("the token account is not owned by the node's destination")]
+    #[msg("the token account is not owned by the node's destination: pass one that is")]
     TokenAccountWrongOwner,
     #[msg("the token account is frozen: the mint's freeze authority must thaw it")]
     TokenAccountFrozen,
@@ -124,7 +134,7 @@ pub enum SettlementError {
     TokenAccountNeedsMemo,
     #[msg("the treasury's token account is frozen: the mint's freeze authority must thaw it")]
     TreasuryFrozen,
-    #[msg("the treasury's token account holds less than the amount")]
+    #[msg("the treasury's token account holds less than the amount: fund the network first")]
     TreasuryTokensShort,
     #[msg("the account is not a closed node: use register_node for a new node")]
     ClosedNodeMismatch,

@@ -24,7 +24,7 @@ pub(crate) use emit_event;
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkCreated {
-    /// Address of the network.
+    /// Address of the network account, which identifies the network.
     pub network: Pubkey,
     /// Address of its treasury.
     pub treasury: Pubkey,
@@ -54,7 +54,7 @@ pub struct NetworkCreated {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeRegistered {
-    /// Address of the network.
+    /// Address of the network account, which identifies the network.
     pub network: Pubkey,
     /// Address of the node's wallet account.
     pub node_wallet: Pubkey,
@@ -68,7 +68,7 @@ pub struct NodeRegistered {
     pub rent_payer: Pubkey,
     /// The settler or admin that signed.
     pub authority: Pubkey,
-    /// Pending base units from which they are paid out.
+    /// Pending base units at which they are paid out.
     pub threshold: u64,
 }
 
@@ -76,7 +76,7 @@ pub struct NodeRegistered {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkMint {
-    /// Address of the network.
+    /// Address of the network account, which identifies the network.
     pub network: Pubkey,
     /// Address of the mint.
     pub mint: Pubkey,
@@ -92,7 +92,7 @@ pub struct NetworkMint {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkUpdated {
-    /// Address of the network.
+    /// Address of the network account, which identifies the network.
     pub network: Pubkey,
     /// The admin that signed.
     pub by: Pubkey,
@@ -114,7 +114,7 @@ pub struct NetworkUpdated {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdminProposed {
-    /// Address of the network.
+    /// Address of the network account, which identifies the network.
     pub network: Pubkey,
     /// The admin that signed.
     pub by: Pubkey,
@@ -126,7 +126,7 @@ pub struct AdminProposed {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AdminChanged {
-    /// Address of the network.
+    /// Address of the network account, which identifies the network.
     pub network: Pubkey,
     /// The previous admin.
     pub from: Pubkey,
@@ -138,7 +138,7 @@ pub struct AdminChanged {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettlerChanged {
-    /// Address of the network.
+    /// Address of the network account, which identifies the network.
     pub network: Pubkey,
     /// The admin that signed.
     pub by: Pubkey,
@@ -152,7 +152,7 @@ pub struct SettlerChanged {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuardianChanged {
-    /// Address of the network.
+    /// Address of the network account, which identifies the network.
     pub network: Pubkey,
     /// The admin that signed.
     pub by: Pubkey,
@@ -166,7 +166,7 @@ pub struct GuardianChanged {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SurplusWithdrawn {
-    /// Address of the network.
+    /// Address of the network account, which identifies the network.
     pub network: Pubkey,
     /// The admin that signed.
     pub by: Pubkey,
@@ -182,7 +182,7 @@ pub struct SurplusWithdrawn {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeClosed {
-    /// Address of the network.
+    /// Address of the network account, which identifies the network.
     pub network: Pubkey,
     /// Address of the node's wallet account.
     pub node_wallet: Pubkey,
@@ -202,7 +202,7 @@ pub struct NodeClosed {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeReopened {
-    /// Address of the network.
+    /// Address of the network account, which identifies the network.
     pub network: Pubkey,
     /// Address of the node's wallet account.
     pub node_wallet: Pubkey,
@@ -216,7 +216,7 @@ pub struct NodeReopened {
     pub rent_payer: Pubkey,
     /// The settler or admin that signed.
     pub authority: Pubkey,
-    /// Pending base units from which they are paid out.
+    /// Pending base units at which they are paid out.
     pub threshold: u64,
     /// Base units credited and paid before the node was closed.
     pub total: u64,
@@ -226,7 +226,7 @@ pub struct NodeReopened {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DestinationChanged {
-    /// Address of the network.
+    /// Address of the network account, which identifies the network.
     pub network: Pubkey,
     /// Address of the node's wallet account.
     pub node_wallet: Pubkey,
@@ -242,7 +242,7 @@ pub struct DestinationChanged {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ThresholdChanged {
-    /// Address of the network.
+    /// Address of the network account, which identifies the network.
     pub network: Pubkey,
     /// Address of the node's wallet account.
     pub node_wallet: Pubkey,
@@ -258,7 +258,7 @@ pub struct ThresholdChanged {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaidOut {
-    /// Address of the network.
+    /// Address of the network account, which identifies the network.
     pub network: Pubkey,
     /// Number of entries.
     pub n: u8,
@@ -294,7 +294,7 @@ pub struct Migrated {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Funded {
-    /// Address of the network.
+    /// Address of the network account, which identifies the network.
     pub network: Pubkey,
     /// The account that provided the funds.
     pub funder: Pubkey,
@@ -311,7 +311,7 @@ pub struct Funded {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchSettled {
-    /// Address of the network.
+    /// Address of the network account, which identifies the network.
     pub network: Pubkey,
     /// The relay's number for the batch, as passed in the instruction.
     pub batch_id: u64,
@@ -363,7 +363,7 @@ fn skip_reason(reasons: &[u8], first: usize, skips: u64, i: usize) -> Option<Ski
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Withdrawn {
-    /// Address of the network.
+    /// Address of the network account, which identifies the network.
     pub network: Pubkey,
     /// Address of the node's wallet account.
     pub node_wallet: Pubkey,
@@ -383,7 +383,7 @@ pub struct Withdrawn {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paused {
-    /// Address of the network.
+    /// Address of the network account, which identifies the network.
     pub network: Pubkey,
     /// The guardian or admin that signed.
     pub by: Pubkey,
@@ -393,7 +393,7 @@ pub struct Paused {
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unpaused {
-    /// Address of the network.
+    /// Address of the network account, which identifies the network.
     pub network: Pubkey,
     /// The admin that signed.
     pub by: Pubkey,

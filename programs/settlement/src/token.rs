@@ -15,7 +15,7 @@ use anchor_lang::solana_program::program::invoke_signed;
 use crate::error::SettlementError;
 use crate::rules::SkipReason;
 use crate::rules::token_layout::{MintError, TokenAccount, check_mint};
-use crate::rules::token_payout::{PayingTreasury, TokenDestination};
+use crate::rules::token_payout::{PayingTreasury, TokenAccountFlags, TokenDestination};
 use crate::state::{AssetKind, TREASURY_SEED, Treasury};
 
 /// Address of the SPL Token program.
@@ -76,8 +76,7 @@ impl<'a, 'info> TokenAccounts<'a, 'info> {
     pub(crate) fn describe(&self, account: &AccountInfo, owner: Option<&Pubkey>) -> TokenDestination {
         TokenDestination::describe(
             parse(account, self.program.key),
-            account.is_writable,
-            account.key == self.vault.key,
+            TokenAccountFlags { is_writable: account.is_writable, is_treasury_vault: account.key == self.vault.key },
             |mint| mint == self.mint.key.as_array(),
             |found| owner.is_none_or(|owner| found == owner.as_array()),
         )

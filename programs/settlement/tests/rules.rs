@@ -10,7 +10,7 @@ use settlement::events::BatchSettled;
 use settlement::rules::credit::{Budget, Credit, CreditedWallet, Limits};
 use settlement::rules::name::parse_name;
 use settlement::rules::parameters::{Parameters, ParametersError, node_threshold};
-use settlement::rules::payout::{self, Destination, PayingWallet};
+use settlement::rules::payout::{self, AccountBalance, Destination};
 use settlement::rules::surplus::{liabilities, surplus};
 use settlement::rules::token_layout::{MintError, TokenAccount, check_mint};
 use settlement::rules::token_payout::{self, PayingTreasury, TokenDestination};
@@ -212,7 +212,7 @@ fn the_pending_age_starts_with_the_first_pending_credit_and_ends_with_full_payme
 #[test]
 fn lamports_are_paid_only_to_valid_destinations_and_never_out_of_rent() {
     for [amount, wallet_lamports, wallet_rent, destination_lamports, rent] in all::<5, _>(&FEW_EDGES) {
-        let wallet = PayingWallet { lamports: wallet_lamports, rent_minimum: wallet_rent };
+        let wallet = AccountBalance { lamports: wallet_lamports, rent_minimum: wallet_rent };
         let arrived = wide(destination_lamports) + wide(amount);
         let is_exempt = arrived <= MAX.into() && arrived >= rent.into();
         assert_eq!(destination_rent_exempt(destination_lamports, amount, rent), is_exempt);
@@ -221,7 +221,7 @@ fn lamports_are_paid_only_to_valid_destinations_and_never_out_of_rent() {
         // The fast variant is for lamports that exist: those of two accounts don't exceed 2^64 - 1 in sum.
         if wallet_lamports.checked_add(destination_lamports).is_some() {
             let fast =
-                payout::try_fast(amount, wallet, PayingWallet { lamports: destination_lamports, rent_minimum: rent });
+                payout::try_fast(amount, wallet, AccountBalance { lamports: destination_lamports, rent_minimum: rent });
             let is_fast = is_exempt && !is_short;
             assert_eq!(fast, is_fast.then(|| (wallet_lamports - amount, destination_lamports + amount)));
         }

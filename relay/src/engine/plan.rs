@@ -221,7 +221,7 @@ impl NodeRewards<'_> {
         let overflow = SkipReason::Overflow;
         payout::check(
             amount,
-            payout::PayingWallet {
+            payout::AccountBalance {
                 lamports: self.wallet.lamports.checked_add(credited).ok_or(overflow)?,
                 rent_minimum: rent_minimum(limits.rent_per_byte, NodeWallet::SIZE as u64).ok_or(overflow)?,
             },

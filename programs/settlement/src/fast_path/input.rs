@@ -479,8 +479,10 @@ pub enum EntryShape {
 ///
 /// # Safety
 ///
-/// If [`SHAPE`](Self::SHAPE) is [`EntryShape::Regular`], then the first or only account that
-/// [`current`](Self::current) returns has exactly [`NodeWallet::SIZE`] bytes of data.
+/// If [`SHAPE`](Self::SHAPE) is [`EntryShape::Regular`], then the accounts that
+/// [`current`](Self::current) returns are as described at [`WalletEntries`] (one account) or
+/// [`PairEntries`] (two): in particular, the first has exactly [`NodeWallet::SIZE`] bytes of data, all
+/// are writable, and none repeats another.
 pub unsafe trait Entries<'a>: Clone {
     /// The accounts of one entry.
     type Accounts: Copy;

@@ -6,10 +6,10 @@ use super::input::{Account, EntryShape};
 use super::keys::{EVENT_AUTHORITY, INCINERATOR, PROGRAM, SYSTEM, differ, key, same, wallet_destination};
 use super::named_accounts::NamedAccounts;
 use super::payout_method::{DuePayout, PayoutMethod, SolAsset, mark_paid};
-use crate::destination::{DestinationAccount, KnownAddress, describe};
+use crate::destination::{DestinationAccount, DestinationMatch, KnownAddress, describe};
 use crate::error::SettlementError;
 use crate::reserved::ids;
-use crate::rules::payout::{self as rule, PayingWallet};
+use crate::rules::payout::{self as rule, AccountBalance};
 use crate::rules::{SkipReason, rent_minimum};
 use crate::state::NodeWallet;
 use crate::unlikely::unlikely;
@@ -84,9 +84,9 @@ impl<'a> PayoutMethod<'a> for SolPayouts {
     fn pay(&mut self, payout: DuePayout<'a>, wallet: &mut NodeWallet) -> Result<(), SkipReason> {
         let DuePayout { amount, wallet_account, destination, .. } = payout;
         let lamports = wallet_account.lamports();
-        let is_named = same(destination.key(), wallet_destination(wallet));
-        let to = describe(&destination, is_named, |len| self.rent_minimum(len));
-        rule::check(amount, PayingWallet { lamports, rent_minimum: self.wallet_minimum }, to)?;
+        let destination_match = DestinationMatch::from_equality(same(destination.key(), wallet_destination(wallet)));
+        let to = describe(&destination, destination_match, |len| self.rent_minimum(len));
+        rule::check(amount, AccountBalance { lamports, rent_minimum: self.wallet_minimum }, to)?;
         mark_paid(wallet);
         // The rule has checked that neither overflows and that the accounts are different ones.
         wallet_account.set_lamports(lamports.saturating_sub(amount));
@@ -114,8 +114,8 @@ impl<'a> PayoutMethod<'a> for SolPayouts {
         if differ(destination.key(), wallet_destination(wallet)) || unlikely(destination.owner()[0] != SYSTEM[0]) {
             return false;
         }
-        let from = PayingWallet { lamports: wallet_lamports, rent_minimum: self.wallet_minimum };
-        let to = PayingWallet { lamports: destination.lamports(), rent_minimum: self.empty_minimum };
+        let from = AccountBalance { lamports: wallet_lamports, rent_minimum: self.wallet_minimum };
+        let to = AccountBalance { lamports: destination.lamports(), rent_minimum: self.empty_minimum };
         let Some((left, arrived)) = rule::try_fast(amount, from, to) else { return false };
         wallet_account.set_lamports(left);
         destination.set_lamports(arrived);

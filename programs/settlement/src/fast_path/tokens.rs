@@ -16,7 +16,7 @@ use crate::rules::token_layout::{
     TOKEN_ACCOUNT_INITIALIZED, TOKEN_ACCOUNT_LEN, TOKEN_ACCOUNT_MINT, TOKEN_ACCOUNT_OWNER, TOKEN_ACCOUNT_STATE,
     TokenAccount, check_mint,
 };
-use crate::rules::token_payout::{self, PayingTreasury, TokenDestination};
+use crate::rules::token_payout::{self, PayingTreasury, TokenAccountFlags, TokenDestination};
 use crate::rules::{MAX_SETTLE_ENTRIES, SkipReason};
 use crate::state::{AssetKind, NodeWallet, TREASURY_SEED};
 use crate::token::{SPL_TOKEN_ID, TOKEN_2022_ID, TRANSFER_CHECKED};
@@ -127,8 +127,10 @@ impl<'a> TokenContext<'a> {
     fn describe(&self, account: Account, wallet: &NodeWallet) -> TokenDestination {
         TokenDestination::describe(
             token_account(account, self.program.key()),
-            account.is_writable(),
-            same(account.key(), self.vault.key()),
+            TokenAccountFlags {
+                is_writable: account.is_writable(),
+                is_treasury_vault: same(account.key(), self.vault.key()),
+            },
             |mint| same(&key(mint), self.mint.key()),
             |owner| owner == wallet.destination.as_array(),
         )

@@ -5,10 +5,10 @@ use anchor_lang::Discriminator;
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::*;
 
-use crate::destination::describe;
+use crate::destination::{DestinationMatch, describe};
 use crate::error::SettlementError;
 use crate::events::{NodeClosed, emit_event};
-use crate::rules::payout::{self, PayingWallet};
+use crate::rules::payout::{self, AccountBalance};
 use crate::state::{ClosedNode, DISCRIMINATOR_LEN, Network, NodeWallet, Treasury, require_version};
 
 /// Accounts of `close_node`.
@@ -56,9 +56,11 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CloseNode<'info>>) -> Result<()
     require!(wallet.paid_total == wallet.credited_total, SettlementError::PendingNotZero);
 
     let rent = Rent::get()?;
-    let from = PayingWallet { lamports: account.lamports(), rent_minimum: rent.minimum_balance(ClosedNode::SIZE) };
+    let from = AccountBalance { lamports: account.lamports(), rent_minimum: rent.minimum_balance(ClosedNode::SIZE) };
     let lamports = from.lamports.checked_sub(from.rent_minimum).ok_or(SettlementError::WalletNotRentExempt)?;
-    let to = describe(rent_payer, *rent_payer.key == wallet.rent_payer, |len| rent.minimum_balance(len));
+    let to = describe(rent_payer, DestinationMatch::from_equality(*rent_payer.key == wallet.rent_payer), |len| {
+        rent.minimum_balance(len)
+    });
     payout::check(lamports, from, to).map_err(SettlementError::from)?;
 
     account.resize(ClosedNode::SIZE)?;

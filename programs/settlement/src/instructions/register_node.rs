@@ -19,7 +19,7 @@ pub struct RegisterNodeArgs {
     /// Only the admin may choose another address, to which a relay pays nothing until the owner confirms it
     /// with `set_destination`.
     pub destination: Option<Pubkey>,
-    /// Pending base units from which they are paid out. Must not be below the network's default, which is
+    /// Pending base units at which they are paid out. Must not be below the network's default, which is
     /// used if none is given.
     pub threshold: Option<u64>,
 }
@@ -60,7 +60,7 @@ pub(crate) struct Registration {
     pub(crate) destination: Pubkey,
     /// Who chose it.
     pub(crate) destination_source: DestinationSource,
-    /// Pending base units from which they are paid out.
+    /// Pending base units at which they are paid out.
     pub(crate) threshold: u64,
 }
 

@@ -3,10 +3,10 @@
 
 use anchor_lang::prelude::*;
 
-use crate::destination::describe;
+use crate::destination::{DestinationMatch, describe};
 use crate::error::SettlementError;
 use crate::events::{Withdrawn, emit_event};
-use crate::rules::payout::{self, PayingWallet};
+use crate::rules::payout::{self, AccountBalance};
 use crate::rules::token_payout;
 use crate::rules::withdrawal::{self, WithdrawalError};
 use crate::state::{NodeWallet, Treasury, require_version};
@@ -85,8 +85,10 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Withdraw<'info>>, requested: Op
         None => {
             let rent = Rent::get()?;
             let rent_minimum = rent.minimum_balance(NodeWallet::SIZE);
-            let from = PayingWallet { lamports: wallet_account.lamports(), rent_minimum };
-            let to = describe(destination, *destination.key == named, |len| rent.minimum_balance(len));
+            let from = AccountBalance { lamports: wallet_account.lamports(), rent_minimum };
+            let to = describe(destination, DestinationMatch::from_equality(*destination.key == named), |len| {
+                rent.minimum_balance(len)
+            });
             payout::check(amount, from, to).map_err(SettlementError::from)?;
             wallet_account.sub_lamports(amount)?;
             destination.add_lamports(amount)?;

@@ -2,10 +2,10 @@
 
 use anchor_lang::prelude::*;
 
-use crate::destination::describe;
+use crate::destination::{DestinationMatch, describe};
 use crate::error::SettlementError;
 use crate::events::{SurplusWithdrawn, emit_event};
-use crate::rules::payout::{self, PayingWallet};
+use crate::rules::payout::{self, AccountBalance};
 use crate::rules::surplus::{liabilities, surplus};
 use crate::rules::token_payout;
 use crate::state::{Network, Treasury, require_version};
@@ -70,12 +70,12 @@ pub(crate) fn handler<'info>(ctx: Context<'info, WithdrawSurplus<'info>>, amount
         None => {
             // The lamports that nodes are owed are in their own accounts.
             let rent = Rent::get()?;
-            let from = PayingWallet {
+            let from = AccountBalance {
                 lamports: treasury_account.lamports(),
                 rent_minimum: rent.minimum_balance(Treasury::SIZE),
             };
             require!(amount <= surplus(from.lamports, from.rent_minimum), SettlementError::AmountAboveSurplus);
-            let to = describe(destination, true, |len| rent.minimum_balance(len));
+            let to = describe(destination, DestinationMatch::Named, |len| rent.minimum_balance(len));
             payout::check(amount, from, to).map_err(SettlementError::from)?;
             treasury_account.sub_lamports(amount)?;
             destination.add_lamports(amount)?;

@@ -55,9 +55,9 @@ pub struct Destination {
     pub rent_minimum: u64,
 }
 
-/// The properties of a paying account that a payout depends on.
+/// The balance of an account, and how much of it must stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PayingWallet {
+pub struct AccountBalance {
     /// Its balance in lamports.
     pub lamports: u64,
     /// Its rent-exempt minimum in lamports.
@@ -66,7 +66,7 @@ pub struct PayingWallet {
 
 /// Checks that `amount` lamports can be paid from the wallet account to the destination.
 #[inline(always)]
-pub fn check(amount: u64, wallet: PayingWallet, to: Destination) -> Result<(), SkipReason> {
+pub fn check(amount: u64, wallet: AccountBalance, to: Destination) -> Result<(), SkipReason> {
     let skip_if = |condition: bool, reason| if condition { Err(reason) } else { Ok(()) };
     skip_if(!to.is_named, SkipReason::DestinationMismatch)?;
     skip_if(to.is_program_account, SkipReason::DestinationIsProgramAccount)?;
@@ -84,7 +84,7 @@ pub fn check(amount: u64, wallet: PayingWallet, to: Destination) -> Result<(), S
 ///
 /// The lamports of both accounts must not exceed 2^64 - 1 in sum, which those of two accounts never do.
 #[inline(always)]
-pub fn try_fast(amount: u64, wallet: PayingWallet, destination: PayingWallet) -> Option<(u64, u64)> {
+pub fn try_fast(amount: u64, wallet: AccountBalance, destination: AccountBalance) -> Option<(u64, u64)> {
     let left = wallet.lamports.wrapping_sub(amount);
     let arrived = destination.lamports.wrapping_add(amount);
     let is_rejected = unlikely(wallet.lamports < amount)
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(oldest_unpaid_after_payout(0, 50), 0);
     }
 
-    const WALLET: PayingWallet = PayingWallet { lamports: 1_100, rent_minimum: 1_000 };
+    const WALLET: AccountBalance = AccountBalance { lamports: 1_100, rent_minimum: 1_000 };
     const DESTINATION: Destination = Destination {
         is_named: true,
         is_writable: true,
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn the_fast_path_allows_what_the_full_check_allows() {
         for amount in [0, 1, 89, 90, 100, 101, 1_100, u64::MAX / 2, u64::MAX / 2 + 1, u64::MAX] {
-            let to = PayingWallet { lamports: DESTINATION.lamports, rent_minimum: DESTINATION.rent_minimum };
+            let to = AccountBalance { lamports: DESTINATION.lamports, rent_minimum: DESTINATION.rent_minimum };
             let allowed = check(amount, WALLET, DESTINATION).is_ok();
             let after = try_fast(amount, WALLET, to);
             assert_eq!(after, allowed.then(|| (WALLET.lamports - amount, to.lamports + amount)), "{amount}");

@@ -25,19 +25,27 @@ pub struct TokenDestination {
     pub needs_memo: bool,
 }
 
+/// The properties of a token account that do not depend on its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenAccountFlags {
+    /// It is writable in this transaction.
+    pub is_writable: bool,
+    /// It is the treasury's own token account.
+    pub is_treasury_vault: bool,
+}
+
 impl TokenDestination {
     /// Describes an account. `found` is what was parsed from it if the network's token program owns
     /// it. The closures compare its mint with the network's, and its owner with the expected one.
     pub fn describe(
         found: Option<TokenAccount>,
-        is_writable: bool,
-        is_treasury_vault: bool,
+        flags: TokenAccountFlags,
         is_expected_mint: impl FnOnce(&[u8; 32]) -> bool,
         is_expected_owner: impl FnOnce(&[u8; 32]) -> bool,
     ) -> Self {
         Self {
-            is_treasury_vault,
-            is_writable,
+            is_treasury_vault: flags.is_treasury_vault,
+            is_writable: flags.is_writable,
             is_token_account: found.is_some(),
             has_expected_mint: found.is_some_and(|found| is_expected_mint(&found.mint)),
             has_expected_owner: found.is_some_and(|found| is_expected_owner(&found.owner)),

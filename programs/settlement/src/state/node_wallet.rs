@@ -33,7 +33,7 @@ pub struct NodeWallet {
     pub credited_total: u64,
     /// Base units ever paid out. Never decreases and never exceeds `credited_total`.
     pub paid_total: u64,
-    /// Pending base units from which they are paid out.
+    /// Pending base units at which they are paid out.
     pub threshold: u64,
     /// Time of the oldest credit that has not been paid out, in Unix seconds; 0 if nothing is pending.
     pub oldest_unpaid_at: i64,
