@@ -34,9 +34,10 @@ statements! {
     /// Row ?1.
     SELECT_ROW = "SELECT holder, CAST(fencing_token AS TEXT) AS number FROM leases WHERE name = 'conformance:' || ?1";
 
-    /// The number of rows ?1.…, and the sum of their numbers.
+    /// The number of rows ?1.…, and the sum of their numbers. Compares prefixes, because D1 limits the patterns of
+    /// GLOB and LIKE to 50 bytes.
     SELECT_SET = "SELECT CAST(COUNT(*) AS TEXT) AS count, CAST(SUM(fencing_token) AS TEXT) AS sum FROM leases
-        WHERE name GLOB 'conformance:' || ?1 || '.*'";
+        WHERE substr(name, 1, length(?1) + 13) = 'conformance:' || ?1 || '.'";
 
     /// The number of names in JSON array ?2 for which a row ?1.… exists.
     SELECT_MEMBERS = "SELECT CAST(COUNT(*) AS TEXT) AS count FROM leases
@@ -51,7 +52,8 @@ statements! {
     ADD = "UPDATE leases SET fencing_token = fencing_token + CAST(?2 AS INTEGER) WHERE name = 'conformance:' || ?1";
 
     /// Deletes rows ?1 and ?1.….
-    DELETE_ROWS = "DELETE FROM leases WHERE name = 'conformance:' || ?1 OR name GLOB 'conformance:' || ?1 || '.*'";
+    DELETE_ROWS = "DELETE FROM leases WHERE name = 'conformance:' || ?1 \
+        OR substr(name, 1, length(?1) + 13) = 'conformance:' || ?1 || '.'";
 
     /// Fails unless ?1 is 1.
     REQUIRE = "INSERT INTO preconditions (state_unchanged) VALUES (CAST(?1 AS INTEGER))";
