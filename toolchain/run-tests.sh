@@ -12,8 +12,8 @@ set +e
   toolchain/lint.sh "$@"; lint=$?
   toolchain/idl.sh --check "$@"; idl=$?
   toolchain/tests/run.sh; scripts=$?
-  cargo test -q --locked --manifest-path toolchain/localnet-common/Cargo.toml; localnet=$?
-  cargo test -q --locked --manifest-path toolchain/sbf/rt/Cargo.toml; sbf=$?
+  cargo test --locked --lib --manifest-path toolchain/localnet-common/Cargo.toml; localnet=$?
+  cargo test --locked --lib --manifest-path toolchain/sbf/rt/Cargo.toml; sbf=$?
   toolchain/fuzz.sh; fuzz=$?
   toolchain/miri.sh; miri=$?
   cargo test --workspace --no-fail-fast "$@"; crates=$?
