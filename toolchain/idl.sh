@@ -12,8 +12,7 @@ echo "idl: anchor idl build"
 anchor idl build --program-name settlement --out "$made" -- --lib "$@" > "$made.log" 2>&1 \
   || { cat "$made.log" >&2; rm -f "$made.log"; echo "idl: error: anchor idl build failed, see above" >&2; exit 1; }
 rm -f "$made.log"
-# Normalize the whitespace, which differs between versions of the anchor command.
-python3 -m json.tool --no-ensure-ascii "$made" "$made.json"
+"${BASH_SOURCE[0]%/*}/complete-idl.py" "$made" programs/settlement/idl/closed-node.json > "$made.json"
 trap 'rm -f "$made" "$made.json"' EXIT
 if [ -z "$check" ]; then
   mkdir -p "${idl%/*}"

@@ -57,8 +57,6 @@ pub(crate) trait DestinationAccount {
     fn is_executable(&self) -> bool;
     /// The account's lamports.
     fn lamports(&self) -> u64;
-    /// Length of the account's data; `None` while the data is mutably borrowed.
-    fn data_len(&self) -> Option<usize>;
 }
 
 impl DestinationAccount for AccountInfo<'_> {
@@ -81,26 +79,19 @@ impl DestinationAccount for AccountInfo<'_> {
     fn lamports(&self) -> u64 {
         self.lamports()
     }
-
-    fn data_len(&self) -> Option<usize> {
-        self.try_data_len().ok()
-    }
 }
 
-/// Describes `account` for the payout rules.
-///
-/// `rent_minimum` returns the rent-exempt minimum of an account with that many bytes of data.
+/// Describes `account` for the payout rules. `empty_minimum` is the rent-exempt minimum of an account without data.
 pub(crate) fn describe<A: DestinationAccount>(
     account: &A,
     destination_match: DestinationMatch,
-    rent_minimum: impl FnOnce(usize) -> u64,
+    empty_minimum: u64,
 ) -> Destination {
-    let is_program_account = account.is_owned_by(&PROGRAM);
     Destination {
         is_named: destination_match == DestinationMatch::Named,
         is_writable: account.is_writable(),
         is_executable: account.is_executable(),
-        is_program_account,
+        is_program_account: account.is_owned_by(&PROGRAM),
         // Instead of comparing with every reserved address: the runtime makes the remaining ones
         // read-only or marks them executable.
         //
@@ -112,10 +103,6 @@ pub(crate) fn describe<A: DestinationAccount>(
             || account.has_address(&INCINERATOR)
             || account.has_address(&EVENT_AUTHORITY),
         lamports: account.lamports(),
-        // Accounts of this program are rejected whatever their size, and their data may be borrowed.
-        rent_minimum: match account.data_len() {
-            Some(len) if !is_program_account => rent_minimum(len),
-            _ => u64::MAX,
-        },
+        empty_minimum,
     }
 }

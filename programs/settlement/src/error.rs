@@ -35,7 +35,7 @@ pub enum SettlementError {
     #[msg("the signer is not authorized: check which of admin, settler, guardian or owner must sign this instruction")]
     Unauthorized,
     #[msg(
-        "the network is paused: until the admin unpauses it, no funds leave the treasury or a wallet, and only the admin registers nodes"
+        "the network is paused: until the admin unpauses it, only the admin registers nodes and no funds move, except that owners can withdraw once the hold has ended"
     )]
     Paused,
     #[msg("the account belongs to another network: pass the accounts of one network only")]
@@ -126,7 +126,9 @@ pub enum SettlementError {
     InvalidTokenAccount,
     #[msg("the token account's mint is not the network's: pass a token account of the network's mint")]
     TokenAccountWrongMint,
-    #[msg("the token account is not owned by the node's destination: pass one that is")]
+    #[msg(
+        "the token account, which is the node's default, no longer belongs to the node's owner: the owner sets another one with set_destination"
+    )]
     TokenAccountWrongOwner,
     #[msg("the token account is frozen: the mint's freeze authority must thaw it")]
     TokenAccountFrozen,
@@ -142,11 +144,29 @@ pub enum SettlementError {
         "the settler can't set a destination other than the owner: omit it, and let the owner set it with set_destination"
     )]
     DestinationNotOwner,
+    #[msg(
+        "the settler can't set a threshold other than the network's default: omit it, and let the owner set it with set_threshold"
+    )]
+    ThresholdNotDefault,
+    #[msg(
+        "the network's admin is not the one passed: check that the network is the one you mean, and pass its current admin"
+    )]
+    AdminMismatch,
+    #[msg("the maximum pause is not between 1 second and 30 days (2592000 seconds): choose one within this range")]
+    InvalidMaxPause,
+    #[msg("nodes are still owed a pending amount: have it withdrawn or paid out before closing the network")]
+    NodesOwed,
+    #[msg("the treasury's token account still holds tokens: withdraw them with withdraw_surplus first")]
+    VaultNotEmpty,
+    #[msg("there is nothing to recover: the accounts hold no more than they must")]
+    NothingToRecover,
+    #[msg("the token account holds the network's funds: use withdraw_surplus, which leaves what nodes are owed")]
+    NotRecoverable,
 }
 
 impl SettlementError {
     /// All errors, in the order of their codes.
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 59] = [
         Self::InvalidNetworkId,
         Self::ZeroLimit,
         Self::ZeroThreshold,
@@ -199,6 +219,13 @@ impl SettlementError {
         Self::TreasuryTokensShort,
         Self::ClosedNodeMismatch,
         Self::DestinationNotOwner,
+        Self::ThresholdNotDefault,
+        Self::AdminMismatch,
+        Self::InvalidMaxPause,
+        Self::NodesOwed,
+        Self::VaultNotEmpty,
+        Self::NothingToRecover,
+        Self::NotRecoverable,
     ];
 
     /// The error with this custom program error code. `None` if it isn't one of this program's.
@@ -218,6 +245,6 @@ mod tests {
             assert_eq!(SettlementError::from_code(code), Some(error));
         }
         assert_eq!(SettlementError::from_code(5_999), None);
-        assert_eq!(SettlementError::from_code(6_052), None);
+        assert_eq!(SettlementError::from_code(6_059), None);
     }
 }

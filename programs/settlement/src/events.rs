@@ -1,5 +1,9 @@
-//! The events that the program emits. It does so in calls to itself (`emit_cpi!`), because the runtime
-//! truncates logs but not inner instructions.
+//! The events that the program emits.
+//!
+//! It emits [`BatchSettled`] as a log, as Anchor's `emit!` does: only the settler can send such batches, and so nobody
+//! else can write so much to the log that the runtime truncates it. Should it be truncated, the history shows it
+//! ([`history`](crate::history)). All other events are emitted in calls of the program to itself (`emit_cpi!`), because
+//! the runtime does not truncate inner instructions.
 //!
 //! The order and the types of fields are part of the program's interface: if an event needs more
 //! fields, a new event is added.
@@ -19,6 +23,16 @@ macro_rules! emit_event {
     }};
 }
 pub(crate) use emit_event;
+
+/// Emits an event that moved funds of the network, after adding it to the history of the instruction's treasury.
+macro_rules! emit_and_record {
+    ($ctx:ident, $event:expr) => {{
+        let event = $event;
+        $ctx.accounts.treasury.load_mut()?.record(&anchor_lang::Event::data(&event))?;
+        $crate::events::emit_event!($ctx, event);
+    }};
+}
+pub(crate) use emit_and_record;
 
 /// A network and its treasury were created.
 #[event]
@@ -48,6 +62,8 @@ pub struct NetworkCreated {
     pub window_seconds: u64,
     /// Seconds after which a pending amount is paid out even if it is below its threshold.
     pub max_pending_age: u64,
+    /// Seconds for which a pause can keep owners from withdrawing.
+    pub max_pause_seconds: u64,
 }
 
 /// A node was registered and its wallet account created.
@@ -62,10 +78,8 @@ pub struct NodeRegistered {
     pub node_id: [u8; 32],
     /// The key that may withdraw, and change the destination and the threshold.
     pub owner: Pubkey,
-    /// Recipient of the node's payouts.
+    /// Recipient of the node's payouts: an account, or for tokens a token account.
     pub destination: Pubkey,
-    /// The account that paid the rent.
-    pub rent_payer: Pubkey,
     /// The settler or admin that signed.
     pub authority: Pubkey,
     /// Pending base units at which they are paid out.
@@ -108,6 +122,8 @@ pub struct NetworkUpdated {
     pub window_seconds: u64,
     /// Seconds after which a pending amount is paid out even if it is below its threshold.
     pub max_pending_age: u64,
+    /// Seconds for which a pause can keep owners from withdrawing.
+    pub max_pause_seconds: u64,
 }
 
 /// The admin proposed a new admin, who has not accepted yet.
@@ -188,13 +204,13 @@ pub struct NodeClosed {
     pub node_wallet: Pubkey,
     /// Hash of the node's id in the ledger, see `client::node_id`.
     pub node_id: [u8; 32],
+    /// The node's owner.
+    pub owner: Pubkey,
     /// The owner or admin that signed.
     pub by: Pubkey,
     /// Base units ever credited to the node, all of which have been paid.
     pub total: u64,
-    /// The account that had paid the rent and received the lamports.
-    pub rent_payer: Pubkey,
-    /// Lamports returned.
+    /// Lamports of rent that the treasury received.
     pub lamports: u64,
 }
 
@@ -210,10 +226,8 @@ pub struct NodeReopened {
     pub node_id: [u8; 32],
     /// The key that may withdraw, and change the destination and the threshold.
     pub owner: Pubkey,
-    /// Recipient of the node's payouts.
+    /// Recipient of the node's payouts: an account, or for tokens a token account.
     pub destination: Pubkey,
-    /// The account that paid the rent.
-    pub rent_payer: Pubkey,
     /// The settler or admin that signed.
     pub authority: Pubkey,
     /// Pending base units at which they are paid out.
@@ -304,7 +318,7 @@ pub struct Funded {
     pub funded_total: u64,
 }
 
-/// A batch was executed, by `credit` or by `settle`.
+/// A batch was executed, by `credit` or by `settle`. The only event that is emitted as a log.
 ///
 /// If the mint has a transfer fee, `paid` is the amount that left the treasury; the fee is withheld in the
 /// destinations' token accounts.
@@ -379,7 +393,7 @@ pub struct Withdrawn {
     pub paid_total: u64,
 }
 
-/// The network was paused: no funds leave its treasury and wallets.
+/// The network was paused: no funds leave its treasury, nor its wallets until `hold_until`.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paused {
@@ -387,6 +401,8 @@ pub struct Paused {
     pub network: Pubkey,
     /// The guardian or admin that signed.
     pub by: Pubkey,
+    /// Time from which owners can withdraw in spite of the pause, in Unix seconds.
+    pub hold_until: i64,
 }
 
 /// The network was unpaused.
@@ -397,4 +413,98 @@ pub struct Unpaused {
     pub network: Pubkey,
     /// The admin that signed.
     pub by: Pubkey,
+}
+
+/// Lamports above the rent of node accounts were moved to the treasury.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RentSwept {
+    /// Address of the network account, which identifies the network.
+    pub network: Pubkey,
+    /// Number of accounts that lamports were taken from.
+    pub accounts: u8,
+    /// Lamports moved.
+    pub lamports: u64,
+}
+
+/// Lamports were moved from the treasury to wallet accounts whose rent had risen.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RentToppedUp {
+    /// Address of the network account, which identifies the network.
+    pub network: Pubkey,
+    /// The settler or admin that signed.
+    pub by: Pubkey,
+    /// Number of accounts that received lamports.
+    pub accounts: u8,
+    /// Lamports moved.
+    pub lamports: u64,
+}
+
+/// The admin recovered lamports from the treasury of a network that pays in tokens.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LamportsRecovered {
+    /// Address of the network account, which identifies the network.
+    pub network: Pubkey,
+    /// The admin that signed.
+    pub by: Pubkey,
+    /// The account that received the lamports.
+    pub destination: Pubkey,
+    /// Lamports moved.
+    pub lamports: u64,
+}
+
+/// Tokens that do not belong to the network's asset were recovered from a token account of the treasury or of a node
+/// wallet.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokensRecovered {
+    /// Address of the network account, which identifies the network.
+    pub network: Pubkey,
+    /// The network's admin or the node's owner, who signed.
+    pub by: Pubkey,
+    /// Address of the mint.
+    pub mint: Pubkey,
+    /// The token account that the tokens left.
+    pub from: Pubkey,
+    /// The token account that received them.
+    pub to: Pubkey,
+    /// Base units of the mint that left `from`.
+    pub amount: u64,
+}
+
+/// The network was closed for good, and its account replaced by a
+/// [`ClosedNetwork`](crate::state::ClosedNetwork).
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkClosed {
+    /// Address of the network account, which identifies the network.
+    pub network: Pubkey,
+    /// The admin that signed.
+    pub by: Pubkey,
+    /// The account that received the lamports.
+    pub destination: Pubkey,
+    /// Lamports that the network's accounts held, less what remains in the closed one.
+    pub lamports: u64,
+    /// Base units ever credited to nodes, all of which have been paid.
+    pub total: u64,
+    /// The history's hash before this event, which is the last one in it.
+    pub history_hash: [u8; 32],
+    /// Number of events in the history before this one.
+    pub history_count: u64,
+}
+
+/// Lamports that were left at addresses of a closed network were moved to its last admin.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedNetworkSwept {
+    /// Address of the network account, which identifies the network.
+    pub network: Pubkey,
+    /// The network's last admin, who received the lamports.
+    pub admin: Pubkey,
+    /// Number of accounts that were emptied.
+    pub accounts: u8,
+    /// Lamports moved.
+    pub lamports: u64,
 }

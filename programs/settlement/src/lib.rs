@@ -8,12 +8,14 @@
 //! Built with the feature `no-entrypoint`, the crate is the program's client library: see [`client`].
 //!
 //! The program must never let a lamport leave the treasury except into a node's wallet account or, as
-//! surplus, to the admin, nor leave a wallet account except to the destination that its owner named.
+//! surplus, to the admin, nor let what a node has earned leave a wallet account except to the destination that its
+//! owner named.
 
 #![allow(missing_docs, reason = "Anchor's macros add items without documentation to the crate's root")]
 
 use anchor_lang::prelude::*;
 
+mod account;
 #[cfg(not(target_os = "solana"))]
 #[warn(missing_docs)]
 pub mod client;
@@ -26,6 +28,8 @@ pub mod error;
 pub mod events;
 #[warn(missing_docs)]
 pub mod fast_path;
+#[warn(missing_docs)]
+pub mod history;
 pub mod instructions;
 #[warn(missing_docs)]
 pub mod reserved;
@@ -81,7 +85,8 @@ pub mod settlement {
         instructions::set_guardian::handler(ctx, guardian)
     }
 
-    /// Stops everything that moves funds out. Requires the guardian's or the admin's signature.
+    /// Stops everything that moves funds out, and withdrawals by owners for a limited time. Requires the guardian's or
+    /// the admin's signature.
     pub fn pause<'info>(ctx: Context<'info, Pause<'info>>) -> Result<()> {
         instructions::pause::handler(ctx)
     }
@@ -91,8 +96,8 @@ pub mod settlement {
         instructions::unpause::handler(ctx)
     }
 
-    /// Moves `amount` base units from the funder into the treasury. Anyone may call it, also while the
-    /// network is paused.
+    /// Moves `amount` base units from the funder into the treasury of a network with the named admin. Anyone may call
+    /// it, also while the network is paused.
     pub fn fund<'info>(ctx: Context<'info, Fund<'info>>, amount: u64) -> Result<()> {
         instructions::fund::handler(ctx, amount)
     }
@@ -104,15 +109,15 @@ pub mod settlement {
     }
 
     /// Creates the wallet account of a node. Requires the settler's or the admin's signature. The settler
-    /// can neither set a destination other than the owner nor register while the network is paused.
+    /// can neither choose a destination or a threshold nor register while the network is paused.
     pub fn register_node<'info>(ctx: Context<'info, RegisterNode<'info>>, args: RegisterNodeArgs) -> Result<()> {
         instructions::register_node::handler(ctx, args)
     }
 
-    /// Closes the wallet account of a node that has nothing pending, and returns its rent except for
+    /// Closes the wallet account of a node that has nothing pending, and moves its rent to the treasury except for
     /// what is needed to keep the node's total on-chain. Requires the owner's or the admin's signature.
-    pub fn close_node<'info>(ctx: Context<'info, CloseNode<'info>>) -> Result<()> {
-        instructions::close_node::handler(ctx)
+    pub fn close_node<'info>(ctx: Context<'info, CloseNode<'info>>, node_id: [u8; 32]) -> Result<()> {
+        instructions::close_node::handler(ctx, node_id)
     }
 
     /// Reopens the wallet account of a closed node with its previous total. Requires the settler's or
@@ -123,14 +128,18 @@ pub mod settlement {
 
     /// Changes the destination of a node's payouts, or confirms the one that the admin set. Requires the
     /// owner's signature. Also possible while the network is paused.
-    pub fn set_destination<'info>(ctx: Context<'info, SetDestination<'info>>, destination: Pubkey) -> Result<()> {
-        instructions::set_destination::handler(ctx, destination)
+    pub fn set_destination<'info>(ctx: Context<'info, SetDestination<'info>>, node_id: [u8; 32]) -> Result<()> {
+        instructions::set_destination::handler(ctx, node_id)
     }
 
     /// Changes the threshold from which a node's pending amount is paid out, to no less than the
     /// network's default. Requires the owner's signature. Also possible while the network is paused.
-    pub fn set_threshold<'info>(ctx: Context<'info, SetThreshold<'info>>, threshold: u64) -> Result<()> {
-        instructions::set_threshold::handler(ctx, threshold)
+    pub fn set_threshold<'info>(
+        ctx: Context<'info, SetThreshold<'info>>,
+        node_id: [u8; 32],
+        threshold: u64,
+    ) -> Result<()> {
+        instructions::set_threshold::handler(ctx, node_id, threshold)
     }
 
     /// Credits nodes up to their cumulative totals. Requires the settler's signature.
@@ -145,7 +154,7 @@ pub mod settlement {
     ///
     /// Remaining accounts: in a network that pays in tokens, the treasury's token account (writable),
     /// the mint and the token program; then, per target and in the targets' order, a writable node
-    /// wallet and its writable destination (for tokens, a token account of the destination).
+    /// wallet and its writable destination.
     pub fn settle<'info>(_ctx: Context<'info, Settle<'info>>, batch: BatchHeader, targets: Vec<u64>) -> Result<()> {
         instructions::batch::not_on_fast_path((batch, targets))
     }
@@ -158,9 +167,55 @@ pub mod settlement {
     }
 
     /// Pays `amount` base units, or everything pending, to a node's destination. Requires the owner's
+    /// signature. While the network is paused, possible once the hold has ended.
+    pub fn withdraw<'info>(ctx: Context<'info, Withdraw<'info>>, node_id: [u8; 32], amount: Option<u64>) -> Result<()> {
+        instructions::withdraw::handler(ctx, node_id, amount)
+    }
+
+    /// Moves the lamports of node accounts that are neither rent nor pending to the treasury. Anyone may call it, also
+    /// while the network is paused.
+    ///
+    /// Remaining accounts: writable wallets and closed nodes. Others are ignored.
+    pub fn sweep_rent<'info>(ctx: Context<'info, SweepRent<'info>>) -> Result<()> {
+        instructions::sweep_rent::handler(ctx)
+    }
+
+    /// After a rise of the rent rate, moves surplus lamports of the treasury to wallets with a pending amount, so that
+    /// all of it can be paid out. Requires the settler's or the admin's signature, while paused the admin's.
+    ///
+    /// Remaining accounts: writable wallets. Others are ignored, and so are those that the surplus is too small for.
+    pub fn top_up_rent<'info>(ctx: Context<'info, TopUpRent<'info>>) -> Result<()> {
+        instructions::top_up_rent::handler(ctx)
+    }
+
+    /// Moves all lamports above the rent out of the treasury of a network that pays in tokens. Requires the admin's
     /// signature.
-    pub fn withdraw<'info>(ctx: Context<'info, Withdraw<'info>>, amount: Option<u64>) -> Result<()> {
-        instructions::withdraw::handler(ctx, amount)
+    pub fn recover_lamports<'info>(ctx: Context<'info, RecoverLamports<'info>>) -> Result<()> {
+        instructions::recover_lamports::handler(ctx)
+    }
+
+    /// Moves all tokens out of a token account of the treasury's address that does not hold the network's funds.
+    /// Requires the admin's signature. Also possible after the network was closed.
+    pub fn recover_treasury_tokens<'info>(ctx: Context<'info, RecoverTreasuryTokens<'info>>) -> Result<()> {
+        instructions::recover_treasury_tokens::handler(ctx)
+    }
+
+    /// Moves all tokens out of a token account of the address of a node's wallet. Requires the owner's signature.
+    pub fn recover_node_tokens<'info>(ctx: Context<'info, RecoverNodeTokens<'info>>, node_id: [u8; 32]) -> Result<()> {
+        instructions::recover_node_tokens::handler(ctx, node_id)
+    }
+
+    /// Closes a network that owes nothing to any node, for good, and returns its lamports. Requires the admin's
+    /// signature.
+    pub fn close_network<'info>(ctx: Context<'info, CloseNetwork<'info>>) -> Result<()> {
+        instructions::close_network::handler(ctx)
+    }
+
+    /// Moves whatever is left at the addresses of a closed network to its last admin. Anyone may call it.
+    ///
+    /// Remaining accounts: writable wallets and closed nodes, which are deleted. Others are ignored.
+    pub fn sweep_closed_network<'info>(ctx: Context<'info, SweepClosedNetwork<'info>>) -> Result<()> {
+        instructions::sweep_closed_network::handler(ctx)
     }
 
     /// Migrates a treasury from an earlier layout to the current one. Anyone may call it.

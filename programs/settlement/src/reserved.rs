@@ -6,8 +6,10 @@
 use anchor_lang::prelude::*;
 pub(crate) use solana_sdk_ids as ids;
 
+use crate::token::{ASSOCIATED_TOKEN_ID, SPL_TOKEN_ID, TOKEN_2022_ID};
+
 /// Whether an address is reserved by the system or by this program, regardless of the account there:
-/// native programs, loaders, sysvars, the incinerator, the default key, this program and its event
+/// native programs, loaders, sysvars, the incinerator, the default key, the token programs, this program and its event
 /// authority.
 pub fn is_reserved_address(address: &Pubkey) -> bool {
     RESERVED.contains(address)
@@ -20,7 +22,7 @@ pub(crate) fn is_payable_address(address: &Pubkey, own: &[Pubkey]) -> bool {
     !is_reserved_address(address) && !own.contains(address)
 }
 
-const RESERVED: [Pubkey; 30] = [
+const RESERVED: [Pubkey; 37] = [
     // The system program; its address is also the default key.
     ids::system_program::ID,
     ids::incinerator::ID,
@@ -37,7 +39,11 @@ const RESERVED: [Pubkey; 30] = [
     ids::ed25519_program::ID,
     ids::feature::ID,
     ids::secp256k1_program::ID,
+    ids::secp256r1_program::ID,
+    ids::zk_elgamal_proof_program::ID,
+    ids::zk_token_proof_program::ID,
     ids::stake::ID,
+    ids::stake::config::ID,
     ids::vote::ID,
     ids::sysvar::ID,
     ids::sysvar::clock::ID,
@@ -52,4 +58,7 @@ const RESERVED: [Pubkey; 30] = [
     ids::sysvar::slot_hashes::ID,
     ids::sysvar::slot_history::ID,
     ids::sysvar::stake_history::ID,
+    SPL_TOKEN_ID,
+    TOKEN_2022_ID,
+    ASSOCIATED_TOKEN_ID,
 ];

@@ -14,9 +14,9 @@ use anchor_lang::solana_program::program::invoke_signed;
 
 use crate::error::SettlementError;
 use crate::rules::SkipReason;
-use crate::rules::token_layout::{MintError, TokenAccount, check_mint};
+use crate::rules::token_layout::{MINT_DECIMALS, MintError, TokenAccount, check_mint};
 use crate::rules::token_payout::{PayingTreasury, TokenAccountFlags, TokenDestination};
-use crate::state::{AssetKind, TREASURY_SEED, Treasury};
+use crate::state::{AssetKind, NodeWallet, TREASURY_SEED, Treasury};
 
 /// Address of the SPL Token program.
 pub const SPL_TOKEN_ID: Pubkey = pubkey!("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA");
@@ -27,6 +27,8 @@ pub const ASSOCIATED_TOKEN_ID: Pubkey = pubkey!("ATokenGPvbdGVxr1b2hvZbsiqW5xWH2
 
 /// Discriminator of the token programs' `TransferChecked`, followed by the amount and the decimals.
 pub(crate) const TRANSFER_CHECKED: u8 = 12;
+/// Discriminator of the token programs' `CloseAccount`, which has no arguments.
+const CLOSE_ACCOUNT: u8 = 9;
 /// Discriminator of the associated token account program's `CreateIdempotent`, which has no arguments.
 const CREATE_IDEMPOTENT: u8 = 1;
 
@@ -71,14 +73,17 @@ impl<'a, 'info> TokenAccounts<'a, 'info> {
         Ok(PayingTreasury { is_frozen: vault.is_frozen, amount: vault.amount })
     }
 
-    /// Describes `account` for the payout rules. `owner` is the address that should own its tokens;
-    /// `None` allows any.
-    pub(crate) fn describe(&self, account: &AccountInfo, owner: Option<&Pubkey>) -> TokenDestination {
+    /// Describes `account` for the payout rules, as the destination of `wallet`; `None` allows any account.
+    pub(crate) fn describe(&self, account: &AccountInfo, wallet: Option<&NodeWallet>) -> TokenDestination {
         TokenDestination::describe(
             parse(account, self.program.key),
-            TokenAccountFlags { is_writable: account.is_writable, is_treasury_vault: account.key == self.vault.key },
+            TokenAccountFlags {
+                is_writable: account.is_writable,
+                is_treasury_vault: account.key == self.vault.key,
+                is_named: wallet.is_none_or(|wallet| wallet.destination == *account.key),
+            },
             |mint| mint == self.mint.key.as_array(),
-            |found| owner.is_none_or(|owner| found == owner.as_array()),
+            |owner| wallet.is_none_or(|wallet| wallet.pays_to_token_owner(owner)),
         )
     }
 
@@ -99,6 +104,24 @@ impl<'a, 'info> TokenAccounts<'a, 'info> {
         self.transfer(self.vault, to, treasury, amount, &[&[TREASURY_SEED, network.as_ref(), &[bump]]])
     }
 
+    /// Closes the treasury's token account, which must be empty, and gives its lamports to `to`.
+    pub(crate) fn close(
+        &self,
+        treasury: &AccountInfo<'info>,
+        network: &Pubkey,
+        bump: u8,
+        to: &AccountInfo<'info>,
+    ) -> Result<()> {
+        let accounts = vec![
+            AccountMeta::new(*self.vault.key, false),
+            AccountMeta::new(*to.key, false),
+            AccountMeta::new_readonly(*treasury.key, true),
+        ];
+        let instruction = Instruction { program_id: *self.program.key, accounts, data: vec![CLOSE_ACCOUNT] };
+        let infos = [self.vault.clone(), to.clone(), treasury.clone(), self.program.clone()];
+        Ok(invoke_signed(&instruction, &infos, &[&[TREASURY_SEED, network.as_ref(), &[bump]]])?)
+    }
+
     fn transfer(
         &self,
         from: &AccountInfo<'info>,
@@ -108,19 +131,71 @@ impl<'a, 'info> TokenAccounts<'a, 'info> {
         seeds: &[&[&[u8]]],
     ) -> Result<()> {
         let decimals = check_mint(&self.mint.try_borrow_data()?).map_err(SettlementError::from)?;
+        let transfer = Transfer { program: self.program, from, mint: self.mint, to, authority, hook_accounts: &[] };
+        transfer.invoke(amount, decimals, seeds)
+    }
+}
+
+/// A `TransferChecked`.
+struct Transfer<'a, 'info> {
+    program: &'a AccountInfo<'info>,
+    from: &'a AccountInfo<'info>,
+    mint: &'a AccountInfo<'info>,
+    to: &'a AccountInfo<'info>,
+    authority: &'a AccountInfo<'info>,
+    hook_accounts: &'a [AccountInfo<'info>],
+}
+
+impl Transfer<'_, '_> {
+    fn invoke(&self, amount: u64, decimals: u8, seeds: &[&[&[u8]]]) -> Result<()> {
         let mut data = vec![TRANSFER_CHECKED];
         data.extend(amount.to_le_bytes());
         data.push(decimals);
-        let accounts = vec![
-            AccountMeta::new(*from.key, false),
+        let mut accounts = vec![
+            AccountMeta::new(*self.from.key, false),
             AccountMeta::new_readonly(*self.mint.key, false),
-            AccountMeta::new(*to.key, false),
-            AccountMeta::new_readonly(*authority.key, true),
+            AccountMeta::new(*self.to.key, false),
+            AccountMeta::new_readonly(*self.authority.key, true),
         ];
+        accounts.extend(self.hook_accounts.iter().map(|account| AccountMeta {
+            pubkey: *account.key,
+            is_signer: false,
+            is_writable: account.is_writable,
+        }));
         let instruction = Instruction { program_id: *self.program.key, accounts, data };
-        let infos = [from.clone(), self.mint.clone(), to.clone(), authority.clone(), self.program.clone()];
+        let mut infos =
+            vec![self.from.clone(), self.mint.clone(), self.to.clone(), self.authority.clone(), self.program.clone()];
+        infos.extend_from_slice(self.hook_accounts);
         Ok(invoke_signed(&instruction, &infos, seeds)?)
     }
+}
+
+/// Tokens to move out of a token account that belongs to an address of this program.
+pub(crate) struct Recovery<'a, 'info> {
+    /// The token account to empty.
+    pub(crate) from: &'a AccountInfo<'info>,
+    /// Its mint, which may be any.
+    pub(crate) mint: &'a AccountInfo<'info>,
+    /// The token account that receives the tokens.
+    pub(crate) to: &'a AccountInfo<'info>,
+    /// The address that the tokens belong to.
+    pub(crate) authority: &'a AccountInfo<'info>,
+    /// The mint's token program.
+    pub(crate) program: &'a AccountInfo<'info>,
+    /// Further accounts, which the mint's transfer hook needs.
+    pub(crate) hook_accounts: &'a [AccountInfo<'info>],
+}
+
+/// Moves all tokens of a token account, whose authority signs with `seeds`. Returns the amount in base units.
+pub(crate) fn recover(recovery: Recovery, seeds: &[&[u8]]) -> Result<u64> {
+    let Recovery { from, mint, to, authority, program, hook_accounts } = recovery;
+    let is_token_program = [SPL_TOKEN_ID, TOKEN_2022_ID].contains(program.key);
+    require!(is_token_program, SettlementError::InvalidTokenProgram);
+    let TokenAccount { amount, .. } = parse(from, program.key).ok_or(SettlementError::InvalidTokenAccount)?;
+    require!(amount > 0, SettlementError::NothingToRecover);
+    let decimals = *mint.try_borrow_data()?.get(MINT_DECIMALS).ok_or(SettlementError::InvalidMint)?;
+    Transfer { program, from, mint, to, authority, hook_accounts }.invoke(amount, decimals, &[seeds])?;
+    Ok(amount)
 }
 
 /// Checks that a network can pay in a mint, and returns its kind and decimals.

@@ -16,14 +16,14 @@ pub fn node_id(ledger_id: &str) -> [u8; 32] {
     Sha256::new().chain_update(NODE_ID_DOMAIN).chain_update(ledger_id.as_bytes()).finalize().into()
 }
 
-/// Address of a network's account.
-pub fn network_address(id: &NetworkId) -> Pubkey {
-    network_address_with_bump(id).0
+/// Address of the account of the network that `creator` created with the name `id`.
+pub fn network_address(creator: &Pubkey, id: &NetworkId) -> Pubkey {
+    network_address_with_bump(creator, id).0
 }
 
-/// Address of a network's account, and its bump.
-pub fn network_address_with_bump(id: &NetworkId) -> (Pubkey, u8) {
-    Pubkey::find_program_address(&[NETWORK_SEED, &id.0], &crate::ID)
+/// Address of the account of the network that `creator` created with the name `id`, and its bump.
+pub fn network_address_with_bump(creator: &Pubkey, id: &NetworkId) -> (Pubkey, u8) {
+    Pubkey::find_program_address(&[NETWORK_SEED, creator.as_ref(), &id.0], &crate::ID)
 }
 
 /// Address of the treasury of the network at `network`.
@@ -36,14 +36,14 @@ pub fn treasury_address_with_bump(network: &Pubkey) -> (Pubkey, u8) {
     Pubkey::find_program_address(&[TREASURY_SEED, network.as_ref()], &crate::ID)
 }
 
-/// Address of the wallet account of the node with the on-chain id `node_id`.
-pub fn node_wallet_address(network: &Pubkey, node_id: &[u8; 32]) -> Pubkey {
-    node_wallet_address_with_bump(network, node_id).0
+/// Address of the wallet account of the node with the on-chain id `node_id` and this owner.
+pub fn node_wallet_address(network: &Pubkey, node_id: &[u8; 32], owner: &Pubkey) -> Pubkey {
+    node_wallet_address_with_bump(network, node_id, owner).0
 }
 
 /// Address of a node's wallet account, and its bump.
-pub fn node_wallet_address_with_bump(network: &Pubkey, node_id: &[u8; 32]) -> (Pubkey, u8) {
-    Pubkey::find_program_address(&[NODE_SEED, network.as_ref(), node_id], &crate::ID)
+pub fn node_wallet_address_with_bump(network: &Pubkey, node_id: &[u8; 32], owner: &Pubkey) -> (Pubkey, u8) {
+    Pubkey::find_program_address(&[NODE_SEED, network.as_ref(), node_id, owner.as_ref()], &crate::ID)
 }
 
 /// Address of the associated token account of `owner` for an asset, derived as by the associated token

@@ -7,7 +7,7 @@ use anchor_lang::Discriminator;
 use bytemuck::Pod;
 use thiserror::Error;
 
-use crate::state::{ClosedNode, DISCRIMINATOR_LEN, DestinationSource, Network, NodeWallet, Treasury};
+use crate::state::{ClosedNetwork, ClosedNode, DISCRIMINATOR_LEN, DestinationSource, Network, NodeWallet, Treasury};
 
 /// Why an account could not be decoded.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -108,6 +108,13 @@ impl NodeWallet {
     }
 }
 
+impl ClosedNetwork {
+    /// Decodes an account's data, including the discriminator. Callers must check the owner first.
+    pub fn decode(data: &[u8]) -> Result<Self, DecodeError> {
+        read("closed network", data)
+    }
+}
+
 impl ClosedNode {
     /// Decodes an account's data, including the discriminator. Callers must check the owner first.
     pub fn decode(data: &[u8]) -> Result<Self, DecodeError> {
@@ -138,11 +145,11 @@ mod tests {
     #[test]
     fn any_other_data_is_rejected_with_its_own_error() {
         let good = bytes(&wallet());
-        let length = |found| Err(DecodeError::Length { account: "node wallet", expected: 240, found });
-        for cut in [0, 7, 8, 239] {
+        let length = |found| Err(DecodeError::Length { account: "node wallet", expected: 200, found });
+        for cut in [0, 7, 8, 199] {
             assert_eq!(NodeWallet::decode(&good[..cut]), length(cut));
         }
-        assert_eq!(NodeWallet::decode(&[good.as_slice(), &[0]].concat()), length(241));
+        assert_eq!(NodeWallet::decode(&[good.as_slice(), &[0]].concat()), length(201));
         assert_eq!(Treasury::decode(&good), Err(DecodeError::Discriminator { account: "treasury" }));
         let newer = NodeWallet { version: 2, ..wallet() };
         assert_eq!(

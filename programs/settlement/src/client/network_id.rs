@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::rules::name::{MAX_NAME_BYTES, is_name_byte, parse_name};
 
-/// A network's name, padded with zero bytes to 32 bytes. It is the seed of the network's address.
+/// A network's name, padded with zero bytes to 32 bytes. A seed of the network's address, beside its creator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NetworkId(pub [u8; MAX_NAME_BYTES]);
 

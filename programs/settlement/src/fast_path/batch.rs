@@ -141,8 +141,9 @@ fn settle_entries<'a, H: Host, E: Entries<'a, Accounts = [Account<'a>; 2]>, P: P
         // The entry that the fast path stopped at takes the full path.
         let Some((target, [account, destination])) = entries.current() else { break };
         entries.advance();
+        let mut credited = 0;
         match run.credit(target.get(), account) {
-            Ok(()) => {}
+            Ok(lamports) => credited = lamports,
             Err(reason) => {
                 skips.skip_credit(batch.entry(target), reason);
                 // For a duplicate, the entry that credited the wallet has handled the payout as well.
@@ -151,7 +152,7 @@ fn settle_entries<'a, H: Host, E: Entries<'a, Accounts = [Account<'a>; 2]>, P: P
                 }
             }
         }
-        match run.policy.pay_if_due(&mut payouts, account, destination) {
+        match run.policy.pay_if_due(&mut payouts, account, destination, credited) {
             Ok(amount) => paid = paid.checked_add(amount).ok_or(SettlementError::Overflow)?,
             Err(SkipReason::NotDue) => {}
             Err(reason) => skips.skip_payout(batch.entry(target), reason),
@@ -219,13 +220,13 @@ impl<A: Asset> BatchRun<A> {
         let treasury = &*named.treasury;
         let policy = PayoutPolicy::new(host, treasury)?;
         let window = treasury.window().at(policy.now);
-        let (treasury_left, wallet_rent_minimum) = if A::CREDITS_MOVE_LAMPORTS {
-            let minimum = |len: usize| rent_minimum(lamports_per_byte, len as u64).ok_or(SettlementError::Overflow);
-            (surplus(named.treasury_account.lamports(), minimum(Treasury::SIZE)?), minimum(NodeWallet::SIZE)?)
+        let treasury_left = if A::CREDITS_MOVE_LAMPORTS {
+            let minimum = rent_minimum(lamports_per_byte, Treasury::SIZE as u64).ok_or(SettlementError::Overflow)?;
+            surplus(named.treasury_account.lamports(), minimum)
         } else {
             let owed =
                 liabilities(treasury.credited_total, treasury.paid_total).ok_or(SettlementError::InconsistentTotals)?;
-            (surplus(treasury.token_balance, owed), 0)
+            surplus(treasury.token_balance, owed)
         };
         Ok(Self {
             policy,
@@ -238,7 +239,6 @@ impl<A: Asset> BatchRun<A> {
                 window_left: window.left(),
                 treasury_left,
                 total_left: u64::MAX.saturating_sub(treasury.credited_total),
-                wallet_rent_minimum,
             }),
             asset: PhantomData,
         })
@@ -288,14 +288,19 @@ impl<A: Asset> BatchRun<A> {
                 break;
             }
             let total = target.get();
-            // A payout in lamports checks the wallet account's rent, which other credits need none of.
             let wallet_before = Self::before_credit(account, wallet);
-            let Some(credit) = budget.try_fast_before_payout(wallet_before, total) else { break };
+            let Some(credit) = budget.try_fast(wallet_before, total) else { break };
             let Some(amount) = total.checked_sub(wallet.paid_total) else { break };
             if unlikely(amount > payable) || unlikely(amount < wallet.threshold) {
                 break;
             }
-            let payout = DuePayout { amount, wallet_lamports: credit.lamports, wallet_account: account, destination };
+            let payout = DuePayout {
+                amount,
+                wallet_lamports: credit.lamports,
+                balance_before: wallet_before.lamports,
+                wallet_account: account,
+                destination,
+            };
             if unlikely(!payouts.try_pay_fast(payout, wallet, E::SHAPE)) {
                 break;
             }
@@ -341,10 +346,10 @@ impl<A: Asset> BatchRun<A> {
         wallet.last_sequence = self.sequence;
     }
 
-    /// Credits one entry, or returns why not.
+    /// Credits one entry and returns the lamports that this moved, or returns why not.
     #[cold]
     #[inline(never)]
-    fn credit(&mut self, target: u64, account: Account) -> Result<(), SkipReason> {
+    fn credit(&mut self, target: u64, account: Account) -> Result<u64, SkipReason> {
         // SAFETY: the wallet of the previous entry is no longer used.
         let wallet = unsafe { wallet(account, &self.policy.network, EntryShape::Unknown) };
         let wallet = wallet.ok_or(SkipReason::InvalidWallet)?;
@@ -353,11 +358,12 @@ impl<A: Asset> BatchRun<A> {
         }
         let credit = self.budget.credit(Self::before_credit(account, wallet), target)?;
         self.record_credit(wallet, target);
-        if A::CREDITS_MOVE_LAMPORTS {
-            // `finish` takes the sum of all credits out of the treasury.
-            account.set_lamports(credit.lamports);
+        if !A::CREDITS_MOVE_LAMPORTS {
+            return Ok(0);
         }
-        Ok(())
+        // `finish` takes the sum of all credits out of the treasury.
+        account.set_lamports(credit.lamports);
+        Ok(credit.delta)
     }
 
     /// Takes the credited lamports out of the treasury, updates its totals and emits `BatchSettled`.
@@ -384,6 +390,8 @@ impl<A: Asset> BatchRun<A> {
         treasury.batch_sequence = self.sequence;
         let mut buffer = EventBuffer::new();
         event::write_batch_settled(&mut buffer, &self.policy.network, self.sequence, batch, credited, paid, skips);
-        event::emit(host, named.event_authority, buffer.bytes())
+        treasury.record(buffer.bytes())?;
+        host.log(buffer.bytes());
+        Ok(())
     }
 }

@@ -1,4 +1,5 @@
-//! Events, and the self-call by which the program emits them: what `emit_cpi!` does, without the heap.
+//! Events, and the two ways in which the program emits them: what Anchor's `emit!` and `emit_cpi!` do, without the
+//! heap.
 
 use core::mem::MaybeUninit;
 
@@ -36,12 +37,6 @@ impl EventBuffer {
         Self { bytes: [const { MaybeUninit::uninit() }; MAX_LEN], len: 0 }
     }
 
-    #[inline(always)]
-    fn begin(&mut self, discriminator: &[u8]) {
-        self.put(EVENT_IX_TAG_LE);
-        self.put(discriminator);
-    }
-
     /// Appends bytes, unless they don't fit. The longest event does.
     #[inline(always)]
     fn put(&mut self, bytes: &[u8]) {
@@ -73,7 +68,14 @@ impl EventBuffer {
     }
 }
 
-/// Serializes a [`BatchSettled`].
+impl EventBuffer {
+    /// The event of a self-call, without the tag that precedes it.
+    pub(super) fn event(&self) -> &[u8] {
+        self.bytes().get(EVENT_IX_TAG_LE.len()..).unwrap_or_default()
+    }
+}
+
+/// Serializes a [`BatchSettled`] for a log.
 #[inline(always)]
 pub(super) fn write_batch_settled(
     buffer: &mut EventBuffer,
@@ -84,7 +86,7 @@ pub(super) fn write_batch_settled(
     paid: u64,
     skips: &SkipSet,
 ) {
-    buffer.begin(BatchSettled::DISCRIMINATOR);
+    buffer.put(BatchSettled::DISCRIMINATOR);
     buffer.put_key(network);
     buffer.put_u64(batch.batch_id);
     buffer.put_u64(sequence);
@@ -105,9 +107,10 @@ pub(super) fn write_batch_settled(
     }
 }
 
-/// Serializes a [`PaidOut`] with `n` entries.
+/// Serializes a [`PaidOut`] with `n` entries for a self-call.
 pub(super) fn write_paid_out(buffer: &mut EventBuffer, network: &Key, n: usize, paid: u64, skips: &SkipSet) {
-    buffer.begin(PaidOut::DISCRIMINATOR);
+    buffer.put(EVENT_IX_TAG_LE);
+    buffer.put(PaidOut::DISCRIMINATOR);
     buffer.put_key(network);
     buffer.put(&[n as u8]);
     buffer.put_u64(paid);
@@ -116,7 +119,7 @@ pub(super) fn write_paid_out(buffer: &mut EventBuffer, network: &Key, n: usize, 
     buffer.put(skips.payout_reasons());
 }
 
-/// Emits an event. Must follow everything that the instruction moves, see [`host`](super::host).
+/// Emits an event in a self-call. Must follow everything that the instruction moves, see [`host`](super::host).
 #[inline(always)]
 pub(super) fn emit<H: Host>(host: &H, authority: Account, data: &[u8]) -> Result<(), BatchError> {
     let bump = [crate::EVENT_AUTHORITY_AND_BUMP.1];

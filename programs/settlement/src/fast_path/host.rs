@@ -1,7 +1,7 @@
 //! The runtime's services that the fast path uses.
 //!
 //! A call to another program passes accounts by their location in the input. The self-call that carries
-//! an event follows all transfers of lamports and passes only the event authority, whose balance no
+//! the event of a `payout` follows all transfers of lamports and passes only the event authority, whose balance no
 //! entry may change (see [`destination`](crate::destination)). At that point the transfers within the
 //! instruction add up to zero, so the runtime's balance check passes whether it uses the other
 //! accounts' balances from before or after them.
@@ -65,6 +65,9 @@ pub trait Host {
     /// Lamports per byte of an account's size that make the account rent-exempt.
     fn lamports_per_byte(&self) -> Result<u64, BatchError>;
 
+    /// Writes an event to the transaction's log.
+    fn log(&self, event: &[u8]);
+
     /// Calls a program and waits for its result.
     fn call<const N: usize>(&self, call: &Call<N>) -> Result<(), BatchError>;
 }
@@ -78,7 +81,7 @@ mod on_chain {
 
     use anchor_lang::prelude::{Pubkey, Rent, SolanaSysvar};
     use bytemuck::AnyBitPattern;
-    use solana_define_syscall::definitions::{sol_get_sysvar, sol_invoke_signed_c};
+    use solana_define_syscall::definitions::{sol_get_sysvar, sol_invoke_signed_c, sol_log_data};
 
     use super::super::batch_error::BatchError;
     use super::super::input::Account;
@@ -184,6 +187,14 @@ mod on_chain {
             } else {
                 lamports_per_byte_from_minimum()
             }
+        }
+
+        #[inline(always)]
+        fn log(&self, event: &[u8]) {
+            let parts: [&[u8]; 1] = [event];
+            // SAFETY: the runtime reads the slices, which it lays out as a pointer and a length each, as Rust does
+            // for this target.
+            unsafe { sol_log_data(parts.as_ptr().cast(), parts.len() as u64) }
         }
 
         #[inline(always)]

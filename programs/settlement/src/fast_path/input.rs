@@ -239,7 +239,7 @@ pub struct PairEntries<'a> {
 }
 
 /// Number of accounts that `credit` and `settle` name.
-const NAMED: usize = 4;
+const NAMED: usize = 3;
 const WALLET_STRIDE: usize = DATA_AT + NodeWallet::SIZE + GROWTH_LEN + RENT_EPOCH_LEN;
 const EMPTY_STRIDE: usize = DATA_AT + GROWTH_LEN + RENT_EPOCH_LEN;
 const PAIR_STRIDE: usize = WALLET_STRIDE + EMPTY_STRIDE;

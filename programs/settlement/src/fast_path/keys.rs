@@ -69,6 +69,8 @@ macro_rules! key_fields {
 key_fields! {
     /// The network that a wallet belongs to.
     wallet_network: NodeWallet.network;
+    /// The owner of a wallet's node.
+    wallet_owner: NodeWallet.owner;
     /// Where a wallet's payouts go.
     wallet_destination: NodeWallet.destination;
     /// The network that a treasury belongs to.

@@ -6,7 +6,7 @@ use anchor_lang::error::ErrorCode;
 use super::batch_error::BatchError;
 use super::discriminator::discriminator_u64;
 use super::input::{Account, Input};
-use super::keys::{EVENT_AUTHORITY, PROGRAM, same, treasury_settler};
+use super::keys::{EVENT_AUTHORITY, PROGRAM, same, treasury_network, treasury_settler};
 use crate::error::SettlementError;
 use crate::state::{AssetKind, DISCRIMINATOR_LEN, Treasury};
 
@@ -20,8 +20,6 @@ pub(super) struct NamedAccounts<'a> {
     pub(super) treasury: &'a mut Treasury,
     /// The asset that the network pays in.
     pub(super) asset: AssetKind,
-    /// Signs the self-call that carries the event.
-    pub(super) event_authority: Account<'a>,
     /// The accounts after the named ones.
     pub(super) rest: &'a [Account<'a>],
 }
@@ -45,7 +43,7 @@ pub(super) fn require_account_count(
 }
 
 impl<'a> NamedAccounts<'a> {
-    /// Validates `[settler (signer), treasury (writable), event authority, program, …]`.
+    /// Validates `[settler (signer), network, treasury (writable), …]`.
     ///
     /// # Safety
     ///
@@ -63,16 +61,24 @@ impl<'a> NamedAccounts<'a> {
         named.in_service()
     }
 
-    /// Validates `[treasury (writable), event authority, program, …]`.
+    /// Validates `[network, treasury (writable), event authority, program, …]`. Returns the event authority, which
+    /// signs the self-call that carries the event, as well.
     ///
     /// # Safety
     ///
     /// While the result is in use, nothing else may read or write the treasury's data past the
     /// discriminator: no other result for the same accounts, and no slice of the data.
     #[inline(always)]
-    pub(super) unsafe fn unsigned(accounts: &'a [Account<'a>]) -> Result<Self, BatchError> {
+    pub(super) unsafe fn unsigned(accounts: &'a [Account<'a>]) -> Result<(Self, Account<'a>), BatchError> {
         // SAFETY: as promised by the caller.
-        unsafe { Self::validate(accounts) }?.in_service()
+        let mut named = unsafe { Self::validate(accounts) }?;
+        let [event_authority, program, rest @ ..] = named.rest else {
+            return Err(ErrorCode::AccountNotEnoughKeys.into());
+        };
+        require(same(event_authority.key(), &EVENT_AUTHORITY), ErrorCode::ConstraintAddress)?;
+        require(same(program.key(), &PROGRAM), ErrorCode::InvalidProgramId)?;
+        named.rest = rest;
+        Ok((named.in_service()?, *event_authority))
     }
 
     /// # Safety
@@ -80,7 +86,7 @@ impl<'a> NamedAccounts<'a> {
     /// As for [`unsigned`](Self::unsigned).
     #[inline(always)]
     unsafe fn validate(accounts: &'a [Account<'a>]) -> Result<Self, BatchError> {
-        let [account, event_authority, program, rest @ ..] = accounts else {
+        let [network, account, rest @ ..] = accounts else {
             return Err(ErrorCode::AccountNotEnoughKeys.into());
         };
         require(same(account.owner(), &PROGRAM), ErrorCode::AccountOwnedByWrongProgram)?;
@@ -90,18 +96,11 @@ impl<'a> NamedAccounts<'a> {
         require(discriminator == TREASURY, ErrorCode::AccountDiscriminatorMismatch)?;
         require(account.data_len() == Treasury::SIZE, ErrorCode::AccountDidNotDeserialize)?;
         require(account.is_writable(), ErrorCode::ConstraintMut)?;
-        require(same(event_authority.key(), &EVENT_AUTHORITY), ErrorCode::ConstraintAddress)?;
-        require(same(program.key(), &PROGRAM), ErrorCode::InvalidProgramId)?;
         // SAFETY: by owner, discriminator and length, the data is a treasury's. `Treasury` is plain
         // bytes with an alignment of 8, which the offset keeps. The caller promises exclusive access.
         let treasury = unsafe { &mut *account.data_ptr().add(DISCRIMINATOR_LEN).cast::<Treasury>() };
-        Ok(Self {
-            treasury_account: *account,
-            treasury,
-            asset: AssetKind::Sol,
-            event_authority: *event_authority,
-            rest,
-        })
+        require(same(treasury_network(treasury), network.key()), SettlementError::NetworkMismatch)?;
+        Ok(Self { treasury_account: *account, treasury, asset: AssetKind::Sol, rest })
     }
 
     #[inline(always)]

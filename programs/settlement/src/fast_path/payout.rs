@@ -23,16 +23,16 @@ pub(super) fn payout<H: Host>(host: &H, input: &Input) -> Result<(), BatchError>
     require(input.data.has_no_arguments(), ErrorCode::InstructionDidNotDeserialize)?;
     // SAFETY: nothing else borrows the treasury, even if an entry names its account: wallets are only
     // borrowed from data of a wallet's length, and only the data of token programs is read.
-    let named = unsafe { NamedAccounts::unsigned(input.accounts) }?;
+    let (named, event_authority) = unsafe { NamedAccounts::unsigned(input.accounts) }?;
     match named.asset {
         AssetKind::Sol => {
             let entries = named.rest;
             let payouts = SolPayouts::new(host.lamports_per_byte()?)?;
-            pay_entries(host, input, named, entries, payouts)
+            pay_entries(host, input, named, event_authority, entries, payouts)
         }
         kind => {
             let (tokens, entries) = TokenContext::validate(&named, kind)?;
-            pay_entries(host, input, named, entries, TokenPayouts::new(tokens))
+            pay_entries(host, input, named, event_authority, entries, TokenPayouts::new(tokens))
         }
     }
 }
@@ -41,6 +41,7 @@ fn pay_entries<'a, H: Host, P: PayoutMethod<'a>>(
     host: &H,
     input: &Input,
     mut named: NamedAccounts<'a>,
+    event_authority: Account<'a>,
     entries: &'a [Account<'a>],
     mut payouts: P,
 ) -> Result<(), BatchError> {
@@ -54,7 +55,7 @@ fn pay_entries<'a, H: Host, P: PayoutMethod<'a>>(
     let mut skips = SkipSet::NONE;
     let mut paid = 0u64;
     for (i, [wallet_account, destination]) in pairs.iter().enumerate() {
-        match policy.pay_if_due(&mut payouts, *wallet_account, *destination) {
+        match policy.pay_if_due(&mut payouts, *wallet_account, *destination, 0) {
             Ok(amount) => paid = paid.checked_add(amount).ok_or(SettlementError::Overflow)?,
             Err(reason) => skips.skip_payout(Entry::at(i), reason),
         }
@@ -63,5 +64,9 @@ fn pay_entries<'a, H: Host, P: PayoutMethod<'a>>(
     named.treasury.paid_total = named.treasury.paid_total.checked_add(paid).ok_or(SettlementError::Overflow)?;
     let mut buffer = EventBuffer::new();
     event::write_paid_out(&mut buffer, &policy.network, pairs.len(), paid, &skips);
-    event::emit(host, named.event_authority, buffer.bytes())
+    // A call that paid nothing is not part of the history: otherwise anyone could lengthen it for free.
+    if paid > 0 {
+        named.treasury.record(buffer.event())?;
+    }
+    event::emit(host, event_authority, buffer.bytes())
 }

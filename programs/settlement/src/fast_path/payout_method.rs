@@ -58,6 +58,8 @@ pub(super) struct DuePayout<'a> {
     pub(super) amount: u64,
     /// Lamports that the wallet account holds, with what this entry credits.
     pub(super) wallet_lamports: u64,
+    /// Lamports that it held before this instruction.
+    pub(super) balance_before: u64,
     /// The wallet account.
     pub(super) wallet_account: Account<'a>,
     /// The account that the entry passes as the destination.
@@ -86,13 +88,15 @@ impl PayoutPolicy {
         Ok(Self { network: *treasury_network(treasury), now: host.now()?, max_pending_age: treasury.max_pending_age })
     }
 
-    /// Pays a wallet's pending amount, and returns it; or returns why it was not paid.
+    /// Pays a wallet's pending amount, and returns it; or returns why it was not paid. `credited` are the lamports
+    /// that this instruction has moved to the wallet account.
     #[inline(never)]
     pub(super) fn pay_if_due<'a, P: PayoutMethod<'a>>(
         &self,
         payouts: &mut P,
         wallet_account: Account<'a>,
         destination: Account<'a>,
+        credited: u64,
     ) -> Result<u64, SkipReason> {
         // SAFETY: no other wallet is borrowed: callers process one entry at a time and keep none, and
         // the payout accesses the data of token accounts only, never that of a wallet account.
@@ -103,7 +107,8 @@ impl PayoutPolicy {
             return Err(SkipReason::NotDue);
         }
         let wallet_lamports = wallet_account.lamports();
-        let payout = DuePayout { amount, wallet_lamports, wallet_account, destination };
+        let balance_before = wallet_lamports.saturating_sub(credited);
+        let payout = DuePayout { amount, wallet_lamports, balance_before, wallet_account, destination };
         if payouts.try_pay_fast(payout, wallet, EntryShape::Unknown) {
             mark_paid(wallet);
         } else {

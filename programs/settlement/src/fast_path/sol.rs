@@ -10,16 +10,15 @@ use crate::destination::{DestinationAccount, DestinationMatch, KnownAddress, des
 use crate::error::SettlementError;
 use crate::reserved::ids;
 use crate::rules::payout::{self as rule, AccountBalance};
-use crate::rules::{SkipReason, rent_minimum};
+use crate::rules::{SkipReason, rent_floor, rent_minimum};
 use crate::state::NodeWallet;
 use crate::unlikely::unlikely;
 
 /// Payouts in lamports.
 pub(super) struct SolPayouts {
-    lamports_per_byte: u64,
     /// Rent-exempt minimum of a wallet account.
     wallet_minimum: u64,
-    /// Rent-exempt minimum of an account without data, which most destinations are.
+    /// Rent-exempt minimum of an account without data, which a payout to a new account needs.
     empty_minimum: u64,
 }
 
@@ -27,15 +26,7 @@ impl SolPayouts {
     #[inline(always)]
     pub(super) fn new(lamports_per_byte: u64) -> Result<Self, BatchError> {
         let minimum = |len: u64| rent_minimum(lamports_per_byte, len).ok_or(SettlementError::Overflow);
-        Ok(Self { lamports_per_byte, wallet_minimum: minimum(NodeWallet::SIZE as u64)?, empty_minimum: minimum(0)? })
-    }
-
-    fn rent_minimum(&self, data_len: usize) -> u64 {
-        match data_len {
-            0 => self.empty_minimum,
-            // A minimum that no account can hold blocks the payout.
-            len => rent_minimum(self.lamports_per_byte, len as u64).unwrap_or(u64::MAX),
-        }
+        Ok(Self { wallet_minimum: minimum(NodeWallet::SIZE as u64)?, empty_minimum: minimum(0)? })
     }
 }
 
@@ -71,39 +62,33 @@ impl DestinationAccount for Account<'_> {
     fn lamports(&self) -> u64 {
         (*self).lamports()
     }
-
-    #[inline(always)]
-    fn data_len(&self) -> Option<usize> {
-        Some((*self).data_len())
-    }
 }
 
 impl<'a> PayoutMethod<'a> for SolPayouts {
     type Asset = SolAsset;
 
     fn pay(&mut self, payout: DuePayout<'a>, wallet: &mut NodeWallet) -> Result<(), SkipReason> {
-        let DuePayout { amount, wallet_account, destination, .. } = payout;
-        let lamports = wallet_account.lamports();
+        let DuePayout { amount, wallet_lamports, balance_before, wallet_account, destination } = payout;
         let destination_match = DestinationMatch::from_equality(same(destination.key(), wallet_destination(wallet)));
-        let to = describe(&destination, destination_match, |len| self.rent_minimum(len));
-        rule::check(amount, AccountBalance { lamports, rent_minimum: self.wallet_minimum }, to)?;
+        let to = describe(&destination, destination_match, self.empty_minimum);
+        let floor = rent_floor(balance_before, self.wallet_minimum);
+        rule::check(amount, AccountBalance { lamports: wallet_lamports, floor }, to)?;
         mark_paid(wallet);
         // The rule has checked that neither overflows and that the accounts are different ones.
-        wallet_account.set_lamports(lamports.saturating_sub(amount));
+        wallet_account.set_lamports(wallet_lamports.saturating_sub(amount));
         destination.set_lamports(to.lamports.saturating_add(amount));
         Ok(())
     }
 
     #[inline(always)]
     fn try_pay_fast(&mut self, payout: DuePayout<'a>, wallet: &NodeWallet, shape: EntryShape) -> bool {
-        let DuePayout { amount, wallet_lamports, wallet_account, destination } = payout;
-        // A regular destination is writable, not a program, and has no data.
+        let DuePayout { amount, wallet_lamports, wallet_account, destination, .. } = payout;
+        // A regular destination is writable and not a program.
         // No wallet names one of the two reserved addresses with the system program as their owner, because no
         // instruction stores a reserved address as a destination. Their first words identify them.
         if shape == EntryShape::Unknown
             && (unlikely(!destination.is_writable())
                 || unlikely(destination.is_executable())
-                || unlikely(destination.data_len() != 0)
                 || unlikely(destination.key()[0] == INCINERATOR[0])
                 || unlikely(destination.key()[0] == EVENT_AUTHORITY[0]))
         {
@@ -114,9 +99,9 @@ impl<'a> PayoutMethod<'a> for SolPayouts {
         if differ(destination.key(), wallet_destination(wallet)) || unlikely(destination.owner()[0] != SYSTEM[0]) {
             return false;
         }
-        let from = AccountBalance { lamports: wallet_lamports, rent_minimum: self.wallet_minimum };
-        let to = AccountBalance { lamports: destination.lamports(), rent_minimum: self.empty_minimum };
-        let Some((left, arrived)) = rule::try_fast(amount, from, to) else { return false };
+        // A wallet that is below its minimum may keep less: `pay` decides.
+        let from = AccountBalance { lamports: wallet_lamports, floor: self.wallet_minimum };
+        let Some((left, arrived)) = rule::try_fast(amount, from, destination.lamports()) else { return false };
         wallet_account.set_lamports(left);
         destination.set_lamports(arrived);
         true

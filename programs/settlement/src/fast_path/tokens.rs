@@ -8,7 +8,9 @@ use core::mem::MaybeUninit;
 use super::batch_error::BatchError;
 use super::host::{Call, Host, Meta, Seed};
 use super::input::{Account, EntryShape};
-use super::keys::{Key, LOADER_V3, differ, key, same, treasury_mint, treasury_token_account, wallet_destination};
+use super::keys::{
+    Key, LOADER_V3, differ, key, same, treasury_mint, treasury_token_account, wallet_destination, wallet_owner,
+};
 use super::named_accounts::{NamedAccounts, require};
 use super::payout_method::{DuePayout, PayoutMethod, TokenAsset, mark_paid};
 use crate::error::SettlementError;
@@ -18,7 +20,7 @@ use crate::rules::token_layout::{
 };
 use crate::rules::token_payout::{self, PayingTreasury, TokenAccountFlags, TokenDestination};
 use crate::rules::{MAX_SETTLE_ENTRIES, SkipReason};
-use crate::state::{AssetKind, NodeWallet, TREASURY_SEED};
+use crate::state::{AssetKind, DestinationSource, NodeWallet, TREASURY_SEED};
 use crate::token::{SPL_TOKEN_ID, TOKEN_2022_ID, TRANSFER_CHECKED};
 use crate::unlikely::unlikely;
 
@@ -99,6 +101,7 @@ impl<'a> TokenContext<'a> {
     fn accepts_fast(&self, account: Account, wallet: &NodeWallet) -> bool {
         if unlikely(account.data_len() != TOKEN_ACCOUNT_LEN)
             || unlikely(!account.is_writable())
+            || differ(account.key(), wallet_destination(wallet))
             || differ(account.owner(), self.program.key())
             || unlikely(same(account.key(), self.vault.key()))
         {
@@ -118,9 +121,11 @@ impl<'a> TokenContext<'a> {
         let owner = unsafe { &*data.add(TOKEN_ACCOUNT_OWNER).cast::<Key>() };
         // SAFETY: as for the mint.
         let state = unsafe { data.add(TOKEN_ACCOUNT_STATE).read() };
+        // The owner's token account must still be the owner's. One that the owner chose may belong to anybody.
         !unlikely(state != TOKEN_ACCOUNT_INITIALIZED)
             && !differ(mint, self.mint.key())
-            && !differ(owner, wallet_destination(wallet))
+            && (unlikely(wallet.destination_source == DestinationSource::Owner as u8)
+                || !differ(owner, wallet_owner(wallet)))
     }
 
     /// Describes a destination for the rules.
@@ -130,9 +135,10 @@ impl<'a> TokenContext<'a> {
             TokenAccountFlags {
                 is_writable: account.is_writable(),
                 is_treasury_vault: same(account.key(), self.vault.key()),
+                is_named: same(account.key(), wallet_destination(wallet)),
             },
             |mint| same(&key(mint), self.mint.key()),
-            |owner| owner == wallet.destination.as_array(),
+            |owner| wallet.pays_to_token_owner(owner),
         )
     }
 }

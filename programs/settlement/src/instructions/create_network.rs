@@ -34,6 +34,8 @@ pub struct CreateNetworkArgs {
     /// Seconds after which a pending amount is paid out even if it is below its threshold. Must be
     /// positive; 2^64 - 1 means never.
     pub max_pending_age: u64,
+    /// Seconds for which a pause can keep owners from withdrawing: 1 to 2,592,000 (30 days).
+    pub max_pause_seconds: u64,
 }
 
 /// Accounts of `create_network`.
@@ -48,10 +50,11 @@ pub struct CreateNetwork<'info> {
         init,
         payer = admin,
         space = Network::SIZE,
-        seeds = [NETWORK_SEED, &args.id],
+        seeds = [NETWORK_SEED, admin.key().as_ref(), args.id.as_ref()],
         bump,
     )]
-    /// The network. Its address is derived from its name.
+    /// The network. Its address is derived from the admin who creates it and its name, so that nobody can take a
+    /// name before somebody else.
     pub network: AccountLoader<'info, Network>,
     #[account(
         init,
@@ -149,6 +152,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: Cr
         window_limit: args.window_limit,
         window_seconds: args.window_seconds,
         max_pending_age: args.max_pending_age,
+        max_pause_seconds: args.max_pause_seconds,
     }
     .check()
     .map_err(SettlementError::from)?;
@@ -173,6 +177,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: Cr
         network.token_program = asset.token_program;
         network.treasury_token_account = asset.token_account;
         network.id = args.id;
+        network.creator = admin;
         network.admin = admin;
         network.settler = args.settler;
         network.guardian = args.guardian;
@@ -197,6 +202,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: Cr
         treasury.window_updated_at = now;
         treasury.max_pending_age = args.max_pending_age;
         treasury.default_threshold = args.default_threshold;
+        treasury.max_pause_seconds = args.max_pause_seconds;
     }
 
     emit_event!(
@@ -214,6 +220,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CreateNetwork<'info>>, args: Cr
             window_limit: args.window_limit,
             window_seconds: args.window_seconds,
             max_pending_age: args.max_pending_age,
+            max_pause_seconds: args.max_pause_seconds,
         }
     );
     if asset.kind != AssetKind::Sol {
@@ -237,6 +244,7 @@ impl From<ParametersError> for SettlementError {
             ParametersError::ZeroLimit => Self::ZeroLimit,
             ParametersError::ZeroThreshold => Self::ZeroThreshold,
             ParametersError::ZeroPendingAge => Self::ZeroPendingAge,
+            ParametersError::MaxPause => Self::InvalidMaxPause,
         }
     }
 }

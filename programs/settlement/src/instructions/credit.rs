@@ -5,15 +5,18 @@
 
 use anchor_lang::prelude::*;
 
-use crate::state::Treasury;
+use crate::state::{TREASURY_SEED, Treasury};
 
 /// Accounts of `credit`, without those of its entries.
-#[event_cpi]
 #[derive(Accounts)]
 pub struct Credit<'info> {
     /// The network's settler.
     pub settler: Signer<'info>,
+    /// The network.
+    ///
+    /// CHECK: compared with the treasury's.
+    pub network: UncheckedAccount<'info>,
     /// The network's treasury, which has all the state of the network that a batch needs.
-    #[account(mut, has_one = settler)]
+    #[account(mut, has_one = settler, has_one = network, seeds = [TREASURY_SEED, network.key().as_ref()], bump = treasury.load()?.bump)]
     pub treasury: AccountLoader<'info, Treasury>,
 }

@@ -4,8 +4,8 @@ use anchor_lang::prelude::*;
 use anchor_lang::system_program::{Transfer, transfer};
 
 use crate::error::SettlementError;
-use crate::events::{Funded, emit_event};
-use crate::state::{Network, Treasury, require_version};
+use crate::events::{Funded, emit_and_record};
+use crate::state::{Network, TREASURY_SEED, Treasury, require_version};
 use crate::token::TokenAccounts;
 
 /// Accounts of `fund`.
@@ -15,11 +15,18 @@ pub struct Fund<'info> {
     /// Provides the funds.
     #[account(mut)]
     pub funder: Signer<'info>,
+    /// The admin that the funder expects the network to have, so that nobody funds a stranger's network by mistake.
+    ///
+    /// CHECK: compared with the network's admin.
+    pub admin: UncheckedAccount<'info>,
     /// The network to fund.
-    #[account(has_one = treasury @ SettlementError::NetworkMismatch)]
+    #[account(
+        has_one = admin @ SettlementError::AdminMismatch,
+        has_one = treasury @ SettlementError::NetworkMismatch,
+    )]
     pub network: AccountLoader<'info, Network>,
     /// The network's treasury.
-    #[account(mut)]
+    #[account(mut, seeds = [TREASURY_SEED, network.key().as_ref()], bump = treasury.load()?.bump)]
     pub treasury: AccountLoader<'info, Treasury>,
     /// Transfers the lamports.
     pub system_program: Program<'info, System>,
@@ -82,7 +89,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Fund<'info>>, amount: u64) -> R
         treasury.token_balance = token_balance;
         treasury.funded_total
     };
-    emit_event!(
+    emit_and_record!(
         ctx,
         Funded { network: accounts.network.key(), funder: accounts.funder.key(), amount: received, funded_total }
     );

@@ -8,14 +8,18 @@ use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
 use crate::events::{Migrated, emit_event};
-use crate::state::Treasury;
+use crate::state::{TREASURY_SEED, Treasury};
 
 /// Accounts of `migrate_treasury`.
 #[event_cpi]
 #[derive(Accounts)]
 pub struct MigrateTreasury<'info> {
+    /// The network.
+    ///
+    /// CHECK: part of the treasury's address.
+    pub network: UncheckedAccount<'info>,
     /// The treasury.
-    #[account(mut)]
+    #[account(mut, has_one = network, seeds = [TREASURY_SEED, network.key().as_ref()], bump = treasury.load()?.bump)]
     pub treasury: AccountLoader<'info, Treasury>,
 }
 

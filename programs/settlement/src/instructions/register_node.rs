@@ -6,7 +6,10 @@ use crate::error::SettlementError;
 use crate::events::{NodeRegistered, emit_event};
 use crate::reserved::is_payable_address;
 use crate::rules::parameters::node_threshold;
-use crate::state::{DestinationSource, NODE_SEED, Network, NodeWallet, Treasury, require_version};
+use crate::state::{
+    AssetKind, DestinationSource, NODE_SEED, Network, NodeWallet, TREASURY_SEED, Treasury, require_version,
+};
+use crate::token::ASSOCIATED_TOKEN_ID;
 
 /// A node and who receives its payouts.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,12 +18,12 @@ pub struct RegisterNodeArgs {
     pub node_id: [u8; 32],
     /// The key that may withdraw, and change the destination and the threshold.
     pub owner: Pubkey,
-    /// Recipient of payouts. For tokens, the owner of the receiving token account. Defaults to the owner.
-    /// Only the admin may choose another address, to which a relay pays nothing until the owner confirms it
+    /// Recipient of payouts: an account, or for tokens a token account. Defaults to the owner, or for tokens to the
+    /// owner's associated token account. Only the admin may choose another address, to which a relay pays nothing until the owner confirms it
     /// with `set_destination`.
     pub destination: Option<Pubkey>,
     /// Pending base units at which they are paid out. Must not be below the network's default, which is
-    /// used if none is given.
+    /// used if none is given. Only the admin may choose another one.
     pub threshold: Option<u64>,
 }
 
@@ -29,26 +32,26 @@ pub struct RegisterNodeArgs {
 #[derive(Accounts)]
 #[instruction(args: RegisterNodeArgs)]
 pub struct RegisterNode<'info> {
-    /// The network's settler or admin. Anyone else could register themselves as the owner of another's
-    /// node. The settler can neither set a destination other than the owner nor register while the network
-    /// is paused.
+    /// The network's settler or admin. The settler can neither choose a destination or a threshold nor register while
+    /// the network is paused.
     pub authority: Signer<'info>,
-    /// Pays the rent, which is returned to it when the account is closed.
+    /// Pays the rent, which belongs to the network from then on: the treasury receives it when the account is closed.
     #[account(mut)]
     pub payer: Signer<'info>,
     /// The node's network.
     #[account(has_one = treasury @ SettlementError::NetworkMismatch)]
     pub network: AccountLoader<'info, Network>,
     /// The network's treasury, which stores whether it is paused.
+    #[account(seeds = [TREASURY_SEED, network.key().as_ref()], bump = treasury.load()?.bump)]
     pub treasury: AccountLoader<'info, Treasury>,
     #[account(
         init,
         payer = payer,
         space = NodeWallet::SIZE,
-        seeds = [NODE_SEED, network.key().as_ref(), &args.node_id],
+        seeds = [NODE_SEED, network.key().as_ref(), args.node_id.as_ref(), args.owner.as_ref()],
         bump,
     )]
-    /// The node's wallet account. Its address is derived from the network and the node's id.
+    /// The node's wallet account. Its address is derived from the network, the node's id and its owner.
     pub node_wallet: AccountLoader<'info, NodeWallet>,
     /// Creates the account.
     pub system_program: Program<'info, System>,
@@ -83,22 +86,33 @@ impl RegisterNodeArgs {
         require!(is_admin || !treasury.is_paused(), SettlementError::Paused);
         let threshold =
             node_threshold(self.threshold, network.default_threshold).ok_or(SettlementError::ThresholdBelowDefault)?;
-        let destination = self.destination.unwrap_or(self.owner);
+        require!(is_admin || threshold == network.default_threshold, SettlementError::ThresholdNotDefault);
+        let default_destination = default_destination(&network, &self.owner);
+        let destination = self.destination.unwrap_or(default_destination);
         let destination_source =
-            if destination == self.owner { DestinationSource::Default } else { DestinationSource::Admin };
+            if destination == default_destination { DestinationSource::Default } else { DestinationSource::Admin };
         require!(is_admin || destination_source == DestinationSource::Default, SettlementError::DestinationNotOwner);
-        let own = [network_account.key(), network.treasury, *wallet];
+        let own = [network_account.key(), network.treasury, *wallet, network.treasury_token_account];
         require!(is_payable_address(&self.owner, &own), SettlementError::InvalidOwner);
         require!(is_payable_address(&destination, &own), SettlementError::InvalidDestination);
         Ok(Registration { destination, destination_source, threshold })
     }
 }
 
+/// Where a node's payouts go if nobody chose another destination: to its owner, or in a network that pays in tokens to
+/// the owner's associated token account.
+fn default_destination(network: &Network, owner: &Pubkey) -> Pubkey {
+    if network.asset_kind == u8::from(AssetKind::Sol) {
+        return *owner;
+    }
+    let seeds = [owner.as_ref(), network.token_program.as_ref(), network.mint.as_ref()];
+    Pubkey::find_program_address(&seeds, &ASSOCIATED_TOKEN_ID).0
+}
+
 pub(crate) fn handler<'info>(ctx: Context<'info, RegisterNode<'info>>, args: RegisterNodeArgs) -> Result<()> {
     let authority = ctx.accounts.authority.key();
     let network_address = ctx.accounts.network.key();
     let wallet_address = ctx.accounts.node_wallet.key();
-    let rent_payer = ctx.accounts.payer.key();
     let Registration { destination, destination_source, threshold } =
         args.validate(&authority, &ctx.accounts.network, &ctx.accounts.treasury, &wallet_address)?;
 
@@ -112,7 +126,6 @@ pub(crate) fn handler<'info>(ctx: Context<'info, RegisterNode<'info>>, args: Reg
         wallet.node_id = args.node_id;
         wallet.owner = args.owner;
         wallet.destination = destination;
-        wallet.rent_payer = rent_payer;
         wallet.threshold = threshold;
         wallet.destination_source = destination_source.into();
     }
@@ -125,7 +138,6 @@ pub(crate) fn handler<'info>(ctx: Context<'info, RegisterNode<'info>>, args: Reg
             node_id: args.node_id,
             owner: args.owner,
             destination,
-            rent_payer,
             authority,
             threshold,
         }

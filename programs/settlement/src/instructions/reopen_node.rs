@@ -1,13 +1,13 @@
 //! `reopen_node`: restores the wallet account of a closed node with its previous totals.
 
-use anchor_lang::Discriminator;
 use anchor_lang::prelude::*;
 use anchor_lang::system_program::{Transfer, transfer};
 
 use super::register_node::{RegisterNodeArgs, Registration};
+use crate::account;
 use crate::error::SettlementError;
 use crate::events::{NodeReopened, emit_event};
-use crate::state::{ClosedNode, DISCRIMINATOR_LEN, NODE_SEED, Network, NodeWallet, Treasury};
+use crate::state::{ClosedNode, NODE_SEED, Network, NodeWallet, TREASURY_SEED, Treasury};
 
 /// Accounts of `reopen_node`.
 #[event_cpi]
@@ -16,20 +16,21 @@ use crate::state::{ClosedNode, DISCRIMINATOR_LEN, NODE_SEED, Network, NodeWallet
 pub struct ReopenNode<'info> {
     /// The network's settler or admin, with the same limits on the settler as in `register_node`.
     pub authority: Signer<'info>,
-    /// Pays the rent, which is returned to it when the account is closed.
+    /// Pays the rent, which belongs to the network from then on: the treasury receives it when the account is closed.
     #[account(mut)]
     pub payer: Signer<'info>,
     /// The node's network.
     #[account(has_one = treasury @ SettlementError::NetworkMismatch)]
     pub network: AccountLoader<'info, Network>,
     /// The network's treasury, which stores whether it is paused.
+    #[account(seeds = [TREASURY_SEED, network.key().as_ref()], bump = treasury.load()?.bump)]
     pub treasury: AccountLoader<'info, Treasury>,
     /// The closed node, which becomes a wallet account again.
     ///
     /// CHECK: the handler parses it as a closed node and changes its type.
     #[account(
         mut,
-        seeds = [NODE_SEED, network.key().as_ref(), &args.node_id],
+        seeds = [NODE_SEED, network.key().as_ref(), args.node_id.as_ref(), args.owner.as_ref()],
         bump,
     )]
     pub node_wallet: UncheckedAccount<'info>,
@@ -42,10 +43,9 @@ pub(crate) fn handler<'info>(ctx: Context<'info, ReopenNode<'info>>, args: Regis
     let account = accounts.node_wallet.as_ref();
     let authority = accounts.authority.key();
     let network_address = accounts.network.key();
-    let rent_payer = accounts.payer.key();
     let Registration { destination, destination_source, threshold } =
         args.validate(&authority, &accounts.network, &accounts.treasury, account.key)?;
-    let total = closed_total(account)?;
+    let ClosedNode { total, .. } = account::find(account).ok_or(SettlementError::ClosedNodeMismatch)?;
 
     let missing = Rent::get()?.minimum_balance(NodeWallet::SIZE).saturating_sub(account.lamports());
     transfer(
@@ -55,28 +55,22 @@ pub(crate) fn handler<'info>(ctx: Context<'info, ReopenNode<'info>>, args: Regis
         ),
         missing,
     )?;
-    account.resize(NodeWallet::SIZE)?;
-    {
-        let mut data = account.try_borrow_mut_data()?;
-        let (discriminator, fields) =
-            data.split_at_mut_checked(DISCRIMINATOR_LEN).ok_or(ProgramError::AccountDataTooSmall)?;
-        discriminator.copy_from_slice(NodeWallet::DISCRIMINATOR);
-        let wallet = NodeWallet {
+    account::replace(
+        account,
+        &NodeWallet {
             version: NodeWallet::VERSION,
             bump: ctx.bumps.node_wallet,
             network: network_address,
             node_id: args.node_id,
             owner: args.owner,
             destination,
-            rent_payer,
             credited_total: total,
             paid_total: total,
             threshold,
             destination_source: destination_source.into(),
             ..bytemuck::Zeroable::zeroed()
-        };
-        fields.copy_from_slice(bytemuck::bytes_of(&wallet));
-    }
+        },
+    )?;
     emit_event!(
         ctx,
         NodeReopened {
@@ -85,22 +79,10 @@ pub(crate) fn handler<'info>(ctx: Context<'info, ReopenNode<'info>>, args: Regis
             node_id: args.node_id,
             owner: args.owner,
             destination,
-            rent_payer,
             authority,
             threshold,
             total,
         }
     );
     Ok(())
-}
-
-/// Parses an account as a closed node and returns its total.
-fn closed_total(account: &AccountInfo) -> Result<u64> {
-    require!(*account.owner == crate::ID, SettlementError::ClosedNodeMismatch);
-    let data = account.try_borrow_data()?;
-    let closed = data
-        .strip_prefix(ClosedNode::DISCRIMINATOR)
-        .and_then(|fields| bytemuck::try_pod_read_unaligned::<ClosedNode>(fields).ok())
-        .ok_or(SettlementError::ClosedNodeMismatch)?;
-    Ok(closed.total)
 }

@@ -4,7 +4,7 @@ use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
 use crate::events::{SettlerChanged, emit_event};
-use crate::state::{Network, Treasury, require_version};
+use crate::state::{Network, TREASURY_SEED, Treasury, require_version};
 
 /// Accounts of `set_settler`.
 #[event_cpi]
@@ -20,7 +20,7 @@ pub struct SetSettler<'info> {
     /// The network.
     pub network: AccountLoader<'info, Network>,
     /// The network's treasury, which has a copy of the settler.
-    #[account(mut)]
+    #[account(mut, seeds = [TREASURY_SEED, network.key().as_ref()], bump = treasury.load()?.bump)]
     pub treasury: AccountLoader<'info, Treasury>,
 }
 

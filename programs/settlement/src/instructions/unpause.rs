@@ -4,7 +4,7 @@ use anchor_lang::prelude::*;
 
 use crate::error::SettlementError;
 use crate::events::{Unpaused, emit_event};
-use crate::state::{Network, Treasury, require_version};
+use crate::state::{Network, TREASURY_SEED, Treasury, require_version};
 
 /// Accounts of `unpause`.
 #[event_cpi]
@@ -19,7 +19,7 @@ pub struct Unpause<'info> {
     /// The network to unpause.
     pub network: AccountLoader<'info, Network>,
     /// The network's treasury, which stores whether it is paused.
-    #[account(mut)]
+    #[account(mut, seeds = [TREASURY_SEED, network.key().as_ref()], bump = treasury.load()?.bump)]
     pub treasury: AccountLoader<'info, Treasury>,
 }
 

@@ -5,7 +5,7 @@ use anchor_lang::prelude::*;
 use crate::error::SettlementError;
 use crate::events::{NetworkUpdated, emit_event};
 use crate::rules::parameters::Parameters;
-use crate::state::{Network, Treasury, require_version};
+use crate::state::{Network, TREASURY_SEED, Treasury, require_version};
 
 /// The parameters to change. Others keep their values. Amounts are in base units of the network's asset.
 #[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,9 @@ pub struct UpdateNetworkArgs {
     pub window_seconds: Option<u64>,
     /// Seconds after which a pending amount is paid out even if it is below its threshold. Must be positive.
     pub max_pending_age: Option<u64>,
+    /// Seconds for which a pause can keep owners from withdrawing: 1 to 2,592,000 (30 days). A hold that has begun
+    /// keeps its end.
+    pub max_pause_seconds: Option<u64>,
 }
 
 /// Accounts of `update_network`.
@@ -39,7 +42,7 @@ pub struct UpdateNetwork<'info> {
     /// The network to change.
     pub network: AccountLoader<'info, Network>,
     /// The network's treasury, which has a copy of the parameters that batches need.
-    #[account(mut)]
+    #[account(mut, seeds = [TREASURY_SEED, network.key().as_ref()], bump = treasury.load()?.bump)]
     pub treasury: AccountLoader<'info, Treasury>,
 }
 
@@ -58,6 +61,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, UpdateNetwork<'info>>, args: Up
             window_limit: args.window_limit.unwrap_or(treasury.window_limit),
             window_seconds: args.window_seconds.unwrap_or(treasury.window_seconds),
             max_pending_age: args.max_pending_age.unwrap_or(treasury.max_pending_age),
+            max_pause_seconds: args.max_pause_seconds.unwrap_or(treasury.max_pause_seconds),
         };
         parameters.check().map_err(SettlementError::from)?;
 
@@ -73,6 +77,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, UpdateNetwork<'info>>, args: Up
         treasury.window_limit = parameters.window_limit;
         treasury.window_seconds = parameters.window_seconds;
         treasury.max_pending_age = parameters.max_pending_age;
+        treasury.max_pause_seconds = parameters.max_pause_seconds;
         parameters
     };
     emit_event!(
@@ -86,6 +91,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, UpdateNetwork<'info>>, args: Up
             window_limit: parameters.window_limit,
             window_seconds: parameters.window_seconds,
             max_pending_age: parameters.max_pending_age,
+            max_pause_seconds: parameters.max_pause_seconds,
         }
     );
     Ok(())

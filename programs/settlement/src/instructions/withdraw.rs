@@ -1,31 +1,41 @@
 //! `withdraw`: pays a pending amount to a node's destination when its owner requests it, regardless of the
-//! threshold.
+//! threshold. A pause stops this only until the hold has ended.
 
 use anchor_lang::prelude::*;
 
 use crate::destination::{DestinationMatch, describe};
 use crate::error::SettlementError;
-use crate::events::{Withdrawn, emit_event};
+use crate::events::{Withdrawn, emit_and_record};
 use crate::rules::payout::{self, AccountBalance};
-use crate::rules::token_payout;
 use crate::rules::withdrawal::{self, WithdrawalError};
-use crate::state::{NodeWallet, Treasury, require_version};
+use crate::rules::{rent_floor, token_payout};
+use crate::state::{NODE_SEED, Network, NodeWallet, TREASURY_SEED, Treasury, require_version};
 use crate::token::TokenAccounts;
 
 /// Accounts of `withdraw`.
 #[event_cpi]
 #[derive(Accounts)]
+#[instruction(node_id: [u8; 32])]
 pub struct Withdraw<'info> {
     /// The node's owner.
     pub owner: Signer<'info>,
-    /// The treasury of the node's network, which stores whether it is paused and the total paid.
-    #[account(mut)]
+    /// The node's network.
+    #[account(has_one = treasury @ SettlementError::NetworkMismatch)]
+    pub network: AccountLoader<'info, Network>,
+    /// The network's treasury, which stores whether it is paused and the total paid.
+    #[account(mut, seeds = [TREASURY_SEED, network.key().as_ref()], bump = treasury.load()?.bump)]
     pub treasury: AccountLoader<'info, Treasury>,
     /// The node's wallet account.
-    #[account(mut, has_one = owner @ SettlementError::Unauthorized)]
+    #[account(
+        mut,
+        has_one = owner @ SettlementError::Unauthorized,
+        has_one = network @ SettlementError::NetworkMismatch,
+        has_one = destination @ SettlementError::DestinationMismatch,
+        seeds = [NODE_SEED, network.key().as_ref(), &node_id, owner.key().as_ref()],
+        bump = node_wallet.load()?.bump,
+    )]
     pub node_wallet: AccountLoader<'info, NodeWallet>,
-    /// Receives the funds: the destination set in the wallet account, or for tokens a token account of the
-    /// destination.
+    /// Receives the funds: the destination set in the wallet account.
     ///
     /// CHECK: validated by the payout rules.
     #[account(mut)]
@@ -45,7 +55,11 @@ pub struct Withdraw<'info> {
     pub token_program: Option<UncheckedAccount<'info>>,
 }
 
-pub(crate) fn handler<'info>(ctx: Context<'info, Withdraw<'info>>, requested: Option<u64>) -> Result<()> {
+pub(crate) fn handler<'info>(
+    ctx: Context<'info, Withdraw<'info>>,
+    _node_id: [u8; 32],
+    requested: Option<u64>,
+) -> Result<()> {
     let accounts = &ctx.accounts;
     let wallet_account = accounts.node_wallet.as_ref();
     let destination = accounts.destination.as_ref();
@@ -54,8 +68,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Withdraw<'info>>, requested: Op
 
     require_version(treasury.version, Treasury::VERSION)?;
     require_version(wallet.version, NodeWallet::VERSION)?;
-    require!(wallet.network == treasury.network, SettlementError::NetworkMismatch);
-    require!(!treasury.is_paused(), SettlementError::Paused);
+    require!(treasury.allows_withdrawals(Clock::get()?.unix_timestamp), SettlementError::Paused);
     let tokens = TokenAccounts::validate(
         &treasury,
         accounts.treasury_token_account.as_ref(),
@@ -78,30 +91,28 @@ pub(crate) fn handler<'info>(ctx: Context<'info, Withdraw<'info>>, requested: Op
         credited_total: wallet.credited_total,
         paid_total: wallet.paid_total,
     };
-    let (network, bump, named) = (treasury.network, treasury.bump, wallet.destination);
+    let (network, bump, wallet_state) = (treasury.network, treasury.bump, *wallet);
     drop((treasury, wallet));
 
     match tokens {
         None => {
             let rent = Rent::get()?;
-            let rent_minimum = rent.minimum_balance(NodeWallet::SIZE);
-            let from = AccountBalance { lamports: wallet_account.lamports(), rent_minimum };
-            let to = describe(destination, DestinationMatch::from_equality(*destination.key == named), |len| {
-                rent.minimum_balance(len)
-            });
+            let lamports = wallet_account.lamports();
+            let from = AccountBalance { lamports, floor: rent_floor(lamports, rent.minimum_balance(NodeWallet::SIZE)) };
+            let to = describe(destination, DestinationMatch::Named, rent.minimum_balance(0));
             payout::check(amount, from, to).map_err(SettlementError::from)?;
             wallet_account.sub_lamports(amount)?;
             destination.add_lamports(amount)?;
         }
         Some(tokens) => {
-            token_payout::check(amount, tokens.treasury()?, tokens.describe(destination, Some(&named)))
+            token_payout::check(amount, tokens.treasury()?, tokens.describe(destination, Some(&wallet_state)))
                 .map_err(SettlementError::from)?;
             tokens.pay(accounts.treasury.as_ref(), &network, bump, destination, amount)?;
             accounts.treasury.load_mut()?.token_balance = tokens.treasury()?.amount;
         }
     }
     // After the transfer: the call passes only the event authority, see `fast_path::host`.
-    emit_event!(ctx, event);
+    emit_and_record!(ctx, event);
     Ok(())
 }
 

@@ -4,11 +4,11 @@ use anchor_lang::prelude::*;
 
 use crate::destination::{DestinationMatch, describe};
 use crate::error::SettlementError;
-use crate::events::{SurplusWithdrawn, emit_event};
+use crate::events::{SurplusWithdrawn, emit_and_record};
 use crate::rules::payout::{self, AccountBalance};
 use crate::rules::surplus::{liabilities, surplus};
 use crate::rules::token_payout;
-use crate::state::{Network, Treasury, require_version};
+use crate::state::{Network, TREASURY_SEED, Treasury, require_version};
 use crate::token::TokenAccounts;
 
 /// Accounts of `withdraw_surplus`.
@@ -24,7 +24,7 @@ pub struct WithdrawSurplus<'info> {
     /// The network.
     pub network: AccountLoader<'info, Network>,
     /// The network's treasury.
-    #[account(mut)]
+    #[account(mut, seeds = [TREASURY_SEED, network.key().as_ref()], bump = treasury.load()?.bump)]
     pub treasury: AccountLoader<'info, Treasury>,
     /// Receives the funds. For tokens, a token account of the network's mint.
     ///
@@ -70,12 +70,10 @@ pub(crate) fn handler<'info>(ctx: Context<'info, WithdrawSurplus<'info>>, amount
         None => {
             // The lamports that nodes are owed are in their own accounts.
             let rent = Rent::get()?;
-            let from = AccountBalance {
-                lamports: treasury_account.lamports(),
-                rent_minimum: rent.minimum_balance(Treasury::SIZE),
-            };
-            require!(amount <= surplus(from.lamports, from.rent_minimum), SettlementError::AmountAboveSurplus);
-            let to = describe(destination, DestinationMatch::Named, |len| rent.minimum_balance(len));
+            let floor = rent.minimum_balance(Treasury::SIZE);
+            let from = AccountBalance { lamports: treasury_account.lamports(), floor };
+            require!(amount <= surplus(from.lamports, floor), SettlementError::AmountAboveSurplus);
+            let to = describe(destination, DestinationMatch::Named, rent.minimum_balance(0));
             payout::check(amount, from, to).map_err(SettlementError::from)?;
             treasury_account.sub_lamports(amount)?;
             destination.add_lamports(amount)?;
@@ -95,7 +93,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, WithdrawSurplus<'info>>, amount
         treasury.token_balance = token_balance;
         treasury.withdrawn_total
     };
-    emit_event!(
+    emit_and_record!(
         ctx,
         SurplusWithdrawn {
             network,

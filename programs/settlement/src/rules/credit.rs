@@ -3,7 +3,7 @@
 use super::SkipReason;
 use crate::unlikely::unlikely;
 
-/// The limits of a batch. Amounts are in base units, except for the wallet's rent.
+/// The limits of a batch, in base units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Maximum that one entry may credit.
@@ -16,8 +16,6 @@ pub struct Limits {
     pub treasury_left: u64,
     /// What can be credited before the treasury's credited total exceeds 2^64 - 1.
     pub total_left: u64,
-    /// Lamports that a wallet account must hold after a credit. 0 if credits move no lamports.
-    pub wallet_rent_minimum: u64,
 }
 
 /// The limits of a batch and what is left of them.
@@ -70,14 +68,6 @@ impl Budget {
     /// accounts never do.
     #[inline(always)]
     pub fn try_fast(&self, wallet: CreditedWallet, target: u64) -> Option<Credit> {
-        let credit = self.try_fast_before_payout(wallet, target)?;
-        if unlikely(credit.lamports < self.limits.wallet_rent_minimum) { None } else { Some(credit) }
-    }
-
-    /// As [`try_fast`](Self::try_fast), but leaves it to the caller to check the wallet account's rent-exempt
-    /// minimum after a payout, which only lowers its balance.
-    #[inline(always)]
-    pub fn try_fast_before_payout(&self, wallet: CreditedWallet, target: u64) -> Option<Credit> {
         let delta = target.wrapping_sub(wallet.credited_total);
         if unlikely(target <= wallet.credited_total)
             || unlikely(delta > self.limits.per_node_cap)
@@ -108,9 +98,6 @@ impl Budget {
         }
         let left = self.left.checked_sub(delta).ok_or_else(|| self.exceeded(delta))?;
         let lamports = wallet.lamports.checked_add(delta).ok_or(SkipReason::Overflow)?;
-        if lamports < self.limits.wallet_rent_minimum {
-            return Err(SkipReason::WalletNotRentExempt);
-        }
         self.left = left;
         Ok(Credit { delta, lamports })
     }
@@ -135,21 +122,14 @@ mod tests {
     use super::*;
 
     const WALLET: CreditedWallet = CreditedWallet { credited_total: 100, lamports: 1_000 };
-    const LIMITS: Limits = Limits {
-        per_node_cap: 50,
-        per_batch_cap: 60,
-        window_left: 70,
-        treasury_left: 80,
-        total_left: 90,
-        wallet_rent_minimum: 1_000,
-    };
+    const LIMITS: Limits =
+        Limits { per_node_cap: 50, per_batch_cap: 60, window_left: 70, treasury_left: 80, total_left: 90 };
     const WIDE: Limits = Limits {
         per_node_cap: u64::MAX,
         per_batch_cap: u64::MAX,
         window_left: u64::MAX,
         treasury_left: u64::MAX,
         total_left: u64::MAX,
-        wallet_rent_minimum: 0,
     };
 
     fn credited(budget: &mut Budget, wallet: CreditedWallet, target: u64) -> Result<u64, SkipReason> {
@@ -203,13 +183,6 @@ mod tests {
             assert_eq!(rejected(limits, WALLET, 151), reason);
             assert_eq!(credited(&mut Budget::new(limits), WALLET, 150), Ok(50));
         }
-    }
-
-    #[test]
-    fn a_wallet_below_its_rent_minimum_is_credited_only_if_that_makes_it_rent_exempt() {
-        let wallet = CreditedWallet { lamports: 960, ..WALLET };
-        assert_eq!(rejected(LIMITS, wallet, 139), SkipReason::WalletNotRentExempt);
-        assert_eq!(credited(&mut Budget::new(LIMITS), wallet, 140), Ok(40));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub mod credit;
 pub mod name;
 pub mod parameters;
+pub mod pause;
 pub mod payout;
 pub mod rent;
 mod skip;
@@ -16,7 +17,7 @@ pub mod window;
 pub mod withdrawal;
 
 pub use payout::destination_rent_exempt;
-pub use rent::rent_minimum;
+pub use rent::{rent_floor, rent_minimum};
 pub use skip::{Entry, SkipReason, SkipSet, UnknownSkipReason};
 
 /// Maximum number of entries of a `credit`: together with the fee payer, the treasury, the event

@@ -3,6 +3,8 @@
 //! Zero is rejected everywhere. It is probably an omission; as a cap it would stop the network, and as
 //! a threshold or an age it would make every small amount due.
 
+use super::pause::MAX_PAUSE_SECONDS;
+
 /// The parameters of a network. Amounts are in base units of its asset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parameters {
@@ -18,6 +20,8 @@ pub struct Parameters {
     pub window_seconds: u64,
     /// Seconds after which a pending amount is paid out even if it is below its threshold.
     pub max_pending_age: u64,
+    /// Seconds for which a pause can keep owners from withdrawing: 1 to [`MAX_PAUSE_SECONDS`].
+    pub max_pause_seconds: u64,
 }
 
 /// Why parameters are invalid.
@@ -29,6 +33,8 @@ pub enum ParametersError {
     ZeroThreshold,
     /// The maximum pending age is zero.
     ZeroPendingAge,
+    /// The maximum pause is zero or longer than [`MAX_PAUSE_SECONDS`].
+    MaxPause,
 }
 
 impl Parameters {
@@ -43,6 +49,9 @@ impl Parameters {
         }
         if self.max_pending_age == 0 {
             return Err(ParametersError::ZeroPendingAge);
+        }
+        if self.max_pause_seconds == 0 || self.max_pause_seconds > MAX_PAUSE_SECONDS {
+            return Err(ParametersError::MaxPause);
         }
         Ok(())
     }
@@ -68,6 +77,7 @@ mod tests {
         window_limit: 1,
         window_seconds: 1,
         max_pending_age: 1,
+        max_pause_seconds: 1,
     };
 
     #[test]
@@ -80,10 +90,17 @@ mod tests {
             (Parameters { window_seconds: 0, ..GOOD }, ParametersError::ZeroLimit),
             (Parameters { default_threshold: 0, ..GOOD }, ParametersError::ZeroThreshold),
             (Parameters { max_pending_age: 0, ..GOOD }, ParametersError::ZeroPendingAge),
+            (Parameters { max_pause_seconds: 0, ..GOOD }, ParametersError::MaxPause),
         ];
         for (parameters, error) in cases {
             assert_eq!(parameters.check(), Err(error));
         }
+    }
+
+    #[test]
+    fn a_pause_may_hold_withdrawals_for_up_to_30_days() {
+        assert_eq!(Parameters { max_pause_seconds: 2_592_000, ..GOOD }.check(), Ok(()));
+        assert_eq!(Parameters { max_pause_seconds: 2_592_001, ..GOOD }.check(), Err(ParametersError::MaxPause));
     }
 
     #[test]

@@ -29,11 +29,11 @@ pub fn oldest_unpaid_after_payout(pending_after: u64, oldest_unpaid_at: i64) -> 
     if pending_after == 0 { 0 } else { oldest_unpaid_at }
 }
 
-/// Whether an account with `lamports` has at least its `rent_minimum` after receiving `amount`. Otherwise
-/// the runtime would fail the whole transaction.
+/// Whether an account with `lamports` may receive `amount`: if it exists, any amount; otherwise at least the rent-exempt
+/// minimum of an account without data. The runtime would fail the whole transaction for less.
 #[inline(always)]
-pub fn destination_rent_exempt(lamports: u64, amount: u64, rent_minimum: u64) -> bool {
-    lamports.checked_add(amount).is_some_and(|after| after >= rent_minimum)
+pub fn destination_rent_exempt(lamports: u64, amount: u64, empty_minimum: u64) -> bool {
+    lamports > 0 || amount >= empty_minimum
 }
 
 /// The properties of a destination account that a payout depends on.
@@ -49,10 +49,10 @@ pub struct Destination {
     pub is_program_account: bool,
     /// It is reserved by the system or by this program.
     pub is_reserved: bool,
-    /// Its balance in lamports.
+    /// Its balance in lamports; 0 if it doesn't exist.
     pub lamports: u64,
-    /// Its rent-exempt minimum in lamports.
-    pub rent_minimum: u64,
+    /// Rent-exempt minimum of an account without data, in lamports.
+    pub empty_minimum: u64,
 }
 
 /// The balance of an account, and how much of it must stay.
@@ -60,8 +60,8 @@ pub struct Destination {
 pub struct AccountBalance {
     /// Its balance in lamports.
     pub lamports: u64,
-    /// Its rent-exempt minimum in lamports.
-    pub rent_minimum: u64,
+    /// What must stay, in lamports: see [`rent_floor`](super::rent_floor).
+    pub floor: u64,
 }
 
 /// Checks that `amount` lamports can be paid from the wallet account to the destination.
@@ -73,28 +73,28 @@ pub fn check(amount: u64, wallet: AccountBalance, to: Destination) -> Result<(),
     skip_if(to.is_reserved, SkipReason::DestinationReserved)?;
     skip_if(to.is_executable, SkipReason::DestinationExecutable)?;
     skip_if(!to.is_writable, SkipReason::DestinationNotWritable)?;
-    skip_if(!destination_rent_exempt(to.lamports, amount, to.rent_minimum), SkipReason::DestinationNotRentExempt)?;
+    let is_rent_exempt = destination_rent_exempt(to.lamports, amount, to.empty_minimum);
+    skip_if(!is_rent_exempt, SkipReason::DestinationNotRentExempt)?;
+    skip_if(to.lamports.checked_add(amount).is_none(), SkipReason::DestinationNotRentExempt)?;
     let left = wallet.lamports.checked_sub(amount);
-    skip_if(left.is_none_or(|left| left < wallet.rent_minimum), SkipReason::WalletShort)
+    skip_if(left.is_none_or(|left| left < wallet.floor), SkipReason::WalletShort)
 }
 
-/// The balances of the wallet account and of the destination after a payout. `None` if only [`check`] can
-/// decide. The caller must have made all other checks of [`check`] than those of balances. Cheaper
+/// The balances of the wallet account and of a destination with `destination` lamports after a payout. `None` if only
+/// [`check`] can decide. The caller must have made all other checks of [`check`] than those of balances. Cheaper
 /// on-chain than that, because it needs no overflow checks.
 ///
 /// The lamports of both accounts must not exceed 2^64 - 1 in sum, which those of two accounts never do.
 #[inline(always)]
-pub fn try_fast(amount: u64, wallet: AccountBalance, destination: AccountBalance) -> Option<(u64, u64)> {
+pub fn try_fast(amount: u64, wallet: AccountBalance, destination: u64) -> Option<(u64, u64)> {
     let left = wallet.lamports.wrapping_sub(amount);
-    let arrived = destination.lamports.wrapping_add(amount);
-    let is_rejected = unlikely(wallet.lamports < amount)
-        || unlikely(left < wallet.rent_minimum)
-        || unlikely(arrived < destination.rent_minimum);
-    if is_rejected {
+    let is_undecided =
+        unlikely(wallet.lamports < amount) || unlikely(left < wallet.floor) || unlikely(destination == 0);
+    if is_undecided {
         return None;
     }
-    debug_assert!(destination.lamports.checked_add(amount).is_some(), "the lamports of two accounts exceed 2^64 - 1");
-    Some((left, arrived))
+    debug_assert!(destination.checked_add(amount).is_some(), "the lamports of two accounts exceed 2^64 - 1");
+    Some((left, destination.wrapping_add(amount)))
 }
 
 #[cfg(test)]
@@ -137,7 +137,7 @@ mod tests {
         assert_eq!(oldest_unpaid_after_payout(0, 50), 0);
     }
 
-    const WALLET: AccountBalance = AccountBalance { lamports: 1_100, rent_minimum: 1_000 };
+    const WALLET: AccountBalance = AccountBalance { lamports: 1_100, floor: 1_000 };
     const DESTINATION: Destination = Destination {
         is_named: true,
         is_writable: true,
@@ -145,7 +145,7 @@ mod tests {
         is_program_account: false,
         is_reserved: false,
         lamports: 800,
-        rent_minimum: 890,
+        empty_minimum: 90,
     };
 
     #[test]
@@ -155,13 +155,23 @@ mod tests {
     }
 
     #[test]
-    fn a_destination_that_would_stay_below_its_rent_minimum_is_rejected() {
-        assert_eq!(check(89, WALLET, DESTINATION), Err(SkipReason::DestinationNotRentExempt));
-        assert!(!destination_rent_exempt(u64::MAX, 1, 0));
+    fn a_destination_that_exists_is_paid_any_amount_and_a_new_one_at_least_its_rent_minimum() {
+        for lamports in [1, 89, 800] {
+            assert_eq!(check(1, WALLET, Destination { lamports, ..DESTINATION }), Ok(()));
+        }
+        let new = Destination { lamports: 0, ..DESTINATION };
+        assert_eq!(check(89, WALLET, new), Err(SkipReason::DestinationNotRentExempt));
+        assert_eq!(check(90, WALLET, new), Ok(()));
     }
 
     #[test]
-    fn a_wallet_keeps_its_rent() {
+    fn a_balance_that_cannot_exist_is_rejected() {
+        let full = Destination { lamports: u64::MAX, ..DESTINATION };
+        assert_eq!(check(1, WALLET, full), Err(SkipReason::DestinationNotRentExempt));
+    }
+
+    #[test]
+    fn a_wallet_keeps_its_floor() {
         assert_eq!(check(101, WALLET, DESTINATION), Err(SkipReason::WalletShort));
         assert_eq!(check(u64::MAX - 800, WALLET, DESTINATION), Err(SkipReason::WalletShort));
     }
@@ -169,10 +179,9 @@ mod tests {
     #[test]
     fn the_fast_path_allows_what_the_full_check_allows() {
         for amount in [0, 1, 89, 90, 100, 101, 1_100, u64::MAX / 2, u64::MAX / 2 + 1, u64::MAX] {
-            let to = AccountBalance { lamports: DESTINATION.lamports, rent_minimum: DESTINATION.rent_minimum };
             let allowed = check(amount, WALLET, DESTINATION).is_ok();
-            let after = try_fast(amount, WALLET, to);
-            assert_eq!(after, allowed.then(|| (WALLET.lamports - amount, to.lamports + amount)), "{amount}");
+            let after = try_fast(amount, WALLET, DESTINATION.lamports);
+            assert_eq!(after, allowed.then(|| (WALLET.lamports - amount, DESTINATION.lamports + amount)), "{amount}");
         }
     }
 

@@ -26,11 +26,9 @@ pub enum SkipReason {
     TreasuryShort = 7,
     /// The treasury's credited total would exceed 2^64 - 1.
     Overflow = 8,
-    /// The wallet account would still be below its rent-exempt minimum, which rent may have raised.
-    WalletNotRentExempt = 9,
     /// The account is not the destination set in the wallet account.
     DestinationMismatch = 17,
-    /// The destination would be below its rent-exempt minimum.
+    /// The destination doesn't exist yet, and the amount is below the rent-exempt minimum of an account.
     DestinationNotRentExempt = 18,
     /// The destination is a program.
     DestinationExecutable = 19,
@@ -40,7 +38,7 @@ pub enum SkipReason {
     DestinationNotWritable = 21,
     /// The destination is an account of this program: a treasury, a network or a node's wallet.
     DestinationIsProgramAccount = 22,
-    /// The wallet account would be below its rent-exempt minimum, which rent may have raised.
+    /// The wallet account would be below its rent-exempt minimum, which has risen: `top_up_rent` helps.
     WalletShort = 23,
     /// The pending amount of a wallet in a `payout` is not due yet.
     NotDue = 24,
@@ -49,7 +47,7 @@ pub enum SkipReason {
     TokenAccountInvalid = 25,
     /// The destination's token account has another mint.
     TokenAccountWrongMint = 26,
-    /// The token account's owner is not the destination set in the wallet account.
+    /// The token account is the default of the node's owner but no longer belongs to the owner.
     TokenAccountWrongOwner = 27,
     /// The destination's token account is frozen.
     TokenAccountFrozen = 28,
@@ -64,7 +62,7 @@ pub enum SkipReason {
 
 impl SkipReason {
     /// All reasons in ascending order of their numbers.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 23] = [
         Self::NothingToCredit,
         Self::PerNodeCap,
         Self::PerBatchCap,
@@ -73,7 +71,6 @@ impl SkipReason {
         Self::DuplicateWallet,
         Self::TreasuryShort,
         Self::Overflow,
-        Self::WalletNotRentExempt,
         Self::DestinationMismatch,
         Self::DestinationNotRentExempt,
         Self::DestinationExecutable,
@@ -102,7 +99,6 @@ impl SkipReason {
             Self::DuplicateWallet => "duplicate_wallet",
             Self::TreasuryShort => "treasury_short",
             Self::Overflow => "overflow",
-            Self::WalletNotRentExempt => "wallet_not_rent_exempt",
             Self::DestinationMismatch => "destination_mismatch",
             Self::DestinationNotRentExempt => "destination_not_rent_exempt",
             Self::DestinationExecutable => "destination_executable",
@@ -246,7 +242,7 @@ mod tests {
         for reason in SkipReason::ALL {
             assert_eq!(SkipReason::try_from(u8::from(reason)), Ok(reason));
         }
-        for unknown in [0, 10, 16, 32, 255] {
+        for unknown in [0, 9, 10, 16, 32, 255] {
             assert_eq!(SkipReason::try_from(unknown), Err(UnknownSkipReason(unknown)));
         }
     }

@@ -11,7 +11,8 @@ pub const TOKEN_ACCOUNT_LEN: usize = 165;
 /// Size of a multisig account, which no mint or token account may have.
 const MULTISIG_LEN: usize = 355;
 
-const MINT_DECIMALS: usize = 44;
+/// Offset of the number of decimal places in a mint's data, 1 byte.
+pub const MINT_DECIMALS: usize = 44;
 const MINT_INITIALIZED: usize = 45;
 /// Offset of the mint's address in a token account.
 pub const TOKEN_ACCOUNT_MINT: usize = 0;

@@ -1,4 +1,4 @@
-//! Whether a node's pending tokens can be paid to a token account of its destination.
+//! Whether a node's pending tokens can be paid to a token account.
 //!
 //! A transfer that the token program rejects would fail the whole batch, so every reason that it could
 //! have is checked first.
@@ -9,6 +9,8 @@ use super::token_layout::TokenAccount;
 /// The properties of a token account that a payout to it depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenDestination {
+    /// It is the destination set in the wallet account.
+    pub is_named: bool,
     /// It is the treasury's own token account.
     pub is_treasury_vault: bool,
     /// It is writable in this transaction.
@@ -17,7 +19,7 @@ pub struct TokenDestination {
     pub is_token_account: bool,
     /// Its mint is the network's.
     pub has_expected_mint: bool,
-    /// Its owner is the destination set in the wallet account.
+    /// Its owner is one that the destination may have.
     pub has_expected_owner: bool,
     /// It is frozen.
     pub is_frozen: bool,
@@ -32,11 +34,13 @@ pub struct TokenAccountFlags {
     pub is_writable: bool,
     /// It is the treasury's own token account.
     pub is_treasury_vault: bool,
+    /// It is the destination set in the wallet account.
+    pub is_named: bool,
 }
 
 impl TokenDestination {
     /// Describes an account. `found` is what was parsed from it if the network's token program owns
-    /// it. The closures compare its mint with the network's, and its owner with the expected one.
+    /// it. The closures compare its mint with the network's, and its owner with those that the destination may have.
     pub fn describe(
         found: Option<TokenAccount>,
         flags: TokenAccountFlags,
@@ -44,6 +48,7 @@ impl TokenDestination {
         is_expected_owner: impl FnOnce(&[u8; 32]) -> bool,
     ) -> Self {
         Self {
+            is_named: flags.is_named,
             is_treasury_vault: flags.is_treasury_vault,
             is_writable: flags.is_writable,
             is_token_account: found.is_some(),
@@ -67,6 +72,7 @@ pub struct PayingTreasury {
 /// Checks that `amount` base units can be paid from the treasury to the token account.
 pub fn check(amount: u64, from: PayingTreasury, to: TokenDestination) -> Result<(), SkipReason> {
     let skip_if = |condition: bool, reason| if condition { Err(reason) } else { Ok(()) };
+    skip_if(!to.is_named, SkipReason::DestinationMismatch)?;
     skip_if(!to.is_token_account, SkipReason::TokenAccountInvalid)?;
     skip_if(!to.has_expected_mint, SkipReason::TokenAccountWrongMint)?;
     skip_if(to.is_treasury_vault, SkipReason::DestinationIsProgramAccount)?;
@@ -84,6 +90,7 @@ mod tests {
 
     const FROM: PayingTreasury = PayingTreasury { is_frozen: false, amount: 100 };
     const TO: TokenDestination = TokenDestination {
+        is_named: true,
         is_treasury_vault: false,
         is_writable: true,
         is_token_account: true,
@@ -102,6 +109,7 @@ mod tests {
     #[test]
     fn each_invalid_token_account_is_rejected_with_its_own_reason() {
         let cases = [
+            (TokenDestination { is_named: false, ..TO }, SkipReason::DestinationMismatch),
             (TokenDestination { is_token_account: false, ..TO }, SkipReason::TokenAccountInvalid),
             (TokenDestination { has_expected_mint: false, ..TO }, SkipReason::TokenAccountWrongMint),
             (TokenDestination { is_treasury_vault: true, ..TO }, SkipReason::DestinationIsProgramAccount),

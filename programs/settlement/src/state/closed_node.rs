@@ -7,12 +7,14 @@ use anchor_lang::prelude::*;
 
 use super::{DISCRIMINATOR_LEN, NodeWallet};
 
-/// A closed node. Replaces the wallet account at `["node", network, node_id]`.
+/// A closed node. Replaces the wallet account at `["node", network, node_id, owner]`.
 #[account(zero_copy)]
 #[derive(Debug, PartialEq, Eq)]
 pub struct ClosedNode {
     /// Base units ever credited to the node, all of which had been paid when it was closed.
     pub total: u64,
+    /// Address of the network that the node belongs to.
+    pub network: Pubkey,
 }
 
 impl ClosedNode {
@@ -25,6 +27,7 @@ impl From<ClosedNode> for NodeWallet {
     fn from(closed: ClosedNode) -> Self {
         Self {
             version: Self::VERSION,
+            network: closed.network,
             credited_total: closed.total,
             paid_total: closed.total,
             ..bytemuck::Zeroable::zeroed()
@@ -33,6 +36,7 @@ impl From<ClosedNode> for NodeWallet {
 }
 
 const _: () = {
-    assert!(ClosedNode::SIZE == 16);
+    assert!(ClosedNode::SIZE == 48);
     assert!(core::mem::offset_of!(ClosedNode, total) == 0);
+    assert!(core::mem::offset_of!(ClosedNode, network) == 8);
 };

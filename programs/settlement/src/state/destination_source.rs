@@ -7,7 +7,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum DestinationSource {
-    /// Nobody: it is the owner's address, as registered.
+    /// Nobody: it is the owner's address or, in a network that pays in tokens, the owner's associated token account.
     Default = 0,
     /// The owner, by `set_destination`.
     Owner = 1,

@@ -8,6 +8,7 @@ use anchor_lang::prelude::*;
 use crate::error::SettlementError;
 
 mod asset;
+mod closed_network;
 mod closed_node;
 mod destination_source;
 mod network;
@@ -15,6 +16,7 @@ mod node_wallet;
 mod treasury;
 
 pub use asset::AssetKind;
+pub use closed_network::ClosedNetwork;
 pub use closed_node::ClosedNode;
 pub use destination_source::DestinationSource;
 pub use network::Network;
@@ -27,11 +29,11 @@ pub(crate) fn require_version(found: u8, current: u8) -> Result<()> {
     Ok(())
 }
 
-/// First seed of a network's address, followed by its id.
+/// First seed of a network's address, followed by its creator and its id.
 pub const NETWORK_SEED: &[u8] = b"network";
 /// First seed of a treasury's address, followed by the network's address.
 pub const TREASURY_SEED: &[u8] = b"treasury";
-/// First seed of a node wallet's address, followed by the network's address and the node's id.
+/// First seed of a node wallet's address, followed by the network's address, the node's id and its owner.
 pub const NODE_SEED: &[u8] = b"node";
 
 /// Length of the account discriminator that precedes every struct, in bytes.
@@ -39,7 +41,8 @@ pub const DISCRIMINATOR_LEN: usize = 8;
 
 /// Sizes of all account types, in bytes. The fast path recognizes a wallet by its size, see
 /// [`fast_path`](crate::fast_path).
-pub const ACCOUNT_SIZES: [usize; 4] = [Network::SIZE, Treasury::SIZE, NodeWallet::SIZE, ClosedNode::SIZE];
+pub const ACCOUNT_SIZES: [usize; 5] =
+    [Network::SIZE, Treasury::SIZE, NodeWallet::SIZE, ClosedNode::SIZE, ClosedNetwork::SIZE];
 
 // Only the wallet has its size.
 const _: () = assert!(wallet_sized(&ACCOUNT_SIZES) == 1);

@@ -5,7 +5,7 @@ use anchor_lang::prelude::*;
 
 use super::DISCRIMINATOR_LEN;
 
-/// A network, at `["network", id]`.
+/// A network, at `["network", creator, id]`.
 #[account(zero_copy)]
 #[derive(Debug, PartialEq, Eq)]
 pub struct Network {
@@ -43,8 +43,11 @@ pub struct Network {
     pub default_threshold: u64,
     /// Time at which the network was created, in Unix seconds.
     pub created_at: i64,
+    /// The key that created the network and was its first admin. Part of the address, so that nobody can take a
+    /// name before somebody else.
+    pub creator: Pubkey,
     /// Zero; reserved for future fields.
-    pub reserved: [u8; 192],
+    pub reserved: [u8; 160],
 }
 
 impl Network {
@@ -74,5 +77,6 @@ const _: () = {
     assert!(offset_of!(Network, treasury_token_account) == 264);
     assert!(offset_of!(Network, default_threshold) == 296);
     assert!(offset_of!(Network, created_at) == 304);
-    assert!(offset_of!(Network, reserved) == 312);
+    assert!(offset_of!(Network, creator) == 312);
+    assert!(offset_of!(Network, reserved) == 344);
 };

@@ -7,7 +7,10 @@ use anchor_lang::prelude::*;
 
 use super::{DISCRIMINATOR_LEN, DestinationSource};
 
-/// A node's wallet, at `["node", network, node_id]`.
+/// A node's wallet, at `["node", network, node_id, owner]`.
+///
+/// The owner is part of the address: whoever registers a node with another owner gets another wallet, so nobody can
+/// occupy a node's wallet, and no instruction can give one to another owner.
 #[account(zero_copy)]
 #[derive(Debug, PartialEq, Eq)]
 pub struct NodeWallet {
@@ -15,8 +18,9 @@ pub struct NodeWallet {
     pub version: u8,
     /// Bump of this account's address.
     pub bump: u8,
-    /// No flags are defined yet: 0.
-    pub flags: u8,
+    /// Who chose the destination: 0 nobody (it is the owner's default), 1 the owner by `set_destination`, 2 the
+    /// admin at registration.
+    pub destination_source: u8,
     /// Always zero.
     pub _padding: [u8; 5],
     /// Address of the network that the node belongs to.
@@ -25,10 +29,8 @@ pub struct NodeWallet {
     pub node_id: [u8; 32],
     /// The key that may withdraw, and change the destination and the threshold.
     pub owner: Pubkey,
-    /// Recipient of payouts. For tokens, the owner of the receiving token account.
+    /// Recipient of payouts: for lamports the account itself, for tokens the token account.
     pub destination: Pubkey,
-    /// The account that paid the rent and gets it back when the node is closed.
-    pub rent_payer: Pubkey,
     /// Base units ever credited. Never decreases.
     pub credited_total: u64,
     /// Base units ever paid out. Never decreases and never exceeds `credited_total`.
@@ -39,11 +41,8 @@ pub struct NodeWallet {
     pub oldest_unpaid_at: i64,
     /// Sequence number of the last batch that credited this node.
     pub last_sequence: u64,
-    /// Who chose the destination: 0 nobody (it is the owner's address), 1 the owner by `set_destination`, 2 the
-    /// admin at registration.
-    pub destination_source: u8,
     /// Zero; reserved for future fields.
-    pub reserved: [u8; 23],
+    pub reserved: [u8; 16],
 }
 
 impl NodeWallet {
@@ -59,30 +58,36 @@ impl NodeWallet {
         self.credited_total.saturating_sub(self.paid_total)
     }
 
-    /// Whether payouts go where the owner wants them: to the owner's own address, or to a destination
-    /// that the owner set. Don't credit or pay a node for which this is `false`.
+    /// Whether a payout in tokens may go to the destination while its tokens belong to `owner`: to the default
+    /// destination only while it belongs to the node's owner, to one that was chosen whoever owns it.
+    pub fn pays_to_token_owner(&self, owner: &[u8; 32]) -> bool {
+        self.destination_source != u8::from(DestinationSource::Default) || owner == self.owner.as_array()
+    }
+
+    /// Whether payouts go where the owner wants them: to the owner's own address or associated token account, or to
+    /// a destination that the owner set. Don't credit or pay a node for which this is `false`.
     pub fn is_destination_confirmed(&self) -> bool {
-        self.destination == self.owner
-            || DestinationSource::from_byte(self.destination_source) == Some(DestinationSource::Owner)
+        matches!(
+            DestinationSource::from_byte(self.destination_source),
+            Some(DestinationSource::Default | DestinationSource::Owner)
+        )
     }
 }
 
 const _: () = {
     use core::mem::offset_of;
-    assert!(NodeWallet::SIZE == 240);
+    assert!(NodeWallet::SIZE == 200);
     assert!(offset_of!(NodeWallet, version) == 0);
     assert!(offset_of!(NodeWallet, bump) == 1);
-    assert!(offset_of!(NodeWallet, flags) == 2);
+    assert!(offset_of!(NodeWallet, destination_source) == 2);
     assert!(offset_of!(NodeWallet, network) == 8);
     assert!(offset_of!(NodeWallet, node_id) == 40);
     assert!(offset_of!(NodeWallet, owner) == 72);
     assert!(offset_of!(NodeWallet, destination) == 104);
-    assert!(offset_of!(NodeWallet, rent_payer) == 136);
-    assert!(offset_of!(NodeWallet, credited_total) == 168);
-    assert!(offset_of!(NodeWallet, paid_total) == 176);
-    assert!(offset_of!(NodeWallet, threshold) == 184);
-    assert!(offset_of!(NodeWallet, oldest_unpaid_at) == 192);
-    assert!(offset_of!(NodeWallet, last_sequence) == 200);
-    assert!(offset_of!(NodeWallet, destination_source) == 208);
-    assert!(offset_of!(NodeWallet, reserved) == 209);
+    assert!(offset_of!(NodeWallet, credited_total) == 136);
+    assert!(offset_of!(NodeWallet, paid_total) == 144);
+    assert!(offset_of!(NodeWallet, threshold) == 152);
+    assert!(offset_of!(NodeWallet, oldest_unpaid_at) == 160);
+    assert!(offset_of!(NodeWallet, last_sequence) == 168);
+    assert!(offset_of!(NodeWallet, reserved) == 176);
 };

@@ -4,6 +4,9 @@
 use anchor_lang::prelude::*;
 
 use super::DISCRIMINATOR_LEN;
+use crate::error::SettlementError;
+use crate::history;
+use crate::rules::pause::Hold;
 use crate::rules::window::Window;
 
 /// A network's treasury, at `["treasury", network]`.
@@ -60,8 +63,17 @@ pub struct Treasury {
     /// Balance of the treasury's token account after the program's last access, in base units. Never
     /// above the actual balance. 0 for SOL. Added in layout version 2.
     pub token_balance: u64,
+    /// Time from which owners can withdraw even if the network is paused, in Unix seconds. See
+    /// [`Hold`](crate::rules::pause::Hold).
+    pub hold_until: i64,
+    /// Seconds for which a pause can keep owners from withdrawing.
+    pub max_pause_seconds: u64,
+    /// Hash over every event that moved funds, see [`history`](crate::history).
+    pub history_hash: [u8; 32],
+    /// Number of events in `history_hash`.
+    pub history_count: u64,
     /// Zero; reserved for future fields.
-    pub reserved: [u8; 128],
+    pub reserved: [u8; 72],
 }
 
 impl Treasury {
@@ -99,6 +111,24 @@ impl Treasury {
         }
     }
 
+    /// How long a pause can keep owners from withdrawing.
+    pub fn hold(&self) -> Hold {
+        Hold { until: self.hold_until, max_seconds: self.max_pause_seconds }
+    }
+
+    /// Whether owners can withdraw at `now` (Unix seconds).
+    pub fn allows_withdrawals(&self, now: i64) -> bool {
+        !self.is_paused() || self.hold().is_over(now)
+    }
+
+    /// Adds an event that moved funds to the history: 8 bytes of discriminator and the serialized fields.
+    #[inline(always)]
+    pub fn record(&mut self, event: &[u8]) -> core::result::Result<(), SettlementError> {
+        self.history_hash = history::extend(&self.history_hash, event);
+        self.history_count = self.history_count.checked_add(1).ok_or(SettlementError::Overflow)?;
+        Ok(())
+    }
+
     /// Whether the network is paused. Any value other than 0 counts, to fail safe.
     pub fn is_paused(&self) -> bool {
         self.paused != 0
@@ -130,5 +160,9 @@ const _: () = {
     assert!(offset_of!(Treasury, withdrawn_total) == 224);
     assert!(offset_of!(Treasury, batch_sequence) == 232);
     assert!(offset_of!(Treasury, token_balance) == 240);
-    assert!(offset_of!(Treasury, reserved) == 248);
+    assert!(offset_of!(Treasury, hold_until) == 248);
+    assert!(offset_of!(Treasury, max_pause_seconds) == 256);
+    assert!(offset_of!(Treasury, history_hash) == 264);
+    assert!(offset_of!(Treasury, history_count) == 296);
+    assert!(offset_of!(Treasury, reserved) == 304);
 };

@@ -12,12 +12,7 @@ use crate::{accounts, instruction};
 /// base units, at most [`MAX_CREDIT_ENTRIES`](crate::rules::MAX_CREDIT_ENTRIES).
 pub fn credit_ix(settler: Pubkey, network: Pubkey, batch: BatchHeader, entries: &[(Pubkey, u64)]) -> Instruction {
     let mut ix = build(
-        accounts::Credit {
-            settler,
-            treasury: treasury_address(&network),
-            event_authority: event_authority(),
-            program: crate::ID,
-        },
+        accounts::Credit { settler, network, treasury: treasury_address(&network) },
         instruction::Credit { batch, targets: entries.iter().map(|(_, target)| *target).collect() },
     );
     ix.accounts.extend(entries.iter().map(|(wallet, _)| AccountMeta::new(*wallet, false)));
@@ -29,8 +24,7 @@ pub fn credit_ix(settler: Pubkey, network: Pubkey, batch: BatchHeader, entries: 
 pub struct SettleEntry {
     /// The node's wallet account.
     pub wallet: Pubkey,
-    /// Recipient of the payout: the destination set in the wallet account, or for tokens a token account
-    /// of the destination.
+    /// Recipient of the payout: the destination set in the wallet account.
     pub destination: Pubkey,
     /// The node's cumulative total in base units.
     pub target: u64,
@@ -61,12 +55,7 @@ fn settle(
     entries: &[SettleEntry],
 ) -> Instruction {
     let mut ix = build(
-        accounts::Settle {
-            settler,
-            treasury: treasury_address(&network),
-            event_authority: event_authority(),
-            program: crate::ID,
-        },
+        accounts::Settle { settler, network, treasury: treasury_address(&network) },
         instruction::Settle { batch, targets: entries.iter().map(|entry| entry.target).collect() },
     );
     let pairs = entries.iter().map(|entry| (entry.wallet, entry.destination));
@@ -81,8 +70,7 @@ pub fn payout_ix(network: Pubkey, entries: &[(Pubkey, Pubkey)]) -> Instruction {
     payout(network, None, entries)
 }
 
-/// The same as [`payout_ix`] in a network that pays in tokens. Entries are pairs of a wallet account and a
-/// token account of its destination.
+/// The same as [`payout_ix`] in a network that pays in tokens.
 pub fn payout_tokens_ix(network: Pubkey, asset: &TokenAsset, entries: &[(Pubkey, Pubkey)]) -> Instruction {
     payout(network, Some(asset), entries)
 }
@@ -90,6 +78,7 @@ pub fn payout_tokens_ix(network: Pubkey, asset: &TokenAsset, entries: &[(Pubkey,
 fn payout(network: Pubkey, asset: Option<&TokenAsset>, entries: &[(Pubkey, Pubkey)]) -> Instruction {
     let mut ix = build(
         accounts::Payout {
+            network,
             treasury: treasury_address(&network),
             event_authority: event_authority(),
             program: crate::ID,

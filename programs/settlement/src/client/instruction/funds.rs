@@ -1,6 +1,6 @@
 //! Instructions with a single payment.
 
-use anchor_lang::prelude::Pubkey;
+use anchor_lang::prelude::{AccountMeta, Pubkey};
 use anchor_lang::solana_program::instruction::Instruction;
 use anchor_lang::system_program;
 
@@ -8,21 +8,29 @@ use super::{AssetAccounts, TokenAsset, build};
 use crate::client::{event_authority, node_wallet_address, treasury_address};
 use crate::{accounts, instruction};
 
-/// Moves `amount` lamports from `funder` to the network's treasury. Signed by `funder`.
-pub fn fund_ix(funder: Pubkey, network: Pubkey, amount: u64) -> Instruction {
-    fund(funder, None, network, None, amount)
+/// Moves `amount` lamports from `funder` to the treasury of a network whose admin is `admin`. Signed by `funder`.
+pub fn fund_ix(funder: Pubkey, network: Pubkey, admin: Pubkey, amount: u64) -> Instruction {
+    fund(funder, None, network, admin, None, amount)
 }
 
-/// Moves `amount` base units from the token account `from` to the network's treasury. Signed by `funder`,
-/// who owns the tokens.
-pub fn fund_tokens_ix(funder: Pubkey, from: Pubkey, network: Pubkey, asset: &TokenAsset, amount: u64) -> Instruction {
-    fund(funder, Some(from), network, Some(asset), amount)
+/// Moves `amount` base units from the token account `from` to the treasury of a network whose admin is `admin`. Signed
+/// by `funder`, who owns the tokens.
+pub fn fund_tokens_ix(
+    funder: Pubkey,
+    from: Pubkey,
+    network: Pubkey,
+    admin: Pubkey,
+    asset: &TokenAsset,
+    amount: u64,
+) -> Instruction {
+    fund(funder, Some(from), network, admin, Some(asset), amount)
 }
 
 fn fund(
     funder: Pubkey,
     funder_token_account: Option<Pubkey>,
     network: Pubkey,
+    admin: Pubkey,
     asset: Option<&TokenAsset>,
     amount: u64,
 ) -> Instruction {
@@ -30,6 +38,7 @@ fn fund(
     build(
         accounts::Fund {
             funder,
+            admin,
             network,
             treasury: treasury_address(&network),
             system_program: system_program::ID,
@@ -96,8 +105,8 @@ pub fn withdraw_ix(
     withdraw(owner, network, None, node_id, destination, amount)
 }
 
-/// Pays `amount` base units, or everything pending, to the token account `destination`, which must belong
-/// to the node's destination. Signed by `owner`.
+/// Pays `amount` base units, or everything pending, to the token account `destination`, which must be the one set in
+/// the wallet account. Signed by `owner`.
 pub fn withdraw_tokens_ix(
     owner: Pubkey,
     network: Pubkey,
@@ -121,8 +130,9 @@ fn withdraw(
     build(
         accounts::Withdraw {
             owner,
+            network,
             treasury: treasury_address(&network),
-            node_wallet: node_wallet_address(&network, &node_id),
+            node_wallet: node_wallet_address(&network, &node_id, &owner),
             destination,
             treasury_token_account,
             mint,
@@ -130,6 +140,125 @@ fn withdraw(
             event_authority: event_authority(),
             program: crate::ID,
         },
-        instruction::Withdraw { amount },
+        instruction::Withdraw { node_id, amount },
     )
+}
+
+/// Moves what the `accounts` of nodes hold above their rent and pending amount to the treasury. Requires no signature.
+pub fn sweep_rent_ix(network: Pubkey, accounts: &[Pubkey]) -> Instruction {
+    let mut ix = build(
+        accounts::SweepRent {
+            network,
+            treasury: treasury_address(&network),
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::SweepRent {},
+    );
+    append_writable(&mut ix, accounts);
+    ix
+}
+
+/// Brings `wallets` with a pending amount to their rent-exempt minimum with surplus of the treasury. Signed by
+/// `authority`, the settler or the admin.
+pub fn top_up_rent_ix(authority: Pubkey, network: Pubkey, wallets: &[Pubkey]) -> Instruction {
+    let mut ix = build(
+        accounts::TopUpRent {
+            authority,
+            network,
+            treasury: treasury_address(&network),
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::TopUpRent {},
+    );
+    append_writable(&mut ix, wallets);
+    ix
+}
+
+/// Moves the treasury's lamports above its rent to `destination`, in a network that pays in tokens. Signed by `admin`.
+pub fn recover_lamports_ix(admin: Pubkey, network: Pubkey, destination: Pubkey) -> Instruction {
+    build(
+        accounts::RecoverLamports {
+            admin,
+            network,
+            treasury: treasury_address(&network),
+            destination,
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::RecoverLamports {},
+    )
+}
+
+/// Moves all tokens from `token_account`, which belongs to the treasury's address, to `destination`. Signed by `admin`.
+pub fn recover_treasury_tokens_ix(
+    admin: Pubkey,
+    network: Pubkey,
+    asset: &TokenAsset,
+    token_account: Pubkey,
+    destination: Pubkey,
+) -> Instruction {
+    build(
+        accounts::RecoverTreasuryTokens {
+            admin,
+            network,
+            treasury: treasury_address(&network),
+            token_account,
+            destination,
+            mint: asset.mint,
+            token_program: asset.token_program,
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::RecoverTreasuryTokens {},
+    )
+}
+
+/// Moves all tokens from `token_account`, which belongs to the address of a node's wallet, to `destination`. Signed by
+/// `owner`.
+pub fn recover_node_tokens_ix(
+    owner: Pubkey,
+    network: Pubkey,
+    node_id: [u8; 32],
+    asset: &TokenAsset,
+    token_account: Pubkey,
+    destination: Pubkey,
+) -> Instruction {
+    build(
+        accounts::RecoverNodeTokens {
+            owner,
+            network,
+            node_wallet: node_wallet_address(&network, &node_id, &owner),
+            token_account,
+            destination,
+            mint: asset.mint,
+            token_program: asset.token_program,
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::RecoverNodeTokens { node_id },
+    )
+}
+
+/// Moves what is left at the addresses of a closed network, and in the `accounts` of its nodes, to its last `admin`.
+/// Requires no signature.
+pub fn sweep_closed_network_ix(network: Pubkey, admin: Pubkey, accounts: &[Pubkey]) -> Instruction {
+    let mut ix = build(
+        accounts::SweepClosedNetwork {
+            network,
+            admin,
+            treasury: treasury_address(&network),
+            system_program: system_program::ID,
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::SweepClosedNetwork {},
+    );
+    append_writable(&mut ix, accounts);
+    ix
+}
+
+fn append_writable(ix: &mut Instruction, accounts: &[Pubkey]) {
+    ix.accounts.extend(accounts.iter().map(|account| AccountMeta::new(*account, false)));
 }

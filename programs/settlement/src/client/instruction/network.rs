@@ -22,7 +22,7 @@ pub fn create_token_network_ix(admin: Pubkey, args: CreateNetworkArgs, asset: &T
 }
 
 fn create(admin: Pubkey, args: CreateNetworkArgs, asset: Option<&TokenAsset>) -> Instruction {
-    let network = network_address(&NetworkId(args.id));
+    let network = network_address(&admin, &NetworkId(args.id));
     let AssetAccounts { treasury_token_account, mint, token_program } = AssetAccounts::new(&network, asset);
     build(
         accounts::CreateNetwork {
@@ -125,10 +125,39 @@ pub fn unpause_ix(admin: Pubkey, network: Pubkey) -> Instruction {
 pub fn migrate_treasury_ix(network: Pubkey) -> Instruction {
     build(
         accounts::MigrateTreasury {
+            network,
             treasury: treasury_address(&network),
             event_authority: event_authority(),
             program: crate::ID,
         },
         instruction::MigrateTreasury {},
+    )
+}
+
+/// Closes a network that pays in SOL, for good, and moves its lamports to `destination`. Signed by `admin`.
+pub fn close_network_ix(admin: Pubkey, network: Pubkey, destination: Pubkey) -> Instruction {
+    close_network(admin, network, None, destination)
+}
+
+/// The same as [`close_network_ix`] for a network that pays in tokens, whose treasury must hold none.
+pub fn close_token_network_ix(admin: Pubkey, network: Pubkey, asset: &TokenAsset, destination: Pubkey) -> Instruction {
+    close_network(admin, network, Some(asset), destination)
+}
+
+fn close_network(admin: Pubkey, network: Pubkey, asset: Option<&TokenAsset>, destination: Pubkey) -> Instruction {
+    let AssetAccounts { treasury_token_account, mint, token_program } = AssetAccounts::new(&network, asset);
+    build(
+        accounts::CloseNetwork {
+            admin,
+            network,
+            treasury: treasury_address(&network),
+            destination,
+            treasury_token_account,
+            mint,
+            token_program,
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::CloseNetwork {},
     )
 }

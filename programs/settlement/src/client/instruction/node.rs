@@ -17,7 +17,7 @@ pub fn register_node_ix(authority: Pubkey, payer: Pubkey, network: Pubkey, args:
             payer,
             network,
             treasury: treasury_address(&network),
-            node_wallet: node_wallet_address(&network, &args.node_id),
+            node_wallet: node_wallet_address(&network, &args.node_id, &args.owner),
             system_program: system_program::ID,
             event_authority: event_authority(),
             program: crate::ID,
@@ -26,20 +26,20 @@ pub fn register_node_ix(authority: Pubkey, payer: Pubkey, network: Pubkey, args:
     )
 }
 
-/// Closes a node's wallet account and returns its rent to `rent_payer`, which must be the one stored in the
-/// account. Signed by `authority`, the owner or the admin.
-pub fn close_node_ix(authority: Pubkey, network: Pubkey, node_id: [u8; 32], rent_payer: Pubkey) -> Instruction {
+/// Closes the wallet account of the node with this `owner` and moves its rent to the treasury. Signed by `authority`, the
+/// owner or the admin.
+pub fn close_node_ix(authority: Pubkey, network: Pubkey, node_id: [u8; 32], owner: Pubkey) -> Instruction {
     build(
         accounts::CloseNode {
             authority,
             network,
             treasury: treasury_address(&network),
-            node_wallet: node_wallet_address(&network, &node_id),
-            rent_payer,
+            owner,
+            node_wallet: node_wallet_address(&network, &node_id, &owner),
             event_authority: event_authority(),
             program: crate::ID,
         },
-        instruction::CloseNode {},
+        instruction::CloseNode { node_id },
     )
 }
 
@@ -51,7 +51,7 @@ pub fn reopen_node_ix(authority: Pubkey, payer: Pubkey, network: Pubkey, args: R
             payer,
             network,
             treasury: treasury_address(&network),
-            node_wallet: node_wallet_address(&network, &args.node_id),
+            node_wallet: node_wallet_address(&network, &args.node_id, &args.owner),
             system_program: system_program::ID,
             event_authority: event_authority(),
             program: crate::ID,
@@ -65,12 +65,14 @@ pub fn set_destination_ix(owner: Pubkey, network: Pubkey, node_id: [u8; 32], des
     build(
         accounts::SetDestination {
             owner,
+            network,
             treasury: treasury_address(&network),
-            node_wallet: node_wallet_address(&network, &node_id),
+            node_wallet: node_wallet_address(&network, &node_id, &owner),
+            destination,
             event_authority: event_authority(),
             program: crate::ID,
         },
-        instruction::SetDestination { destination },
+        instruction::SetDestination { node_id },
     )
 }
 
@@ -79,11 +81,12 @@ pub fn set_threshold_ix(owner: Pubkey, network: Pubkey, node_id: [u8; 32], thres
     build(
         accounts::SetThreshold {
             owner,
+            network,
             treasury: treasury_address(&network),
-            node_wallet: node_wallet_address(&network, &node_id),
+            node_wallet: node_wallet_address(&network, &node_id, &owner),
             event_authority: event_authority(),
             program: crate::ID,
         },
-        instruction::SetThreshold { threshold },
+        instruction::SetThreshold { node_id, threshold },
     )
 }
