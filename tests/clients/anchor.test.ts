@@ -25,18 +25,13 @@ const PASSED: Record<string, Record<string, string>> = {
   recoverNodeTokens: { destination: FREE, mint: FREE, tokenAccount: FREE, tokenProgram: FREE },
   recoverTreasuryTokens: { destination: FREE, mint: FREE, tokenAccount: FREE, tokenProgram: FREE },
   setDestination: { destination: FREE },
-  withdraw: {
-    destination: "stored in the wallet",
-    mint: TOKENS,
-    tokenProgram: TOKENS,
-    treasuryTokenAccount: TOKENS,
-  },
+  withdraw: { mint: TOKENS, tokenProgram: TOKENS, treasuryTokenAccount: TOKENS },
   withdrawSurplus: { destination: FREE, mint: TOKENS, tokenProgram: TOKENS, treasuryTokenAccount: TOKENS },
 };
 
 /** A tenth of a SOL in lamports, and the unit of all amounts in these tests. */
 const UNIT = 100_000_000;
-const units = (count: number) => new BN(count).muln(UNIT);
+const units = (count: number) => new BN(count * UNIT);
 
 const wallet = web3.Keypair.generate();
 let localnet: Localnet;
@@ -191,7 +186,7 @@ test("credit, payout, withdraw", async () => {
   await client.send("payout", { accounts: { network }, remaining: [writable(node.wallet), writable(destination)] });
   assert.equal(await lamports(destination), 5 * UNIT);
   await credit(network, node, units(8));
-  const accounts = { network, destination, ...NO_TOKENS };
+  const accounts = { network, ...NO_TOKENS };
   await client.send("withdraw", { args: [node.nodeId, units(2)], accounts, signers: { owner } });
   assert.equal(await lamports(destination), 7 * UNIT);
 });
@@ -252,7 +247,7 @@ test("a network that pays in tokens", async () => {
   await client.send("settle", { args: [batch(1), [units(3)]], accounts: { network }, remaining });
   assert.equal(await balance(destination), 3 * UNIT);
   await client.send("credit", { args: [batch(2), [units(4)]], accounts: { network }, remaining: [writable(node)] });
-  await client.send("withdraw", { args: [nodeId, null], accounts: { ...tokens, destination }, signers: { owner } });
+  await client.send("withdraw", { args: [nodeId, null], accounts: tokens, signers: { owner } });
   assert.equal(await balance(destination), 4 * UNIT);
   await client.send("withdrawSurplus", { args: [units(5)], accounts: { ...tokens, destination: funds } });
   assert.equal(await balance(treasuryTokenAccount), 0);
