@@ -31,8 +31,7 @@ export interface InnerInstructions {
   transaction: { message: { accountKeys: readonly Address[] } };
   meta: {
     innerInstructions?:
-      | readonly { instructions: readonly { programIdIndex: number; data: Base58EncodedBytes }[] }[]
-      | null;
+      readonly { instructions: readonly { programIdIndex: number; data: Base58EncodedBytes }[] }[] | null;
   } | null;
 }
 

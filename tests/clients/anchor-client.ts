@@ -41,7 +41,9 @@ export class AnchorClient {
         continue;
       }
       const { [account]: _, ...others } = accounts;
-      const found = await build(others).pubkeys().catch(() => ({}));
+      const found = await build(others)
+        .pubkeys()
+        .catch(() => ({}));
       if ((found as Record<string, web3.PublicKey | undefined>)[account]?.equals(key)) {
         throw new Error(`${name}: Anchor's client finds '${account}' itself`);
       }

@@ -126,13 +126,21 @@ test("create_network, fund", async () => {
 test("update_network, set_settler, set_guardian", async () => {
   const network = await createNetwork();
   const [settler, guardian] = [web3.Keypair.generate().publicKey, web3.Keypair.generate().publicKey];
-  const unchanged = { perNodeCap: null, perBatchCap: null, windowLimit: null, windowSeconds: null, maxPendingAge: null };
+  const unchanged = {
+    perNodeCap: null,
+    perBatchCap: null,
+    windowLimit: null,
+    windowSeconds: null,
+    maxPendingAge: null,
+  };
   const args = { defaultThreshold: units(2), maxPauseSeconds: null, ...unchanged };
   await client.send("updateNetwork", { args: [args], accounts: { network } });
   await client.send("setSettler", { args: [settler], accounts: { network } });
   await client.send("setGuardian", { args: [guardian], accounts: { network } });
   const updated = await fetch("network", network);
-  assert.ok(updated.defaultThreshold.eq(units(2)) && updated.settler.equals(settler) && updated.guardian.equals(guardian));
+  assert.ok(
+    updated.defaultThreshold.eq(units(2)) && updated.settler.equals(settler) && updated.guardian.equals(guardian),
+  );
 });
 
 test("propose_admin, accept_admin", async () => {
@@ -311,8 +319,12 @@ test("all instructions are sent, and only the listed accounts have to be passed"
   const instructions = idl.instructions.map(({ name }) => name).sort();
   assert.deepEqual([...client.passed.keys()].sort(), instructions, "instructions sent and those in the IDL");
   const passed = Object.fromEntries(
-    [...client.passed].filter(([, accounts]) => accounts.size > 0).map(([name, accounts]) => [name, [...accounts].sort()]),
+    [...client.passed]
+      .filter(([, accounts]) => accounts.size > 0)
+      .map(([name, accounts]) => [name, [...accounts].sort()]),
   );
-  const listed = Object.fromEntries(Object.entries(PASSED).map(([name, accounts]) => [name, Object.keys(accounts).sort()]));
+  const listed = Object.fromEntries(
+    Object.entries(PASSED).map(([name, accounts]) => [name, Object.keys(accounts).sort()]),
+  );
   assert.deepEqual(passed, listed);
 });

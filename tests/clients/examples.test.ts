@@ -48,7 +48,14 @@ async function withdraws(name: string, command: string, ...args: string[]) {
   const { owner, keypair, wallet } = await owedNode(name);
   const balance = await network.client.lamports(owner.address);
   const inWallet = await network.client.lamports(wallet);
-  const { stdout } = await promisify(execFile)(command, [...args, network.address, name, keypair, localnet.url, localnet.wsUrl]);
+  const { stdout } = await promisify(execFile)(command, [
+    ...args,
+    network.address,
+    name,
+    keypair,
+    localnet.url,
+    localnet.wsUrl,
+  ]);
   assert.match(stdout, /^credited 500000000, paid 300000000, pending 200000000\nwithdrawn in transaction \w+\n$/);
   assert.equal((await network.client.lamports(owner.address)) - balance, 2n * UNIT - FEE);
   assert.equal(inWallet - (await network.client.lamports(wallet)), 2n * UNIT);
