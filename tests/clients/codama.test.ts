@@ -1,5 +1,6 @@
 /** The client that Codama generates from the committed IDL sends instructions, and reads all accounts and events. */
 
+import { type Address, fetchEncodedAccount } from "@solana/kit";
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { loggedEvents, selfCallEvents } from "../../examples/events.ts";
@@ -15,6 +16,13 @@ let network: TestNetwork;
 
 before(async () => ({ localnet, network } = await TestNetwork.start()));
 after(() => localnet.stop());
+
+/** The type of an account by its discriminator, which functions like `fetchNetwork` do not check. */
+async function typeOf(account: Address) {
+  const encoded = await fetchEncodedAccount(network.client.rpc, account);
+  assert.ok(encoded.exists);
+  return settlement.SettlementAccount[settlement.identifySettlementAccount(encoded)];
+}
 
 const capitalized = (name: string) => name.replace(/(?:^|_)(\w)/g, (_, letter: string) => letter.toUpperCase());
 
@@ -35,6 +43,7 @@ test("networks and treasuries are read", async () => {
   const treasury = await settlement.fetchTreasury(network.client.rpc, data.treasury);
   assert.equal(treasury.data.fundedTotal, 100n * UNIT);
   assert.equal(treasury.data.network, network.address);
+  assert.deepEqual([await typeOf(network.address), await typeOf(data.treasury)], ["Network", "Treasury"]);
 });
 
 test("the wallet of a node is read, and its closed node", async () => {
@@ -43,6 +52,7 @@ test("the wallet of a node is read, and its closed node", async () => {
   await network.credit(node, 3n * UNIT);
   const { data } = await settlement.fetchNodeWallet(client.rpc, node.wallet);
   assert.deepEqual([data.creditedTotal, data.paidTotal, data.destination], [3n * UNIT, 0n, node.owner.address]);
+  assert.equal(await typeOf(node.wallet), "NodeWallet");
   const payout = await settlement.getPayoutInstructionAsync({ network: address });
   const { nodeId, owner } = node;
   const close = { authority: admin, network: address, owner: owner.address, nodeId };
@@ -52,6 +62,7 @@ test("the wallet of a node is read, and its closed node", async () => {
   );
   const closed = await settlement.fetchClosedNode(client.rpc, node.wallet);
   assert.deepEqual([closed.data.total, closed.data.network], [3n * UNIT, address]);
+  assert.equal(await typeOf(node.wallet), "ClosedNode");
 });
 
 test("the events of batches are read from the log, and only those of the program itself", async () => {
@@ -87,11 +98,11 @@ test("the events of other instructions are read from the program's calls to itse
 });
 
 test("a closed network is read", async () => {
-  const { localnet, network } = await TestNetwork.start();
-  const { admin, address, client } = network;
-  const accounts = { admin, network: address, destination: admin.address };
+  const { admin, client } = network;
+  const { address: closing } = await network.another("closing");
+  const accounts = { admin, network: closing, destination: admin.address };
   await client.send(await settlement.getCloseNetworkInstructionAsync(accounts));
-  const closed = await settlement.fetchClosedNetwork(client.rpc, address);
+  const closed = await settlement.fetchClosedNetwork(client.rpc, closing);
   assert.equal(closed.data.admin, admin.address);
-  await localnet.stop();
+  assert.equal(await typeOf(closing), "ClosedNetwork");
 });

@@ -33,6 +33,12 @@ export interface Node {
   wallet: Address;
 }
 
+/** The accounts by which a network that pays in tokens is created. */
+export type Tokens = Pick<
+  settlement.CreateNetworkAsyncInput,
+  "mint" | "tokenProgram" | "treasuryTokenAccount" | "associatedTokenProgram"
+>;
+
 export class TestNetwork {
   readonly address: Address;
   /** Admin, settler and guardian of the network, and payer of all fees. */
@@ -45,31 +51,22 @@ export class TestNetwork {
     this.client = client;
   }
 
-  /** Starts a localnet, and creates a network whose treasury has 10 SOL. */
-  static async start(): Promise<{ localnet: Localnet; network: TestNetwork }> {
+  /** Starts a localnet with funded accounts, and creates a network that pays in SOL and whose treasury has 10 SOL. */
+  static async start(...funded: string[]): Promise<{ localnet: Localnet; network: TestNetwork }> {
     const admin = await generateKeyPairSigner();
-    const localnet = await startLocalnet([admin.address]);
+    const localnet = await startLocalnet([admin.address, ...funded]);
     const client = new KitClient(localnet.url, localnet.wsUrl, admin);
-    const id = new Uint8Array(32);
-    new TextEncoder().encodeInto("clients", id);
-    const create = await settlement.getCreateNetworkInstructionAsync({
-      admin,
-      id,
-      settler: admin.address,
-      guardian: admin.address,
-      defaultThreshold: UNIT,
-      perNodeCap: 100n * UNIT,
-      perBatchCap: 100n * UNIT,
-      windowLimit: 100n * UNIT,
-      windowSeconds: 3600n,
-      maxPendingAge: 86_400n,
-      maxPauseSeconds: 3600n,
-    });
-    const [network] = await settlement.findNetworkPda({ creator: admin.address, id });
+    const network = await createNetwork(client, admin, "first");
     const amount = 100n * UNIT;
-    const fund = await settlement.getFundInstructionAsync({ funder: admin, admin: admin.address, network, amount });
-    await client.send(create, fund);
+    await client.send(
+      await settlement.getFundInstructionAsync({ funder: admin, admin: admin.address, network, amount }),
+    );
     return { localnet, network: new TestNetwork(network, admin, client) };
+  }
+
+  /** Creates another network of the same admin, without funds. */
+  async another(name: string, tokens: Tokens = {}): Promise<TestNetwork> {
+    return new TestNetwork(await createNetwork(this.client, this.admin, name, tokens), this.admin, this.client);
   }
 
   async registerNode(name: string, owner?: KeyPairSigner): Promise<Node> {
@@ -106,4 +103,31 @@ export class TestNetwork {
     const payout = await settlement.getPayoutInstructionAsync({ network: this.address });
     return await this.client.send(withEntries(payout, wallet, owner.address));
   }
+}
+
+/** Creates a network whose settler and guardian is its admin. */
+async function createNetwork(
+  client: KitClient,
+  admin: KeyPairSigner,
+  name: string,
+  tokens: Tokens = {},
+): Promise<Address> {
+  const id = new Uint8Array(32);
+  new TextEncoder().encodeInto(name, id);
+  const create = await settlement.getCreateNetworkInstructionAsync({
+    admin,
+    id,
+    settler: admin.address,
+    guardian: admin.address,
+    defaultThreshold: UNIT,
+    perNodeCap: 100n * UNIT,
+    perBatchCap: 100n * UNIT,
+    windowLimit: 100n * UNIT,
+    windowSeconds: 3600n,
+    maxPendingAge: 86_400n,
+    maxPauseSeconds: 3600n,
+    ...tokens,
+  });
+  await client.send(create);
+  return (await settlement.findNetworkPda({ creator: admin.address, id }))[0];
 }
