@@ -15,7 +15,6 @@ import {
   programNode,
   publicKeyTypeNode,
   rootNodeVisitor,
-  unwrapTypeDefinedLinksVisitor,
   updateInstructionsVisitor,
   variablePdaSeedNode,
   visit,
@@ -52,20 +51,12 @@ const network = pdaValueNode(pdaLinkNode("network"), [
   pdaSeedValueNode("creator", accountValueNode("admin")),
   pdaSeedValueNode("id", argumentValueNode("id")),
 ]);
-const nodeWallet = pdaValueNode(pdaLinkNode("nodeWallet"), [
-  pdaSeedValueNode("network", accountValueNode("network")),
-  pdaSeedValueNode("nodeId", argumentValueNode("nodeId")),
-  pdaSeedValueNode("owner", argumentValueNode("owner")),
-]);
 const addAddresses = updateInstructionsVisitor({
   createNetwork: { accounts: { network: { defaultValue: network } } },
-  registerNode: { accounts: { nodeWallet: { defaultValue: nodeWallet } } },
-  reopenNode: { accounts: { nodeWallet: { defaultValue: nodeWallet } } },
 });
 
 const steps = [
   renderEvents,
-  unwrapTypeDefinedLinksVisitor(["registerNodeArgs"]),
   flattenInstructionDataArgumentsVisitor(),
   addNetworkPda,
   addAddresses,

@@ -99,8 +99,7 @@ interface Node {
 async function registerNode(network: web3.PublicKey): Promise<Node> {
   const owner = web3.Keypair.generate();
   const nodeId = [...web3.Keypair.generate().publicKey.toBytes()];
-  const args = { nodeId, owner: owner.publicKey, destination: null, threshold: null };
-  await client.send("registerNode", { args: [args], accounts: { network } });
+  await client.send("registerNode", { args: [nodeId, owner.publicKey, null, null], accounts: { network } });
   return { nodeId, owner, wallet: address("node", network, new Uint8Array(nodeId), owner.publicKey) };
 }
 
@@ -181,8 +180,7 @@ test("register_node, set_destination, set_threshold, close_node, reopen_node", a
   assert.ok(changed.destination.equals(destination) && changed.threshold.eq(units(3)));
   await client.send("closeNode", { args: [nodeId], accounts: { network, owner: owner.publicKey } });
   assert.ok((await fetch("closedNode", wallet)).total.isZero());
-  const args = { nodeId, owner: owner.publicKey, destination: null, threshold: null };
-  await client.send("reopenNode", { args: [args], accounts: { network } });
+  await client.send("reopenNode", { args: [nodeId, owner.publicKey, null, null], accounts: { network } });
   assert.ok((await fetch("nodeWallet", wallet)).destination.equals(owner.publicKey));
 });
 
