@@ -567,6 +567,8 @@ def main():
 
 
 if __name__ == "__main__":
+    # An exception, so that a running build or test is stopped as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         sys.exit(main())
     except MutantsError as error:
