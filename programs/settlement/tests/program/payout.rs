@@ -129,7 +129,7 @@ fn a_malformed_payout_is_refused() {
     let mut half = of(&fixture, 1);
     half.accounts.pop();
     assert_refused(send(&mut fixture, half), SettlementError::AccountCountMismatch);
-    for count in [31, 35, 36, 126] {
+    for count in [31, 35, 36, 125] {
         let ix = of(&fixture, count);
         assert_refused(send(&mut fixture, ix), SettlementError::TooManyEntries);
     }

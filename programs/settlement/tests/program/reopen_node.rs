@@ -137,7 +137,7 @@ fn a_node_that_is_not_closed_cannot_be_reopened() {
 fn arguments_that_registration_refuses_are_refused() {
     let (mut fixture, node) = closed_node();
     let before = fixture.svm.get_account(&node.wallet);
-    let own = [fixture.network, fixture.treasury, node.wallet];
+    let own = [fixture.network, fixture.treasury];
     let admin = fixture.admin.insecure_clone();
     for address in RESERVED_ADDRESSES.into_iter().chain(own) {
         let owner = RegisterNodeArgs { owner: address, ..args(&node) };
@@ -145,6 +145,8 @@ fn arguments_that_registration_refuses_are_refused() {
         let destination = RegisterNodeArgs { destination: Some(address), ..args(&node) };
         assert_refused(reopen_by(&mut fixture, &admin, destination), SettlementError::InvalidDestination);
     }
+    let own_wallet = RegisterNodeArgs { destination: Some(node.wallet), ..args(&node) };
+    assert_refused(reopen_by(&mut fixture, &admin, own_wallet), SettlementError::InvalidDestination);
     let below = RegisterNodeArgs { threshold: Some(SOL - 1), ..args(&node) };
     assert_refused(reopen(&mut fixture, below), SettlementError::ThresholdBelowDefault);
     assert_eq!(fixture.svm.get_account(&node.wallet), before);

@@ -179,7 +179,7 @@ fn a_v1_transaction_holds_sixty_credits_thirty_settles_or_twenty_nine_payouts() 
 
 #[test]
 fn a_v0_transaction_is_full_at_its_size_limit() {
-    for (kind, max_entries) in [(BatchKind::Credit, 21), (BatchKind::Settle, 11), (BatchKind::Payout, 14)] {
+    for (kind, max_entries) in [(BatchKind::Credit, 21), (BatchKind::Settle, 11), (BatchKind::Payout, 13)] {
         let (mut fixture, nodes) = fixture(kind);
         assert_capacity(&mut fixture, &nodes, kind, Format::V0, max_entries);
     }
@@ -192,7 +192,7 @@ fn a_v0_transaction_with_a_lookup_table_is_full_at_the_lock_limit() {
         let table = fixture.create_lookup_table(&lookup_addresses(&fixture, kind, &nodes));
         assert_capacity(&mut fixture, &nodes, kind, Format::V0WithTable(&table), max_entries);
     }
-    for (kind, max_entries) in [(BatchKind::Credit, 60), (BatchKind::Settle, 30), (BatchKind::Payout, 30)] {
+    for (kind, max_entries) in [(BatchKind::Credit, 60), (BatchKind::Settle, 30), (BatchKind::Payout, 29)] {
         let (mut fixture, nodes) = fixture(kind);
         let table = fixture.create_lookup_table(&lookup_addresses(&fixture, kind, &nodes));
         assert_capacity(&mut fixture, &nodes, kind, Format::V0WithTableAndNoBudget(&table), max_entries);

@@ -1,11 +1,11 @@
 //! `unpause`: only the network's own admin can resume payments.
 
-use settlement::client::{treasury_address, unpause_ix};
+use settlement::client::{network_address, treasury_address, unpause_ix};
 use settlement::error::SettlementError;
 use settlement::events::Unpaused;
 use solana_signer::Signer;
 
-use crate::common::{ProgramFixture, SOL, assert_refused};
+use crate::common::{ProgramFixture, SOL, assert_refused, network_id};
 
 fn paused_network() -> ProgramFixture {
     let mut fixture = ProgramFixture::new();
@@ -33,7 +33,7 @@ fn the_admin_of_one_network_cannot_unpause_another() {
     let args = fixture.network_args("thief");
     let ix = settlement::client::create_network_ix(thief.pubkey(), args);
     fixture.send(&[ix], &[]).expect("the network is created");
-    let own = fixture.network_address("thief");
+    let own = network_address(&thief.pubkey(), &network_id("thief"));
     assert_ne!(treasury_address(&own), fixture.treasury);
 
     let mut ix = unpause_ix(thief.pubkey(), own);

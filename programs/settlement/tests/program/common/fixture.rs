@@ -122,6 +122,19 @@ impl ProgramFixture {
         fixture
     }
 
+    /// A copy in the same state, which changes independently.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            svm: self.svm.clone(),
+            payer: self.payer.insecure_clone(),
+            admin: self.admin.insecure_clone(),
+            settler: self.settler.insecure_clone(),
+            guardian: self.guardian.insecure_clone(),
+            network: self.network,
+            treasury: self.treasury,
+        }
+    }
+
     /// The arguments that [`ProgramFixture::new`] creates its network with.
     pub(crate) fn network_args(&self, name: &str) -> CreateNetworkArgs {
         CreateNetworkArgs {
@@ -212,11 +225,17 @@ impl ProgramFixture {
 
     /// Like [`ProgramFixture::apply_batch`], for a batch that may fail.
     pub(crate) fn send_batch(&mut self, ix: Instruction) -> TransactionOutcome {
+        self.send_batch_with_limit(ix, COMPUTE_UNITS)
+    }
+
+    /// Like [`ProgramFixture::send_batch`], with this compute unit limit.
+    pub(crate) fn send_batch_with_limit(&mut self, ix: Instruction, compute_units: u32) -> TransactionOutcome {
         let settler = self.settler.insecure_clone();
         if self.lamports(&settler.pubkey()) < SOL {
             self.airdrop(&settler.pubkey(), SOL);
         }
-        self.send_v1(&[ix], &settler)
+        let message = v1_message(self.svm.latest_blockhash(), &[ix], &settler.pubkey(), compute_units);
+        self.send_message(message, &[&settler], V1_MAX_BYTES)
     }
 
     /// The only event of this type among a transaction's inner instructions.
@@ -254,7 +273,7 @@ impl ProgramFixture {
 
     /// Sends a v1 transaction that only the payer signs.
     pub(crate) fn send_v1(&mut self, instructions: &[Instruction], payer: &Keypair) -> TransactionOutcome {
-        let message = v1_message(self.svm.latest_blockhash(), instructions, &payer.pubkey());
+        let message = v1_message(self.svm.latest_blockhash(), instructions, &payer.pubkey(), COMPUTE_UNITS);
         self.send_message(message, &[payer], V1_MAX_BYTES)
     }
 
@@ -401,9 +420,14 @@ pub(crate) fn header(batch_id: u64) -> BatchHeader {
     BatchHeader { batch_id, records_root: [7; 32] }
 }
 
-fn v1_message(blockhash: solana_hash::Hash, instructions: &[Instruction], payer: &Pubkey) -> VersionedMessage {
+fn v1_message(
+    blockhash: solana_hash::Hash,
+    instructions: &[Instruction],
+    payer: &Pubkey,
+    compute_units: u32,
+) -> VersionedMessage {
     let config = TransactionConfig::empty()
-        .with_compute_unit_limit(COMPUTE_UNITS)
+        .with_compute_unit_limit(compute_units)
         .with_loaded_accounts_data_size_limit(LOADED_ACCOUNTS_BYTES);
     VersionedMessage::V1(
         v1::Message::try_compile_with_config(payer, instructions, blockhash, config).expect("the message compiles"),

@@ -104,5 +104,5 @@ fn a_v0_transaction_is_full_at_its_size_limit() {
 
 #[test]
 fn a_v0_transaction_with_a_lookup_table_is_full_at_the_lock_limit() {
-    assert_capacity(LookupTable::Used, 28, 28);
+    assert_capacity(LookupTable::Used, 28, 27);
 }
