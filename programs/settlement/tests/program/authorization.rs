@@ -19,13 +19,16 @@ fn authorized(name: &str) -> Option<&'static [Role]> {
         | "unpause"
         | "withdraw_surplus"
         | "recover_lamports"
+        | "set_aside"
         | "recover_treasury_tokens"
         | "close_network" => &[Role::Admin],
         "pause" => &[Role::Guardian, Role::Admin],
         "register_node" | "reopen_node" | "top_up_rent" => &[Role::Settler, Role::Admin],
         "credit" | "settle" => &[Role::Settler],
         "close_node" => &[Role::NodeOwner, Role::Admin],
-        "set_destination" | "set_threshold" | "withdraw" | "recover_node_tokens" => &[Role::NodeOwner],
+        "set_destination" | "set_threshold" | "withdraw" | "recover_node_tokens" | "claim_set_aside" => {
+            &[Role::NodeOwner]
+        }
         // Only the proposed admin, who has no role yet.
         "accept_admin" => &[],
         "create_network" | "fund" | "payout" | "sweep_rent" | "sweep_closed_network" | "migrate_treasury" => {

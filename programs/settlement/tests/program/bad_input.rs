@@ -357,6 +357,7 @@ fn treasury_totals_that_would_overflow_are_refused_and_change_nothing() {
         ("settle", at_last_total),
         ("payout", at_last_total),
         ("withdraw", at_last_total),
+        ("set_aside", at_last_total),
     ];
     for (name, change) in cases {
         let mut case = case_of(name);

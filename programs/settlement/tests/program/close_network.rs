@@ -21,9 +21,9 @@ fn close(fixture: &mut ProgramFixture, to: Pubkey) -> TransactionOutcome {
     fixture.send(&[close_network_ix(admin.pubkey(), fixture.network, to)], &[&admin])
 }
 
-fn close_token(fixture: &mut TokenFixture, to: Pubkey) -> TransactionOutcome {
+fn close_token(fixture: &mut TokenFixture, tokens: Option<Pubkey>, to: Pubkey) -> TransactionOutcome {
     let admin = fixture.admin.insecure_clone();
-    let ix = close_token_network_ix(admin.pubkey(), fixture.network, &fixture.asset, to);
+    let ix = close_token_network_ix(admin.pubkey(), fixture.network, &fixture.asset, tokens, to);
     fixture.send(&[ix], &[&admin])
 }
 
@@ -53,6 +53,7 @@ fn all_lamports_go_to_the_destination_and_a_small_account_remains() {
             by: fixture.admin.pubkey(),
             destination: to,
             lamports,
+            tokens: 0,
             total: 3 * SOL,
             history_hash: before.history_hash,
             history_count: before.history_count,
@@ -140,7 +141,8 @@ fn a_closed_network_cannot_be_created_again() {
 #[test]
 fn no_instruction_works_in_a_closed_network() {
     // Those that are about another network, or about what is left of this one.
-    let others = ["create_network", "recover_treasury_tokens", "recover_node_tokens", "sweep_closed_network"];
+    let others =
+        ["create_network", "recover_treasury_tokens", "recover_node_tokens", "claim_set_aside", "sweep_closed_network"];
     let mut tried = 0;
     for mut case in all_instructions().into_iter().filter(|case| !others.contains(&case.name)) {
         // As if all nodes had been paid.
@@ -186,7 +188,7 @@ fn the_vault_of_a_token_network_is_closed_as_well() {
         let mut fixture = settled_token_network(program);
         let (network, treasury, vault, to) = (fixture.network, fixture.treasury, fixture.vault, Pubkey::new_unique());
         let held: u64 = [network, treasury, vault].iter().map(|address| fixture.lamports(address)).sum();
-        let meta = close_token(&mut fixture, to).expect("the network is closed");
+        let meta = close_token(&mut fixture, None, to).expect("the network is closed");
         let kept = fixture.rent(ClosedNetwork::SIZE);
         assert_eq!(fixture.lamports(&to), held - kept);
         assert_eq!(fixture.event(&meta, NetworkClosed::decode_cpi).total, 5 * TOKEN);
@@ -200,16 +202,29 @@ fn a_vault_with_tokens_keeps_its_network_open() {
     for program in TokenProgram::ALL {
         let mut fixture = settled_token_network(program);
         let (asset, vault, to) = (fixture.asset, fixture.vault, Pubkey::new_unique());
-        // Whoever sends the last unit, it can be withdrawn.
-        fixture.mint_to(&asset, &vault, 1);
+        // Anybody can send tokens at any time, so closing moves them. The account must be able to receive them.
+        fixture.mint_to(&asset, &vault, 7);
         let before = program_accounts(&fixture);
-        assert_refused(close_token(&mut fixture, to), SettlementError::VaultNotEmpty);
+        assert_refused(close_token(&mut fixture, None, to), SettlementError::VaultNotEmpty);
+        let (admin, other) = (fixture.admin.pubkey(), fixture.create_mint(program, 6, &[]));
+        let wrong_mint = fixture.create_associated_account(&admin, &other);
+        let frozen = fixture.create_token_account(&admin, &asset);
+        fixture.freeze(&asset, &frozen);
+        let bad = [
+            (vault, SettlementError::DestinationNotPayable),
+            (wrong_mint, SettlementError::TokenAccountWrongMint),
+            (frozen, SettlementError::TokenAccountFrozen),
+            (admin, SettlementError::InvalidTokenAccount),
+        ];
+        for (tokens, why) in bad {
+            assert_refused(close_token(&mut fixture, Some(tokens), to), why);
+        }
         assert!(program_accounts(&fixture) == before);
-        let admin = fixture.admin.insecure_clone();
-        let own = fixture.create_associated_account(&admin.pubkey(), &asset);
-        let withdraw = withdraw_surplus_tokens_ix(admin.pubkey(), fixture.network, &asset, own, 1);
-        fixture.send(&[withdraw], &[&admin]).expect("the surplus is withdrawn");
-        close_token(&mut fixture, to).expect("the network is closed");
+        let own = fixture.create_associated_account(&admin, &asset);
+        let had = fixture.token_balance(&own);
+        let meta = close_token(&mut fixture, Some(own), to).expect("the network is closed");
+        assert_eq!(fixture.event(&meta, NetworkClosed::decode_cpi).tokens, 7);
+        assert_eq!((fixture.token_balance(&own), fixture.lamports(&vault)), (had + 7, 0));
     }
 }
 
@@ -218,7 +233,7 @@ fn a_token_network_that_owes_one_unit_cannot_be_closed() {
     let mut fixture = TokenFixture::new(TokenProgram::PToken);
     let payee = fixture.register_payee("node");
     fixture.credit(&[(payee.node.wallet, 1)]);
-    assert_refused(close_token(&mut fixture, Pubkey::new_unique()), SettlementError::NodesOwed);
+    assert_refused(close_token(&mut fixture, None, Pubkey::new_unique()), SettlementError::NodesOwed);
 }
 
 #[test]
@@ -230,7 +245,7 @@ fn the_accounts_of_another_asset_are_refused() {
     // Another empty account of the treasury instead of the vault.
     let (asset, treasury) = (fixture.asset, fixture.treasury);
     let second = fixture.create_token_account(&treasury, &asset);
-    let mut ix = close_token_network_ix(admin.pubkey(), network, &asset, to);
+    let mut ix = close_token_network_ix(admin.pubkey(), network, &asset, None, to);
     ix.accounts[4].pubkey = second;
     assert_refused(fixture.send(&[ix], &[&admin]), SettlementError::InvalidTreasuryTokenAccount);
 
@@ -239,7 +254,7 @@ fn the_accounts_of_another_asset_are_refused() {
     let treasury = fixture.treasury;
     fixture.create_associated_account(&treasury, &asset);
     let admin = fixture.admin.insecure_clone();
-    let ix = close_token_network_ix(admin.pubkey(), fixture.network, &asset, to);
+    let ix = close_token_network_ix(admin.pubkey(), fixture.network, &asset, None, to);
     assert_refused(fixture.send(&[ix], &[&admin]), SettlementError::AssetAccountsMismatch);
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use settlement::error::SettlementError;
 
 /// Each error, and a test in which the program returns it.
-const COVERED_BY: [(SettlementError, &str); 59] = [
+const COVERED_BY: [(SettlementError, &str); 62] = [
     (
         SettlementError::InvalidNetworkId,
         "create_network::invalid_parameters_are_refused_with_their_own_errors_and_create_nothing",
@@ -119,6 +119,12 @@ const COVERED_BY: [(SettlementError, &str); 59] = [
     (SettlementError::VaultNotEmpty, "close_network::a_vault_with_tokens_keeps_its_network_open"),
     (SettlementError::NothingToRecover, "sweep_rent::a_sweep_that_finds_nothing_is_refused"),
     (SettlementError::NotRecoverable, "recover_treasury_tokens::the_vault_cannot_be_emptied"),
+    (
+        SettlementError::HoldInForce,
+        "update_network::the_maximum_pause_cannot_change_until_owners_had_as_long_to_withdraw_as_the_hold_lasted",
+    ),
+    (SettlementError::DestinationPayable, "set_aside::what_can_be_paid_is_not_set_aside"),
+    (SettlementError::InvalidClaim, "set_aside::tokens_are_set_aside_only_at_the_wallets_address"),
 ];
 
 #[test]

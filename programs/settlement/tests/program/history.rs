@@ -7,15 +7,16 @@ use anchor_lang::{Discriminator, Event};
 use litesvm::types::TransactionMetadata;
 use settlement::client::{RegisterNodeArgs, payout_tokens_ix};
 use settlement::client::{
-    close_network_ix, close_token_network_ix, payout_ix, recover_lamports_ix, recover_treasury_tokens_ix,
-    reopen_node_ix, set_destination_ix, set_threshold_ix, sweep_rent_ix, top_up_rent_ix, withdraw_ix,
-    withdraw_surplus_ix, withdraw_surplus_tokens_ix, withdraw_tokens_ix,
+    claim_set_aside_ix, close_network_ix, close_token_network_ix, payout_ix, recover_lamports_ix,
+    recover_treasury_tokens_ix, reopen_node_ix, set_aside_ix, set_destination_ix, set_threshold_ix, sweep_rent_ix,
+    top_up_rent_ix, withdraw_ix, withdraw_surplus_ix, withdraw_surplus_tokens_ix, withdraw_tokens_ix,
 };
 use settlement::events::{
-    BatchSettled, Funded, LamportsRecovered, NetworkClosed, NodeClosed, PaidOut, RentSwept, RentToppedUp,
-    SurplusWithdrawn, Withdrawn,
+    BatchSettled, Funded, LamportsRecovered, NetworkClosed, NodeClosed, PaidOut, PendingSetAside, RentSwept,
+    RentToppedUp, SurplusWithdrawn, Withdrawn,
 };
 use settlement::history;
+use settlement::state::NodeWallet;
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
@@ -23,10 +24,11 @@ use solana_signer::Signer;
 use crate::common::{DECIMALS, ProgramFixture, SOL, TOKEN, TokenFixture, TokenProgram, runtime};
 
 /// The events that enter the history, besides [`BatchSettled`] and [`PaidOut`].
-const RECORDED: [&[u8]; 7] = [
+const RECORDED: [&[u8]; 8] = [
     Funded::DISCRIMINATOR,
     LamportsRecovered::DISCRIMINATOR,
     NodeClosed::DISCRIMINATOR,
+    PendingSetAside::DISCRIMINATOR,
     RentSwept::DISCRIMINATOR,
     RentToppedUp::DISCRIMINATOR,
     SurplusWithdrawn::DISCRIMINATOR,
@@ -161,6 +163,15 @@ fn the_events_of_a_busy_sol_network_and_no_others_reproduce_its_history() {
     send(&mut fixture, &mut events, top_up_rent_ix(settler.pubkey(), network, &[nodes[3].wallet]), &[&settler], 1);
     fixture.pause();
     fixture.unpause();
+    let (program, saved) = (fixture.deploy_program(), nodes[0].destination);
+    let pending = settlement::client::credit_ix(settler.pubkey(), network, header(4), &[(nodes[0].wallet, 5 * SOL)]);
+    send(&mut fixture, &mut events, pending, &[&settler], 1);
+    fixture.edit_account(&nodes[0].wallet, |wallet: &mut NodeWallet| wallet.destination = program);
+    let aside = set_aside_ix(admin.pubkey(), network, nodes[0].id, owner(0).pubkey(), program);
+    send(&mut fixture, &mut events, aside, &[&admin], 1);
+    // The lamports have left the network.
+    let claim = claim_set_aside_ix(owner(0).pubkey(), network, nodes[0].id, saved);
+    send(&mut fixture, &mut events, claim, &[&owner(0)], 0);
     let asset = fixture.create_mint(TokenProgram::PToken, DECIMALS, &[]);
     let treasury = fixture.treasury;
     let (from, to) =
@@ -220,7 +231,7 @@ fn the_events_of_a_busy_token_network_and_no_others_reproduce_its_history() {
         let expected = found(&fixture);
         assert_complete(&events, expected);
 
-        let meta = fixture.send(&[close_token_network_ix(admin.pubkey(), network, &asset, payer)], &[&admin]);
+        let meta = fixture.send(&[close_token_network_ix(admin.pubkey(), network, &asset, None, payer)], &[&admin]);
         let event = fixture.event(&meta.expect("the network is closed"), NetworkClosed::decode_cpi);
         assert_eq!((event.history_hash, event.history_count), expected);
     }

@@ -40,6 +40,8 @@ fn discriminators_match_the_published_ones() {
         (instruction::RecoverNodeTokens::DISCRIMINATOR, "78fd83674f9cad50"),
         (instruction::CloseNetwork::DISCRIMINATOR, "9c52d9730977f37c"),
         (instruction::SweepClosedNetwork::DISCRIMINATOR, "5973ffae939ea9a2"),
+        (instruction::SetAside::DISCRIMINATOR, "b7ffe5be2e067691"),
+        (instruction::ClaimSetAside::DISCRIMINATOR, "8e3f3c8f40631b51"),
         (instruction::MigrateTreasury::DISCRIMINATOR, "0d052866e67c6976"),
         (state::Network::DISCRIMINATOR, "3305d1b73c639cfb"),
         (state::Treasury::DISCRIMINATOR, "eeef7bee5901a8fd"),
@@ -71,6 +73,8 @@ fn discriminators_match_the_published_ones() {
         (events::TokensRecovered::DISCRIMINATOR, "d200ca398a9d0555"),
         (events::NetworkClosed::DISCRIMINATOR, "63687f430a0f2c5b"),
         (events::ClosedNetworkSwept::DISCRIMINATOR, "84f61d94cf3234b4"),
+        (events::PendingSetAside::DISCRIMINATOR, "98ccfae95edc348f"),
+        (events::ClaimPaid::DISCRIMINATOR, "d49b58768063842a"),
         (events::Migrated::DISCRIMINATOR, "0242a4359e7a80ec"),
     ];
     for (found, expected) in published {
@@ -114,6 +118,7 @@ fn errors_keep_their_numbers() {
         (SettlementError::DestinationNotOwner, 6_051),
         (SettlementError::ThresholdNotDefault, 6_052),
         (SettlementError::NotRecoverable, 6_058),
+        (SettlementError::InvalidClaim, 6_061),
     ];
     for (error, number) in numbers {
         assert_eq!(u32::from(error), number, "{error:?}");
@@ -134,8 +139,16 @@ fn the_table_of_all_instructions_is_complete() {
 }
 
 /// The instructions that use no more of a network than its address and that of its treasury.
-const USE_ONLY_THE_NETWORKS_ADDRESS: [&str; 7] =
-    ["credit", "settle", "payout", "migrate_treasury", "set_threshold", "withdraw", "recover_node_tokens"];
+const USE_ONLY_THE_NETWORKS_ADDRESS: [&str; 8] = [
+    "credit",
+    "settle",
+    "payout",
+    "migrate_treasury",
+    "set_threshold",
+    "withdraw",
+    "recover_node_tokens",
+    "claim_set_aside",
+];
 
 #[test]
 fn accounts_with_an_unknown_version_are_refused_by_every_instruction() {
@@ -189,6 +202,7 @@ fn a_network_with_an_unknown_asset_moves_no_funds() {
         "withdraw",
         "sweep_rent",
         "top_up_rent",
+        "set_aside",
         "close_network",
     ];
     let mut tried = 0;

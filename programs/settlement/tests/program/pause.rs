@@ -55,6 +55,7 @@ fn a_pause_stops_outflows_and_the_settler_and_nothing_else() {
         "payout",
         "withdraw",
         "recover_lamports",
+        "set_aside",
         "close_network",
     ];
     // In these cases the settler signs. The admin may still send them, see their own tests.

@@ -163,7 +163,7 @@ fn after_the_network_was_closed_nothing_at_the_vaults_address_is_trapped() {
         let (treasury, vault) = (fixture.treasury, fixture.vault);
         let to = fixture.create_associated_account(&admin.pubkey(), &asset);
         let empty = withdraw_surplus_tokens_ix(admin.pubkey(), network, &asset, to, 1_000 * TOKEN);
-        let close = close_token_network_ix(admin.pubkey(), network, &asset, admin.pubkey());
+        let close = close_token_network_ix(admin.pubkey(), network, &asset, None, admin.pubkey());
         fixture.send(&[empty, close], &[&admin]).expect("the network is closed");
         // Somebody opens the account again.
         assert_eq!(fixture.create_associated_account(&treasury, &asset), vault);

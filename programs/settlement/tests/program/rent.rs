@@ -276,7 +276,7 @@ fn a_destination_that_exists_can_always_be_paid() {
 
 #[test]
 fn after_a_rise_a_node_can_be_closed_and_keeps_what_it_has() {
-    for (rate, keeps_all) in [(3_480, false), (696, true)] {
+    for (rate, keeps_all) in [(5_080, false), (696, true)] {
         let mut fixture = ProgramFixture::new();
         fixture.set_rent_rate(rate);
         let node = fixture.register_node("node");

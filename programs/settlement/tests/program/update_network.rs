@@ -179,26 +179,41 @@ fn consecutive_updates_do_not_drain_the_window_twice() {
     assert_eq!(fixture.treasury_state().window_used, 50 * SOL);
 }
 
+/// Otherwise a short hold could end a long one's rest, and the next long one begin.
 #[test]
-fn a_hold_that_has_begun_keeps_its_end_when_the_maximum_changes() {
-    for max_pause_seconds in [1, 30 * 86_400] {
-        let mut fixture = ProgramFixture::new();
-        let node = fixture.register_node("node");
-        fixture.credit(&[(node.wallet, SOL / 2)]);
+fn the_maximum_pause_cannot_change_until_owners_had_as_long_to_withdraw_as_the_hold_lasted() {
+    let mut fixture = ProgramFixture::new();
+    let node = fixture.register_node("node");
+    fixture.credit(&[(node.wallet, SOL / 2)]);
+    let max = MAX_PAUSE_SECONDS as i64;
+    fixture.pause();
+    let before = fixture.treasury_state();
+    assert_eq!(before.hold_until, START + max);
+    for now in [START, START + max - 1, START + max, START + 2 * max - 1] {
+        fixture.set_time(now);
+        for max_pause_seconds in [1, MAX_PAUSE_SECONDS - 1, MAX_PAUSE_SECONDS + 1, 30 * 86_400] {
+            let args = UpdateNetworkArgs { max_pause_seconds: Some(max_pause_seconds), ..EMPTY };
+            assert_refused(update(&mut fixture, args), SettlementError::HoldInForce);
+            let beside = UpdateNetworkArgs { per_node_cap: Some(5), ..args };
+            assert_refused(update(&mut fixture, beside), SettlementError::HoldInForce);
+        }
+        assert_eq!(fixture.treasury_state().max_pause_seconds, before.max_pause_seconds);
+        assert_eq!(fixture.treasury_state().per_node_cap, before.per_node_cap);
+        // Neither does unpausing help. The same maximum is no change.
+        fixture.unpause();
+        let args = UpdateNetworkArgs { max_pause_seconds: Some(1), ..EMPTY };
+        assert_refused(update(&mut fixture, args), SettlementError::HoldInForce);
+        let same = UpdateNetworkArgs { max_pause_seconds: Some(MAX_PAUSE_SECONDS), per_node_cap: None, ..EMPTY };
+        update(&mut fixture, same).expect("the network is updated");
         fixture.pause();
-        let end = fixture.treasury_state().hold_until;
-        assert_eq!(end, START + MAX_PAUSE_SECONDS as i64);
-        update(&mut fixture, UpdateNetworkArgs { max_pause_seconds: Some(max_pause_seconds), ..EMPTY })
-            .expect("the network is updated");
-        // Nor does another pause move it.
-        fixture.pause();
-        assert_eq!(fixture.treasury_state().hold_until, end);
-        fixture.set_time(end - 1);
-        let ix = withdraw_ix(node.owner.pubkey(), fixture.network, node.id, node.destination, None);
-        assert_refused(fixture.send(std::slice::from_ref(&ix), &[&node.owner]), SettlementError::Paused);
-        fixture.set_time(end);
-        fixture.send(&[ix], &[&node.owner]).expect("the withdrawal succeeds");
+        assert_eq!(fixture.treasury_state().hold_until, START + max);
     }
+    fixture.set_time(START + 2 * max);
+    let args = UpdateNetworkArgs { max_pause_seconds: Some(1), ..EMPTY };
+    update(&mut fixture, args).expect("the network is updated");
+    // The pause that goes on holds nothing any more.
+    let ix = withdraw_ix(node.owner.pubkey(), fixture.network, node.id, node.destination, None);
+    fixture.send(&[ix], &[&node.owner]).expect("the withdrawal succeeds");
 }
 
 #[test]

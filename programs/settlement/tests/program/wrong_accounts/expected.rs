@@ -79,6 +79,21 @@ pub(crate) fn expected(case: &InstructionCase, substitution: &Substitution) -> O
             _ => by_program(SettlementError::DestinationNotPayable),
         },
         (AccountKind::NewDestination, _) => new_destination(case, substitution),
+        (AccountKind::Claim, _) if case.name == "set_aside" && is_omitted(substitution) => {
+            by_program(SettlementError::AssetAccountsMismatch)
+        }
+        (AccountKind::Claim, _) => by_anchor(ErrorCode::ConstraintSeeds),
+        (AccountKind::OmittedClaim, _) => by_anchor(ErrorCode::ConstraintSeeds),
+        (AccountKind::ClaimTokenAccount, _) if is_omitted(substitution) => {
+            by_program(SettlementError::AssetAccountsMismatch)
+        }
+        (AccountKind::ClaimTokenAccount | AccountKind::AnyDestination | AccountKind::UnusedTokenAccountMut, _)
+            if !is_writable(substitution) =>
+        {
+            by_anchor(ErrorCode::ConstraintMut)
+        }
+        (AccountKind::ClaimTokenAccount, _) => by_program(SettlementError::InvalidClaim),
+        (AccountKind::AnyDestination | AccountKind::UnusedTokenAccountMut, _) => None,
         (AccountKind::OmittedTokenAccountMut, _) if !is_writable(substitution) => by_anchor(ErrorCode::ConstraintMut),
         (AccountKind::OmittedTokenAccount | AccountKind::OmittedTokenAccountMut, _) => {
             by_program(SettlementError::AssetAccountsMismatch)
@@ -229,7 +244,11 @@ fn network(case: &InstructionCase, substitution: &Substitution) -> Option<Expect
     match case.name {
         "credit" | "settle" | "payout" => return Some(SettlementError::NetworkMismatch.into()),
         "close_network" if !is_writable(substitution) => return Some(ErrorCode::ConstraintMut.into()),
-        "close_network" | "migrate_treasury" | "recover_treasury_tokens" | "recover_node_tokens" => {
+        "close_network"
+        | "migrate_treasury"
+        | "recover_treasury_tokens"
+        | "recover_node_tokens"
+        | "claim_set_aside" => {
             return Some(ErrorCode::ConstraintSeeds.into());
         }
         _ => {}
@@ -296,6 +315,11 @@ fn payout_skip(name: &str, reason: SkipReason) -> Expected {
 
 fn is_batch(name: &str) -> bool {
     matches!(name, "credit" | "settle" | "payout")
+}
+
+/// Whether the account is omitted, if it is optional.
+fn is_omitted(substitution: &Substitution) -> bool {
+    substitution.ix.accounts[substitution.at].pubkey == settlement::ID
 }
 
 /// Whether the wrong account is writable. The runtime makes builtins and called programs read-only,

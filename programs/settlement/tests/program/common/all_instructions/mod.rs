@@ -6,11 +6,12 @@ pub(crate) use tokens::all_token_instructions;
 
 use anchor_lang::prelude::Pubkey;
 use settlement::client::{
-    RegisterNodeArgs, TokenAsset, UpdateNetworkArgs, accept_admin_ix, close_network_ix, close_node_ix,
-    create_network_ix, credit_ix, fund_ix, migrate_treasury_ix, node_id, pause_ix, payout_ix, propose_admin_ix,
-    recover_node_tokens_ix, recover_treasury_tokens_ix, register_node_ix, reopen_node_ix, set_destination_ix,
-    set_guardian_ix, set_settler_ix, set_threshold_ix, settle_ix, sweep_closed_network_ix, sweep_rent_ix,
-    top_up_rent_ix, unpause_ix, update_network_ix, withdraw_ix, withdraw_surplus_ix,
+    RegisterNodeArgs, TokenAsset, UpdateNetworkArgs, accept_admin_ix, claim_address, claim_set_aside_ix,
+    close_network_ix, close_node_ix, create_network_ix, credit_ix, fund_ix, migrate_treasury_ix, node_id, pause_ix,
+    payout_ix, propose_admin_ix, recover_node_tokens_ix, recover_treasury_tokens_ix, register_node_ix, reopen_node_ix,
+    set_aside_ix, set_destination_ix, set_guardian_ix, set_settler_ix, set_threshold_ix, settle_ix,
+    sweep_closed_network_ix, sweep_rent_ix, top_up_rent_ix, unpause_ix, update_network_ix, withdraw_ix,
+    withdraw_surplus_ix,
 };
 use settlement::state;
 use solana_instruction::{AccountMeta, Instruction};
@@ -51,6 +52,16 @@ pub(crate) enum AccountKind {
     NamedDestination,
     /// A payment's recipient that the signer chooses.
     ChosenDestination,
+    /// The claim address of a node's wallet.
+    Claim,
+    /// The claim address, omitted.
+    OmittedClaim,
+    /// A token account of the address of a node's wallet.
+    ClaimTokenAccount,
+    /// A recipient that need not satisfy anything.
+    AnyDestination,
+    /// An optional token account that nothing depends on, omitted.
+    UnusedTokenAccountMut,
     /// The new destination of a node.
     NewDestination,
     /// An optional token account, omitted.
@@ -239,7 +250,7 @@ const ABOUT_THE_PAID_NODE: [&str; 2] = ["close_node", "reopen_node"];
 
 /// All instructions, in a network that pays in SOL.
 #[rustfmt::skip]
-const INSTRUCTIONS: [Row<Setup>; 26] = {
+const INSTRUCTIONS: [Row<Setup>; 28] = {
     use AccountKind::*;
     const NO_TOKEN: AccountKind = OmittedTokenAccount;
     const NO_TOKEN_MUT: AccountKind = OmittedTokenAccountMut;
@@ -320,8 +331,21 @@ const INSTRUCTIONS: [Row<Setup>; 26] = {
             let (asset, from, to) = s.stray_tokens(&{ s.due.wallet });
             by_owner(s, |owner, network| recover_node_tokens_ix(owner, network, s.due.id, &asset, from, to))
         }),
-        ("close_network", &[Authority, Network, Treasury, ChosenDestination, NO_TOKEN_MUT, NO_TOKEN, NO_TOKEN],
-            |s| s.close_network()),
+        ("set_aside", &[
+            Authority, Network, Treasury, NodeOwner, Wallet, NamedDestination, Claim, NO_TOKEN_MUT, NO_TOKEN_MUT, NO_TOKEN,
+            NO_TOKEN,
+        ], |s| {
+            let program = s.fixture.deploy_program();
+            s.fixture.edit_account(&s.due.wallet, |wallet: &mut state::NodeWallet| wallet.destination = program);
+            by_admin(s, |admin, network| set_aside_ix(admin, network, s.due.id, s.due.owner.pubkey(), program))
+        }),
+        ("claim_set_aside", &[SigningOwner, Network, WalletAddress, Claim, AnyDestination, SystemProgram], |s| {
+            s.fixture.airdrop(&claim_address(&s.due.wallet), SOL);
+            by_owner(s, |owner, network| claim_set_aside_ix(owner, network, s.due.id, Pubkey::new_unique()))
+        }),
+        ("close_network", &[
+            Authority, Network, Treasury, ChosenDestination, NO_TOKEN_MUT, NO_TOKEN, NO_TOKEN, UnusedTokenAccountMut,
+        ], |s| s.close_network()),
         ("sweep_closed_network", &[ClosedNetwork, NetworkAdmin, TreasuryAddress, SystemProgram, ListedWallet], |s| {
             let close = s.close_network();
             s.send_first(close);

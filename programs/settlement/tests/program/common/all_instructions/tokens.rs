@@ -3,8 +3,9 @@
 use anchor_lang::prelude::Pubkey;
 use settlement::client::{
     close_token_network_ix, create_token_network_ix, credit_ix, fund_tokens_ix, payout_tokens_ix, recover_lamports_ix,
-    set_destination_ix, settle_tokens_ix, withdraw_surplus_tokens_ix, withdraw_tokens_ix,
+    set_aside_tokens_ix, set_destination_ix, settle_tokens_ix, withdraw_surplus_tokens_ix, withdraw_tokens_ix,
 };
+use settlement::state::NodeWallet;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
@@ -37,7 +38,7 @@ impl Setup {
 }
 
 #[rustfmt::skip]
-const INSTRUCTIONS: [Row<Setup>; 10] = {
+const INSTRUCTIONS: [Row<Setup>; 11] = {
     use AccountKind::*;
     [
         ("create_network",
@@ -80,19 +81,31 @@ const INSTRUCTIONS: [Row<Setup>; 10] = {
             let to = s.fixture.create_associated_account(&Pubkey::new_unique(), &asset);
             (set_destination_ix(owner.pubkey(), s.fixture.network, s.due.node.id, to), vec![owner])
         }),
+        ("set_aside", &[
+            Authority, Network, Treasury, NodeOwner, Wallet, NamedDestination, OmittedClaim, ClaimTokenAccount, Vault, Mint,
+            TokenProgram,
+        ], |s| {
+            let (admin, asset, network) = (s.admin(), s.fixture.asset, s.fixture.network);
+            let (wallet, id, owner) = (s.due.node.wallet, s.due.node.id, s.due.node.owner.pubkey());
+            let (gone, to) = (Pubkey::new_unique(), s.fixture.create_associated_account(&wallet, &asset));
+            s.fixture.edit_account(&wallet, |wallet: &mut NodeWallet| wallet.destination = gone);
+            (set_aside_tokens_ix(admin.pubkey(), network, &asset, id, owner, gone, to), vec![admin])
+        }),
         ("recover_lamports", &[Authority, Network, Treasury, ChosenDestination], |s| {
             let (admin, treasury) = (s.admin(), s.fixture.treasury);
             s.fixture.airdrop(&treasury, SOL);
             (recover_lamports_ix(admin.pubkey(), s.fixture.network, Pubkey::new_unique()), vec![admin])
         }),
-        ("close_network", &[Authority, Network, Treasury, ChosenDestination, Vault, Mint, TokenProgram], |s| {
+        ("close_network", &[
+            Authority, Network, Treasury, ChosenDestination, Vault, Mint, TokenProgram, UnusedTokenAccountMut,
+        ], |s| {
             let (admin, asset, network) = (s.admin(), s.fixture.asset, s.fixture.network);
             s.fixture.settle(&[s.due.entry(0), s.bystander.entry(0)]);
             let to = s.fixture.create_associated_account(&admin.pubkey(), &asset);
             let rest = s.fixture.vault_balance();
             let empty = withdraw_surplus_tokens_ix(admin.pubkey(), network, &asset, to, rest);
             s.fixture.send(&[empty], &[&admin]).expect("the surplus is withdrawn");
-            (close_token_network_ix(admin.pubkey(), network, &asset, Pubkey::new_unique()), vec![admin])
+            (close_token_network_ix(admin.pubkey(), network, &asset, None, Pubkey::new_unique()), vec![admin])
         }),
     ]
 };
