@@ -1,4 +1,4 @@
-//! Step 4, and before every further attempt: simulating a batch sizes its compute budget or shows why it fails.
+//! Step 4, and before every further attempt: simulating a batch shows whether it fails, and how much data it loads.
 
 use settlement::client::{BatchHeader, RegisterNodeArgs, SettleEntry, credit_ix, register_node_ix, settle_ix};
 use solana_compute_budget_interface::ComputeBudgetInstruction;
@@ -64,7 +64,10 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 let simulation = self.simulate_batch(batch, &entries).await?;
                 match simulation.error {
                     None => {
-                        let budget = Budget::for_usage(
+                        let budget = Budget::for_batch(
+                            batch.kind,
+                            batch.format,
+                            entries.len(),
                             simulation.units_consumed,
                             simulation.loaded_accounts_data_bytes,
                             compute_unit_price(&fees, number).min(self.config.max_compute_unit_price),
@@ -161,7 +164,7 @@ fn compute_unit_price(fees: &[u64], number: u32) -> u64 {
 
 /// Explains an error that splitting the batch cannot resolve because it does not depend on the entries. Returns `None`
 /// for an error that a single entry can cause.
-fn batch_wide_failure(kind: BatchKind, error: &TransactionError) -> Option<String> {
+pub(super) fn batch_wide_failure(kind: BatchKind, error: &TransactionError) -> Option<String> {
     if ["InsufficientFundsForFee", "AccountNotFound"].iter().any(|name| error.text.contains(name)) {
         return Some("the settler cannot pay the transaction fee: send it SOL".to_owned());
     }

@@ -9,6 +9,7 @@
     reason = "a test that meets something unexpected fails by a panic"
 )]
 
+mod changed_accounts;
 mod crashes;
 mod forks;
 mod limits;

@@ -3,6 +3,7 @@
 //! The relay plans with the same functions. Nothing in this module may depend on accounts, key types or
 //! the runtime, and nothing may panic or wrap.
 
+pub mod compute_units;
 pub mod credit;
 pub mod name;
 pub mod parameters;

@@ -18,7 +18,7 @@ use williw_relay::chain::Chain;
 use williw_relay::clock::{Clock, ManualClock};
 use williw_relay::database::Database;
 use williw_relay::database::sqlite::SqliteDatabase;
-use williw_relay::engine::{Engine, EngineConfig, EngineError, EngineParts, Progress, Trigger};
+use williw_relay::engine::{Engine, EngineConfig, EngineError, EngineParts, Progress, Step, Trigger};
 use williw_relay::events::NoEvents;
 use williw_relay::ledger::{Actor, balances, nodes, rewards};
 use williw_relay::signer::SecretKey;
@@ -249,6 +249,30 @@ impl EngineFixture {
             }
         }
         panic!("the engine does not become idle; settlements finished so far: {finished:?}");
+    }
+
+    /// Advances `engine` until it has simulated every payment batch and is about to sign them.
+    pub(crate) fn advance_until_simulated<D: Database, C: Chain>(
+        &self,
+        engine: &Engine<D, C, SecretKey, &ManualClock, NoEvents>,
+    ) {
+        while self.settlements().pop().is_none_or(|settlement| settlement.step != Step::Submit.as_str()) {
+            match block_on(engine.advance(TRIGGER)).expect("the engine does not return an error") {
+                Progress::Opened | Progress::Continue { after_ms: 0 } => {}
+                Progress::Continue { after_ms } => self.advance_time(after_ms),
+                other => panic!("the settlement ends early: {other:?}"),
+            }
+        }
+    }
+
+    /// Gives an account `space` bytes of data, without the program. It keeps its balance.
+    pub(crate) fn set_space(&self, address: &Pubkey, space: usize) {
+        let mut svm = self.chain.svm.borrow_mut();
+        let mut account = svm.get_account(address).expect("the account exists");
+        account.data = vec![0; space];
+        // Rent is not what these tests are about.
+        account.lamports = 1_000_000_000_000;
+        svm.set_account(*address, account).expect("the account is written");
     }
 
     /// The address of the node's wallet account.
