@@ -13,6 +13,7 @@ pub mod contributions;
 mod error;
 mod idempotency;
 pub mod nodes;
+pub mod owners;
 mod pagination;
 pub mod rewards;
 pub mod settlements;
@@ -32,8 +33,9 @@ statements! {
     pub(crate) DELETE_PRECONDITIONS = "DELETE FROM preconditions";
 }
 
-/// The statements that a relay needs in addition to the engine's: status queries and the conformance suite.
-const RELAY_MODULES: &[&[&str]] = &[ALL, balances::ALL, conformance::ALL, settlements::ALL];
+/// The statements that a relay needs in addition to the engine's: status queries, the wallets' owners and the
+/// conformance suite.
+const RELAY_MODULES: &[&[&str]] = &[ALL, balances::ALL, conformance::ALL, owners::ALL, settlements::ALL];
 
 /// The statements behind the HTTP API, which the API only runs after its own checks.
 const API_MODULES: &[&[&str]] =

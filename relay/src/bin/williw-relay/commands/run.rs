@@ -42,7 +42,7 @@ pub(crate) async fn run(
     let network = environment::network(connection)?;
     let signer = environment::secret_key()?;
     let database = ledger::open(connection, IfMissing::Create)?;
-    let mut config = EngineConfig::new(*network, lease_holder()?);
+    let mut config = EngineConfig::new(network, lease_holder()?);
     config.format = arguments.format;
     config.max_compute_unit_price = arguments.max_compute_unit_price;
 
