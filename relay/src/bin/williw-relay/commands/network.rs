@@ -176,6 +176,8 @@ fn owned_by_program(account: &Option<Account>) -> Option<&Account> {
 
 #[cfg(test)]
 mod tests {
+    use solana_pubkey::Pubkey;
+
     use super::*;
 
     #[test]
