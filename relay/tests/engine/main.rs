@@ -14,6 +14,7 @@ mod crashes;
 mod forks;
 mod limits;
 mod rejections;
+mod reviews;
 mod settling;
 mod splitting;
 mod support;

@@ -18,7 +18,7 @@ use williw_relay::chain::Chain;
 use williw_relay::clock::{Clock, ManualClock};
 use williw_relay::database::Database;
 use williw_relay::database::sqlite::SqliteDatabase;
-use williw_relay::engine::{Engine, EngineConfig, EngineError, EngineParts, Progress, Step, Trigger};
+use williw_relay::engine::{Engine, EngineConfig, EngineError, EngineParts, Progress, Reviewer, Step, Trigger};
 use williw_relay::events::NoEvents;
 use williw_relay::ledger::{Actor, balances, nodes, rewards};
 use williw_relay::signer::SecretKey;
@@ -205,6 +205,13 @@ impl EngineFixture {
         Engine::new(EngineParts { database, chain, signer, clock: &self.clock, events: NoEvents }, config)
     }
 
+    /// A reviewer in a new process.
+    pub(crate) fn reviewer<D: Database, C: Chain>(&self, database: D, chain: C) -> Reviewer<D, C, &ManualClock> {
+        self.processes.set(self.processes.get() + 1);
+        let holder = format!("reviewer-{}", self.processes.get());
+        Reviewer { database, chain, clock: &self.clock, network: self.network_id, holder }
+    }
+
     /// Advances the clock and produces a block.
     pub(crate) fn advance_time(&self, ms: u64) {
         self.clock.advance(ms as i64);
@@ -293,6 +300,16 @@ impl EngineFixture {
         let mut svm = self.chain.svm.borrow_mut();
         let mut account = svm.get_account(&address).expect("the wallet exists");
         account.data[DISCRIMINATOR_LEN + std::mem::offset_of!(NodeWallet, destination_source)] = source.into();
+        svm.set_account(address, account).expect("the account is written");
+    }
+
+    /// Changes the credited total of the node's wallet account, without the program.
+    pub(crate) fn set_credited_total(&self, node: &str, total: u64) {
+        let address = self.wallet_address(node);
+        let mut svm = self.chain.svm.borrow_mut();
+        let mut account = svm.get_account(&address).expect("the wallet exists");
+        let offset = DISCRIMINATOR_LEN + std::mem::offset_of!(NodeWallet, credited_total);
+        account.data[offset..offset + 8].copy_from_slice(&total.to_le_bytes());
         svm.set_account(address, account).expect("the account is written");
     }
 
