@@ -14,6 +14,7 @@ mod lease;
 mod open_batch;
 mod plan;
 mod reconcile;
+mod review;
 mod simulate;
 mod split;
 mod states;
@@ -29,6 +30,7 @@ mod verdict;
 pub use config::{EngineConfig, FormatChoice, NetworkRef};
 pub use error::EngineError;
 pub use hold::HoldReason;
+pub use review::{Excess, ReviewError, Reviewer};
 pub use states::{AttemptState, BatchState, EntryOutcome, SettlementState};
 pub use step::Step;
 

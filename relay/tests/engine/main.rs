@@ -16,6 +16,7 @@ mod limits;
 mod logs;
 mod rejections;
 mod rent;
+mod reviews;
 mod settling;
 mod splitting;
 mod support;

@@ -33,9 +33,15 @@ Examples:
   After a fall of the cluster's rent, move what the accounts of the nodes hold too much to the treasury:
     williw-relay rent sweep
 
+  List the nodes held as total_mismatch; show what accepting the chain's total of one would record, and record it:
+    williw-relay review list
+    williw-relay review accept node-1
+    williw-relay review accept node-1 --yes
+
 Environment:
   SOLANA_PRIVATE_KEY  The keypair to sign with: base58, a JSON array of 64 numbers, or the path of a keypair file
-  WILLIW_API_KEY      The API key for the ledger of a Worker. Scope: 'ledger' for run, status and rent, 'admin' for key
+  WILLIW_API_KEY      The API key for the ledger of a Worker. Scope: 'ledger' for run, status, rent and
+                      review list, 'admin' for key and review accept
   WILLIW_LEDGER       Same as --ledger
   SOLANA_RPC_URL      Same as --rpc-url
   NETWORK             Same as --network
@@ -51,7 +57,7 @@ Exit codes:
   4    The ledger cannot be reached
   5    The RPC node cannot be reached, or returned an error or an invalid response
   6    The settlement failed, or the transaction was rejected or expired
-  7    The ledger rejected the request: unknown node, settlement or API key, or invalid value
+  7    The ledger rejected the request: unknown node, settlement or API key, invalid value, or nothing to accept
   130  Interrupted before completion; the next run resumes";
 
 const SIGNER_HELP: &str = "\
@@ -78,6 +84,17 @@ const KEY_HELP: &str = "\
 Environment:
   WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'admin' [required if --ledger is a URL]";
 
+const REVIEW_LIST_HELP: &str = STATUS_HELP;
+
+const REVIEW_ACCEPT_HELP: &str = "\
+The owner keeps what was credited, and every pending reward is still credited in full. The record is a confirmed reward
+of kind 'correction' in the ledger, and an entry in its audit log. Nothing is sent to the chain.
+
+Refused if the totals agree, if the chain's is lower, if rewards are missing in the ledger, and while a relay is settling.
+
+Environment:
+  WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'admin' [required if --ledger is a URL]";
+
 /// The help heading of options that all commands accept.
 const GLOBAL_OPTIONS: &str = "Global options";
 
@@ -101,22 +118,23 @@ pub(crate) struct Arguments {
 /// The ledger and the cluster to work with.
 #[derive(Debug, Args)]
 pub(crate) struct ConnectionArguments {
-    /// The ledger, required by run, status, rent and key: the path of an SQLite file, or the URL of a Worker
+    /// The ledger, required by run, status, review, rent and key: the path of an SQLite file, or the URL of a Worker
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "WILLIW_LEDGER", value_name = "FILE|URL")]
     pub(crate) ledger: Option<LedgerLocation>,
 
-    /// The URL of a Solana RPC node, required by run, network, fund and rent
+    /// The URL of a Solana RPC node, required by run, review accept, network, fund and rent
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "SOLANA_RPC_URL", hide_env_values = true)]
     #[arg(value_name = "URL")]
     pub(crate) rpc_url: Option<String>,
 
-    /// The name of the network, required by run, network, fund and rent: 1 to 32 characters of a-z, 0-9 and '-'
+    /// The name of the network, required by run, review accept, network, fund and rent: 1 to 32 characters of a-z, 0-9
+    /// and '-'
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "NETWORK", value_name = "NAME")]
     #[arg(value_parser = network_id)]
     pub(crate) network: Option<NetworkId>,
 
-    /// The address of the key that created the network, required by run, fund and rent: other creators' networks can
-    /// have the same name
+    /// The address of the key that created the network, required by run, review accept, fund and rent: other creators'
+    /// networks can have the same name
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "NETWORK_CREATOR", value_name = "ADDRESS")]
     pub(crate) network_creator: Option<Pubkey>,
 
@@ -133,6 +151,9 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Show a settlement, and optionally the balance of a node
     Status(StatusArguments),
+    /// Resolve differences between the ledger and the chain that the relay cannot decide
+    #[command(subcommand)]
+    Review(ReviewCommand),
     /// Create a network on-chain
     #[command(subcommand)]
     Network(NetworkCommand),
@@ -185,6 +206,28 @@ pub(crate) struct StatusArguments {
     /// The id of a node whose balance to show as well
     #[arg(long, value_name = "NODE_ID")]
     pub(crate) node: Option<NodeId>,
+}
+
+/// The subcommands of `review`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReviewCommand {
+    /// List the nodes whose credited total on the chain the ledger cannot explain, as the last settlement has seen it
+    #[command(after_help = REVIEW_LIST_HELP)]
+    List,
+    /// Record in the ledger what the chain has credited to a node in excess of its rewards, so that the node goes on
+    Accept(AcceptArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = REVIEW_ACCEPT_HELP)]
+pub(crate) struct AcceptArguments {
+    /// The id of the node
+    #[arg(value_name = "NODE_ID")]
+    pub(crate) node: NodeId,
+
+    /// Write the record; without it, the command only shows what it would write
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// The subcommands of `network`.

@@ -7,7 +7,7 @@ use settlement::client::{
     BatchHeader, CreateNetworkArgs, NetworkId, UpdateNetworkArgs, create_network_ix, credit_ix, fund_ix,
     node_wallet_address, pause_ix, treasury_address, unpause_ix, update_network_ix,
 };
-use settlement::state::{NodeWallet, Treasury};
+use settlement::state::{DISCRIMINATOR_LEN, NodeWallet, Treasury};
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
 use solana_message::{Message, VersionedMessage};
@@ -18,7 +18,9 @@ use williw_relay::chain::Chain;
 use williw_relay::clock::{Clock, ManualClock};
 use williw_relay::database::Database;
 use williw_relay::database::sqlite::SqliteDatabase;
-use williw_relay::engine::{Engine, EngineConfig, EngineError, EngineParts, NetworkRef, Progress, Step, Trigger};
+use williw_relay::engine::{
+    Engine, EngineConfig, EngineError, EngineParts, NetworkRef, Progress, Reviewer, Step, Trigger,
+};
 use williw_relay::events::NoEvents;
 use williw_relay::ledger::{Actor, balances, nodes, rewards};
 use williw_relay::signer::SecretKey;
@@ -227,6 +229,13 @@ impl EngineFixture {
         Engine::new(EngineParts { database, chain, signer, clock: &self.clock, events: NoEvents }, config)
     }
 
+    /// A reviewer in a new process.
+    pub(crate) fn reviewer<D: Database, C: Chain>(&self, database: D, chain: C) -> Reviewer<D, C, &ManualClock> {
+        self.processes.set(self.processes.get() + 1);
+        let holder = format!("reviewer-{}", self.processes.get());
+        Reviewer { database, chain, clock: &self.clock, network: self.network_ref, holder }
+    }
+
     /// Advances the clock and produces a block.
     pub(crate) fn advance_time(&self, ms: u64) {
         self.clock.advance(ms as i64);
@@ -320,6 +329,16 @@ impl EngineFixture {
         let mut rent: solana_rent::Rent = svm.get_sysvar();
         rent.lamports_per_byte = lamports_per_byte;
         svm.set_sysvar(&rent);
+    }
+
+    /// Changes the credited total of the node's wallet account, without the program.
+    pub(crate) fn set_credited_total(&self, node: &str, total: u64) {
+        let address = self.wallet_address(node);
+        let mut svm = self.chain.svm.borrow_mut();
+        let mut account = svm.get_account(&address).expect("the wallet exists");
+        let offset = DISCRIMINATOR_LEN + std::mem::offset_of!(NodeWallet, credited_total);
+        account.data[offset..offset + 8].copy_from_slice(&total.to_le_bytes());
+        svm.set_account(address, account).expect("the account is written");
     }
 
     /// Credits wallets to the given totals with the settler's key, without the engine.

@@ -172,7 +172,7 @@ impl Backoff {
 }
 
 /// A unique name for this process as a lease holder.
-fn lease_holder() -> Result<String, CliError> {
+pub(super) fn lease_holder() -> Result<String, CliError> {
     let mut random = [0; 8];
     getrandom::fill(&mut random)
         .map_err(|error| CliError::Internal(format!("cannot get random bytes from the operating system: {error}")))?;
