@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup program idl worker relay ports run deploy test test-agave test-official bench lint fmt clean
+.PHONY: help setup program idl worker relay ports run deploy test test-clients test-agave test-official bench lint fmt clean
 
 RPC_PORT ?= 8899
 WS_PORT  ?= 8900
@@ -53,6 +53,9 @@ ports:
 
 test: program worker ## run lint and every test; ends with the counts
 	@$(USE) toolchain/run-tests.sh $(LOCKED)
+
+test-clients: program ## run only the tests of TypeScript clients and of the examples
+	@$(USE) cargo build -q $(LOCKED) -p williw-tests --example withdraw; toolchain/test-clients.sh
 
 test-agave: program worker ## run the payment tests on Agave's validator, with transaction v1 on and off
 	@toolchain/test-agave.sh $(LOCKED)

@@ -24,7 +24,7 @@ Environment:
 U
 }
 
-STEPS="rust_src debian_libs openssl node wrangler esbuild wasm_opt scalar anchor crates sbpf_linker sbf wasm_target worker_build wasm_bindgen lint_tools localnet surfpool"
+STEPS="rust_src debian_libs openssl node wrangler esbuild wasm_opt scalar clients anchor crates sbpf_linker sbf wasm_target worker_build wasm_bindgen lint_tools localnet surfpool"
 VERBOSE=
 while [ $# -gt 0 ]; do
   case $1 in

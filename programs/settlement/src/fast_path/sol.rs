@@ -101,7 +101,9 @@ impl<'a> PayoutMethod<'a> for SolPayouts {
         }
         // A wallet that is below its minimum may keep less: `pay` decides.
         let from = AccountBalance { lamports: wallet_lamports, floor: self.wallet_minimum };
-        let Some((left, arrived)) = rule::try_fast(amount, from, destination.lamports()) else { return false };
+        let Some((left, arrived)) = rule::try_fast(amount, from, destination.lamports(), self.empty_minimum) else {
+            return false;
+        };
         wallet_account.set_lamports(left);
         destination.set_lamports(arrived);
         true
