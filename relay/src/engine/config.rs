@@ -32,9 +32,8 @@ impl FormatChoice {
         }
         // A transaction needs at least one instruction; in v1, a ComputeBudget instruction has no effect.
         let nothing = [ComputeBudgetInstruction::set_compute_unit_limit(Budget::WIDEST.compute_unit_limit)];
-        let probe = Format::V1
-            .build(&payer, &nothing, &Budget::WIDEST, Hash::default())?
-            .signed(Signature::default())?;
+        let probe =
+            Format::V1.build(&payer, &nothing, &Budget::WIDEST, Hash::default())?.signed(Signature::default())?;
         match chain.simulate(&probe.bytes).await {
             Ok(simulation) if simulation.error.is_none() => Ok(Format::V1),
             Ok(_) | Err(ChainError::UnsupportedVersion | ChainError::ErrorResponse { .. }) => Ok(Format::V0),

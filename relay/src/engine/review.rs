@@ -15,10 +15,10 @@ use crate::ledger::corrections::{Correction, Shift};
 use crate::ledger::{Actor, reviews};
 use crate::types::{Lamports, NodeId};
 
-use super::{EngineError, NetworkRef};
 use super::lease::LEASE_MS;
 use super::store::{binding, leases};
 use super::validate::check_binding;
+use super::{EngineError, NetworkRef};
 
 /// Compares single nodes with the chain, and accepts the chain's total.
 pub struct Reviewer<D, C, K> {
@@ -184,9 +184,7 @@ impl<D: Database, C: Chain, K: Clock> Reviewer<D, C, K> {
         let address = node_wallet_address(&network, &node_id.on_chain(), &owner);
         let read = self.chain.accounts(&[address], AccountData::Full, Commitment::Finalized).await?;
         let account = read.accounts.into_iter().next().flatten().filter(|account| account.owner == settlement::ID);
-        let wallet = account
-            .and_then(|account| NodeWallet::decode(&account.data).ok())
-            .ok_or_else(no_wallet)?;
+        let wallet = account.and_then(|account| NodeWallet::decode(&account.data).ok()).ok_or_else(no_wallet)?;
         let too_large = || ReviewError::TotalTooLarge(node_id.clone());
         let credited = Lamports::new(wallet.credited_total).map_err(|_| too_large())?;
 

@@ -183,12 +183,5 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
 
 /// The batch entry that creates the node's wallet account.
 fn registration(node_id: &NodeId, wallet: Pubkey, owner: Pubkey) -> Entry {
-    Entry {
-        node_id: node_id.clone(),
-        wallet,
-        owner,
-        destination: owner,
-        before: WalletTotals::default(),
-        target: 0,
-    }
+    Entry { node_id: node_id.clone(), wallet, owner, destination: owner, before: WalletTotals::default(), target: 0 }
 }

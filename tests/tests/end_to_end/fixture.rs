@@ -193,7 +193,8 @@ impl SqliteNetworkFixture {
     #[track_caller]
     pub(crate) fn assert_settled(&self, nodes: &mut [SampleNode]) {
         expect_settlement(nodes, self.parameters);
-        let sources = BalanceSources { chain: &self.chain, ledger: &self.ledger, api: None, network: self.relay_cli.network() };
+        let sources =
+            BalanceSources { chain: &self.chain, ledger: &self.ledger, api: None, network: self.relay_cli.network() };
         let mismatches = sources.mismatches(nodes).or_fail();
         assert!(mismatches.is_empty(), "{}", mismatches.join("\n"));
     }

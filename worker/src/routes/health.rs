@@ -121,7 +121,8 @@ pub(crate) async fn health(State(app): State<AppState>) -> Result<Success<Health
             None
         }
     };
-    let settlement = SettlementHealth { component: ComponentHealth::new(errors), network, network_address, settler, runner };
+    let settlement =
+        SettlementHealth { component: ComponentHealth::new(errors), network, network_address, settler, runner };
 
     let all_ok = ledger.is_none() && api.status == HealthStatus::Ok && settlement.component.status == HealthStatus::Ok;
     let health = Health {

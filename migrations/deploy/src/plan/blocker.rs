@@ -75,7 +75,9 @@ pub(crate) enum Blocker {
          check network.creator, or remove it to create the network with keys.admin"
     )]
     CreatorIsNotAdmin { network: String, creator: Pubkey, admin: Pubkey },
-    #[error("network '{network}' was closed, and its name cannot be used again by the same creator: choose another name")]
+    #[error(
+        "network '{network}' was closed, and its name cannot be used again by the same creator: choose another name"
+    )]
     NetworkClosed { network: String },
     #[error("network '{network}' exists, but this build cannot read it ({reason}): use the build that it belongs to")]
     NetworkUnreadable { network: String, reason: String },

@@ -310,9 +310,9 @@ impl EngineFixture {
     pub(crate) fn wallet_address(&self, node: &str) -> Pubkey {
         let registered = block_on(nodes::get(&self.database, &node_id(node))).expect("the node is registered");
         // A node without an address has no wallet.
-        let owner = registered.address.map_or_else(Pubkey::default, |address| {
-            address.to_string().parse().expect("a valid address")
-        });
+        let owner = registered
+            .address
+            .map_or_else(Pubkey::default, |address| address.to_string().parse().expect("a valid address"));
         node_wallet_address(&self.network, &node_id(node).on_chain(), &owner)
     }
 

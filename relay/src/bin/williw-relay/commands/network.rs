@@ -116,11 +116,7 @@ pub(crate) async fn create(
 ///
 /// # Errors
 /// [`CliError::Rejected`] if it exists with different parameters, or if the program is not deployed.
-async fn exists_with<C: Chain>(
-    chain: &C,
-    expected: &NetworkRef,
-    args: &CreateNetworkArgs,
-) -> Result<bool, CliError> {
+async fn exists_with<C: Chain>(chain: &C, expected: &NetworkRef, args: &CreateNetworkArgs) -> Result<bool, CliError> {
     let address = expected.address();
     let addresses = [settlement::ID, address, treasury_address(&address)];
     let response = chain.accounts(&addresses, AccountData::Full, Commitment::Confirmed).await?;

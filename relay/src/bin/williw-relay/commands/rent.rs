@@ -91,12 +91,15 @@ async fn adjust(
     super::require_program(program.as_ref())?;
     let state = super::require_network(&expected, network_account.as_ref())?;
     let reader = RentReader::new(&chain, network).await?.ok_or_else(|| {
-        CliError::Rejected("the network's treasury cannot be decoded: use the matching version of williw-relay".to_owned())
+        CliError::Rejected(
+            "the network's treasury cannot be decoded: use the matching version of williw-relay".to_owned(),
+        )
     })?;
     if adjustment == RentAdjustment::TopUp {
         if !reader.pays_in_sol() {
             return Err(CliError::Rejected(
-                "the network pays in tokens, so no payout takes lamports from a wallet account: nothing to top up".to_owned(),
+                "the network pays in tokens, so no payout takes lamports from a wallet account: nothing to top up"
+                    .to_owned(),
             ));
         }
         if ![state.settler, state.admin].contains(&key.address()) {
@@ -139,10 +142,8 @@ async fn find(
         let owners = owners(database, last.as_ref()).await?;
         let Some(node) = owners.last() else { return Ok((found, missing)) };
         last = Some(node.node_id.clone());
-        let wallets: Vec<Pubkey> = owners
-            .iter()
-            .map(|node| node_wallet_address(&network, &node.node_id.on_chain(), &node.owner))
-            .collect();
+        let wallets: Vec<Pubkey> =
+            owners.iter().map(|node| node_wallet_address(&network, &node.node_id.on_chain(), &node.owner)).collect();
         for account in reader.find(adjustment, &wallets).await? {
             match (adjustment, left.checked_sub(account.lamports)) {
                 (RentAdjustment::Sweep, _) => found.push(account),
@@ -179,8 +180,7 @@ impl Sender<'_> {
         let mut signatures = Vec::new();
         for chunk in accounts.chunks(rent::capacity(self.format).max(1)) {
             let instruction = rent::instruction(adjustment, self.key.address(), self.network, chunk);
-            let signature =
-                transaction::send_in(self.format, self.chain, self.key, &[instruction], shutdown).await?;
+            let signature = transaction::send_in(self.format, self.chain, self.key, &[instruction], shutdown).await?;
             signatures.push(signature.to_string());
         }
         Ok(signatures)
