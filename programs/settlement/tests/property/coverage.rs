@@ -21,8 +21,9 @@ const UNREACHABLE: [SkipReason; 5] = [
     SkipReason::TreasuryTokensShort,
 ];
 
-/// Actions that are never rejected: those that are no instruction, and one that is always accepted.
-const NEVER_REJECTED: [&str; 5] = ["AdvanceTime", "DowngradeTreasury", "Harvest", "SetRentRate", "SetTime"];
+/// Actions that are never rejected: those that are not an instruction (`Resend` only before the first batch, after which
+/// it counts as that batch), and one that is always accepted.
+const NEVER_REJECTED: [&str; 6] = ["AdvanceTime", "DowngradeTreasury", "Harvest", "Resend", "SetRentRate", "SetTime"];
 
 /// Every event of the program.
 const EVENTS: [(&str, &[u8]); 26] = [
@@ -69,6 +70,8 @@ pub(crate) struct Coverage {
     steps: BTreeMap<String, Outcomes>,
     reasons: BTreeMap<u8, u64>,
     events: BTreeMap<&'static str, u64>,
+    /// Withdrawals from a paused network, after the hold had ended.
+    pub withdrawals_in_pause: u64,
 }
 
 impl Coverage {
@@ -109,6 +112,7 @@ impl Coverage {
             let can_be_rejected = !NEVER_REJECTED.contains(&action.as_str());
             assert!(!can_be_rejected || outcomes.rejected > 0, "{action} was never rejected\n{self}");
         }
+        assert!(self.withdrawals_in_pause > 0, "no owner withdrew during a pause\n{self}");
         for (event, _) in EVENTS {
             assert!(self.events.contains_key(event), "{event} was never emitted\n{self}");
         }
@@ -133,6 +137,7 @@ impl fmt::Display for Coverage {
             let name = SkipReason::try_from(*reason).map_or("unknown", SkipReason::as_str);
             writeln!(f, "{name:>32} {count:>7} entries")?;
         }
+        writeln!(f, "{:>32} {:>7}", "withdrawals in a pause", self.withdrawals_in_pause)?;
         write!(f, "{} steps run", self.steps_run())
     }
 }

@@ -44,8 +44,6 @@ const DEFAULT_STEPS: u64 = 20_000;
 const MAX_STEPS_PER_SEQUENCE: usize = 200;
 /// The initial time, in Unix seconds.
 const START_TIME: i64 = 1_800_000_000;
-/// The initial rent, in lamports per byte.
-const RENT_RATE: u64 = 6_960;
 
 /// Initially has neither lamports nor token accounts.
 const PERSON_WITHOUT_LAMPORTS: u8 = 6;
@@ -54,11 +52,11 @@ const PERSON_WITH_RENT_ONLY: u8 = 7;
 
 const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/property/regressions.txt");
 
-/// The state before the first step.
-fn initial_model() -> Model {
+/// The state before the first step, at a rent of `rent_rate` lamports per byte.
+fn initial_model(rent_rate: u64) -> Model {
     let mut model = Model {
         now: START_TIME,
-        rent_rate: RENT_RATE,
+        rent_rate,
         lamports: BTreeMap::new(),
         tokens: BTreeMap::new(),
         networks: BTreeMap::new(),
@@ -99,8 +97,8 @@ fn initial_model() -> Model {
 }
 
 /// The steps that start every sequence: they create three networks with funds and nodes. The fourth
-/// network exists only if a later step creates it.
-fn setup_steps(parameters: &[Parameters; 3]) -> Vec<Step> {
+/// network exists only if a later step creates it. The admin chooses one node's destination.
+fn setup_steps(parameters: &[Parameters; 3], chosen: Destination) -> Vec<Step> {
     let mut steps = vec![];
     for (net, parameters) in [Net::Sol, Net::Spl, Net::Fee].into_iter().zip(parameters) {
         let actor = Actor::Authorized;
@@ -109,9 +107,9 @@ fn setup_steps(parameters: &[Parameters; 3]) -> Vec<Step> {
             |node, action| steps.push(Step { net, node, actor: Actor::Authorized, action, corruption: None });
         step(0, Action::Fund { amount: 80_000_000, expected_admin: None });
         for node in 0..NODES {
-            // The last node gets a destination that only the admin may choose.
+            // The last node gets a destination that the admin chooses.
             let by_admin = node == NODES - 1;
-            let destination = by_admin.then_some(Destination::OfPerson(0, 1));
+            let destination = by_admin.then_some(chosen);
             let registration = Registration { by_admin, payer: 0, other_owner: None, destination, threshold: None };
             step(node, Action::Register(registration));
         }
@@ -131,8 +129,8 @@ struct Simulation {
 }
 
 impl Simulation {
-    fn new(chain: &Chain) -> Self {
-        let (mut chain, model) = (chain.clone(), initial_model());
+    fn new(chain: &Chain, rent_rate: u64) -> Self {
+        let (mut chain, model) = (chain.clone(), initial_model(rent_rate));
         chain.load(&model);
         let snapshot = Snapshot::of(&chain);
         let (outflow, history) = (OutflowHistory::default(), History::default());
@@ -184,6 +182,10 @@ impl Simulation {
         self.history.check(&snapshot, &executed);
         self.outflow.check(&self.snapshot, &snapshot, self.model.now);
         self.snapshot = snapshot;
+        let is_paused = self.model.networks.get(&step.net).is_some_and(|network| network.is_paused);
+        if is_paused && outcome.is_ok() && matches!(step.action, Action::Withdraw { .. }) {
+            coverage.withdrawals_in_pause += 1;
+        }
         coverage.record_step(&step, outcome);
     }
 
@@ -233,7 +235,9 @@ fn the_program_matches_the_model_and_every_invariant_holds_after_each_step() {
     let parameters = || step::parameters();
     let sequence = (
         any::<bool>(),
+        step::rent_rate(),
         [parameters(), parameters(), parameters()],
+        step::chosen_destination(),
         step::steps(1..=MAX_STEPS_PER_SEQUENCE),
         step::wind_down(MAX_STEPS_PER_SEQUENCE),
     );
@@ -251,14 +255,14 @@ fn the_program_matches_the_model_and_every_invariant_holds_after_each_step() {
         } else {
             TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[round; 32]))
         };
-        let outcome = runner.run(&sequence, |(with_p_token, parameters, mut steps, wind_down)| {
+        let outcome = runner.run(&sequence, |(with_p_token, rent_rate, parameters, chosen, mut steps, wind_down)| {
             let mut coverage = coverage.borrow_mut();
             if let Some(wind_down) = wind_down {
                 let at = wind_down.after.min(steps.len());
                 steps.splice(at..at, wind_down.steps());
             }
-            let mut simulation = Simulation::new(&chains[usize::from(!with_p_token)]);
-            for step in setup_steps(&parameters).iter().chain(&steps) {
+            let mut simulation = Simulation::new(&chains[usize::from(!with_p_token)], rent_rate);
+            for step in setup_steps(&parameters, chosen).iter().chain(&steps) {
                 simulation.run(step, &mut coverage);
             }
             Ok::<(), TestCaseError>(())

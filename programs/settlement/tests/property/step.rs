@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::account_id::{AccountId, Mint, NODES, Net, PEOPLE, TOKEN_ACCOUNTS_PER_PERSON};
+use super::account_id::{AccountId, Mint, NODES, Net, PEOPLE, TOKEN_ACCOUNTS_PER_PERSON, owner_of_node};
 
 /// The longest time for which a network may hold withdrawals.
 pub(crate) const MAX_PAUSE_SECONDS: u64 = 2_592_000;
@@ -285,7 +285,7 @@ fn action() -> impl Strategy<Value = Action> {
     ];
     let recoveries = prop_oneof![
         6 => node_accounts().prop_map(Action::SweepRent),
-        8 => node_accounts().prop_map(Action::TopUpRent),
+        5 => node_accounts().prop_map(Action::TopUpRent),
         2 => person_or_account().prop_map(|to| Action::RecoverLamports { to }),
         3 => (mint(), option::weighted(0.2, token_account()), token_account())
             .prop_map(|(mint, from, to)| Action::RecoverTreasuryTokens { mint, from, to: of_mint(to, mint) }),
@@ -312,7 +312,7 @@ fn action() -> impl Strategy<Value = Action> {
         2 => Just(Action::Accept),
         1 => option::weighted(0.9, person()).prop_map(Action::SetSettler),
         1 => option::weighted(0.9, person()).prop_map(Action::SetGuardian),
-        2 => Just(Action::Pause),
+        3 => Just(Action::Pause),
         3 => Just(Action::Unpause),
     ];
     let environment = prop_oneof![
@@ -324,10 +324,11 @@ fn action() -> impl Strategy<Value = Action> {
             1 => prop_oneof![Just(i64::MIN), Just(i64::MAX), Just(-1), Just(0)],
         ]
         .prop_map(Action::SetTime),
-        3 => prop::sample::select(&RENT_RATES[..]).prop_map(Action::SetRentRate),
+        3 => rent_rate().prop_map(Action::SetRentRate),
         2 => token_account().prop_map(Action::Freeze),
         3 => token_account().prop_map(Action::Thaw),
-        1 => (token_account(), person()).prop_map(|(account, to)| Action::GiveAway { account, to }),
+        2 => (prop_oneof![owners_account(), token_account()], person())
+            .prop_map(|(account, to)| Action::GiveAway { account, to }),
         1 => Just(Action::Harvest),
         2 => Just(Action::DowngradeTreasury),
         5 => Just(Action::Migrate),
@@ -341,6 +342,11 @@ fn action() -> impl Strategy<Value = Action> {
         5 => environment.boxed(),
     ]
     .boxed()
+}
+
+/// A rent in lamports per byte.
+pub(crate) fn rent_rate() -> impl Strategy<Value = u64> {
+    prop::sample::select(&RENT_RATES[..])
 }
 
 /// Amounts below and above the rent of the accounts, among others.
@@ -376,13 +382,13 @@ fn limit(max: u64) -> impl Strategy<Value = u64> {
 /// Valid parameters of a network.
 pub(crate) fn parameters() -> BoxedStrategy<Parameters> {
     (
-        prop_oneof![20 => 1..10_000_000u64, 1 => Just(1u64)],
+        prop_oneof![10 => 1..10_000_000u64, 10 => 1..300_000u64, 1 => Just(1u64)],
         limit(20_000_000),
         limit(40_000_000),
         limit(60_000_000),
         prop_oneof![20 => 1u64..2_000, 1 => Just(u64::MAX)],
         prop_oneof![4 => 1u64..1_000, 1 => Just(u64::MAX)],
-        prop_oneof![8 => 1u64..2_000, 1 => Just(MAX_PAUSE_SECONDS)],
+        prop_oneof![8 => 1u64..300, 1 => Just(MAX_PAUSE_SECONDS)],
     )
         .prop_map(|(threshold, node_cap, batch_cap, limit, seconds, age, pause)| Parameters {
             default_threshold: threshold,
@@ -405,7 +411,7 @@ fn update() -> BoxedStrategy<Update> {
         optional(60_000_000),
         optional(2_000),
         optional(1_000),
-        option::weighted(0.3, prop_oneof![20 => 1u64..2_000, 1 => Just(MAX_PAUSE_SECONDS + 1)]),
+        option::weighted(0.3, prop_oneof![20 => 1u64..300, 1 => Just(MAX_PAUSE_SECONDS + 1)]),
     )
         .prop_map(|(a, b, c, d, e, f, g)| [a, b, c, d, e, f, g])
         .boxed()
@@ -428,11 +434,19 @@ fn registration() -> BoxedStrategy<Registration> {
         .boxed()
 }
 
+/// The destination that the admin chooses for a node, which may be of another mint.
+pub(crate) fn chosen_destination() -> impl Strategy<Value = Destination> {
+    let of_other_mint = (person(), 0..TOKEN_ACCOUNTS_PER_PERSON)
+        .prop_map(|(person, number)| Destination::Account(AccountId::TokenAccount(Mint::Other, person, number)));
+    prop_oneof![4 => destination(), 1 => of_other_mint]
+}
+
 /// The destination that a node tries to set: usually a person, or for tokens one of a person's token accounts.
 fn destination() -> BoxedStrategy<Destination> {
     prop_oneof![
-        3 => (person(), 0..TOKEN_ACCOUNTS_PER_PERSON).prop_map(|(person, number)| Destination::OfPerson(person, number)),
+        5 => (person(), 0..TOKEN_ACCOUNTS_PER_PERSON).prop_map(|(person, number)| Destination::OfPerson(person, number)),
         1 => any_account().prop_map(Destination::Account),
+        1 => token_account().prop_map(Destination::Account),
     ]
         .boxed()
 }
@@ -463,7 +477,12 @@ fn any_account() -> BoxedStrategy<AccountId> {
 }
 
 fn mint() -> impl Strategy<Value = Mint> {
-    prop_oneof![4 => Just(Mint::Spl), 4 => Just(Mint::Fee), 1 => Just(Mint::Other)]
+    prop_oneof![2 => Just(Mint::Spl), 2 => Just(Mint::Fee), 1 => Just(Mint::Other)]
+}
+
+/// The default destination of a node.
+fn owners_account() -> impl Strategy<Value = AccountId> {
+    (mint(), 0..NODES).prop_map(|(mint, node)| AccountId::TokenAccount(mint, owner_of_node(node), 0))
 }
 
 fn token_account() -> BoxedStrategy<AccountId> {

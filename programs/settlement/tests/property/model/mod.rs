@@ -19,7 +19,7 @@ use settlement::events::BatchSettled;
 use settlement::state::DestinationSource;
 use sha2::{Digest, Sha256};
 
-use super::account_id::{AccountId, Mint, Net, PEOPLE, owner_of_node};
+use super::account_id::{AccountId, Mint, NODES, Net, PEOPLE, owner_of_node};
 use super::event::EventData;
 use super::step::{Action, Actor, Amount, Entry, EntryWallet, Parameters, Step, Target};
 
@@ -286,6 +286,11 @@ impl Model {
                 *account = frozen.filter(|_| !is_here).map_or(*account, |(frozen, _)| *frozen);
                 None
             }
+            Action::TopUpRent(_) => {
+                let is_short = |net: &Net| (0..NODES).any(|node| self.lacks_rent(*net, node));
+                let short = Net::ALL.into_iter().find(is_short).filter(|_| !is_short(&step.net));
+                short.map(|net| (net, step.node))
+            }
             // Only the first node has token accounts.
             Action::RecoverNodeTokens { .. } => Some((step.net, 0)),
             Action::SweepClosedNetwork { .. } => {
@@ -371,6 +376,13 @@ impl Model {
             Some(Node::Open(wallet)) => Some(wallet),
             _ => None,
         }
+    }
+
+    /// Whether a wallet that pays in lamports can't pay all that is pending, because of its rent.
+    fn lacks_rent(&self, net: Net, node: u8) -> bool {
+        let pending = self.wallet(net, node).filter(|_| net.pays_in_sol()).map_or(0, |wallet| wallet.pending());
+        let held = self.lamports(AccountId::Wallet(net, node));
+        pending > 0 && held < self.rent_minimum(WALLET_BYTES) + pending
     }
 
     fn wallet_mut(&mut self, net: Net, node: u8) -> Result<&mut Wallet, Rejected> {
