@@ -2,8 +2,8 @@
 """complete-idl.py IDL FRAGMENT: adds to an IDL what the anchor command can't know, and prints it.
 
 - FRAGMENT has the account types that no instruction loads as such.
-- The treasury's token account is optional in most instructions, and Anchor accepts no seeds for optional accounts that
-  are derived from other optional ones.
+- Anchor's client finds the accounts of an instruction's self-call by their names. Other clients need seeds or addresses.
+  The treasury's token account gets none: it is derived from optional accounts, which Codama rejects.
 
 Normalizes the whitespace as well, which differs between versions of the anchor command.
 """
@@ -11,8 +11,8 @@ Normalizes the whitespace as well, which differs between versions of the anchor 
 import json
 import sys
 
-# The associated token account program, ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL.
-ASSOCIATED_TOKEN_PROGRAM = bytes.fromhex("8c97258f4e2489f1bb3d1029148e0d830b5a1399daff1084048e7bd8dbe9f859")
+# Anchor's seed of the account that signs a program's self-calls.
+EVENT_AUTHORITY_SEED = b"__event_authority"
 
 
 def main() -> None:
@@ -24,12 +24,10 @@ def main() -> None:
         idl[section] = sorted(idl[section] + added, key=lambda item: item["name"])
     for instruction in idl["instructions"]:
         for account in instruction["accounts"]:
-            if account["name"] == "treasury_token_account":
-                seeds = ["treasury", "token_program", "mint"]
-                account["pda"] = {
-                    "seeds": [{"kind": "account", "path": seed} for seed in seeds],
-                    "program": {"kind": "const", "value": list(ASSOCIATED_TOKEN_PROGRAM)},
-                }
+            if account["name"] == "event_authority":
+                account["pda"] = {"seeds": [{"kind": "const", "value": list(EVENT_AUTHORITY_SEED)}]}
+            if account["name"] == "program":
+                account["address"] = idl["address"]
     json.dump(idl, sys.stdout, indent=4, ensure_ascii=False)
     print()
 

@@ -17,9 +17,11 @@ set +e
   toolchain/fuzz.sh; fuzz=$?
   toolchain/miri.sh; miri=$?
   cargo test --workspace --no-fail-fast "$@"; crates=$?
+  # Uses the example that "cargo test" builds.
+  toolchain/test-clients.sh; clients=$?
   [ $lint = 0 ] || echo "error: lint failed, see above"
   [ $idl = 0 ] || echo "error: the IDL is out of date, see above"
-  exit $((crates ? crates : scripts ? scripts : localnet ? localnet : sbf ? sbf : fuzz ? fuzz : miri ? miri : lint ? lint : idl))
+  exit $((crates ? crates : clients ? clients : scripts ? scripts : localnet ? localnet : sbf ? sbf : fuzz ? fuzz : miri ? miri : lint ? lint : idl))
 } 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 set -e

@@ -5,7 +5,7 @@ set -euo pipefail
 
 usage() {
   cat <<'U'
-Usage: toolchain/setup.sh [--verbose] [--with localnet-agave]
+Usage: toolchain/setup.sh [--verbose] [--with localnet-agave] [--with cargo-mutants]
 
 Prepares the tools to build and test this project. Installed tools are used where possible. The others are built or
 unpacked in $WILLIW_CACHE (default: ${XDG_CACHE_HOME:-~/.cache}/williw) from Debian packages, npm, PyPI and crates.io.
@@ -13,6 +13,7 @@ Nothing is installed on the system. If interrupted, the next run resumes where t
 To use the tools in a shell:  . toolchain/env.sh
 
   --with localnet-agave   also build the localnet that runs Agave's own validator (about 15 minutes on two cores)
+  --with cargo-mutants    also build cargo-mutants, for make mutants
   --verbose               also list the tools that are already present
   --help                  show this help
 
@@ -24,15 +25,15 @@ Environment:
 U
 }
 
-STEPS="rust_src debian_libs openssl node wrangler esbuild wasm_opt scalar anchor crates sbpf_linker sbf wasm_target worker_build wasm_bindgen lint_tools localnet surfpool"
+STEPS="rust_src debian_libs openssl node wrangler esbuild wasm_opt scalar clients anchor crates sbpf_linker sbf wasm_target worker_build wasm_bindgen lint_tools localnet surfpool"
 VERBOSE=
 while [ $# -gt 0 ]; do
   case $1 in
     --help | -h) usage; exit 0 ;;
     --verbose | -v) VERBOSE=1 ;;
     --with)
-      [ "${2:-}" = localnet-agave ] || { usage >&2; exit 2; }
-      STEPS="$STEPS localnet_agave"; shift ;;
+      case ${2:-} in localnet-agave | cargo-mutants) ;; *) usage >&2; exit 2 ;; esac
+      STEPS="$STEPS ${2//-/_}"; shift ;;
     *) echo "toolchain: error: unknown argument '$1'" >&2; usage >&2; exit 2 ;;
   esac
   shift

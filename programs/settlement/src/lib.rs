@@ -110,8 +110,18 @@ pub mod settlement {
 
     /// Creates the wallet account of a node. Requires the settler's or the admin's signature. The settler
     /// can neither choose a destination or a threshold nor register while the network is paused.
-    pub fn register_node<'info>(ctx: Context<'info, RegisterNode<'info>>, args: RegisterNodeArgs) -> Result<()> {
-        instructions::register_node::handler(ctx, args)
+    ///
+    /// `node_id` is the hash of the node's id in the ledger (see `client::node_id`); `owner` the key that may withdraw, and
+    /// change the destination and the threshold; `destination` the recipient of payouts, by default the owner or the owner's
+    /// associated token account; `threshold` the pending base units at which they are paid out, by default the network's.
+    pub fn register_node<'info>(
+        ctx: Context<'info, RegisterNode<'info>>,
+        node_id: [u8; 32],
+        owner: Pubkey,
+        destination: Option<Pubkey>,
+        threshold: Option<u64>,
+    ) -> Result<()> {
+        instructions::register_node::handler(ctx, RegisterNodeArgs { node_id, owner, destination, threshold })
     }
 
     /// Closes the wallet account of a node that has nothing pending, and moves its rent to the treasury except for
@@ -122,8 +132,18 @@ pub mod settlement {
 
     /// Reopens the wallet account of a closed node with its previous total. Requires the settler's or
     /// the admin's signature, with the same limits on the settler as in `register_node`.
-    pub fn reopen_node<'info>(ctx: Context<'info, ReopenNode<'info>>, args: RegisterNodeArgs) -> Result<()> {
-        instructions::reopen_node::handler(ctx, args)
+    ///
+    /// `node_id` is the hash of the node's id in the ledger (see `client::node_id`); `owner` the key that may withdraw, and
+    /// change the destination and the threshold; `destination` the recipient of payouts, by default the owner or the owner's
+    /// associated token account; `threshold` the pending base units at which they are paid out, by default the network's.
+    pub fn reopen_node<'info>(
+        ctx: Context<'info, ReopenNode<'info>>,
+        node_id: [u8; 32],
+        owner: Pubkey,
+        destination: Option<Pubkey>,
+        threshold: Option<u64>,
+    ) -> Result<()> {
+        instructions::reopen_node::handler(ctx, RegisterNodeArgs { node_id, owner, destination, threshold })
     }
 
     /// Changes the destination of a node's payouts, or confirms the one that the admin set. Requires the
@@ -203,6 +223,18 @@ pub mod settlement {
     /// Moves all tokens out of a token account of the address of a node's wallet. Requires the owner's signature.
     pub fn recover_node_tokens<'info>(ctx: Context<'info, RecoverNodeTokens<'info>>, node_id: [u8; 32]) -> Result<()> {
         instructions::recover_node_tokens::handler(ctx, node_id)
+    }
+
+    /// Takes what a node is owed out of the network for its owner, if the node's destination can't be paid. Requires the
+    /// admin's signature.
+    pub fn set_aside<'info>(ctx: Context<'info, SetAside<'info>>, node_id: [u8; 32]) -> Result<()> {
+        instructions::set_aside::handler(ctx, node_id)
+    }
+
+    /// Pays the lamports that were set aside for a node's owner to an account of the owner's choice. Requires the owner's
+    /// signature.
+    pub fn claim_set_aside<'info>(ctx: Context<'info, ClaimSetAside<'info>>, node_id: [u8; 32]) -> Result<()> {
+        instructions::claim_set_aside::handler(ctx, node_id)
     }
 
     /// Closes a network that owes nothing to any node, for good, and returns its lamports. Requires the admin's

@@ -16,7 +16,7 @@ use settlement::rules::token_layout::{MintError, TokenAccount, check_mint};
 use settlement::rules::token_payout::{self, PayingTreasury, TokenDestination};
 use settlement::rules::window::Window;
 use settlement::rules::withdrawal::{self, WithdrawalError};
-use settlement::rules::{Entry, SkipReason, SkipSet, destination_rent_exempt, rent_minimum};
+use settlement::rules::{Entry, SkipReason, SkipSet, UnknownSkipReason, destination_rent_exempt, rent_minimum};
 
 const MAX: u64 = u64::MAX;
 
@@ -334,6 +334,14 @@ fn a_set_of_skips_is_limited_to_a_batch_and_every_bit_has_a_reason() {
         assert_eq!(skips.credit_reasons(), vec![u8::from(SkipReason::InvalidWallet); count.min(60)]);
         assert_eq!(skips.payout_reasons(), vec![u8::from(SkipReason::NotDue); count.min(30)]);
     }
+}
+
+#[test]
+fn a_skip_reason_is_displayed_as_its_stable_name_and_an_unknown_one_as_its_number() {
+    for reason in SkipReason::ALL {
+        assert_eq!(reason.to_string(), reason.as_str());
+    }
+    assert_eq!(UnknownSkipReason(99).to_string(), "unknown skip reason 99");
 }
 
 fn event_of(skips: &SkipSet) -> BatchSettled {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use settlement::client::is_reserved_address;
 use settlement::rules::window::Window;
-use settlement::rules::{SkipReason, payout, rent_minimum};
+use settlement::rules::{SkipReason, payout, rent_floor, rent_minimum};
 use settlement::state::{NodeWallet, Treasury};
 use solana_pubkey::Pubkey;
 
@@ -17,7 +17,7 @@ use crate::database::Database;
 use crate::events::Events;
 use crate::merkle;
 use crate::signer::Signer;
-use crate::transaction::{BatchKind, Format, capacity};
+use crate::transaction::{BatchKind, Format, LoadedData, capacity};
 use crate::types::NodeId;
 
 use super::changes::Changes;
@@ -46,6 +46,8 @@ struct Limits {
     credit_capacity: usize,
     /// The maximum number of entries in a settle batch.
     settle_capacity: usize,
+    /// The data of the settlement program's accounts, in bytes.
+    program_bytes: u64,
     format: Format,
     now_s: i64,
 }
@@ -64,7 +66,7 @@ struct Plan {
     /// Why not all pending rewards of a node were planned.
     held: BTreeMap<NodeId, HoldReason>,
     /// Why a due payout is held; `None` clears an earlier reason.
-    payout_holds: BTreeMap<NodeId, Option<SkipReason>>,
+    payout_holds: BTreeMap<NodeId, Option<HoldReason>>,
 }
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
@@ -84,7 +86,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let addresses: BTreeMap<&NodeId, Option<Pubkey>> =
             ready.iter().map(|candidate| (&candidate.node_id, candidate.address)).collect();
         let mut mirrored = wallets::mirrored(&self.database, &node_ids).await?;
-        // The step `sync` holds the others: nothing is credited or paid unless the owner decides where it goes.
+        // The step `sync` holds the others: nothing is credited or paid unless the owner decides where it goes. The wallet
+        // of a closed node has no owner.
         mirrored.retain(|wallet| {
             wallet.destination_confirmed && addresses.get(&wallet.node_id).copied().flatten() == Some(wallet.owner)
         });
@@ -103,7 +106,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             plan.held.iter().map(|(node, reason)| (node.clone(), reason.to_string())).collect();
         changes.push(rewards::hold(&reasons));
         changes.push(wallets::set_holds(
-            plan.payout_holds.iter().map(|(node, hold)| (node, hold.map(|reason| reason.as_str().to_owned()))),
+            plan.payout_holds.iter().map(|(node, hold)| (node, hold.as_ref().map(HoldReason::to_string))),
         ));
         let mut id = batches::last_id(&self.database).await?;
         for batch in &plan.batches {
@@ -123,6 +126,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let (treasury, balance) = self.decode_treasury(read.accounts.first().and_then(Option::as_ref))?;
         // An account without data pays rent for 128 bytes of overhead. The rate per byte is a whole number of lamports.
         let rent_per_byte = self.chain.minimum_balance(0).await? / settlement::rules::rent::ACCOUNT_OVERHEAD_BYTES;
+        // Of an upgradeable program, the code is in a second account.
+        let program_accounts = [settlement::ID, program_data_address()];
+        let program = self.chain.accounts(&program_accounts, AccountData::Omitted, Commitment::Confirmed).await?;
         let treasury_minimum = self.chain.minimum_balance(Treasury::SIZE as u64).await?;
         let now_s = now_ms.div_euclid(1_000);
         let window = Window {
@@ -141,6 +147,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             rent_per_byte,
             credit_capacity: capacity(BatchKind::Credit, format).max(1),
             settle_capacity: capacity(BatchKind::Settle, format).max(1),
+            program_bytes: program.accounts.iter().flatten().map(|account| account.space).sum(),
             format,
             now_s,
         })
@@ -165,6 +172,11 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
         Ok(destinations)
     }
+}
+
+/// The address of the settlement program's code, if it is deployed by the upgradeable loader.
+fn program_data_address() -> Pubkey {
+    Pubkey::find_program_address(&[settlement::ID.as_ref()], &solana_sdk_ids::bpf_loader_upgradeable::ID).0
 }
 
 /// Joins each wallet with its node's pending rewards, ordered by the node's oldest reward.
@@ -217,13 +229,13 @@ impl NodeRewards<'_> {
     fn check_payout(&self, target: u64, destination: Option<&Account>, limits: &Limits) -> Result<(), SkipReason> {
         let amount = target.saturating_sub(self.wallet.paid);
         let credited = target.saturating_sub(self.wallet.credited);
-        let space = destination.map_or(0, |account| account.space);
         let overflow = SkipReason::Overflow;
+        let minimum = |bytes| rent_minimum(limits.rent_per_byte, bytes).ok_or(overflow);
         payout::check(
             amount,
             payout::AccountBalance {
                 lamports: self.wallet.lamports.checked_add(credited).ok_or(overflow)?,
-                rent_minimum: rent_minimum(limits.rent_per_byte, NodeWallet::SIZE as u64).ok_or(overflow)?,
+                floor: rent_floor(self.wallet.lamports, minimum(NodeWallet::SIZE as u64)?),
             },
             payout::Destination {
                 is_named: true,
@@ -232,13 +244,14 @@ impl NodeRewards<'_> {
                 is_program_account: destination.is_some_and(|account| account.owner == settlement::ID),
                 is_reserved: is_reserved_address(&self.wallet.destination),
                 lamports: destination.map_or(0, |account| account.lamports),
-                rent_minimum: rent_minimum(limits.rent_per_byte, space).ok_or(overflow)?,
+                empty_minimum: minimum(0)?,
             },
         )
     }
 }
 
-/// Builds batches of one kind, starting a new one when the current one is full.
+/// Builds batches of one kind, starting a new one when the current one is full: by its number of entries, by the cap per
+/// batch, or by the account data that it loads.
 struct BatchBuilder {
     kind: BatchKind,
     capacity: usize,
@@ -246,6 +259,8 @@ struct BatchBuilder {
     format: Format,
     /// Lamports credited by the current batch.
     sum: u64,
+    /// The account data that the current batch loads.
+    loaded: LoadedData,
     entries: Vec<Entry>,
     /// Sequences and Merkle leaves of the current batch's reward records.
     records: Vec<(i64, merkle::Hash32)>,
@@ -260,17 +275,24 @@ impl BatchBuilder {
             per_batch_cap: limits.per_batch_cap,
             format: limits.format,
             sum: 0,
+            loaded: LoadedData::new(limits.program_bytes),
             entries: Vec::new(),
             records: Vec::new(),
             finished: Vec::new(),
         }
     }
 
-    fn add(&mut self, entry: Entry, rewards: &[&PendingReward]) {
+    /// Adds an entry. A settle batch loads the entry's destination, which has `destination_space` bytes of data.
+    fn add(&mut self, entry: Entry, destination_space: u64, rewards: &[&PendingReward]) {
         let credited = entry.target.saturating_sub(entry.before.credited);
         let above_cap = self.sum.checked_add(credited).is_none_or(|sum| sum > self.per_batch_cap);
-        if !self.entries.is_empty() && (above_cap || self.entries.len() >= self.capacity) {
+        let loads_destination = self.kind == BatchKind::Settle;
+        let too_much_data = loads_destination && !self.loaded.fits(&entry.destination, destination_space);
+        if !self.entries.is_empty() && (above_cap || too_much_data || self.entries.len() >= self.capacity) {
             self.finish_batch();
+        }
+        if loads_destination {
+            self.loaded.add(entry.destination, destination_space);
         }
         self.sum = self.sum.saturating_add(credited);
         self.records.extend(rewards.iter().map(|reward| (reward.sequence, reward.leaf().hash())));
@@ -287,6 +309,7 @@ impl BatchBuilder {
             records,
         });
         self.sum = 0;
+        self.loaded.clear();
     }
 
     fn finish(mut self) -> Vec<NewBatch> {
@@ -309,6 +332,8 @@ fn plan(nodes: Vec<NodeRewards<'_>>, destinations: &BTreeMap<Pubkey, Option<Acco
         let node_id = &node.wallet.node_id;
         if !node.continues_credited_total() {
             plan.held.insert(node_id.clone(), HoldReason::TotalMismatch);
+            // A due payout of this node is no work either, until the mismatch is resolved.
+            plan.payout_holds.insert(node_id.clone(), Some(HoldReason::TotalMismatch));
             continue;
         }
         // Only whole rewards are credited, oldest first, up to the limits.
@@ -336,11 +361,9 @@ fn plan(nodes: Vec<NodeRewards<'_>>, destinations: &BTreeMap<Pubkey, Option<Acco
         }
         let rewards = node.rewards.get(..taken).unwrap_or_default();
         let target = rewards.last().map_or(node.wallet.credited, |reward| reward.node_total.get());
-        let payout = node.is_due(target, limits).then(|| {
-            let destination = destinations.get(&node.wallet.destination).and_then(Option::as_ref);
-            node.check_payout(target, destination, limits)
-        });
-        plan.payout_holds.insert(node_id.clone(), payout.and_then(Result::err));
+        let destination = destinations.get(&node.wallet.destination).and_then(Option::as_ref);
+        let payout = node.is_due(target, limits).then(|| node.check_payout(target, destination, limits));
+        plan.payout_holds.insert(node_id.clone(), payout.and_then(Result::err).map(HoldReason::Skipped));
         let builder = match payout {
             Some(Ok(())) => &mut settle,
             _ if rewards.is_empty() => continue,
@@ -357,6 +380,7 @@ fn plan(nodes: Vec<NodeRewards<'_>>, destinations: &BTreeMap<Pubkey, Option<Acco
                 before: WalletTotals { credited: node.wallet.credited, paid: node.wallet.paid },
                 target,
             },
+            destination.map_or(0, |account| account.space),
             rewards,
         );
     }
@@ -426,6 +450,7 @@ mod tests {
         rent_per_byte: 6_960,
         credit_capacity: 60,
         settle_capacity: 30,
+        program_bytes: 500_000,
         format: Format::V1,
         now_s: 1_800_000_000,
     };
@@ -465,6 +490,9 @@ mod tests {
         let unpayable = plan_for(0, &[reward(1, 1_000, 1_000)]);
         assert_eq!(unpayable.batches[0].kind, BatchKind::Credit);
         let node = "node".parse().unwrap();
-        assert_eq!(unpayable.payout_holds.get(&node), Some(&Some(SkipReason::DestinationNotRentExempt)));
+        assert_eq!(
+            unpayable.payout_holds.get(&node),
+            Some(&Some(HoldReason::Skipped(SkipReason::DestinationNotRentExempt)))
+        );
     }
 }

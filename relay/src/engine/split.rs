@@ -1,4 +1,5 @@
-//! Splitting: a batch that fails as a whole is halved until the failing entry is alone, and only that entry is evicted.
+//! Splitting: a batch that fails as a whole, in a simulation or on the chain, is halved until the failing entry is alone,
+//! and only that entry is evicted.
 
 use std::collections::BTreeMap;
 

@@ -14,6 +14,7 @@ use crate::transaction::BatchKind;
 use super::changes::Changes;
 use super::lease::Lease;
 use super::open_batch::OpenBatch;
+use super::simulate::batch_wide_failure;
 use super::store::attempts::{self, Attempt, AttemptTransition, StoredTransaction};
 use super::store::batches::{self, Batch, BatchTransition};
 use super::store::rewards;
@@ -157,6 +158,12 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 ));
                 changes.warn(format!("{name} failed on-chain and moved no lamports except its fee: {}", error.text));
                 self.close_review(batch, &mut changes);
+                // If the entries are not the cause, the next attempt's simulation finds out whether it persists.
+                if !batch.in_review() && batch_wide_failure(batch.kind, &error).is_none() {
+                    let entries = batches::entries(&self.database, batch.id).await?;
+                    changes.push(batches::require_unchanged(batch));
+                    self.split_or_evict(open, batch, &entries, &error, &mut changes).await?;
+                }
             }
             Verdict::Landed { slot } if attempt.state != AttemptState::Landed => {
                 changes.extend(attempts::transition(attempt, AttemptTransition::Landed { slot }, now));

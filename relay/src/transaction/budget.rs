@@ -1,5 +1,9 @@
 //! The compute budget of a transaction: its limits and its priority fee.
 
+use settlement::rules::compute_units;
+
+use super::{BatchKind, Format};
+
 /// The maximum compute unit limit of a transaction (Agave's `MAX_COMPUTE_UNIT_LIMIT`).
 pub const MAX_COMPUTE_UNITS: u32 = 1_400_000;
 
@@ -9,6 +13,20 @@ pub const MAX_LOADED_ACCOUNTS_DATA_BYTES: u32 = 64 * 1024 * 1024;
 
 /// The page size in which loaded account data is charged (SIMD-0186); limits are rounded up to whole pages.
 const PAGE_BYTES: u32 = 32 * 1024;
+
+/// By how much destinations may grow between a simulation and the landing of the batch: the maximum size of an account
+/// (Agave's `MAX_PERMITTED_DATA_LENGTH`).
+///
+/// The owner of a destination can grow it to that size with a single instruction, if they lock the rent of 10 MiB. So
+/// this covers one owner who does the worst, or a thousand steps of the 10 KiB by which a program can grow an account at
+/// once. It costs no fee and 320 pages of 8 units of the block's cost: 2,560, about a tenth of what a full `settle` costs
+/// with its 60 write locks of 300 units. Covering more owners would cost as much again for each of them, and two owners
+/// who do this only delay the batch: it fails to load, moves nothing, and is halved.
+pub const DESTINATION_GROWTH_BYTES: u32 = 10 * 1024 * 1024;
+
+/// The compute units of the ComputeBudget instructions of a v0 transaction: at most three, of 150 units each. In v1, the
+/// limits are part of the header.
+const V0_BUDGET_INSTRUCTIONS_UNITS: u32 = 3 * 150;
 
 /// Compute unit prices are in micro-lamports.
 const MICRO_LAMPORTS_PER_LAMPORT: u64 = 1_000_000;
@@ -47,6 +65,36 @@ impl Budget {
         }
     }
 
+    /// Sizes the budget of a batch of `entries` entries whose simulation consumed `units` compute units and loaded
+    /// `loaded_bytes` of account data.
+    ///
+    /// The compute unit limit of a credit or settle batch is the program's own bound, because the owners of its nodes can
+    /// make it dearer between the simulation and the landing. For the same reason, the limit of a settle batch's loaded
+    /// data leaves room for [`DESTINATION_GROWTH_BYTES`]. A register batch is sized as by [`Budget::for_usage`].
+    pub fn for_batch(
+        kind: BatchKind,
+        format: Format,
+        entries: usize,
+        units: u64,
+        loaded_bytes: Option<u32>,
+        compute_unit_price: u64,
+    ) -> Self {
+        let (bound, growth) = match kind {
+            BatchKind::Register => return Self::for_usage(units, loaded_bytes, compute_unit_price),
+            BatchKind::Credit => (compute_units::credit_limit(entries), 0),
+            BatchKind::Settle => (compute_units::settle_limit(entries), DESTINATION_GROWTH_BYTES),
+        };
+        let overhead = match format {
+            Format::V0 => V0_BUDGET_INSTRUCTIONS_UNITS,
+            Format::V1 => 0,
+        };
+        let loaded_bytes = loaded_bytes.map(|bytes| bytes.saturating_add(growth));
+        Self {
+            compute_unit_limit: bound.saturating_add(overhead).min(MAX_COMPUTE_UNITS),
+            ..Self::for_usage(units, loaded_bytes, compute_unit_price)
+        }
+    }
+
     /// The total priority fee in lamports, rounded up as the runtime does.
     pub fn priority_fee_lamports(&self) -> u64 {
         u64::from(self.compute_unit_limit).saturating_mul(self.compute_unit_price).div_ceil(MICRO_LAMPORTS_PER_LAMPORT)
@@ -63,6 +111,27 @@ mod tests {
         assert_eq!(budget.compute_unit_limit, 11_502);
         assert_eq!(budget.loaded_accounts_data_limit, 3 * PAGE_BYTES);
         assert_eq!(budget.priority_fee_lamports(), 12);
+    }
+
+    #[test]
+    fn a_batch_is_limited_by_the_programs_bound_whatever_its_simulation_consumed() {
+        for units in [1, 1_000_000] {
+            let units_of = |kind, format| Budget::for_batch(kind, format, 30, units, None, 0).compute_unit_limit;
+            assert_eq!(units_of(BatchKind::Credit, Format::V1), compute_units::credit_limit(30));
+            assert_eq!(units_of(BatchKind::Settle, Format::V1), compute_units::settle_limit(30));
+            assert_eq!(units_of(BatchKind::Settle, Format::V0), compute_units::settle_limit(30) + 450);
+        }
+        let registration = Budget::for_batch(BatchKind::Register, Format::V1, 30, 10_001, Some(PAGE_BYTES + 1), 1_000);
+        assert_eq!(registration, Budget::for_usage(10_001, Some(PAGE_BYTES + 1), 1_000));
+    }
+
+    #[test]
+    fn a_destination_can_grow_to_the_maximum_after_the_simulation() {
+        let loaded = 3 * 1024 * 1024;
+        let limit_of = |kind| Budget::for_batch(kind, Format::V1, 30, 1, Some(loaded), 0).loaded_accounts_data_limit;
+        assert!(limit_of(BatchKind::Settle) >= loaded + DESTINATION_GROWTH_BYTES);
+        assert!(limit_of(BatchKind::Settle) <= loaded + DESTINATION_GROWTH_BYTES + 2 * PAGE_BYTES);
+        assert!(limit_of(BatchKind::Credit) <= loaded + 2 * PAGE_BYTES, "wallets do not grow");
     }
 
     #[test]

@@ -1,9 +1,11 @@
-//! Transactions: compute budget, wire format and capacity.
+//! Transactions: compute budget, loaded account data, wire format and capacity.
 
 mod budget;
 mod capacity;
 mod format;
+mod loaded_data;
 
-pub use budget::{Budget, MAX_COMPUTE_UNITS, MAX_LOADED_ACCOUNTS_DATA_BYTES};
+pub use budget::{Budget, DESTINATION_GROWTH_BYTES, MAX_COMPUTE_UNITS, MAX_LOADED_ACCOUNTS_DATA_BYTES};
 pub use capacity::{BatchKind, capacity};
 pub use format::{Format, SignedTransaction, TransactionBuildError, UnsignedTransaction};
+pub use loaded_data::LoadedData;

@@ -9,10 +9,14 @@
     reason = "a test that meets something unexpected fails by a panic"
 )]
 
+mod changed_accounts;
 mod crashes;
 mod forks;
 mod limits;
+mod logs;
 mod rejections;
+mod rent;
+mod reviews;
 mod settling;
 mod splitting;
 mod support;

@@ -33,8 +33,9 @@ pub(super) fn credit<H: Host>(host: &H, input: &Input) -> Result<(), BatchError>
     // borrowed from data of a wallet's length, and only the data of token programs is read.
     let named = unsafe { NamedAccounts::signed_by_settler(input.accounts) }?;
     require_account_count(input, named.rest, batch.targets.len(), 1)?;
+    let before = input.before(named.rest);
     // SAFETY: there are as many accounts as targets.
-    let entries = unsafe { RemainingEntries::new(batch.targets, SliceEntries::new(named.rest)) };
+    let entries = unsafe { RemainingEntries::new(batch.targets, SliceEntries::new(before, named.rest)) };
     match named.asset {
         AssetKind::Sol => credit_entries::<H, _, SolAsset>(host, named, &batch, entries),
         _ => credit_entries::<H, _, TokenAsset>(host, named, &batch, entries),
@@ -71,7 +72,7 @@ fn credit_entries<'a, H: Host, E: Entries<'a, Accounts = Account<'a>>, A: Asset>
     loop {
         run.credit_fast_path(&mut entries);
         // The entry that the fast path stopped at takes the full path.
-        let Some((target, account)) = entries.current() else { break };
+        let Some((target, account, _)) = entries.current() else { break };
         entries.advance();
         if let Err(reason) = run.credit(target.get(), account) {
             skips.skip_credit(batch.entry(target), reason);
@@ -91,16 +92,18 @@ pub(super) fn settle<H: Host>(host: &H, input: &Input) -> Result<(), BatchError>
         AssetKind::Sol => {
             let (pairs, _) = named.rest.as_chunks::<2>();
             require_account_count(input, named.rest, batch.targets.len(), 2)?;
+            let pairs = SliceEntries::new(input.before(named.rest), pairs);
             // SAFETY: there are as many pairs of accounts as targets.
-            let entries = unsafe { RemainingEntries::new(batch.targets, SliceEntries::new(pairs)) };
+            let entries = unsafe { RemainingEntries::new(batch.targets, pairs) };
             settle_entries(host, named, &batch, entries, SolPayouts::new)
         }
         kind => {
             let (tokens, accounts) = TokenContext::validate(&named, kind)?;
             let (pairs, _) = accounts.as_chunks::<2>();
             require_account_count(input, accounts, batch.targets.len(), 2)?;
+            let pairs = SliceEntries::new(input.before(accounts), pairs);
             // SAFETY: there are as many pairs of accounts as targets.
-            let entries = unsafe { RemainingEntries::new(batch.targets, SliceEntries::new(pairs)) };
+            let entries = unsafe { RemainingEntries::new(batch.targets, pairs) };
             settle_entries(host, named, &batch, entries, |_| Ok(TokenPayouts::new(tokens)))
         }
     }
@@ -139,7 +142,7 @@ fn settle_entries<'a, H: Host, E: Entries<'a, Accounts = [Account<'a>; 2]>, P: P
         let paid_fast = run.settle_fast_path(&mut entries, &mut payouts);
         paid = paid.checked_add(paid_fast).ok_or(SettlementError::Overflow)?;
         // The entry that the fast path stopped at takes the full path.
-        let Some((target, [account, destination])) = entries.current() else { break };
+        let Some((target, [account, destination], _)) = entries.current() else { break };
         entries.advance();
         let mut credited = 0;
         match run.credit(target.get(), account) {
@@ -181,14 +184,15 @@ impl<'t, E> RemainingEntries<'t, E> {
 
     /// The current entry; `None` after the last one.
     #[inline(always)]
-    fn current<'a>(&self) -> Option<(&'t Target, E::Accounts)>
+    fn current<'a>(&self) -> Option<(&'t Target, E::Accounts, EntryShape)>
     where
         E: Entries<'a>,
     {
         let target = self.targets.as_slice().first()?;
         // SAFETY: a target remains. `new` was promised that there are accounts for every target, and
         // `advance` moves both on together.
-        Some((target, unsafe { self.accounts.current() }))
+        let (accounts, shape) = unsafe { self.accounts.current() };
+        Some((target, accounts, shape))
     }
 
     /// Moves on to the next entry.
@@ -249,11 +253,11 @@ impl<A: Asset> BatchRun<A> {
     #[inline(never)]
     fn credit_fast_path<'a, E: Entries<'a, Accounts = Account<'a>>>(&mut self, entries: &mut RemainingEntries<E>) {
         let (mut budget, mut remaining) = (self.budget, entries.clone());
-        while let Some((target, account)) = remaining.current() {
-            // SAFETY: the wallet of the previous entry is no longer used. `E::SHAPE` is regular only
-            // for accounts with a wallet's length, as `Entries` requires.
-            let Some(wallet) = (unsafe { wallet(account, &self.policy.network, E::SHAPE) }) else { break };
-            if self.is_duplicate::<E>(wallet) {
+        while let Some((target, account, shape)) = remaining.current() {
+            // SAFETY: the wallet of the previous entry is no longer used. The shape is regular only for accounts with a
+            // wallet's length, as `Entries` requires.
+            let Some(wallet) = (unsafe { wallet(account, &self.policy.network, shape) }) else { break };
+            if self.is_duplicate(wallet, shape) {
                 break;
             }
             let total = target.get();
@@ -279,12 +283,12 @@ impl<A: Asset> BatchRun<A> {
         // What can be paid before the sum exceeds 2^64 - 1. Counting down needs no overflow check.
         let mut payable = u64::MAX;
         let (mut budget, mut remaining) = (self.budget, entries.clone());
-        let Some((mut target, [mut account, mut destination])) = remaining.current() else { return 0 };
+        let Some((mut target, [mut account, mut destination], mut shape)) = remaining.current() else { return 0 };
         // SAFETY: the wallet of the previous entry is no longer used, and the payout accesses the data of
-        // token accounts only. `E::SHAPE` is regular only for accounts with a wallet's length, as `Entries`
+        // token accounts only. The shape is regular only for accounts with a wallet's length, as `Entries`
         // requires.
-        while let Some(wallet) = unsafe { wallet(account, &self.policy.network, E::SHAPE) } {
-            if self.is_duplicate::<E>(wallet) {
+        while let Some(wallet) = unsafe { wallet(account, &self.policy.network, shape) } {
+            if self.is_duplicate(wallet, shape) {
                 break;
             }
             let total = target.get();
@@ -301,7 +305,7 @@ impl<A: Asset> BatchRun<A> {
                 wallet_account: account,
                 destination,
             };
-            if unlikely(!payouts.try_pay_fast(payout, wallet, E::SHAPE)) {
+            if unlikely(!payouts.try_pay_fast(payout, wallet, shape)) {
                 break;
             }
             budget.take(credit);
@@ -316,7 +320,7 @@ impl<A: Asset> BatchRun<A> {
                 entries.targets = remaining.targets;
                 return u64::MAX.wrapping_sub(payable);
             };
-            (target, [account, destination]) = next;
+            (target, [account, destination], shape) = next;
         }
         (self.budget, *entries) = (budget, remaining);
         u64::MAX.wrapping_sub(payable)
@@ -325,8 +329,8 @@ impl<A: Asset> BatchRun<A> {
     /// Whether an earlier entry of this batch may have credited the wallet. Regular entries repeat no
     /// account.
     #[inline(always)]
-    fn is_duplicate<'a, E: Entries<'a>>(&self, wallet: &NodeWallet) -> bool {
-        E::SHAPE == EntryShape::Unknown && unlikely(wallet.last_sequence == self.sequence)
+    fn is_duplicate(&self, wallet: &NodeWallet, shape: EntryShape) -> bool {
+        shape == EntryShape::Unknown && unlikely(wallet.last_sequence == self.sequence)
     }
 
     /// The state of a wallet before its credit.

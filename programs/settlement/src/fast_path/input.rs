@@ -188,6 +188,14 @@ impl Default for AccountSlots<'_> {
     }
 }
 
+impl<'a, E> Input<'a, E> {
+    /// The accounts in front of `rest`, which must be the last ones.
+    #[inline(always)]
+    pub(super) fn before(&self, rest: &[Account]) -> &'a [Account<'a>] {
+        self.accounts.get(..self.accounts.len().saturating_sub(rest.len())).unwrap_or_default()
+    }
+}
+
 impl<'a> Input<'a> {
     /// Locates the accounts, whatever they are, and the data.
     ///
@@ -466,10 +474,10 @@ unsafe fn read_data<'a>(at: *mut u8) -> Data<'a> {
     unsafe { Data::new(bytes) }
 }
 
-/// What reading the input has already established about the accounts of entries.
+/// What is known about the accounts of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryShape {
-    /// An entry's accounts are as in [`WalletEntries`] or [`PairEntries`].
+    /// They are as described at [`Entries`].
     Regular,
     /// Nothing is known.
     Unknown,
@@ -479,38 +487,33 @@ pub enum EntryShape {
 ///
 /// # Safety
 ///
-/// If [`SHAPE`](Self::SHAPE) is [`EntryShape::Regular`], then the accounts that
-/// [`current`](Self::current) returns are as described at [`WalletEntries`] (one account) or
-/// [`PairEntries`] (two): in particular, the first has exactly [`NodeWallet::SIZE`] bytes of data, all
-/// are writable, and none repeats another.
+/// If [`current`](Self::current) returns [`EntryShape::Regular`], then all accounts of the entry are writable and no
+/// programs, and none is an account that the instruction names, that an earlier entry has or that the entry has twice.
+/// The first is no signer and has exactly [`NodeWallet::SIZE`] bytes of data.
 pub unsafe trait Entries<'a>: Clone {
     /// The accounts of one entry.
     type Accounts: Copy;
 
-    /// What is known of the accounts of every entry.
-    const SHAPE: EntryShape;
-
-    /// The accounts of the current entry.
+    /// The accounts of the current entry, and what is known about them.
     ///
     /// # Safety
     ///
     /// [`advance`](Self::advance) has been called fewer times than there are entries.
-    unsafe fn current(&self) -> Self::Accounts;
+    unsafe fn current(&self) -> (Self::Accounts, EntryShape);
 
     /// Moves on to the next entry.
     fn advance(&mut self);
 }
 
-// SAFETY: `RegularInput::read` found every entry's account to have as many bytes as a wallet.
+// SAFETY: `RegularInput::read` found every entry's account to be as required.
 unsafe impl<'a> Entries<'a> for WalletEntries<'a> {
     type Accounts = Account<'a>;
-    const SHAPE: EntryShape = EntryShape::Regular;
 
     #[inline(always)]
-    unsafe fn current(&self) -> Account<'a> {
+    unsafe fn current(&self) -> (Account<'a>, EntryShape) {
         // SAFETY: `RegularInput::read` found the records of accounts here, one stride apart; the
         // caller promises that not all have been passed.
-        unsafe { Account::new(self.at) }
+        (unsafe { Account::new(self.at) }, EntryShape::Regular)
     }
 
     #[inline(always)]
@@ -519,19 +522,18 @@ unsafe impl<'a> Entries<'a> for WalletEntries<'a> {
     }
 }
 
-// SAFETY: `RegularInput::read` found every entry's first account to have as many bytes as a wallet.
+// SAFETY: `RegularInput::read` found both accounts of every entry to be as required.
 unsafe impl<'a> Entries<'a> for PairEntries<'a> {
     type Accounts = [Account<'a>; 2];
-    const SHAPE: EntryShape = EntryShape::Regular;
 
     #[inline(always)]
-    unsafe fn current(&self) -> [Account<'a>; 2] {
+    unsafe fn current(&self) -> ([Account<'a>; 2], EntryShape) {
         // SAFETY: `RegularInput::read` found the records of pairs of accounts here; the caller
         // promises that not all have been passed.
         let wallet = unsafe { Account::new(self.at) };
         // SAFETY: the second account of a pair begins where the first one ends.
         let destination = unsafe { Account::new(self.at.wrapping_add(WALLET_STRIDE)) };
-        [wallet, destination]
+        ([wallet, destination], EntryShape::Regular)
     }
 
     #[inline(always)]
@@ -540,34 +542,82 @@ unsafe impl<'a> Entries<'a> for PairEntries<'a> {
     }
 }
 
-/// Entries whose accounts are listed in a slice: `T` is [`Account`] or `[Account; 2]`.
+/// Entries whose accounts are listed in a slice, in a batch with irregular entries: `T` is [`Account`] or
+/// `[Account; 2]`. Each entry is judged by itself, so that an irregular one makes the others no more expensive.
 #[derive(Clone, Copy)]
 pub struct SliceEntries<'s, T> {
     next: *const T,
+    /// Start of the last of the records that were passed. Records are in the order of their first occurrence, so an
+    /// account that starts behind it has not occurred yet.
+    passed: *mut u8,
     slice: PhantomData<&'s [T]>,
 }
 
-impl<'s, T> SliceEntries<'s, T> {
-    /// Starts at the first of `entries`.
-    pub fn new(entries: &'s [T]) -> Self {
-        Self { next: entries.as_ptr(), slice: PhantomData }
+/// The accounts of an entry.
+pub trait EntryAccounts: Copy {
+    /// The shape of an entry, if all records up to `passed` have occurred before.
+    fn shape_after(self, passed: *mut u8) -> EntryShape;
+
+    /// The last record among `passed` and those of the entry.
+    fn last_record(self, passed: *mut u8) -> *mut u8;
+}
+
+impl EntryAccounts for Account<'_> {
+    #[inline(always)]
+    fn shape_after(self, passed: *mut u8) -> EntryShape {
+        // SAFETY: by the type's invariant, a record starts here.
+        if self.start > passed && unsafe { is_wallet(self.start) } { EntryShape::Regular } else { EntryShape::Unknown }
+    }
+
+    #[inline(always)]
+    fn last_record(self, passed: *mut u8) -> *mut u8 {
+        if self.start > passed { self.start } else { passed }
     }
 }
 
-// SAFETY: nothing is claimed about the accounts.
-unsafe impl<'a, T: Copy> Entries<'a> for SliceEntries<'a, T> {
-    type Accounts = T;
-    const SHAPE: EntryShape = EntryShape::Unknown;
+impl EntryAccounts for [Account<'_>; 2] {
+    #[inline(always)]
+    fn shape_after(self, passed: *mut u8) -> EntryShape {
+        let [wallet, destination] = self;
+        // SAFETY: by the type's invariant, a record starts here.
+        let flags = unsafe { destination.start.cast::<u32>().read() };
+        let is_destination = destination.start > wallet.start && flags & !SIGNER_MASK == WRITABLE_ONLY;
+        if is_destination { wallet.shape_after(passed) } else { EntryShape::Unknown }
+    }
 
     #[inline(always)]
-    unsafe fn current(&self) -> T {
+    fn last_record(self, passed: *mut u8) -> *mut u8 {
+        let [wallet, destination] = self;
+        destination.last_record(wallet.last_record(passed))
+    }
+}
+
+impl<'s, T> SliceEntries<'s, T> {
+    /// Starts at the first of `entries`, which follow the accounts `before` in the input.
+    pub fn new(before: &[Account], entries: &'s [T]) -> Self {
+        let passed = before.iter().fold(core::ptr::null_mut(), |passed, account| account.last_record(passed));
+        Self { next: entries.as_ptr(), passed, slice: PhantomData }
+    }
+}
+
+// SAFETY: `shape_after` requires what a regular entry needs. A record that starts behind `passed` is none of those that
+// occurred before: those of the named accounts and of the entries that were passed.
+unsafe impl<'a, T: EntryAccounts> Entries<'a> for SliceEntries<'a, T> {
+    type Accounts = T;
+
+    #[inline(always)]
+    unsafe fn current(&self) -> (T, EntryShape) {
         // SAFETY: the caller promises that not all entries have been passed, so `next` is within the
         // slice, which is borrowed.
-        unsafe { self.next.read() }
+        let accounts = unsafe { self.next.read() };
+        (accounts, accounts.shape_after(self.passed))
     }
 
     #[inline(always)]
     fn advance(&mut self) {
+        // SAFETY: `advance` follows `current`, so `next` is within the slice.
+        let accounts = unsafe { self.next.read() };
+        self.passed = accounts.last_record(self.passed);
         self.next = self.next.wrapping_add(1);
     }
 }

@@ -12,13 +12,14 @@
 //! | `AccountOwnedByWrongProgram`, `AccountDiscriminatorNotFound`, `AccountDiscriminatorMismatch`, `AccountDidNotDeserialize` | [`named_accounts`]: the treasury; [`wallet`]: an entry's wallet, as the skip `InvalidWallet` |
 //! | `ConstraintMut` | [`named_accounts`]: the treasury; [`wallet`]: an entry's wallet, as above |
 //! | `has_one = settler` | [`named_accounts`]: the settler is the treasury's |
-//! | `ConstraintAddress` of the event authority | [`named_accounts`]: its address is compared |
+//! | `has_one = network` | [`named_accounts`]: the network is the treasury's |
+//! | `ConstraintAddress` of the event authority | [`named_accounts`]: its address is compared, in a `payout` |
 //! | duplicate mutable accounts | [`batch`]: a wallet that this batch has credited already is skipped; [`wallet`]: a treasury is not a wallet; [`sol`]: a destination that is an account of this program is skipped |
 //! | the wallet's network | [`wallet`]: compared with the treasury's |
 //!
-//! A batch whose accounts all have the expected shape ([`RegularInput`]) leaves out checks that the runtime makes
-//! anyway, or that follow from what the program writes. docs/ARCHITECTURE.md argues each one ("What the fast path
-//! leaves out").
+//! For an entry whose accounts have the expected shape ([`EntryShape`](input::EntryShape)), checks are left out that the
+//! runtime makes anyway, or that follow from what the program writes. docs/ARCHITECTURE.md argues each one ("What the fast
+//! path leaves out").
 //!
 //! All decisions are made by [`rules`](crate::rules). This module reads their inputs and writes their
 //! results, and doesn't allocate.

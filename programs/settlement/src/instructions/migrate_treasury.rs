@@ -19,7 +19,7 @@ pub struct MigrateTreasury<'info> {
     /// CHECK: part of the treasury's address.
     pub network: UncheckedAccount<'info>,
     /// The treasury.
-    #[account(mut, has_one = network, seeds = [TREASURY_SEED, network.key().as_ref()], bump = treasury.load()?.bump)]
+    #[account(mut, seeds = [TREASURY_SEED, network.key().as_ref()], bump = treasury.load()?.bump)]
     pub treasury: AccountLoader<'info, Treasury>,
 }
 

@@ -11,8 +11,8 @@ use crate::state::{
 };
 use crate::token::ASSOCIATED_TOKEN_ID;
 
-/// A node and who receives its payouts.
-#[derive(AnchorSerialize, AnchorDeserialize, Clone, Copy, Debug, PartialEq, Eq)]
+/// The arguments of `register_node` and `reopen_node`: a node and who receives its payouts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RegisterNodeArgs {
     /// Hash of the node's id in the ledger, see `client::node_id`.
     pub node_id: [u8; 32],
@@ -30,7 +30,7 @@ pub struct RegisterNodeArgs {
 /// Accounts of `register_node`.
 #[event_cpi]
 #[derive(Accounts)]
-#[instruction(args: RegisterNodeArgs)]
+#[instruction(node_id: [u8; 32], owner: Pubkey)]
 pub struct RegisterNode<'info> {
     /// The network's settler or admin. The settler can neither choose a destination or a threshold nor register while
     /// the network is paused.
@@ -48,7 +48,7 @@ pub struct RegisterNode<'info> {
         init,
         payer = payer,
         space = NodeWallet::SIZE,
-        seeds = [NODE_SEED, network.key().as_ref(), args.node_id.as_ref(), args.owner.as_ref()],
+        seeds = [NODE_SEED, network.key().as_ref(), &node_id, owner.as_ref()],
         bump,
     )]
     /// The node's wallet account. Its address is derived from the network, the node's id and its owner.

@@ -12,7 +12,7 @@ use crate::state::{ClosedNode, NODE_SEED, Network, NodeWallet, TREASURY_SEED, Tr
 /// Accounts of `reopen_node`.
 #[event_cpi]
 #[derive(Accounts)]
-#[instruction(args: RegisterNodeArgs)]
+#[instruction(node_id: [u8; 32], owner: Pubkey)]
 pub struct ReopenNode<'info> {
     /// The network's settler or admin, with the same limits on the settler as in `register_node`.
     pub authority: Signer<'info>,
@@ -30,7 +30,7 @@ pub struct ReopenNode<'info> {
     /// CHECK: the handler parses it as a closed node and changes its type.
     #[account(
         mut,
-        seeds = [NODE_SEED, network.key().as_ref(), args.node_id.as_ref(), args.owner.as_ref()],
+        seeds = [NODE_SEED, network.key().as_ref(), &node_id, owner.as_ref()],
         bump,
     )]
     pub node_wallet: UncheckedAccount<'info>,

@@ -28,8 +28,6 @@ pub struct Withdraw<'info> {
     /// The node's wallet account.
     #[account(
         mut,
-        has_one = owner @ SettlementError::Unauthorized,
-        has_one = network @ SettlementError::NetworkMismatch,
         has_one = destination @ SettlementError::DestinationMismatch,
         seeds = [NODE_SEED, network.key().as_ref(), &node_id, owner.key().as_ref()],
         bump = node_wallet.load()?.bump,

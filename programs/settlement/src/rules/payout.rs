@@ -55,6 +55,13 @@ pub struct Destination {
     pub empty_minimum: u64,
 }
 
+impl Destination {
+    /// Whether no payment can go there, whatever its amount and whoever sends the transaction.
+    pub fn is_unpayable(&self) -> bool {
+        self.is_program_account || self.is_reserved || self.is_executable
+    }
+}
+
 /// The balance of an account, and how much of it must stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountBalance {
@@ -80,16 +87,17 @@ pub fn check(amount: u64, wallet: AccountBalance, to: Destination) -> Result<(),
     skip_if(left.is_none_or(|left| left < wallet.floor), SkipReason::WalletShort)
 }
 
-/// The balances of the wallet account and of a destination with `destination` lamports after a payout. `None` if only
-/// [`check`] can decide. The caller must have made all other checks of [`check`] than those of balances. Cheaper
+/// The balances of the wallet account and of a destination with `destination` lamports after a payout. `empty_minimum` is
+/// the rent-exempt minimum of an account without data. `None` if only [`check`] can decide. The caller must have made all other checks of [`check`] than those of balances. Cheaper
 /// on-chain than that, because it needs no overflow checks.
 ///
 /// The lamports of both accounts must not exceed 2^64 - 1 in sum, which those of two accounts never do.
 #[inline(always)]
-pub fn try_fast(amount: u64, wallet: AccountBalance, destination: u64) -> Option<(u64, u64)> {
+pub fn try_fast(amount: u64, wallet: AccountBalance, destination: u64, empty_minimum: u64) -> Option<(u64, u64)> {
     let left = wallet.lamports.wrapping_sub(amount);
-    let is_undecided =
-        unlikely(wallet.lamports < amount) || unlikely(left < wallet.floor) || unlikely(destination == 0);
+    let is_undecided = unlikely(wallet.lamports < amount)
+        || unlikely(left < wallet.floor)
+        || (unlikely(destination == 0) && amount < empty_minimum);
     if is_undecided {
         return None;
     }
@@ -180,8 +188,12 @@ mod tests {
     fn the_fast_path_allows_what_the_full_check_allows() {
         for amount in [0, 1, 89, 90, 100, 101, 1_100, u64::MAX / 2, u64::MAX / 2 + 1, u64::MAX] {
             let allowed = check(amount, WALLET, DESTINATION).is_ok();
-            let after = try_fast(amount, WALLET, DESTINATION.lamports);
+            let after = try_fast(amount, WALLET, DESTINATION.lamports, DESTINATION.empty_minimum);
             assert_eq!(after, allowed.then(|| (WALLET.lamports - amount, DESTINATION.lamports + amount)), "{amount}");
+            let new = Destination { lamports: 0, ..DESTINATION };
+            let allowed = check(amount, WALLET, new).is_ok();
+            let after = try_fast(amount, WALLET, new.lamports, new.empty_minimum);
+            assert_eq!(after, allowed.then(|| (WALLET.lamports - amount, amount)), "{amount}");
         }
     }
 

@@ -19,6 +19,28 @@ const FINALITY_BLOCKS: u64 = 3;
 /// The number of blocks for which a blockhash is valid. A real cluster has 150; fewer make it expire sooner in tests.
 const BLOCKHASH_BLOCKS: u64 = 8;
 
+/// The error of a transaction that [`LocalChain::reverts`].
+const REVERTED: &str = r#"{"InstructionError":[0,"ComputationalBudgetExceeded"]}"#;
+
+/// What the RPC node keeps of the logs of transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeptLogs {
+    Complete,
+    /// All but the last lines, which the cluster has truncated.
+    Truncated,
+    Nothing,
+}
+
+impl KeptLogs {
+    fn of(self, log: Vec<String>) -> Vec<String> {
+        match self {
+            Self::Complete => log,
+            Self::Truncated => log.into_iter().take(1).chain(["Log truncated".to_owned()]).collect(),
+            Self::Nothing => Vec::new(),
+        }
+    }
+}
+
 /// A cluster that produces blocks only through [`LocalChain::produce_block`].
 pub(crate) struct LocalChain {
     pub(crate) svm: RefCell<LiteSVM>,
@@ -33,6 +55,12 @@ pub(crate) struct LocalChain {
     pub(crate) lose_responses: Cell<bool>,
     /// Whether statuses and transactions are unavailable, as on a node without history.
     pub(crate) without_history: Cell<bool>,
+    /// What transactions that land from now on leave of their logs.
+    pub(crate) kept_logs: Cell<KeptLogs>,
+    /// Transactions that write this account fail when they land, although their simulation succeeds.
+    pub(crate) reverts: Cell<Option<Pubkey>>,
+    /// Transactions with this account cannot be loaded, which their simulation shows.
+    pub(crate) unloadable: Cell<Option<Pubkey>>,
     /// Whether the cluster rejects v1 transactions because the feature is not activated.
     pub(crate) rejects_v1: Cell<bool>,
 }
@@ -54,6 +82,9 @@ impl LocalChain {
             drop_sends: Cell::new(0),
             lose_responses: Cell::new(false),
             without_history: Cell::new(false),
+            kept_logs: Cell::new(KeptLogs::Complete),
+            reverts: Cell::new(None),
+            unloadable: Cell::new(None),
             rejects_v1: Cell::new(false),
         }
     }
@@ -84,21 +115,29 @@ impl LocalChain {
         if blockhash_height + BLOCKHASH_BLOCKS < height || self.landed.borrow().contains_key(&signature) {
             return;
         }
-        let (error, meta) = match self.svm.borrow_mut().send_transaction(transaction.clone()) {
-            Ok(meta) => (None, meta),
-            Err(failed) => (Some(transaction_error(&failed.err)), failed.meta),
+        let reverts =
+            self.reverts.get().is_some_and(|account| transaction.message.static_account_keys().contains(&account));
+        let (error, meta) = if reverts {
+            (Some(TransactionError { text: REVERTED.to_owned(), custom_code: None }), Default::default())
+        } else {
+            match self.svm.borrow_mut().send_transaction(transaction.clone()) {
+                Ok(meta) => (None, meta),
+                Err(failed) => (Some(transaction_error(&failed.err)), failed.meta),
+            }
         };
         let executed = ExecutedTransaction {
             slot: height,
             fee_lamports: meta.fee,
-            inner_instruction_data: meta
-                .inner_instructions
-                .iter()
-                .flatten()
-                .map(|inner| inner.instruction.data.clone())
-                .collect(),
+            log_messages: self.kept_logs.get().of(meta.logs),
         };
         self.landed.borrow_mut().insert(signature, Landed { height, error, executed });
+    }
+
+    /// The account data that the transaction loads, as LiteSVM counts it.
+    fn loaded_bytes(&self, transaction: &VersionedTransaction) -> u32 {
+        let svm = self.svm.borrow();
+        let accounts = transaction.message.static_account_keys().iter().filter_map(|key| svm.get_account(key));
+        accounts.map(|account| 64 + account.data.len() as u32).sum()
     }
 
     /// Copies the state of the cluster, for [`LocalChain::fork_to`].
@@ -184,16 +223,19 @@ impl Chain for LocalChain {
         if self.rejects_v1.get() && matches!(transaction.message, solana_message::VersionedMessage::V1(_)) {
             return Err(ChainError::UnsupportedVersion);
         }
+        if self.unloadable.get().is_some_and(|account| transaction.message.static_account_keys().contains(&account)) {
+            let text = r#""MaxLoadedAccountsDataSizeExceeded""#.to_owned();
+            return Ok(Simulation { error: Some(TransactionError { text, custom_code: None }), ..Default::default() });
+        }
+        let loaded_accounts_data_bytes = Some(self.loaded_bytes(&transaction));
         Ok(match self.svm.borrow().simulate_transaction(transaction) {
-            Ok(info) => Simulation {
-                error: None,
-                units_consumed: info.meta.compute_units_consumed,
-                loaded_accounts_data_bytes: None,
-            },
+            Ok(info) => {
+                Simulation { error: None, units_consumed: info.meta.compute_units_consumed, loaded_accounts_data_bytes }
+            }
             Err(failed) => Simulation {
                 error: Some(transaction_error(&failed.err)),
                 units_consumed: failed.meta.compute_units_consumed,
-                loaded_accounts_data_bytes: None,
+                loaded_accounts_data_bytes,
             },
         })
     }

@@ -11,18 +11,19 @@ use crate::{accounts, instruction};
 
 /// Creates a node's wallet account. Signed by `authority`, the settler or the admin, and `payer`.
 pub fn register_node_ix(authority: Pubkey, payer: Pubkey, network: Pubkey, args: RegisterNodeArgs) -> Instruction {
+    let RegisterNodeArgs { node_id, owner, destination, threshold } = args;
     build(
         accounts::RegisterNode {
             authority,
             payer,
             network,
             treasury: treasury_address(&network),
-            node_wallet: node_wallet_address(&network, &args.node_id, &args.owner),
+            node_wallet: node_wallet_address(&network, &node_id, &owner),
             system_program: system_program::ID,
             event_authority: event_authority(),
             program: crate::ID,
         },
-        instruction::RegisterNode { args },
+        instruction::RegisterNode { node_id, owner, destination, threshold },
     )
 }
 
@@ -45,18 +46,19 @@ pub fn close_node_ix(authority: Pubkey, network: Pubkey, node_id: [u8; 32], owne
 
 /// Reopens a closed node's wallet account. Signed by `authority`, the settler or the admin, and `payer`.
 pub fn reopen_node_ix(authority: Pubkey, payer: Pubkey, network: Pubkey, args: RegisterNodeArgs) -> Instruction {
+    let RegisterNodeArgs { node_id, owner, destination, threshold } = args;
     build(
         accounts::ReopenNode {
             authority,
             payer,
             network,
             treasury: treasury_address(&network),
-            node_wallet: node_wallet_address(&network, &args.node_id, &args.owner),
+            node_wallet: node_wallet_address(&network, &node_id, &owner),
             system_program: system_program::ID,
             event_authority: event_authority(),
             program: crate::ID,
         },
-        instruction::ReopenNode { args },
+        instruction::ReopenNode { node_id, owner, destination, threshold },
     )
 }
 
