@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use anchor_lang::prelude::Pubkey;
 use settlement::client::{
-    NetworkId, SPL_TOKEN_ID, TOKEN_2022_ID, TokenAsset, associated_token_address, event_authority,
+    NetworkId, SPL_TOKEN_ID, TOKEN_2022_ID, TokenAsset, associated_token_address, claim_address, event_authority,
     network_address_with_bump, node_id, node_wallet_address_with_bump, treasury_address_with_bump,
     treasury_token_address,
 };
@@ -17,6 +17,8 @@ use solana_signer::Signer;
 pub(crate) const PEOPLE: u8 = 8;
 /// Nodes per network, each with a wallet of its own.
 pub(crate) const NODES: u8 = 6;
+/// The node whose wallet's address has token accounts.
+pub(crate) const NODE_WITH_TOKENS: u8 = NODES - 1;
 /// A person's token accounts of a mint: the associated one, and another one.
 pub(crate) const TOKEN_ACCOUNTS_PER_PERSON: u8 = 2;
 
@@ -107,13 +109,16 @@ pub(crate) enum AccountId {
     Treasury(Net),
     /// The wallet of the node with this number, see [`id_of_node`] and [`owner_of_node`].
     Wallet(Net, u8),
+    /// Holds what was set aside for the owner of this wallet, outside of the network.
+    Claim(Net, u8),
     /// The treasury's token account.
     Vault(Net),
     /// A token account that initially belongs to this person: 0 is the associated one.
     TokenAccount(Mint, u8, u8),
     /// A token account of the treasury's address that does not hold the network's funds.
     TreasuryTokens(Net, Mint),
-    /// A token account of the address of the first node's wallet.
+    /// A token account of the address of the wallet of [`NODE_WITH_TOKENS`], which what is set aside for its owner is moved
+    /// to.
     NodeTokens(Net, Mint),
     Mint(Mint),
     Incinerator,
@@ -191,6 +196,7 @@ fn addresses() -> &'static Addresses {
                 let owner = person(owner_of_node(node));
                 let (wallet, bump) = node_wallet_address_with_bump(&network, &id_of_node(node), &owner);
                 addresses.insert(AccountId::Wallet(net, node), wallet);
+                addresses.insert(AccountId::Claim(net, node), claim_address(&wallet));
                 bumps.insert(AccountId::Wallet(net, node), bump);
             }
             if let Some(asset) = net.asset() {

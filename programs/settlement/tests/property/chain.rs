@@ -6,10 +6,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use litesvm::LiteSVM;
 use settlement::client::{
-    CreateNetworkArgs, RegisterNodeArgs, SettleEntry, TokenAsset, UpdateNetworkArgs, accept_admin_ix, close_network_ix,
-    close_node_ix, close_token_network_ix, create_network_ix, create_token_network_ix, credit_ix, fund_ix,
-    fund_tokens_ix, is_reserved_address, migrate_treasury_ix, pause_ix, payout_ix, payout_tokens_ix, propose_admin_ix,
-    recover_lamports_ix, recover_node_tokens_ix, recover_treasury_tokens_ix, register_node_ix, reopen_node_ix,
+    CreateNetworkArgs, RegisterNodeArgs, SettleEntry, TokenAsset, UpdateNetworkArgs, accept_admin_ix,
+    claim_set_aside_ix, close_network_ix, close_node_ix, close_token_network_ix, create_network_ix,
+    create_token_network_ix, credit_ix, fund_ix, fund_tokens_ix, is_reserved_address, migrate_treasury_ix, pause_ix,
+    payout_ix, payout_tokens_ix, propose_admin_ix, recover_lamports_ix, recover_node_tokens_ix,
+    recover_treasury_tokens_ix, register_node_ix, reopen_node_ix, set_aside_ix, set_aside_tokens_ix,
     set_destination_ix, set_guardian_ix, set_settler_ix, set_threshold_ix, settle_ix, settle_tokens_ix,
     sweep_closed_network_ix, sweep_rent_ix, top_up_rent_ix, unpause_ix, update_network_ix, withdraw_ix,
     withdraw_surplus_ix, withdraw_surplus_tokens_ix, withdraw_tokens_ix,
@@ -291,7 +292,8 @@ fn valid_instruction(model: &Model, step: &Step) -> Option<Instruction> {
         Action::SweepRent(accounts) => with_accounts(sweep_rent_ix(network, &[]), net, accounts),
         Action::TopUpRent(accounts) => with_accounts(top_up_rent_ix(actor, network, &[]), net, accounts),
         Action::RecoverLamports { to } => recover_lamports_ix(actor, network, to.address()),
-        Action::RecoverTreasuryTokens { mint, to, .. } => {
+        Action::RecoverTreasuryTokens { mint, from_vault, to } => {
+            let mint = net.mint().filter(|_| *from_vault).unwrap_or(*mint);
             let from = model.recovered_account(step).address();
             recover_treasury_tokens_ix(actor, network, &mint.asset(), from, to.address())
         }
@@ -300,9 +302,26 @@ fn valid_instruction(model: &Model, step: &Step) -> Option<Instruction> {
             let ix = recover_node_tokens_ix(actor, network, id, &mint.asset(), from, to.address());
             with_wallet(ix, 2, wallet_of_step)
         }
-        Action::CloseNetwork { to } => match asset {
+        Action::SetAside => {
+            let destination = model.payout_account(step).address();
+            match net.mint() {
+                None => set_aside_ix(actor, network, id, owner, destination),
+                Some(mint) => {
+                    let claim = AccountId::NodeTokens(net, mint).address();
+                    set_aside_tokens_ix(actor, network, &mint.asset(), id, owner, destination, claim)
+                }
+            }
+        }
+        Action::ClaimSetAside { to } => {
+            let mut ix = with_wallet(claim_set_aside_ix(actor, network, id, to.address()), 2, wallet_of_step);
+            ix.accounts[3].pubkey = AccountId::Claim(net, step.node).address();
+            ix
+        }
+        Action::CloseNetwork { to, tokens_to } => match asset {
             None => close_network_ix(actor, network, to.address()),
-            Some(asset) => close_token_network_ix(actor, network, &asset, to.address()),
+            Some(asset) => {
+                close_token_network_ix(actor, network, &asset, tokens_to.map(AccountId::address), to.address())
+            }
         },
         Action::SweepClosedNetwork { accounts, expected_admin } => {
             with_accounts(sweep_closed_network_ix(network, admin(expected_admin), &[]), net, accounts)
@@ -438,8 +457,12 @@ fn yields_another_valid_instruction(step: &Step, ix: &Instruction, at: usize, wi
     match (&step.action, at) {
         // The destination or, of tokens that are recovered, the source.
         (Action::WithdrawSurplus { .. } | Action::RecoverLamports { .. } | Action::CloseNetwork { .. }, 3)
-        | (Action::SetDestination(_), 4)
+        | (Action::SetDestination(_) | Action::ClaimSetAside { .. }, 4)
         | (Action::RecoverTreasuryTokens { .. } | Action::RecoverNodeTokens { .. }, 3 | 4) => true,
+        // The token account that receives what is left, which is ignored if nothing is.
+        (Action::CloseNetwork { .. }, 7) => !step.net.pays_in_sol(),
+        // The token account that receives what is set aside.
+        (Action::SetAside, 7) => !step.net.pays_in_sol(),
         // The funder's token account.
         (Action::Fund { .. }, 5) => !step.net.pays_in_sol(),
         (Action::Propose(_) | Action::Accept | Action::SetGuardian(_), _) => {

@@ -26,10 +26,11 @@ const UNREACHABLE: [SkipReason; 5] = [
 const NEVER_REJECTED: [&str; 6] = ["AdvanceTime", "DowngradeTreasury", "Harvest", "Resend", "SetRentRate", "SetTime"];
 
 /// Every event of the program.
-const EVENTS: [(&str, &[u8]); 26] = [
+const EVENTS: [(&str, &[u8]); 28] = [
     ("AdminChanged", AdminChanged::DISCRIMINATOR),
     ("AdminProposed", AdminProposed::DISCRIMINATOR),
     ("BatchSettled", BatchSettled::DISCRIMINATOR),
+    ("ClaimPaid", ClaimPaid::DISCRIMINATOR),
     ("ClosedNetworkSwept", ClosedNetworkSwept::DISCRIMINATOR),
     ("DestinationChanged", DestinationChanged::DISCRIMINATOR),
     ("Funded", Funded::DISCRIMINATOR),
@@ -45,6 +46,7 @@ const EVENTS: [(&str, &[u8]); 26] = [
     ("NodeReopened", NodeReopened::DISCRIMINATOR),
     ("PaidOut", PaidOut::DISCRIMINATOR),
     ("Paused", Paused::DISCRIMINATOR),
+    ("PendingSetAside", PendingSetAside::DISCRIMINATOR),
     ("RentSwept", RentSwept::DISCRIMINATOR),
     ("RentToppedUp", RentToppedUp::DISCRIMINATOR),
     ("SettlerChanged", SettlerChanged::DISCRIMINATOR),

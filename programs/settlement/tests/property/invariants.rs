@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use anchor_lang::prelude::Pubkey;
 use anchor_lang::{AnchorDeserialize, Discriminator, Event};
 use settlement::events::{
-    BatchSettled, ClosedNetworkSwept, Funded, LamportsRecovered, NetworkClosed, NodeClosed, PaidOut, RentSwept,
-    RentToppedUp, SurplusWithdrawn, Withdrawn,
+    BatchSettled, ClosedNetworkSwept, Funded, LamportsRecovered, NetworkClosed, NodeClosed, PaidOut, PendingSetAside,
+    RentSwept, RentToppedUp, SurplusWithdrawn, Withdrawn,
 };
 use settlement::state::{ClosedNetwork, ClosedNode, Network, NodeWallet, Treasury};
 use sha2::{Digest, Sha256};
 
-use super::account_id::{AccountId, Mint, NODES, Net, owner_of_node};
+use super::account_id::{AccountId, Mint, NODE_WITH_TOKENS, NODES, Net, owner_of_node};
 use super::accounting::read;
 use super::chain::{Chain, decode_token_account};
 use super::event::EventData;
@@ -195,7 +195,8 @@ impl Snapshot {
             check_hold(old, new, executed);
         }
         self.check_destinations(before, executed);
-        self.check_paid(before, step);
+        self.check_paid(before, executed);
+        self.check_custody(before, executed);
         self.check_rent(before, executed);
         self.check_outflow(before, executed);
         self.check_swept(executed);
@@ -258,8 +259,13 @@ impl Snapshot {
     }
 
     /// Checks that payments arrive at the destinations of the paid nodes, and that no other balance increases.
-    fn check_paid(&self, before: &Self, step: &Step) {
-        if !matches!(step.action, Action::Credit(_) | Action::Settle(_) | Action::Payout(_) | Action::Withdraw { .. }) {
+    fn check_paid(&self, before: &Self, executed: &Executed) {
+        let step = executed.step;
+        let pays = matches!(
+            step.action,
+            Action::Credit(_) | Action::Settle(_) | Action::Payout(_) | Action::Withdraw { .. } | Action::SetAside
+        );
+        if !pays {
             return;
         }
         let net = step.net;
@@ -267,7 +273,13 @@ impl Snapshot {
         for (at, (_, paid)) in &self.nodes {
             let before_paid = before.nodes.get(at).map_or(0, |(_, paid)| *paid);
             if *paid > before_paid {
-                *due.entry(self.wallets[at].destination).or_default() += u128::from(paid - before_paid);
+                let claim = match (&step.action, at.0.mint()) {
+                    (Action::SetAside, None) => Some(AccountId::Claim(at.0, at.1)),
+                    (Action::SetAside, Some(mint)) => Some(AccountId::NodeTokens(at.0, mint)),
+                    _ => None,
+                };
+                let destination = claim.map_or(self.wallets[at].destination, AccountId::address);
+                *due.entry(destination).or_default() += u128::from(paid - before_paid);
             }
         }
         let owed = |account_id: AccountId| due.get(&account_id.address()).copied().unwrap_or(0) as i128;
@@ -296,6 +308,37 @@ impl Snapshot {
         }
     }
 
+    /// Checks that only the owner takes what was set aside or sent to a wallet's address, and only the admin what was sent
+    /// to the treasury's.
+    fn check_custody(&self, before: &Self, executed: &Executed) {
+        let Executed { step, actor, .. } = *executed;
+        for (&account_id, &had) in &before.lamports {
+            let AccountId::Claim(net, node) = account_id else { continue };
+            let is_owners = matches!(step.action, Action::ClaimSetAside { .. })
+                && (step.net, step.node) == (net, node)
+                && actor == owner_of_node(node);
+            assert!(self.lamports(account_id) >= had || is_owners, "somebody else took {account_id:?}");
+        }
+        for (&account_id, &had) in &before.tokens {
+            let may_take = match account_id {
+                AccountId::NodeTokens(net, _) => {
+                    matches!(step.action, Action::RecoverNodeTokens { .. })
+                        && step.net == net
+                        && actor == owner_of_node(NODE_WITH_TOKENS)
+                }
+                AccountId::TreasuryTokens(net, _) => {
+                    let admin = before.networks.get(&net).map(|network| network.admin);
+                    let admin = admin.or(before.closed_networks.get(&net).map(|closed| closed.admin));
+                    matches!(step.action, Action::RecoverTreasuryTokens { .. })
+                        && step.net == net
+                        && admin == Some(AccountId::Person(actor).address())
+                }
+                _ => true,
+            };
+            assert!(self.tokens(account_id) >= had || may_take, "somebody else took {account_id:?}");
+        }
+    }
+
     /// Checks that each account of the program that remains one holds no less than its rent minimum, or than it held
     /// before if that was less (SIMD-0392).
     fn check_rent(&self, before: &Self, executed: &Executed) {
@@ -321,6 +364,7 @@ impl Snapshot {
                 named += executed.sum::<PaidOut>(|e| e.paid * u64::from(is_own(&e.network)));
                 named += executed.sum::<BatchSettled>(|e| e.paid * u64::from(is_own(&e.network)));
                 named += executed.sum::<SurplusWithdrawn>(|e| e.amount * u64::from(is_own(&e.network)));
+                named += executed.sum::<PendingSetAside>(|e| e.amount * u64::from(is_own(&e.network)));
             }
             named += executed.sum::<LamportsRecovered>(|e| e.lamports * u64::from(is_own(&e.network)));
             named += executed.sum::<ClosedNetworkSwept>(|e| e.lamports * u64::from(is_own(&e.network)));
@@ -380,6 +424,7 @@ fn check_hold(old: &Treasury, new: &Treasury, executed: &Executed) {
     }
     assert!(matches!(executed.step.action, Action::Pause), "a hold changed without a pause");
     assert_eq!(old.paused, 0, "a pause of a paused network changed the hold");
+    assert_eq!(new.max_pause_seconds, old.max_pause_seconds, "the length of a hold changed with it");
     let max = i128::from(new.max_pause_seconds);
     let (now, until) = (i128::from(executed.now), i128::from(new.hold_until));
     assert!((now..=now + max).contains(&until), "a hold is too long");
@@ -461,6 +506,8 @@ impl Replay {
             self.paid += payout.paid;
         } else if let Some(withdrawal) = event.decode::<Withdrawn>() {
             self.paid += withdrawal.amount;
+        } else if let Some(set_aside) = event.decode::<PendingSetAside>() {
+            self.paid += set_aside.amount;
         } else if let Some(funded) = event.decode::<Funded>() {
             self.funded += funded.amount;
         } else if let Some(withdrawal) = event.decode::<SurplusWithdrawn>() {

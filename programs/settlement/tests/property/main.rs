@@ -31,7 +31,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, FileFailurePersistence, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
-use account_id::{AccountId, Mint, NODES, Net, PEOPLE, TOKEN_ACCOUNTS_PER_PERSON};
+use account_id::{AccountId, Mint, NODE_WITH_TOKENS, NODES, Net, PEOPLE, TOKEN_ACCOUNTS_PER_PERSON};
 use chain::{Chain, SplTokenVersion};
 use coverage::Coverage;
 use invariants::{Executed, History, OutflowHistory, Snapshot};
@@ -81,7 +81,7 @@ fn initial_model(rent_rate: u64) -> Model {
     for (net, mint) in Net::ALL.into_iter().flat_map(|net| Mint::ALL.map(|mint| (net, mint))) {
         let accounts = [
             (AccountId::TreasuryTokens(net, mint), AccountId::Treasury(net)),
-            (AccountId::NodeTokens(net, mint), AccountId::Wallet(net, 0)),
+            (AccountId::NodeTokens(net, mint), AccountId::Wallet(net, NODE_WITH_TOKENS)),
         ];
         for (account_id, owner) in accounts {
             model.tokens.insert(account_id, TokenAccount { amount: 1_000, ..TokenAccount::empty(owner) });
@@ -107,8 +107,8 @@ fn setup_steps(parameters: &[Parameters; 3], chosen: Destination) -> Vec<Step> {
             |node, action| steps.push(Step { net, node, actor: Actor::Authorized, action, corruption: None });
         step(0, Action::Fund { amount: 80_000_000, expected_admin: None });
         for node in 0..NODES {
-            // The last node gets a destination that the admin chooses.
-            let by_admin = node == NODES - 1;
+            // This node gets a destination that the admin chooses.
+            let by_admin = node == NODE_WITH_TOKENS;
             let destination = by_admin.then_some(chosen);
             let registration = Registration { by_admin, payer: 0, other_owner: None, destination, threshold: None };
             step(node, Action::Register(registration));

@@ -74,16 +74,22 @@ pub(crate) enum Action {
     },
     RecoverTreasuryTokens {
         mint: Mint,
-        /// By default, the one that does not hold the network's funds.
-        from: Option<AccountId>,
+        /// Tries it with the token account that holds the network's funds.
+        from_vault: bool,
         to: AccountId,
     },
     RecoverNodeTokens {
         mint: Mint,
         to: AccountId,
     },
+    SetAside,
+    ClaimSetAside {
+        to: AccountId,
+    },
     CloseNetwork {
         to: AccountId,
+        /// Receives the tokens that the treasury still holds.
+        tokens_to: Option<AccountId>,
     },
     SweepClosedNetwork {
         accounts: Vec<NodeAccount>,
@@ -256,7 +262,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn net() -> impl Strategy<Value = Net> {
-    prop_oneof![4 => Just(Net::Sol), 1 => Just(Net::OtherSol), 3 => Just(Net::Spl), 3 => Just(Net::Fee)]
+    prop_oneof![4 => Just(Net::Sol), 2 => Just(Net::OtherSol), 3 => Just(Net::Spl), 3 => Just(Net::Fee)]
 }
 
 fn person() -> impl Strategy<Value = u8> {
@@ -287,11 +293,14 @@ fn action() -> impl Strategy<Value = Action> {
         6 => node_accounts().prop_map(Action::SweepRent),
         5 => node_accounts().prop_map(Action::TopUpRent),
         2 => person_or_account().prop_map(|to| Action::RecoverLamports { to }),
-        3 => (mint(), option::weighted(0.2, token_account()), token_account())
-            .prop_map(|(mint, from, to)| Action::RecoverTreasuryTokens { mint, from, to: of_mint(to, mint) }),
+        3 => (mint(), prop::bool::weighted(0.3), token_account())
+            .prop_map(|(mint, from_vault, to)| Action::RecoverTreasuryTokens { mint, from_vault, to: of_mint(to, mint) }),
         3 => (mint(), token_account())
             .prop_map(|(mint, to)| Action::RecoverNodeTokens { mint, to: of_mint(to, mint) }),
-        1 => person_or_account().prop_map(|to| Action::CloseNetwork { to }),
+        5 => Just(Action::SetAside),
+        3 => any_sol_account().prop_map(|to| Action::ClaimSetAside { to }),
+        1 => (person_or_account(), option::of(token_account()))
+            .prop_map(|(to, tokens_to)| Action::CloseNetwork { to, tokens_to }),
         3 => (node_accounts(), option::weighted(0.1, person()))
             .prop_map(|(accounts, expected_admin)| Action::SweepClosedNetwork { accounts, expected_admin }),
     ];
@@ -303,7 +312,7 @@ fn action() -> impl Strategy<Value = Action> {
         2 => threshold().prop_map(Action::SetThreshold),
     ];
     let authorities = prop_oneof![
-        1 => (parameters(), option::weighted(0.2, 0..8u8)).prop_map(|(mut parameters, invalid)| {
+        2 => (parameters(), option::weighted(0.2, 0..8u8)).prop_map(|(mut parameters, invalid)| {
             parameters.invalidate(invalid);
             Action::Create(parameters)
         }),
@@ -336,7 +345,7 @@ fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         12 => batches.boxed(),
         6 => funds.boxed(),
-        3 => recoveries.boxed(),
+        4 => recoveries.boxed(),
         5 => nodes.boxed(),
         3 => authorities.boxed(),
         5 => environment.boxed(),
@@ -460,6 +469,7 @@ fn any_sol_account() -> BoxedStrategy<AccountId> {
     prop_oneof![
         1 => person().prop_map(AccountId::Person),
         2 => (net(), 0..NODES).prop_map(|(net, node)| AccountId::Wallet(net, node)),
+        1 => (net(), 0..NODES).prop_map(|(net, node)| AccountId::Claim(net, node)),
         1 => net().prop_map(AccountId::Treasury),
         1 => net().prop_map(AccountId::Network),
     ]
@@ -527,17 +537,27 @@ pub(crate) struct WindDown {
     pub after: usize,
     /// Whether the rent is at its lowest, so that every account is rent-exempt.
     pub at_lowest_rent: bool,
+    /// Whether the owners set destinations that can be paid.
+    pub owners_cooperate: bool,
 }
 
 pub(crate) fn wind_down(max_steps: usize) -> impl Strategy<Value = Option<WindDown>> {
-    let any = (prop::sample::select(&Net::ALL[..]), 0..=max_steps, prop::bool::weighted(0.7));
-    option::weighted(0.3, any.prop_map(|(net, after, at_lowest_rent)| WindDown { net, after, at_lowest_rent }))
+    let any = (prop::sample::select(&Net::ALL[..]), 0..=max_steps, prop::bool::weighted(0.7), any::<bool>());
+    option::weighted(
+        0.3,
+        any.prop_map(|(net, after, at_lowest_rent, owners_cooperate)| WindDown {
+            net,
+            after,
+            at_lowest_rent,
+            owners_cooperate,
+        }),
+    )
 }
 
 impl WindDown {
     /// The steps that pay everyone, close the network and recover what is left of it.
     pub(crate) fn steps(self) -> Vec<Step> {
-        let Self { net, at_lowest_rent, .. } = self;
+        let Self { net, at_lowest_rent, owners_cooperate, .. } = self;
         let own = Destination::OfPerson(0, 0);
         let to = AccountId::Person(0);
         let lowest = at_lowest_rent.then_some(Action::SetRentRate(RENT_RATES[RENT_RATES.len() - 1]));
@@ -547,21 +567,24 @@ impl WindDown {
         actions.extend([vault, own.account_id(net)].map(|account| (0, Action::Thaw(account))));
         actions.push((0, Action::TopUpRent(all_nodes())));
         for node in 0..NODES {
-            actions.push((node, Action::SetDestination(own)));
+            if owners_cooperate {
+                actions.push((node, Action::SetDestination(own)));
+            }
             actions.push((node, Action::Withdraw { to: None, amount: None }));
+            actions.push((node, Action::SetAside));
+            actions.push((node, Action::ClaimSetAside { to }));
         }
         actions.extend([
             (0, Action::Close),
-            (0, Action::WithdrawSurplus { to: own, amount: Amount::AllPlus(0) }),
             (0, Action::Harvest),
             (0, Action::SweepRent(all_nodes())),
             (0, Action::RecoverLamports { to }),
-            (0, Action::CloseNetwork { to }),
+            (0, Action::CloseNetwork { to, tokens_to: net.mint().map(|_| own.account_id(net)) }),
             (0, Action::SweepClosedNetwork { accounts: all_nodes(), expected_admin: None }),
         ]);
         for mint in Mint::ALL {
             let to = AccountId::TokenAccount(mint, 0, 1);
-            actions.push((0, Action::RecoverTreasuryTokens { mint, from: None, to }));
+            actions.push((0, Action::RecoverTreasuryTokens { mint, from_vault: false, to }));
             actions.push((0, Action::RecoverNodeTokens { mint, to }));
         }
         let step = |(node, action)| Step { net, node, actor: Actor::Authorized, action, corruption: None };

@@ -110,6 +110,9 @@ impl Model {
             max_pause_seconds: pause.unwrap_or(old.max_pause_seconds),
         };
         parameters.check()?;
+        // A shorter hold could begin sooner after the last one.
+        let settled_at = network.hold_until.saturating_add(old.max_pause_seconds as i64);
+        require(parameters.max_pause_seconds == old.max_pause_seconds || now >= settled_at)?;
         // The window drains at the old rate up to now, and at the new rate from now on.
         network.drain_window(now);
         network.window_updated_at = network.window_updated_at.max(now);

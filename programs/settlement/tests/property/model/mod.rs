@@ -19,7 +19,7 @@ use settlement::events::BatchSettled;
 use settlement::state::DestinationSource;
 use sha2::{Digest, Sha256};
 
-use super::account_id::{AccountId, Mint, NODES, Net, PEOPLE, owner_of_node};
+use super::account_id::{AccountId, Mint, NODE_WITH_TOKENS, NODES, Net, PEOPLE, owner_of_node};
 use super::event::EventData;
 use super::step::{Action, Actor, Amount, Entry, EntryWallet, Parameters, Step, Target};
 
@@ -192,13 +192,16 @@ impl Model {
             Action::SweepRent(accounts) => self.sweep_rent(net, accounts),
             Action::TopUpRent(accounts) => self.top_up_rent(net, actor, accounts),
             Action::RecoverLamports { to } => self.recover_lamports(net, actor, *to),
-            Action::RecoverTreasuryTokens { mint, to, .. } => {
-                self.recover_treasury_tokens(net, actor, *mint, self.recovered_account(step), *to)
+            Action::RecoverTreasuryTokens { mint, from_vault, to } => {
+                let mint = net.mint().filter(|_| *from_vault).unwrap_or(*mint);
+                self.recover_treasury_tokens(net, actor, mint, self.recovered_account(step), *to)
             }
             Action::RecoverNodeTokens { mint, to } => {
                 self.recover_node_tokens(net, node, actor, *mint, self.recovered_account(step), *to)
             }
-            Action::CloseNetwork { to } => self.close_network(net, actor, *to),
+            Action::SetAside => self.set_aside(net, node, actor),
+            Action::ClaimSetAside { to } => self.claim_set_aside(net, node, actor, *to),
+            Action::CloseNetwork { to, tokens_to } => self.close_network(net, actor, *to, *tokens_to),
             Action::SweepClosedNetwork { accounts, expected_admin } => {
                 self.sweep_closed_network(net, accounts, *expected_admin)
             }
@@ -242,6 +245,7 @@ impl Model {
             | Action::Withdraw { .. }
             | Action::SetDestination(_)
             | Action::SetThreshold(_)
+            | Action::ClaimSetAside { .. }
             | Action::RecoverNodeTokens { .. } => Some(owner_of_node(step.node)),
             Action::Fund { .. } | Action::TransferLamports { .. } | Action::TransferTokens { .. } => {
                 Some(step.node % PEOPLE)
@@ -291,8 +295,20 @@ impl Model {
                 let short = Net::ALL.into_iter().find(is_short).filter(|_| !is_short(&step.net));
                 short.map(|net| (net, step.node))
             }
-            // Only the first node has token accounts.
-            Action::RecoverNodeTokens { .. } => Some((step.net, 0)),
+            Action::RecoverNodeTokens { .. } => Some((step.net, NODE_WITH_TOKENS)),
+            Action::SetAside => {
+                let is_stuck = |at: &(Net, u8)| {
+                    let pending = self.wallet(at.0, at.1).map_or(0, |wallet| wallet.pending());
+                    pending > 0 && self.is_unpayable(at.0, at.1)
+                };
+                let stuck = self.nodes.keys().copied().find(is_stuck);
+                stuck.filter(|_| !is_stuck(&(step.net, step.node)))
+            }
+            Action::ClaimSetAside { .. } => {
+                let has_claim = |at: &(Net, u8)| self.lamports(AccountId::Claim(at.0, at.1)) > 0;
+                let found = self.nodes.keys().copied().find(has_claim);
+                found.filter(|_| !has_claim(&(step.net, step.node)))
+            }
             Action::SweepClosedNetwork { .. } => {
                 let closed = self.closed_networks.first_key_value().map(|(&net, _)| (net, step.node));
                 closed.filter(|_| !self.closed_networks.contains_key(&step.net))
@@ -336,7 +352,9 @@ impl Model {
     /// The token account that a step recovers tokens from.
     pub(crate) fn recovered_account(&self, step: &Step) -> AccountId {
         match step.action {
-            Action::RecoverTreasuryTokens { from: Some(from), .. } => from,
+            Action::RecoverTreasuryTokens { from_vault: true, .. } if !step.net.pays_in_sol() => {
+                AccountId::Vault(step.net)
+            }
             Action::RecoverNodeTokens { mint, .. } => AccountId::NodeTokens(step.net, mint),
             Action::RecoverTreasuryTokens { mint, .. } => AccountId::TreasuryTokens(step.net, mint),
             _ => AccountId::Treasury(step.net),

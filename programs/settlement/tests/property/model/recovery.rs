@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use settlement::events::{
-    ClosedNetworkSwept, LamportsRecovered, NetworkClosed, RentSwept, RentToppedUp, TokensRecovered,
+    ClaimPaid, ClosedNetworkSwept, LamportsRecovered, NetworkClosed, PendingSetAside, RentSwept, RentToppedUp,
+    TokensRecovered,
 };
 
-use super::super::account_id::{AccountId, Mint, Net, owner_of_node};
+use settlement::state::DestinationSource;
+
+use super::super::account_id::{AccountId, Mint, NODE_WITH_TOKENS, Net, owner_of_node};
 use super::super::step::NodeAccount;
 use super::{
     CLOSED_NETWORK_BYTES, CLOSED_NODE_BYTES, Model, NETWORK_BYTES, Node, Outcome, Rejected, WALLET_BYTES, key, require,
@@ -127,13 +130,90 @@ impl Model {
         })
     }
 
-    pub(super) fn close_network(&mut self, net: Net, actor: u8, to: AccountId) -> Outcome {
+    /// Whether a node's destination can't be paid, whatever the amount.
+    pub(super) fn is_unpayable(&self, net: Net, node: u8) -> bool {
+        let Some(wallet) = self.wallet(net, node) else { return false };
+        let to = wallet.destination;
+        let Some(mint) = net.mint() else { return self.is_owned_by_program(to) };
+        let Some(account) = self.tokens.get(&to).filter(|_| to.mint() == Some(mint)) else { return true };
+        let is_default = wallet.destination_source == DestinationSource::Default;
+        is_default && account.owner != AccountId::Person(owner_of_node(node))
+    }
+
+    pub(super) fn set_aside(&mut self, net: Net, node: u8, actor: u8) -> Outcome {
+        require(self.active_network(net)?.admin == actor)?;
+        let wallet = *self.wallet_mut(net, node)?;
+        let amount = wallet.pending();
+        require(amount > 0 && self.is_unpayable(net, node))?;
+        let (treasury, vault, from) = (AccountId::Treasury(net), AccountId::Vault(net), AccountId::Wallet(net, node));
+        let claim = if let Some(mint) = net.mint() {
+            require(node == NODE_WITH_TOKENS)?;
+            let claim = AccountId::NodeTokens(net, mint);
+            self.transfer_tokens(mint, (vault, claim), treasury, amount)?;
+            claim
+        } else {
+            let claim = AccountId::Claim(net, node);
+            self.check_destination(claim, amount)?;
+            let had = self.lamports(from);
+            self.move_lamports(from, claim, amount)?;
+            require(self.lamports(from) >= had.min(self.rent_minimum(WALLET_BYTES)))?;
+            claim
+        };
+        let updated = self.wallet_mut(net, node)?;
+        updated.paid = updated.credited;
+        updated.oldest_unpaid_at = 0;
+        let token_balance = self.token_amount(vault);
+        let network = self.network(net)?;
+        network.paid += amount;
+        network.token_balance = token_balance;
+        self.recorded_call(
+            net,
+            &PendingSetAside {
+                network: AccountId::Network(net).address(),
+                node_wallet: from.address(),
+                owner: key(owner_of_node(node)),
+                by: key(actor),
+                claim: claim.address(),
+                amount,
+                paid_total: wallet.credited,
+            },
+        )
+    }
+
+    /// Works without a network and without a wallet: the owner's signature is enough.
+    pub(super) fn claim_set_aside(&mut self, net: Net, node: u8, actor: u8, to: AccountId) -> Outcome {
+        require(owner_of_node(node) == actor)?;
+        let claim = AccountId::Claim(net, node);
+        let lamports = self.lamports(claim);
+        require(lamports > 0)?;
+        self.move_lamports(claim, to, lamports)?;
+        unrecorded(&ClaimPaid {
+            network: AccountId::Network(net).address(),
+            node_wallet: AccountId::Wallet(net, node).address(),
+            owner: key(actor),
+            destination: to.address(),
+            lamports,
+        })
+    }
+
+    pub(super) fn close_network(
+        &mut self,
+        net: Net,
+        actor: u8,
+        to: AccountId,
+        tokens_to: Option<AccountId>,
+    ) -> Outcome {
         let network = *self.active_network(net)?;
         require(network.admin == actor && network.credited == network.paid)?;
         let (network_id, treasury, vault) = (AccountId::Network(net), AccountId::Treasury(net), AccountId::Vault(net));
-        if !net.pays_in_sol() {
-            let tokens = some(self.tokens.get(&vault))?;
-            require(tokens.amount == 0 && tokens.withheld == 0 && to != vault)?;
+        let tokens = self.token_amount(vault);
+        if let Some(mint) = net.mint() {
+            if tokens > 0 {
+                let tokens_to = some(tokens_to)?;
+                require(tokens_to != vault)?;
+                self.transfer_tokens(mint, (vault, tokens_to), treasury, tokens)?;
+            }
+            require(some(self.tokens.get(&vault))?.withheld == 0 && to != vault)?;
             let rent = self.lamports(vault);
             self.move_lamports(vault, to, rent)?;
             self.tokens.remove(&vault);
@@ -150,6 +230,7 @@ impl Model {
             by: key(actor),
             destination: to.address(),
             lamports: held + freed,
+            tokens,
             total: network.credited,
             history_hash: network.history_hash,
             history_count: network.history_count,
