@@ -53,12 +53,15 @@ CREATE TABLE contributions (
 CREATE INDEX contributions_by_node ON contributions (node_id, timestamp);
 
 -- node_total_lamports is the running total of the node's rewards up to and including the row. A reward is credited
--- on-chain if and only if the wallet account's credited_total has reached that total.
+-- on-chain if and only if the wallet account's credited_total has reached that total. A correction records what the
+-- chain has credited without a reward in this ledger, once an operator has accepted it; it comes before the node's pending
+-- rewards, whose running totals grow by its amount.
 CREATE TABLE rewards (
     sequence              INTEGER PRIMARY KEY AUTOINCREMENT,
     id                    TEXT    NOT NULL UNIQUE,
     node_id               TEXT    NOT NULL REFERENCES nodes (id),
     contribution_id       TEXT    UNIQUE REFERENCES contributions (id),
+    kind                  TEXT    NOT NULL DEFAULT 'reward' CHECK (kind IN ('reward', 'correction')),
     amount_lamports       INTEGER NOT NULL CHECK (amount_lamports > 0),
     node_total_lamports   INTEGER NOT NULL CHECK (node_total_lamports >= amount_lamports),
     period                TEXT    NOT NULL,  -- the UTC day the reward was earned, YYYY-MM-DD
@@ -71,7 +74,8 @@ CREATE TABLE rewards (
     created_at            INTEGER NOT NULL,
     UNIQUE (node_id, node_total_lamports),
     CHECK ((status = 'pending') = (batch_id IS NULL) OR status = 'confirmed'),
-    CHECK ((status = 'confirmed') = (distributed_at IS NOT NULL))
+    CHECK ((status = 'confirmed') = (distributed_at IS NOT NULL)),
+    CHECK (kind = 'reward' OR (status = 'confirmed' AND contribution_id IS NULL AND batch_id IS NULL))
 ) STRICT;
 CREATE INDEX rewards_open ON rewards (node_id, sequence) WHERE status <> 'confirmed';
 CREATE INDEX rewards_open_by_sequence ON rewards (sequence) WHERE status <> 'confirmed';

@@ -1,6 +1,7 @@
 //! Verification of balances: compares each node's totals on the chain, in the ledger and over HTTP, to the lamport.
 
 use serde_json::Value;
+use solana_pubkey::Pubkey;
 
 use crate::HarnessError;
 use crate::api::Api;
@@ -35,14 +36,14 @@ pub struct BalanceSources<'a> {
     pub ledger: &'a LedgerFile,
     /// The HTTP API, or `None` if the ledger has no Worker.
     pub api: Option<&'a Api>,
-    /// Name that the addresses of the network's accounts are derived from.
-    pub network: &'a str,
+    /// Address of the network, from which those of its other accounts are derived.
+    pub network: Pubkey,
 }
 
 /// A node's balance as reported by every source.
 #[derive(Clone, Debug)]
 pub struct NodeBalances {
-    /// The node's id in the ledger, from which the address of its wallet is derived.
+    /// The node's id in the ledger.
     pub node: String,
     /// Totals of the finalized wallet account.
     pub chain: Balance,
@@ -72,10 +73,12 @@ impl BalanceSources<'_> {
     ///
     /// # Errors
     /// See [`HarnessError`].
-    pub fn node_balances(&self, node: &str) -> Result<NodeBalances, HarnessError> {
+    pub fn node_balances(&self, node: &SampleNode) -> Result<NodeBalances, HarnessError> {
+        let chain = self.on_chain(node)?;
+        let node = node.id.as_str();
         Ok(NodeBalances {
             node: node.to_owned(),
-            chain: self.on_chain(node)?,
+            chain,
             ledger: self.in_ledger(node)?,
             http: self.api.map(|api| over_http(api, node)).transpose()?,
             rewards: self.reward_sums(node)?,
@@ -93,7 +96,7 @@ impl BalanceSources<'_> {
         let mut found = Vec::new();
         let (mut credited, mut paid) = (0, 0);
         for node in nodes {
-            let balances = self.node_balances(&node.id)?;
+            let balances = self.node_balances(node)?;
             found.extend(balances.mismatches(node.expected));
             credited += balances.chain.credited;
             paid += balances.chain.paid;
@@ -103,7 +106,7 @@ impl BalanceSources<'_> {
                 found.push(format!("{id}: destination {address}: expected {expected} lamports, found {actual}"));
             }
         }
-        let Some(treasury) = self.chain.treasury(self.network)? else {
+        let Some(treasury) = self.chain.treasury(&self.network)? else {
             found.push("the treasury does not exist on the chain".to_owned());
             return Ok(found);
         };
@@ -121,8 +124,8 @@ impl BalanceSources<'_> {
         Ok(found)
     }
 
-    fn on_chain(&self, node: &str) -> Result<Balance, HarnessError> {
-        Ok(self.chain.wallet(self.network, node)?.map_or_else(Balance::default, |wallet| Balance {
+    fn on_chain(&self, node: &SampleNode) -> Result<Balance, HarnessError> {
+        Ok(self.chain.wallet(&self.network, &node.id, &node.address)?.map_or_else(Balance::default, |wallet| Balance {
             wallet: Some(wallet.address.to_string()),
             credited: wallet.credited,
             paid: wallet.paid,

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use settlement::client::{NetworkId, network_address, node_id, node_wallet_address, treasury_address};
+use settlement::client::{node_id, node_wallet_address, treasury_address};
 use settlement::state::{NodeWallet, Treasury};
 use solana_commitment_config::CommitmentConfig;
 use solana_pubkey::Pubkey;
@@ -24,7 +24,7 @@ pub struct ChainClient {
 /// The state of a node's wallet account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WalletView {
-    /// Program-derived address of the account, from the network and the node id.
+    /// Program-derived address of the account, from the network, the node id and the owner.
     pub address: Pubkey,
     /// Balance of the account: rent plus pending rewards.
     pub lamports: u64,
@@ -96,12 +96,12 @@ impl ChainClient {
         self.rpc.get_slot().map_err(|error| rpc("reading the finalized slot".to_owned(), &error))
     }
 
-    /// Returns the wallet account of a node, or `None` if it does not exist.
+    /// Returns the wallet account that `owner` has for a node of the network at `network`, or `None` if it does not exist.
     ///
     /// # Errors
     /// [`HarnessError::Rpc`], or [`HarnessError::Unexpected`] if the account cannot be decoded.
-    pub fn wallet(&self, network: &str, node: &str) -> Result<Option<WalletView>, HarnessError> {
-        let address = node_wallet_address(&network_pda(network)?, &node_id(node));
+    pub fn wallet(&self, network: &Pubkey, node: &str, owner: &Pubkey) -> Result<Option<WalletView>, HarnessError> {
+        let address = node_wallet_address(network, &node_id(node), owner);
         let Some((lamports, data)) = self.account(&address)? else { return Ok(None) };
         let wallet = NodeWallet::decode(&data)
             .map_err(|error| HarnessError::Unexpected(format!("decoding the wallet account {address}: {error}")))?;
@@ -114,12 +114,12 @@ impl ChainClient {
         }))
     }
 
-    /// Returns the treasury of a network, or `None` if it does not exist.
+    /// Returns the treasury of the network at `network`, or `None` if it does not exist.
     ///
     /// # Errors
     /// See [`ChainClient::wallet`].
-    pub fn treasury(&self, network: &str) -> Result<Option<TreasuryView>, HarnessError> {
-        let address = treasury_address(&network_pda(network)?);
+    pub fn treasury(&self, network: &Pubkey) -> Result<Option<TreasuryView>, HarnessError> {
+        let address = treasury_address(network);
         let Some((lamports, data)) = self.account(&address)? else { return Ok(None) };
         let treasury = Treasury::decode(&data)
             .map_err(|error| HarnessError::Unexpected(format!("decoding the treasury {address}: {error}")))?;
@@ -187,16 +187,6 @@ impl ChainClient {
             .value;
         Ok(account.map(|account| (account.lamports, account.data)))
     }
-}
-
-/// Returns the address of the network account of the network `name`.
-///
-/// # Errors
-/// [`HarnessError::Unexpected`] if `name` is not a valid network name.
-pub fn network_pda(name: &str) -> Result<Pubkey, HarnessError> {
-    let id = NetworkId::from_name(name)
-        .map_err(|error| HarnessError::Unexpected(format!("'{name}' is not a valid network name: {error}")))?;
-    Ok(network_address(&id))
 }
 
 fn signature(text: &str) -> Result<Signature, HarnessError> {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use solana_keypair::Keypair;
+use solana_pubkey::Pubkey;
 use solana_signer::Signer;
 
 use crate::artifacts::Artifacts;
@@ -86,6 +87,7 @@ impl TestNetwork {
         let worker_options = WorkerOptions {
             port: options.api_port,
             network: options.name.to_owned(),
+            network_creator: relay_cli.admin().to_string(),
             rpc_url: options.rpc_url.to_owned(),
             lamports_per_score: parameters.lamports_per_score,
             solana_private_key: relay_cli.settler_secret(),
@@ -101,9 +103,9 @@ impl TestNetwork {
         &self.directory
     }
 
-    /// The name that the network was created with.
-    pub fn name(&self) -> &str {
-        &self.worker.options().network
+    /// The network's address.
+    pub fn address(&self) -> Pubkey {
+        self.relay_cli.network()
     }
 
     /// Reads the balances of `nodes` from the chain, D1 and the API.
@@ -113,7 +115,7 @@ impl TestNetwork {
     pub fn node_balances(&self, nodes: &[SampleNode]) -> Result<Vec<NodeBalances>, HarnessError> {
         let ledger = self.worker.d1()?;
         let sources = self.sources(&ledger);
-        nodes.iter().map(|node| sources.node_balances(&node.id)).collect()
+        nodes.iter().map(|node| sources.node_balances(node)).collect()
     }
 
     /// Describes every balance that differs from the expected one. See [`BalanceSources::mismatches`].
@@ -126,7 +128,7 @@ impl TestNetwork {
     }
 
     fn sources<'a>(&'a self, ledger: &'a LedgerFile) -> BalanceSources<'a> {
-        BalanceSources { chain: &self.chain, ledger, api: Some(self.worker.api()), network: self.name() }
+        BalanceSources { chain: &self.chain, ledger, api: Some(self.worker.api()), network: self.address() }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use settlement::client::{NetworkId, network_address};
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer;
@@ -37,7 +38,7 @@ pub enum LedgerLocation {
 pub struct RelayCli {
     artifacts: Artifacts,
     rpc_url: String,
-    network: String,
+    network: NetworkId,
     admin: Pubkey,
     admin_file: PathBuf,
     settler: Keypair,
@@ -48,7 +49,7 @@ impl RelayCli {
     /// Generates keypairs for the admin and the settler of `network`, and writes them to `directory`.
     ///
     /// # Errors
-    /// [`HarnessError::Io`].
+    /// [`HarnessError::Io`], and [`HarnessError::Unexpected`] if `network` is not a valid network name.
     pub fn new(artifacts: &Artifacts, rpc_url: &str, network: &str, directory: &Path) -> Result<Self, HarnessError> {
         files::create_directory(directory)?;
         let admin = Keypair::new();
@@ -56,7 +57,9 @@ impl RelayCli {
         Ok(Self {
             artifacts: artifacts.clone(),
             rpc_url: rpc_url.to_owned(),
-            network: network.to_owned(),
+            network: NetworkId::from_name(network).map_err(|error| {
+                HarnessError::Unexpected(format!("'{network}' is not a valid network name: {error}"))
+            })?,
             admin: admin.pubkey(),
             admin_file: files::write_keypair(directory, "admin", &admin)?,
             settler_file: files::write_keypair(directory, "settler", &settler)?,
@@ -67,6 +70,11 @@ impl RelayCli {
     /// The admin's address.
     pub fn admin(&self) -> Pubkey {
         self.admin
+    }
+
+    /// The network's address. The admin is its creator.
+    pub fn network(&self) -> Pubkey {
+        network_address(&self.admin, &self.network)
     }
 
     /// The settler's address.
@@ -121,7 +129,8 @@ impl RelayCli {
         command
             .env_clear()
             .env("SOLANA_RPC_URL", &self.rpc_url)
-            .env("NETWORK", &self.network)
+            .env("NETWORK", self.network.name())
+            .env("NETWORK_CREATOR", self.admin.to_string())
             .env("SOLANA_PRIVATE_KEY", key_file);
         command
     }

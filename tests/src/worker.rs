@@ -27,6 +27,8 @@ pub struct WorkerOptions {
     pub port: u16,
     /// `NETWORK`: name of the network that the Worker settles.
     pub network: String,
+    /// `NETWORK_CREATOR`: address of the key that created the network.
+    pub network_creator: String,
     /// `SOLANA_RPC_URL`: URL of the Solana JSON-RPC API.
     pub rpc_url: String,
     /// `LAMPORTS_PER_SCORE`: reward for one point of compute score.
@@ -187,6 +189,7 @@ fn spawn(artifacts: &Artifacts, options: &WorkerOptions, directory: &Path) -> Re
         .arg(secrets)
         .args(["--var", &format!("SOLANA_RPC_URL:{}", options.rpc_url)])
         .args(["--var", &format!("NETWORK:{}", options.network)])
+        .args(["--var", &format!("NETWORK_CREATOR:{}", options.network_creator)])
         .args(["--var", &format!("LAMPORTS_PER_SCORE:{}", options.lamports_per_score)])
         .args(["--show-interactive-dev-session", "false"]);
     Process::spawn("the Worker", command, &directory.join("worker.log"))

@@ -9,6 +9,7 @@ use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use solana_keypair::Keypair;
+use solana_signer::Signer as _;
 use williw_relay::clock::ManualClock;
 use williw_relay::database::sqlite::SqliteDatabase;
 use williw_relay::database::{Database, DatabaseError, Row, Statement};
@@ -137,6 +138,7 @@ impl Worker {
                 ("SOLANA_PRIVATE_KEY", private_key),
                 ("SOLANA_RPC_URL", "http://127.0.0.1:8899/?token=tsecret".to_owned()),
                 ("NETWORK", "local".to_owned()),
+                ("NETWORK_CREATOR", Keypair::new().pubkey().to_string()),
                 ("LAMPORTS_PER_SCORE", "1000".to_owned()),
             ],
             logger: MemoryLogger::default(),
@@ -459,6 +461,7 @@ async fn settle_names_an_invalid_setting_and_wakes_nothing() {
         (Worker::new().with("SOLANA_PRIVATE_KEY", "tsecret"), "SETTING_INVALID", "SOLANA_PRIVATE_KEY"),
         (Worker::new().with("SOLANA_RPC_URL", "tsecret"), "SETTING_INVALID", "SOLANA_RPC_URL"),
         (Worker::new().without("NETWORK"), "SETTING_MISSING", "NETWORK"),
+        (Worker::new().without("NETWORK_CREATOR"), "SETTING_MISSING", "NETWORK_CREATOR"),
     ] {
         let response = worker.post("/v1/rewards/settle", json!(null)).await;
         response.assert_error(503, code);

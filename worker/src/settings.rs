@@ -9,8 +9,9 @@ use std::fmt;
 use serde_json::json;
 use settlement::client::NetworkId;
 use sha2::{Digest, Sha256};
+use solana_pubkey::Pubkey;
 use subtle::ConstantTimeEq;
-use williw_relay::engine::{EngineConfig, FormatChoice};
+use williw_relay::engine::{EngineConfig, FormatChoice, NetworkRef};
 use williw_relay::signer::SecretKey;
 use williw_relay::transaction::Format;
 use williw_relay::types::{RewardRate, RewardRateError};
@@ -60,6 +61,8 @@ const ADMIN_KEY: &str = "WILLIW_ADMIN_KEY";
 const LAMPORTS_PER_SCORE: &str = "LAMPORTS_PER_SCORE";
 const MAX_COMPUTE_UNIT_PRICE: &str = "MAX_COMPUTE_UNIT_PRICE";
 const NETWORK: &str = "NETWORK";
+const NETWORK_ADMIN: &str = "NETWORK_ADMIN";
+const NETWORK_CREATOR: &str = "NETWORK_CREATOR";
 const PRIVATE_KEY: &str = "SOLANA_PRIVATE_KEY";
 const RPC_URL: &str = "SOLANA_RPC_URL";
 const TRANSACTION_FORMAT: &str = "TRANSACTION_FORMAT";
@@ -95,6 +98,8 @@ pub(crate) struct Settings {
     lamports_per_score: Setting,
     max_compute_unit_price: Setting,
     network: Setting,
+    network_admin: Setting,
+    network_creator: Setting,
     private_key: Setting,
     rpc_url: Setting,
     transaction_format: Setting,
@@ -108,6 +113,8 @@ impl Settings {
             lamports_per_score: environment(LAMPORTS_PER_SCORE),
             max_compute_unit_price: environment(MAX_COMPUTE_UNIT_PRICE),
             network: environment(NETWORK),
+            network_admin: environment(NETWORK_ADMIN),
+            network_creator: environment(NETWORK_CREATOR),
             private_key: environment(PRIVATE_KEY),
             rpc_url: environment(RPC_URL),
             transaction_format: environment(TRANSACTION_FORMAT),
@@ -157,7 +164,11 @@ impl Settings {
         }
 
         let name = variable(NETWORK, &self.network)?.trim();
-        let network = NetworkId::from_name(name).map_err(|error| invalid(NETWORK, error.to_string()))?;
+        let id = NetworkId::from_name(name).map_err(|error| invalid(NETWORK, error.to_string()))?;
+        let creator = address(NETWORK_CREATOR, variable(NETWORK_CREATOR, &self.network_creator)?)?;
+        let admin = optional(NETWORK_ADMIN, &self.network_admin)?;
+        let admin = admin.map(|text| address(NETWORK_ADMIN, text)).transpose()?;
+        let network = NetworkRef::new(id, creator, admin);
 
         let mut engine = EngineConfig::new(network, holder.to_owned());
         if let Some(price) = optional(MAX_COMPUTE_UNIT_PRICE, &self.max_compute_unit_price)? {
@@ -178,6 +189,10 @@ impl Settings {
 
 fn invalid(setting: &'static str, problem: String) -> SettingError {
     SettingError { setting, missing: false, problem }
+}
+
+fn address(setting: &'static str, text: &str) -> Result<Pubkey, SettingError> {
+    text.trim().parse().map_err(|_| invalid(setting, "not a valid address: expected 32 bytes in base58".to_owned()))
 }
 
 fn optional<'a>(setting: &'static str, value: &'a Setting) -> Result<Option<&'a str>, SettingError> {
@@ -222,11 +237,14 @@ mod tests {
         })
     }
 
-    fn complete(private_key: &str) -> [(&str, &str); 4] {
+    const CREATOR: Pubkey = Pubkey::new_from_array([7; 32]);
+
+    fn complete(private_key: &str) -> [(&str, &str); 5] {
         [
             (PRIVATE_KEY, private_key),
             (RPC_URL, "https://rpc.example/?token=tsecret"),
             (NETWORK, "main"),
+            (NETWORK_CREATOR, "US517G5965aydkZ46HS38QLi7UQiSojurfbQfKCELFx"),
             (LAMPORTS_PER_SCORE, "1000"),
         ]
     }
@@ -246,12 +264,24 @@ mod tests {
         assert_eq!(found.key.address(), keypair.pubkey());
         assert_eq!(found.engine.holder, "test");
         assert_eq!(found.engine.format, FormatChoice::Auto);
+        assert_eq!((found.engine.network.creator, found.engine.network.admin), (CREATOR, CREATOR));
+    }
+
+    #[test]
+    fn the_expected_admin_can_be_another_key_than_the_creator() {
+        let text = format!("{:?}", Keypair::new().to_bytes());
+        let admin = Keypair::new().pubkey();
+        let values: Vec<_> = complete(&text).to_vec();
+        let admin_text = admin.to_string();
+        let values: Vec<_> = values.into_iter().chain([(NETWORK_ADMIN, admin_text.as_str())]).collect();
+        let found = settings(&values).settlement("test").unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((found.engine.network.creator, found.engine.network.admin), (CREATOR, admin));
     }
 
     #[test]
     fn a_missing_setting_is_named() {
         let text = format!("{:?}", Keypair::new().to_bytes());
-        for name in [PRIVATE_KEY, RPC_URL, NETWORK] {
+        for name in [PRIVATE_KEY, RPC_URL, NETWORK, NETWORK_CREATOR] {
             let values: Vec<_> = complete(&text).into_iter().filter(|(key, _)| *key != name).collect();
             let error = error_of(&values);
             assert_eq!((error.setting, error.code()), (name, ErrorCode::SettingMissing));
@@ -270,6 +300,8 @@ mod tests {
             (RPC_URL, "tsecret"),
             (RPC_URL, "ftp://tsecret.example"),
             (NETWORK, "Not A Name"),
+            (NETWORK_CREATOR, "main"),
+            (NETWORK_ADMIN, "main"),
             (MAX_COMPUTE_UNIT_PRICE, "cheap"),
             (TRANSACTION_FORMAT, "v7"),
         ] {

@@ -8,7 +8,8 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, de};
-use settlement::client::{CreateNetworkArgs, NetworkId};
+use settlement::client::{CreateNetworkArgs, NetworkId, network_address};
+use settlement::rules::pause::MAX_PAUSE_SECONDS;
 use solana_pubkey::Pubkey;
 use solana_security_txt::Contact;
 
@@ -99,6 +100,8 @@ pub(crate) struct SecuritySettings {
 pub(crate) struct NetworkSettings {
     #[serde(deserialize_with = "network_id")]
     name: NetworkId,
+    /// The key that created the network. Default: the admin.
+    creator: Option<Address>,
     asset: Asset,
     settler: Option<Address>,
     guardian: Option<Address>,
@@ -108,6 +111,16 @@ pub(crate) struct NetworkSettings {
     window_limit: NonZeroU64,
     window_seconds: NonZeroU64,
     max_pending_age: MaxPendingAge,
+    /// Seconds for which a pause can keep owners from withdrawing.
+    #[serde(default = "default_max_pause", deserialize_with = "max_pause")]
+    max_pause_seconds: u64,
+}
+
+/// A week: long enough to answer an incident, and short enough for owners to bear.
+const DEFAULT_MAX_PAUSE_SECONDS: u64 = 7 * 24 * 3_600;
+
+fn default_max_pause() -> u64 {
+    DEFAULT_MAX_PAUSE_SECONDS
 }
 
 #[derive(Debug, Deserialize)]
@@ -194,6 +207,14 @@ fn network_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NetworkId, D
     NetworkId::from_name(&String::deserialize(deserializer)?).map_err(de::Error::custom)
 }
 
+fn max_pause<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let seconds = u64::deserialize(deserializer)?;
+    if (1..=MAX_PAUSE_SECONDS).contains(&seconds) {
+        return Ok(seconds);
+    }
+    Err(de::Error::custom(format!("expected 1 to {MAX_PAUSE_SECONDS} seconds (30 days)")))
+}
+
 fn contacts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
     if text.split(',').all(|contact| Contact::try_from(contact.trim()).is_ok()) {
@@ -208,8 +229,17 @@ fn contacts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Err
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NetworkTerms {
     pub(crate) id: NetworkId,
+    /// Part of the network's address, so it stays the same after the admin's role was handed over.
+    pub(crate) creator: Pubkey,
     pub(crate) asset: Asset,
     pub(crate) args: CreateNetworkArgs,
+}
+
+impl NetworkTerms {
+    /// The address of the network's account.
+    pub(crate) fn address(&self) -> Pubkey {
+        network_address(&self.creator, &self.id)
+    }
 }
 
 impl NetworkSettings {
@@ -229,8 +259,9 @@ impl NetworkSettings {
                 MaxPendingAge::Seconds(seconds) => seconds.get(),
                 MaxPendingAge::Never(Never::Never) => u64::MAX,
             },
+            max_pause_seconds: self.max_pause_seconds,
         };
-        NetworkTerms { id: self.name, asset: self.asset, args }
+        NetworkTerms { id: self.name, creator: role(self.creator), asset: self.asset, args }
     }
 }
 
@@ -296,7 +327,8 @@ mod tests {
         let localnet = Configuration::parse(LOCALNET).unwrap();
         let terms = localnet.network.unwrap().terms(ADMIN);
         assert_eq!((terms.args.settler, terms.args.guardian, terms.asset), (ADMIN, ADMIN, Asset::Sol));
-        assert_eq!(terms.args.max_pending_age, 2_592_000);
+        assert_eq!((terms.args.max_pending_age, terms.args.max_pause_seconds), (2_592_000, 604_800));
+        assert_eq!(terms.creator, ADMIN);
 
         let never = EXAMPLE.replace("max_pending_age = 2_592_000", "max_pending_age = \"never\"");
         let example = Configuration::parse(&never).unwrap();
@@ -318,6 +350,8 @@ mod tests {
             ("SettLer111111111111111111111111111111111111", &secret, "network.settler", "not a valid address"),
             ("SettLer111111111111111111111111111111111111", &default_address, "network.settler", "not a valid"),
             ("max_pending_age = 2_592_000", "max_pending_age = \"soon\"", "network.max_pending_age", "\"never\""),
+            ("max_pause_seconds = 604_800", "max_pause_seconds = 2_592_001", "network.max_pause_seconds", "30 days"),
+            ("max_pause_seconds = 604_800", "max_pause_seconds = 0", "network.max_pause_seconds", "expected 1"),
             ("# upgrade = \"", "upgrade = \"nobody", "authorities.upgrade", "\"none\""),
             ("contact = \"email:", "contact = \"", "security.contact", "email:"),
         ] {
@@ -336,6 +370,23 @@ mod tests {
         assert!(Configuration::parse("[program]\n").unwrap_err().contains("cluster"));
         let syntax = Configuration::parse("[cluster]\nurl = \"secret\n").unwrap_err();
         assert!(syntax.starts_with("line 2") && !syntax.contains("secret"), "{syntax}");
+    }
+
+    #[test]
+    fn a_network_stays_the_creators_after_its_admin_has_changed() {
+        let creator = Pubkey::new_from_array([8; 32]);
+        let text = LOCALNET.replace("[network]\n", &format!("[network]\ncreator = \"{creator}\"\n"));
+        let terms = Configuration::parse(&text).unwrap().network.unwrap().terms(ADMIN);
+        assert_eq!((terms.creator, terms.args.settler), (creator, ADMIN));
+        assert_eq!(terms.address(), network_address(&creator, &terms.id));
+    }
+
+    #[test]
+    fn the_maximum_pause_is_a_week_by_default() {
+        let text = LOCALNET.replace("max_pause_seconds = 604_800", "");
+        assert_ne!(text, LOCALNET);
+        let terms = Configuration::parse(&text).unwrap().network.unwrap().terms(ADMIN);
+        assert_eq!(terms.args.max_pause_seconds, 7 * 86_400);
     }
 
     #[test]

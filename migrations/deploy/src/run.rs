@@ -141,9 +141,10 @@ fn final_state(desired: &Desired, observed: &Observed) -> Vec<(&'static str, Str
         rows.push(("IDL", program_metadata::idl_address(&desired.program).to_string()));
     }
     if let (Some(terms), Some(NetworkState::Exists(accounts))) = (desired.network, &observed.network) {
-        let address = settlement::client::network_address(&terms.id);
+        let address = terms.address();
         rows.extend([
             ("network", format!("'{}', {address}", terms.id.name())),
+            ("creator", terms.creator.to_string()),
             ("treasury", settlement::client::treasury_address(&address).to_string()),
             ("proposed admin", or_none(pending_admin(&accounts.network))),
         ]);

@@ -135,18 +135,8 @@ struct TransactionResponse {
 #[serde(rename_all = "camelCase")]
 struct MetaResponse {
     fee: u64,
-    inner_instructions: Option<Vec<InnerInstructionsResponse>>,
-}
-
-#[derive(Deserialize)]
-struct InnerInstructionsResponse {
-    instructions: Vec<InstructionResponse>,
-}
-
-#[derive(Deserialize)]
-struct InstructionResponse {
-    /// Base58.
-    data: String,
+    /// Missing or null if the node does not record logs.
+    log_messages: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -319,18 +309,11 @@ impl<T: Transport> Chain for JsonRpc<T> {
             )
             .await?;
         let Some(TransactionResponse { slot, meta: Some(meta) }) = response else { return Ok(None) };
-        let inner_instruction_data = meta
-            .inner_instructions
-            .unwrap_or_default()
-            .into_iter()
-            .flat_map(|inner| inner.instructions)
-            .map(|instruction| {
-                bs58::decode(&instruction.data)
-                    .into_vec()
-                    .map_err(|error| ChainError::InvalidResponse(format!("getTransaction: instruction data: {error}")))
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Some(ExecutedTransaction { slot, fee_lamports: meta.fee, inner_instruction_data }))
+        Ok(Some(ExecutedTransaction {
+            slot,
+            fee_lamports: meta.fee,
+            log_messages: meta.log_messages.unwrap_or_default(),
+        }))
     }
 
     async fn recent_priority_fees(&self, writable: &[Pubkey]) -> Result<Vec<u64>, ChainError> {

@@ -116,8 +116,9 @@ pub struct ExecutedTransaction {
     pub slot: u64,
     /// The fee charged to the fee payer, in lamports.
     pub fee_lamports: u64,
-    /// The data of every inner instruction, in execution order. Includes events emitted by self-CPI.
-    pub inner_instruction_data: Vec<Vec<u8>>,
+    /// The log of the execution, line by line. Empty if the node has not kept it. The cluster truncates logs of more than
+    /// 10 KB.
+    pub log_messages: Vec<String>,
 }
 
 /// RPC access to a Solana cluster.

@@ -1,8 +1,15 @@
 //! The engine's configuration.
 
-use settlement::client::NetworkId;
+use settlement::client::{NetworkId, network_address};
+use solana_compute_budget_interface::ComputeBudgetInstruction;
+use solana_hash::Hash;
+use solana_pubkey::Pubkey;
+use solana_signature::Signature;
 
-use crate::transaction::Format;
+use crate::chain::{Chain, ChainError};
+use crate::transaction::{Budget, Format};
+
+use super::EngineError;
 
 /// Which transaction format to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,11 +20,62 @@ pub enum FormatChoice {
     Only(Format),
 }
 
+impl FormatChoice {
+    /// The format to use. Unless the choice is fixed, this detects the format that the cluster supports by simulating a v1
+    /// transaction without effect, which `payer` would pay for.
+    ///
+    /// # Errors
+    /// [`EngineError::Chain`] if the RPC node cannot be reached.
+    pub async fn resolve<C: Chain>(self, chain: &C, payer: Pubkey) -> Result<Format, EngineError> {
+        if let Self::Only(format) = self {
+            return Ok(format);
+        }
+        // A transaction needs at least one instruction; in v1, a ComputeBudget instruction has no effect.
+        let nothing = [ComputeBudgetInstruction::set_compute_unit_limit(Budget::WIDEST.compute_unit_limit)];
+        let probe =
+            Format::V1.build(&payer, &nothing, &Budget::WIDEST, Hash::default())?.signed(Signature::default())?;
+        match chain.simulate(&probe.bytes).await {
+            Ok(simulation) if simulation.error.is_none() => Ok(Format::V1),
+            Ok(_) | Err(ChainError::UnsupportedVersion | ChainError::ErrorResponse { .. }) => Ok(Format::V0),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// A network as its operator names it: a name is unique only among the networks of one creator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NetworkRef {
+    /// The name of the network.
+    pub id: NetworkId,
+    /// The key that created the network. Part of its address, so it stays the same after the admin's role was handed over.
+    pub creator: Pubkey,
+    /// The admin that the operator expects the network to have.
+    pub admin: Pubkey,
+}
+
+impl NetworkRef {
+    /// The network named `id` that `creator` created, and of which `admin` is expected to be the admin; by default still
+    /// the creator.
+    pub fn new(id: NetworkId, creator: Pubkey, admin: Option<Pubkey>) -> Self {
+        Self { id, creator, admin: admin.unwrap_or(creator) }
+    }
+
+    /// The address of the network's account.
+    pub fn address(&self) -> Pubkey {
+        network_address(&self.creator, &self.id)
+    }
+
+    /// The network's name.
+    pub fn name(&self) -> String {
+        self.id.name()
+    }
+}
+
 /// The configuration of an [`Engine`](super::Engine).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineConfig {
-    /// The id of the network to settle, from which the addresses of its accounts are derived.
-    pub network: NetworkId,
+    /// The network to settle.
+    pub network: NetworkRef,
     /// This runner's name for the lease. It must differ from the name of every other runner, past or present.
     pub holder: String,
     /// The transaction format to use.
@@ -33,7 +91,7 @@ pub struct EngineConfig {
 
 impl EngineConfig {
     /// The default configuration for `network`.
-    pub fn new(network: NetworkId, holder: String) -> Self {
+    pub fn new(network: NetworkRef, holder: String) -> Self {
         Self {
             network,
             holder,

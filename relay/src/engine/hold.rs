@@ -11,10 +11,8 @@ pub enum HoldReason {
     NoAddress,
     /// An operator suspended the node.
     NodeSuspended,
-    /// The wallet account's owner differs from the node's address in the ledger.
-    OwnerMismatch,
-    /// The wallet account's destination is neither its owner's address nor set by its owner, for example because the
-    /// admin registered it. The owner accepts it, or sets another one, with `set_destination`.
+    /// The admin registered the wallet account with a destination that its owner has not chosen. The owner accepts it, or
+    /// sets another one, with `set_destination`.
     DestinationUnconfirmed,
     /// The wallet account's data has a layout that this version cannot decode.
     WalletUnreadable,
@@ -38,7 +36,6 @@ impl fmt::Display for HoldReason {
         match self {
             Self::NoAddress => f.write_str("no_address"),
             Self::NodeSuspended => f.write_str("node_suspended"),
-            Self::OwnerMismatch => f.write_str("owner_mismatch"),
             Self::DestinationUnconfirmed => {
                 f.write_str("destination_unconfirmed: the owner must set the destination with set_destination")
             }
@@ -48,6 +45,9 @@ impl fmt::Display for HoldReason {
             Self::TotalMismatch => f.write_str("total_mismatch"),
             Self::EarlierBatchOpen => f.write_str("earlier_batch_open"),
             Self::Evicted(reason) => write!(f, "evicted: {reason}"),
+            Self::Skipped(reason @ SkipReason::WalletShort) => {
+                write!(f, "{}: rent has risen, top up the wallets with 'williw-relay rent top-up'", reason.as_str())
+            }
             Self::Skipped(reason) => f.write_str(reason.as_str()),
         }
     }

@@ -12,7 +12,7 @@ use super::{Engine, EngineError, Progress};
 
 /// How long a lease lasts. Every call of `advance` renews it, so it must outlast one call even with slow responses; and
 /// it must be short, because the successor of a crashed runner waits for it to expire.
-const LEASE_MS: i64 = 20_000;
+pub(super) const LEASE_MS: i64 = 20_000;
 
 /// A lease held by this runner. Every write requires it.
 #[derive(Clone, Debug, PartialEq, Eq)]

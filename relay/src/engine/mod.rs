@@ -14,6 +14,7 @@ mod lease;
 mod open_batch;
 mod plan;
 mod reconcile;
+mod review;
 mod simulate;
 mod split;
 mod states;
@@ -26,13 +27,14 @@ mod track;
 mod validate;
 mod verdict;
 
-pub use config::{EngineConfig, FormatChoice};
+pub use config::{EngineConfig, FormatChoice, NetworkRef};
 pub use error::EngineError;
 pub use hold::HoldReason;
+pub use review::{Excess, ReviewError, Reviewer};
 pub use states::{AttemptState, BatchState, EntryOutcome, SettlementState};
 pub use step::Step;
 
-use settlement::client::{network_address, treasury_address};
+use settlement::client::treasury_address;
 use solana_pubkey::Pubkey;
 
 use crate::chain::Chain;
@@ -114,7 +116,7 @@ pub const HOLD_RETRY_MS: i64 = 10 * 60 * 1000;
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     /// Creates an engine for the network named in `config`.
     pub fn new(parts: EngineParts<D, C, S, K, E>, config: EngineConfig) -> Self {
-        let network = network_address(&config.network);
+        let network = config.network.address();
         Self {
             database: parts.database,
             chain: parts.chain,

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use settlement::client::is_reserved_address;
 use settlement::rules::window::Window;
-use settlement::rules::{SkipReason, payout, rent_minimum};
+use settlement::rules::{SkipReason, payout, rent_floor, rent_minimum};
 use settlement::state::{NodeWallet, Treasury};
 use solana_pubkey::Pubkey;
 
@@ -86,7 +86,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let addresses: BTreeMap<&NodeId, Option<Pubkey>> =
             ready.iter().map(|candidate| (&candidate.node_id, candidate.address)).collect();
         let mut mirrored = wallets::mirrored(&self.database, &node_ids).await?;
-        // The step `sync` holds the others: nothing is credited or paid unless the owner decides where it goes.
+        // The step `sync` holds the others: nothing is credited or paid unless the owner decides where it goes. The wallet
+        // of a closed node has no owner.
         mirrored.retain(|wallet| {
             wallet.destination_confirmed && addresses.get(&wallet.node_id).copied().flatten() == Some(wallet.owner)
         });
@@ -228,13 +229,13 @@ impl NodeRewards<'_> {
     fn check_payout(&self, target: u64, destination: Option<&Account>, limits: &Limits) -> Result<(), SkipReason> {
         let amount = target.saturating_sub(self.wallet.paid);
         let credited = target.saturating_sub(self.wallet.credited);
-        let space = destination.map_or(0, |account| account.space);
         let overflow = SkipReason::Overflow;
+        let minimum = |bytes| rent_minimum(limits.rent_per_byte, bytes).ok_or(overflow);
         payout::check(
             amount,
             payout::AccountBalance {
                 lamports: self.wallet.lamports.checked_add(credited).ok_or(overflow)?,
-                rent_minimum: rent_minimum(limits.rent_per_byte, NodeWallet::SIZE as u64).ok_or(overflow)?,
+                floor: rent_floor(self.wallet.lamports, minimum(NodeWallet::SIZE as u64)?),
             },
             payout::Destination {
                 is_named: true,
@@ -243,7 +244,7 @@ impl NodeRewards<'_> {
                 is_program_account: destination.is_some_and(|account| account.owner == settlement::ID),
                 is_reserved: is_reserved_address(&self.wallet.destination),
                 lamports: destination.map_or(0, |account| account.lamports),
-                rent_minimum: rent_minimum(limits.rent_per_byte, space).ok_or(overflow)?,
+                empty_minimum: minimum(0)?,
             },
         )
     }

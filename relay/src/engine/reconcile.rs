@@ -33,8 +33,8 @@ pub(super) struct WalletsRead {
     pub(super) wallets: Vec<Option<(NodeWallet, u64)>>,
 }
 
-/// The skip reason of an entry when the RPC node no longer has the transaction that skipped it.
-const REASON_NOT_KEPT: &str = "skipped (reason unknown: the RPC node keeps no transaction history)";
+/// The skip reason of an entry when the log of the transaction that skipped it is missing or truncated.
+const REASON_NOT_KEPT: &str = "skipped (reason unknown: the RPC node does not have the transaction's log)";
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     /// Reads the wallets of `entries` from the finalized chain.
@@ -71,7 +71,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let now = self.clock.now_ms();
         let signature = signed.signature.to_string();
         let fee = executed.as_ref().map(|executed| executed.fee_lamports);
-        let effect = BatchEffect::of(batch, &entries, &read, executed.as_ref());
+        let event = executed.as_ref().and_then(|executed| self.event_of(batch, entries.len(), executed));
+        let effect = BatchEffect::of(batch, &entries, &read, event);
 
         let mut changes = Changes::for_settlement(open, now);
         changes.push(batches::require_unchanged(batch));
@@ -102,6 +103,16 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         changes.push(settlements::add_sums(open.id, sums, now));
         self.commit(lease, changes).await?;
         Ok(Tracking::Advanced)
+    }
+
+    /// The event of a batch of `entries` entries, from the log of its transaction. `None` if the RPC node has not kept the
+    /// log, or the cluster has truncated it.
+    fn event_of(&self, batch: &Batch, entries: usize, executed: &ExecutedTransaction) -> Option<BatchSettled> {
+        BatchSettled::from_logs(&executed.log_messages).into_iter().find(|event| {
+            event.network == self.network
+                && u64::try_from(batch.id) == Ok(event.batch_id)
+                && usize::from(event.n) == entries
+        })
     }
 
     /// Compares the ledger with the chain and closes the settlement.
@@ -179,10 +190,7 @@ struct BatchEffect<'a> {
 }
 
 impl<'a> BatchEffect<'a> {
-    fn of(batch: &Batch, entries: &'a [Entry], read: &WalletsRead, executed: Option<&ExecutedTransaction>) -> Self {
-        let event = executed.and_then(|executed| {
-            executed.inner_instruction_data.iter().find_map(|data| BatchSettled::decode_cpi(data))
-        });
+    fn of(batch: &Batch, entries: &'a [Entry], read: &WalletsRead, event: Option<BatchSettled>) -> Self {
         let mut effect = Self {
             results: Vec::with_capacity(entries.len()),
             succeeded: 0,

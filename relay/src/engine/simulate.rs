@@ -1,12 +1,11 @@
 //! Step 4, and before every further attempt: simulating a batch shows whether it fails, and how much data it loads.
 
 use settlement::client::{BatchHeader, RegisterNodeArgs, SettleEntry, credit_ix, register_node_ix, settle_ix};
-use solana_compute_budget_interface::ComputeBudgetInstruction;
 use solana_hash::Hash;
 use solana_instruction::Instruction;
 use solana_signature::Signature;
 
-use crate::chain::{Chain, ChainError, Simulation, TransactionError};
+use crate::chain::{Chain, Simulation, TransactionError};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
@@ -14,7 +13,6 @@ use crate::signer::Signer;
 use crate::transaction::{BatchKind, Budget, Format};
 
 use super::changes::Changes;
-use super::config::FormatChoice;
 use super::lease::Lease;
 use super::open_batch::OpenBatch;
 use super::store::batches::{Batch, BatchSelection, Entry};
@@ -129,21 +127,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
     }
 
-    /// Detects the transaction format that the cluster supports by simulating a v1 transaction without effect.
+    /// The transaction format to use.
     pub(super) async fn format(&self) -> Result<Format, EngineError> {
-        if let FormatChoice::Only(format) = self.config.format {
-            return Ok(format);
-        }
-        // A transaction needs at least one instruction; in v1, a ComputeBudget instruction has no effect.
-        let nothing = [ComputeBudgetInstruction::set_compute_unit_limit(Budget::WIDEST.compute_unit_limit)];
-        let probe = Format::V1
-            .build(&self.signer.address(), &nothing, &Budget::WIDEST, Hash::default())?
-            .signed(Signature::default())?;
-        match self.chain.simulate(&probe.bytes).await {
-            Ok(simulation) if simulation.error.is_none() => Ok(Format::V1),
-            Ok(_) | Err(ChainError::UnsupportedVersion | ChainError::ErrorResponse { .. }) => Ok(Format::V0),
-            Err(error) => Err(error.into()),
-        }
+        self.config.format.resolve(&self.chain, self.signer.address()).await
     }
 
     /// The recent priority fees on the accounts that every batch writes, ascending, in micro-lamports per compute unit.

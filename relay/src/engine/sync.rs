@@ -30,9 +30,14 @@ use super::{Engine, EngineError, Progress, Step};
 
 /// The account at a node's wallet address.
 enum WalletAccount {
+    /// The node has no wallet address, because that contains the owner's address, which the node has not registered yet.
+    NoAddress,
     Open(Box<WalletReading>),
-    /// No wallet account exists.
-    Missing,
+    /// No wallet account exists at this address.
+    Missing {
+        address: Pubkey,
+        owner: Pubkey,
+    },
     /// The remains of a closed wallet account: its totals without an owner.
     Closed(Box<WalletReading>),
     /// An account of the program with a layout that this version cannot decode.
@@ -58,25 +63,22 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
 
         let candidates = wallets::candidates(&self.database, self.config.max_nodes, now).await?;
         for (candidate, account) in self.read_wallet_accounts(candidates).await? {
-            let hold = match (&account, candidate.address) {
+            let hold = match &account {
                 _ if candidate.suspended => Some(HoldReason::NodeSuspended),
-                (WalletAccount::Unreadable, _) => Some(HoldReason::WalletUnreadable),
-                (WalletAccount::Closed(_), _) => Some(HoldReason::NodeClosed),
-                (_, None) => Some(HoldReason::NoAddress),
-                (WalletAccount::Open(reading), Some(address)) if reading.wallet.owner != address => {
-                    Some(HoldReason::OwnerMismatch)
-                }
-                (WalletAccount::Open(reading), Some(_)) if !reading.wallet.is_destination_confirmed() => {
+                WalletAccount::NoAddress => Some(HoldReason::NoAddress),
+                WalletAccount::Unreadable => Some(HoldReason::WalletUnreadable),
+                WalletAccount::Closed(_) => Some(HoldReason::NodeClosed),
+                WalletAccount::Open(reading) if !reading.wallet.is_destination_confirmed() => {
                     Some(HoldReason::DestinationUnconfirmed)
                 }
-                (WalletAccount::Missing, Some(_)) if attempted.contains(&candidate.node_id) => {
+                WalletAccount::Missing { .. } if attempted.contains(&candidate.node_id) => {
                     Some(HoldReason::RegistrationFailed)
                 }
-                (WalletAccount::Missing, Some(address)) => {
-                    missing.push(self.registration(&candidate.node_id, address));
+                WalletAccount::Missing { address, owner } => {
+                    missing.push(registration(&candidate.node_id, *address, *owner));
                     None
                 }
-                (WalletAccount::Open(_), Some(_)) => None,
+                WalletAccount::Open(_) => None,
             };
             if let (WalletAccount::Open(_), Some(hold)) = (&account, &hold) {
                 payout_holds.insert(candidate.node_id.clone(), hold.to_string());
@@ -105,31 +107,28 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         Ok(Progress::Continue { after_ms: 0 })
     }
 
-    /// The batch entry that creates the node's wallet account.
-    fn registration(&self, node_id: &NodeId, owner: Pubkey) -> Entry {
-        Entry {
-            node_id: node_id.clone(),
-            wallet: node_wallet_address(&self.network, &node_id.on_chain()),
-            owner,
-            destination: owner,
-            before: WalletTotals::default(),
-            target: 0,
-        }
-    }
-
     /// Reads the account at each candidate's wallet address.
     async fn read_wallet_accounts(
         &self,
         candidates: Vec<Candidate>,
     ) -> Result<Vec<(Candidate, WalletAccount)>, EngineError> {
         let mut all = Vec::with_capacity(candidates.len());
-        let mut candidates = candidates.into_iter().peekable();
+        let mut with_address = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            match candidate.address {
+                None => all.push((candidate, WalletAccount::NoAddress)),
+                Some(owner) => {
+                    let address = node_wallet_address(&self.network, &candidate.node_id.on_chain(), &owner);
+                    with_address.push((candidate, owner, address));
+                }
+            }
+        }
+        let mut candidates = with_address.into_iter().peekable();
         while candidates.peek().is_some() {
-            let chunk: Vec<Candidate> = candidates.by_ref().take(MAX_ACCOUNTS_PER_READ).collect();
-            let addresses: Vec<Pubkey> =
-                chunk.iter().map(|node| node_wallet_address(&self.network, &node.node_id.on_chain())).collect();
+            let chunk: Vec<_> = candidates.by_ref().take(MAX_ACCOUNTS_PER_READ).collect();
+            let addresses: Vec<Pubkey> = chunk.iter().map(|(_, _, address)| *address).collect();
             let read = self.chain.accounts(&addresses, AccountData::Full, Commitment::Finalized).await?;
-            for ((candidate, address), account) in chunk.into_iter().zip(addresses).zip(read.accounts) {
+            for ((candidate, owner, address), account) in chunk.into_iter().zip(read.accounts) {
                 let reading = |wallet: NodeWallet, lamports: u64| {
                     let node_id = candidate.node_id.clone();
                     Box::new(WalletReading { node_id, address, lamports, slot: read.slot, wallet })
@@ -143,7 +142,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                         }
                     }
                     // Anyone can send lamports to the address; the wallet account can still be created there.
-                    _ => WalletAccount::Missing,
+                    _ => WalletAccount::Missing { address, owner },
                 };
                 all.push((candidate, account));
             }
@@ -180,4 +179,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         ));
         Ok(())
     }
+}
+
+/// The batch entry that creates the node's wallet account.
+fn registration(node_id: &NodeId, wallet: Pubkey, owner: Pubkey) -> Entry {
+    Entry { node_id: node_id.clone(), wallet, owner, destination: owner, before: WalletTotals::default(), target: 0 }
 }

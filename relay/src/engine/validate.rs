@@ -1,7 +1,8 @@
 //! Step 1: checks that the ledger belongs to this cluster and network, that the program is in service, and that the
 //! settler is authorized and can pay fees.
 
-use settlement::state::{AssetKind, Network, Treasury};
+use settlement::state::{AssetKind, ClosedNetwork, Network, Treasury};
+use solana_pubkey::Pubkey;
 
 use crate::chain::{Account, AccountData, Chain, Commitment};
 use crate::clock::Clock;
@@ -23,7 +24,7 @@ const SIGNATURE_FEE_LAMPORTS: u64 = 5_000;
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     pub(super) async fn validate(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
         let mut changes = Changes::for_settlement(open, self.clock.now_ms());
-        for (name, value) in self.binding().await? {
+        for (name, value) in check_binding(&self.database, &self.chain, &self.network).await? {
             changes.push(binding::bind(name, &value));
         }
 
@@ -74,46 +75,35 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         Ok(Progress::Continue { after_ms: 0 })
     }
 
-    /// The cluster, program and network that the ledger must be bound to.
-    ///
-    /// # Errors
-    /// [`EngineError::Rejected`] if the ledger is bound to others.
-    async fn binding(&self) -> Result<[(&'static str, String); 3], EngineError> {
-        let expected = [
-            ("genesis_hash", self.chain.genesis_hash().await?.to_string()),
-            ("program_id", settlement::ID.to_string()),
-            ("network", self.network.to_string()),
-        ];
-        let bound = binding::read(&self.database).await?;
-        for (name, value) in &expected {
-            match bound.get(*name) {
-                Some(stored) if stored != value => {
-                    return Err(EngineError::Rejected(format!(
-                        "this ledger is bound to {name} {stored}, but {name} is now {value}: \
-                         check the RPC URL and the network name, or use the matching ledger"
-                    )));
-                }
-                _ => {}
-            }
-        }
-        Ok(expected)
-    }
-
     fn check_network(&self, account: Option<&Account>) -> Result<(), EngineError> {
         let name = self.config.network.name();
         // Anybody can send lamports to the address. Only an account that the program owns is a network.
         let account = account.filter(|account| account.owner == settlement::ID).ok_or_else(|| {
             EngineError::Rejected(format!(
-                "the network '{name}' does not exist on this cluster: create it with 'williw-relay network create'"
+                "{} has not created a network '{name}' on this cluster: check NETWORK_CREATOR and NETWORK, or create the \
+                 network with 'williw-relay network create'",
+                self.config.network.creator
             ))
         })?;
-        Network::decode(&account.data).map(drop).map_err(|_| {
+        if ClosedNetwork::decode(&account.data).is_ok() {
+            return Err(EngineError::Rejected(format!("network '{name}' was closed by its admin and settles nothing")));
+        }
+        let network = Network::decode(&account.data).map_err(|_| {
             EngineError::Rejected(format!(
                 "the account {} of network '{name}' cannot be decoded because another version of the program has written \
                  it: use the matching version of williw-relay",
                 self.network
             ))
-        })
+        })?;
+        let expected = self.config.network.admin;
+        if network.admin != expected {
+            return Err(EngineError::Rejected(format!(
+                "the admin of network '{name}' is {}, but {expected} is expected: if you know of the handover, set \
+                 NETWORK_ADMIN to {}; otherwise stop, because whoever controls the network has changed",
+                network.admin, network.admin
+            )));
+        }
+        Ok(())
     }
 
     /// Decodes the treasury account. Returns its fields and its balance in lamports.
@@ -129,6 +119,34 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             ))
         })
     }
+}
+/// The cluster, program and network that the ledger must be bound to.
+///
+/// # Errors
+/// [`EngineError::Rejected`] if the ledger is bound to others.
+pub(super) async fn check_binding(
+    database: &impl Database,
+    chain: &impl Chain,
+    network: &Pubkey,
+) -> Result<[(&'static str, String); 3], EngineError> {
+    let expected = [
+        ("genesis_hash", chain.genesis_hash().await?.to_string()),
+        ("program_id", settlement::ID.to_string()),
+        ("network", network.to_string()),
+    ];
+    let bound = binding::read(database).await?;
+    for (name, value) in &expected {
+        match bound.get(*name) {
+            Some(stored) if stored != value => {
+                return Err(EngineError::Rejected(format!(
+                    "this ledger is bound to {name} {stored}, but {name} is now {value}: \
+                     check the RPC URL and the network's name and creator, or use the matching ledger"
+                )));
+            }
+            _ => {}
+        }
+    }
+    Ok(expected)
 }
 
 fn check_program(account: Option<&Account>) -> Result<(), EngineError> {

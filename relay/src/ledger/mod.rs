@@ -10,10 +10,13 @@ pub mod api_keys;
 mod audit;
 pub mod balances;
 pub mod contributions;
+pub(crate) mod corrections;
 mod error;
 mod idempotency;
 pub mod nodes;
+pub mod owners;
 mod pagination;
+pub mod reviews;
 pub mod rewards;
 pub mod settlements;
 pub mod tasks;
@@ -32,12 +35,21 @@ statements! {
     pub(crate) DELETE_PRECONDITIONS = "DELETE FROM preconditions";
 }
 
-/// The statements that a relay needs in addition to the engine's: status queries and the conformance suite.
-const RELAY_MODULES: &[&[&str]] = &[ALL, balances::ALL, conformance::ALL, settlements::ALL];
+/// The statements that a relay needs in addition to the engine's: status and review queries, the wallets' owners and the
+/// conformance suite.
+const RELAY_MODULES: &[&[&str]] = &[ALL, balances::ALL, conformance::ALL, owners::ALL, reviews::ALL, settlements::ALL];
 
-/// The statements behind the HTTP API, which the API only runs after its own checks.
-const API_MODULES: &[&[&str]] =
-    &[api_keys::ALL, audit::ALL, contributions::ALL, idempotency::ALL, nodes::ALL, rewards::ALL, tasks::ALL];
+/// The statements behind the HTTP API and the commands of an administrator, which run only after checks of their own.
+const API_MODULES: &[&[&str]] = &[
+    api_keys::ALL,
+    audit::ALL,
+    contributions::ALL,
+    corrections::ALL,
+    idempotency::ALL,
+    nodes::ALL,
+    rewards::ALL,
+    tasks::ALL,
+];
 
 /// All SQL statements of the ledger and the engine.
 pub fn all_statements() -> impl Iterator<Item = &'static str> {

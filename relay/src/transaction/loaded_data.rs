@@ -55,11 +55,10 @@ impl LoadedData {
     /// What an entry adds: its wallet, and its destination unless an earlier entry has it as well.
     fn bytes_of(&self, destination: &Pubkey, space: u64) -> u64 {
         let wallet = ACCOUNT_BASE_BYTES.saturating_add(NodeWallet::SIZE as u64);
-        let destination = match self.destinations.contains(destination) {
-            true => 0,
-            false => ACCOUNT_BASE_BYTES.saturating_add(space),
-        };
-        wallet.saturating_add(destination)
+        if self.destinations.contains(destination) {
+            return wallet;
+        }
+        wallet.saturating_add(ACCOUNT_BASE_BYTES).saturating_add(space)
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod keys;
 mod process;
+mod reviews;
 mod settings;
 mod status;
 mod stopping;

@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use solana_keypair::Keypair;
+use solana_signer::Signer as _;
 use tempfile::TempDir;
 
 /// The binary with a temporary directory and a set of environment variables.
@@ -33,6 +34,7 @@ impl Relay {
         relay
             .with("SOLANA_RPC_URL", "http://127.0.0.1:1")
             .with("NETWORK", "test-net")
+            .with("NETWORK_CREATOR", &Keypair::new_from_array([7; 32]).pubkey().to_string())
             .with("SOLANA_PRIVATE_KEY", keypair.to_str().unwrap())
             .with_ledger("ledger.sqlite3")
     }

@@ -38,6 +38,13 @@ fn invalid_arguments_exit_with_2() {
         &["key", "create", "name", "--scope", "everything"],
         &["key", "revoke", "a b"],
         &["network", "create", "--settler", "nobody"],
+        &["network", "create", "--max-pause-seconds", "0"],
+        &["network", "create", "--max-pause-seconds", "2592001"],
+        // The signer would be the creator.
+        &["network", "create", "--network-creator", "US517G5965aydkZ46HS38QLi7UQiSojurfbQfKCELFx"],
+        &["run", "--network-creator", "nobody"],
+        &["run", "--network-admin", "nobody"],
+        &["rent"],
     ] {
         let result = relay.run(arguments);
         assert_eq!(result.exit_code, 2, "{arguments:?}: {}", result.stderr);
@@ -52,6 +59,10 @@ fn missing_settings_are_named() {
     relay.run(&["run"]).expect_failure(2, "pass --rpc-url");
     relay.run(&["run", "--rpc-url", "http://127.0.0.1:1"]).expect_failure(2, "pass --network");
     let relay = relay.with("SOLANA_RPC_URL", "http://127.0.0.1:1").with("NETWORK", "test-net");
+    for command in [&["run"][..], &["fund", "1"], &["rent", "sweep"], &["rent", "top-up"]] {
+        relay.run(command).expect_failure(2, "pass --network-creator");
+    }
+    let relay = relay.with("NETWORK_CREATOR", "US517G5965aydkZ46HS38QLi7UQiSojurfbQfKCELFx");
     relay.run(&["run"]).expect_failure(3, "SOLANA_PRIVATE_KEY is not set");
     relay.run(&["status", "--ledger", "https://worker.example"]).expect_failure(3, "WILLIW_API_KEY is not set");
 }

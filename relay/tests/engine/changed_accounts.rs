@@ -93,7 +93,7 @@ fn a_batch_lands_although_nodes_are_closed_after_the_simulation() {
     let (fixture, owners) = assert_lands_despite(|fixture, _| {
         for index in 0..29 {
             let wallet = fixture.wallet(&name(index)).unwrap();
-            let close = close_node_ix(fixture.admin.pubkey(), fixture.network, wallet.node_id, wallet.rent_payer);
+            let close = close_node_ix(fixture.admin.pubkey(), fixture.network, wallet.node_id, wallet.owner);
             fixture.execute_as_admin(close);
         }
     });

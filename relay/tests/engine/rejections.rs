@@ -1,8 +1,10 @@
 //! Settlements that are rejected: each records its reason and sends nothing.
 
+use settlement::client::{accept_admin_ix, close_network_ix, propose_admin_ix};
 use settlement::state::{AssetKind, Treasury};
 use solana_keypair::Keypair;
 use solana_signer::Signer as _;
+use williw_relay::engine::NetworkRef;
 use williw_relay::types::RewardStatus;
 
 use crate::support::{EngineFixture, NodeSpec};
@@ -30,6 +32,36 @@ fn a_paused_network_is_settled_only_after_it_is_unpaused() {
     fixture.unpause();
     assert_eq!(fixture.settle(), [None]);
     assert_eq!(fixture.wallet("a").unwrap().paid_total, 1_000_000);
+}
+
+#[test]
+fn a_network_with_an_unexpected_admin_is_settled_only_after_the_operator_names_that_admin() {
+    let mut fixture = with_a_pending_reward();
+    let (admin, next) = (fixture.admin.pubkey(), Keypair::new());
+    fixture.chain.svm.borrow_mut().airdrop(&next.pubkey(), 1_000_000_000).unwrap();
+    fixture.execute_as_admin(propose_admin_ix(admin, fixture.network, next.pubkey()));
+    fixture.execute_as(&next, accept_admin_ix(next.pubkey(), fixture.network));
+    assert_rejected(&fixture, &format!("set NETWORK_ADMIN to {}", next.pubkey()));
+
+    fixture.network_ref = NetworkRef::new(fixture.network_ref.id, admin, Some(next.pubkey()));
+    assert_eq!(fixture.settle(), [None]);
+    assert_eq!(fixture.wallet("a").unwrap().paid_total, 1_000_000);
+}
+
+#[test]
+fn the_network_of_another_creator_with_the_same_name_is_another_network() {
+    let mut fixture = with_a_pending_reward();
+    let (id, settler) = (fixture.network_ref.id, fixture.settler.pubkey());
+    fixture.network_ref = NetworkRef::new(id, settler, None);
+    assert_rejected(&fixture, &format!("{settler} has not created a network 'test'"));
+}
+
+#[test]
+fn a_closed_network_is_rejected() {
+    let fixture = with_a_pending_reward();
+    let admin = fixture.admin.pubkey();
+    fixture.execute_as_admin(close_network_ix(admin, fixture.network, admin));
+    assert_rejected(&fixture, "was closed");
 }
 
 #[test]
@@ -87,7 +119,7 @@ fn lamports_at_the_addresses_of_a_network_do_not_make_it_exist() {
         svm.airdrop(&address, 1_000_000).unwrap();
     }
     drop(svm);
-    assert_rejected(&fixture, "does not exist on this cluster");
+    assert_rejected(&fixture, "has not created a network 'test'");
 }
 
 #[test]

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use settlement::client::{RegisterNodeArgs, close_node_ix, register_node_ix, reopen_node_ix, set_destination_ix};
-use settlement::state::DestinationSource;
+use settlement::client::{
+    BatchHeader, RegisterNodeArgs, close_node_ix, credit_ix, node_wallet_address, register_node_ix, reopen_node_ix,
+    set_destination_ix,
+};
+use settlement::events::BatchSettled;
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
@@ -133,7 +136,7 @@ fn a_closed_node_is_held_and_paid_only_the_difference_once_it_is_reopened() {
     fixture.grant("a", 3_000_000);
     fixture.settle();
     let wallet = fixture.wallet("a").unwrap();
-    fixture.execute_as_admin(close_node_ix(fixture.admin.pubkey(), fixture.network, wallet.node_id, wallet.rent_payer));
+    fixture.execute_as_admin(close_node_ix(fixture.admin.pubkey(), fixture.network, wallet.node_id, wallet.owner));
 
     fixture.chain.produce_block();
     fixture.advance_time(HOLD_RETRY_MS as u64);
@@ -173,52 +176,50 @@ fn node_with_foreign_destination() -> (EngineFixture, Keypair, Pubkey) {
 
 #[test]
 fn a_wallet_with_a_foreign_destination_is_held_and_paid_once_the_owner_sets_it() {
-    // The second source is one that the program never writes with a destination other than the owner.
-    for source in [DestinationSource::Admin, DestinationSource::Default] {
-        for owner_keeps_it in [true, false] {
-            let (fixture, owner, foreign) = node_with_foreign_destination();
-            fixture.set_destination_source("a", source);
-            fixture.grant("a", 3_000_000);
-            fixture.grant("other", 3_000_000);
-            assert_eq!(fixture.settle(), [None]);
-            assert_eq!(fixture.wallet("other").unwrap().paid_total, 3_000_000);
-            assert_eq!(fixture.wallet("a").unwrap().credited_total, 0, "{source:?}");
-            assert_eq!(fixture.hold_reasons(), [Some(UNCONFIRMED.to_owned()), None]);
-            assert_eq!(fixture.balance("a").hold_reason.as_deref(), Some(UNCONFIRMED));
-            fixture.advance_time(HOLD_RETRY_MS as u64);
-            fixture.settle();
-            assert_eq!(fixture.balance_of(&foreign), 0, "{source:?}");
+    for owner_keeps_it in [true, false] {
+        let (fixture, owner, foreign) = node_with_foreign_destination();
+        fixture.grant("a", 3_000_000);
+        fixture.grant("other", 3_000_000);
+        assert_eq!(fixture.settle(), [None]);
+        assert_eq!(fixture.wallet("other").unwrap().paid_total, 3_000_000);
+        assert_eq!(fixture.wallet("a").unwrap().credited_total, 0);
+        assert_eq!(fixture.hold_reasons(), [Some(UNCONFIRMED.to_owned()), None]);
+        assert_eq!(fixture.balance("a").hold_reason.as_deref(), Some(UNCONFIRMED));
+        fixture.advance_time(HOLD_RETRY_MS as u64);
+        fixture.settle();
+        assert_eq!(fixture.balance_of(&foreign), 0);
 
-            let destination = if owner_keeps_it { foreign } else { owner.pubkey() };
-            let set = set_destination_ix(owner.pubkey(), fixture.network, node_id("a").on_chain(), destination);
-            fixture.execute_as(&owner, set);
-            fixture.advance_time(HOLD_RETRY_MS as u64);
-            let before = fixture.balance_of(&destination);
-            assert_eq!(fixture.settle(), [None]);
-            assert_eq!(fixture.wallet("a").unwrap().paid_total, 3_000_000);
-            assert_eq!(fixture.balance_of(&destination), before + 3_000_000);
-            assert_eq!(fixture.balance_of(&foreign), if owner_keeps_it { 3_000_000 } else { 0 });
-            assert_eq!((fixture.hold_reasons(), fixture.balance("a").hold_reason), (vec![None, None], None));
-        }
+        let destination = if owner_keeps_it { foreign } else { owner.pubkey() };
+        let set = set_destination_ix(owner.pubkey(), fixture.network, node_id("a").on_chain(), destination);
+        fixture.execute_as(&owner, set);
+        fixture.advance_time(HOLD_RETRY_MS as u64);
+        let before = fixture.balance_of(&destination);
+        assert_eq!(fixture.settle(), [None]);
+        assert_eq!(fixture.wallet("a").unwrap().paid_total, 3_000_000);
+        assert_eq!(fixture.balance_of(&destination), before + 3_000_000);
+        assert_eq!(fixture.balance_of(&foreign), if owner_keeps_it { 3_000_000 } else { 0 });
+        assert_eq!((fixture.hold_reasons(), fixture.balance("a").hold_reason), (vec![None, None], None));
     }
 }
 
 #[test]
-fn a_wallet_with_a_foreign_owner_is_held() {
+fn a_wallet_with_a_foreign_owner_neither_receives_nor_delays_the_nodes_rewards() {
     // A thief with the settler's key registers the node with an owner of its own and credits it.
-    let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
-    let (settler, thief) = (fixture.settler.pubkey(), Pubkey::new_unique());
-    let args = RegisterNodeArgs { node_id: node_id("a").on_chain(), owner: thief, destination: None, threshold: None };
+    let node = NodeSpec::payable("a");
+    let fixture = EngineFixture::new(std::slice::from_ref(&node));
+    let (settler, thief, id) = (fixture.settler.pubkey(), Pubkey::new_unique(), node_id("a").on_chain());
+    let args = RegisterNodeArgs { node_id: id, owner: thief, destination: None, threshold: None };
     fixture.execute_as(&fixture.settler, register_node_ix(settler, settler, fixture.network, args));
-    fixture.credit_outside_the_engine(&[("a", 2_000_000)]);
+    let foreign = node_wallet_address(&fixture.network, &id, &thief);
+    let header = BatchHeader { batch_id: 99, records_root: [0; 32] };
+    fixture.execute_as(&fixture.settler, credit_ix(settler, fixture.network, header, &[(foreign, 2_000_000)]));
     fixture.chain.produce_block();
     fixture.grant("a", 3_000_000);
-    assert_eq!(fixture.settle(), [None], "one settlement, and no further one without work");
+    assert_eq!(fixture.settle(), [None]);
     let wallet = fixture.wallet("a").unwrap();
-    assert_eq!((wallet.credited_total, wallet.paid_total), (2_000_000, 0));
-    assert_eq!(fixture.hold_reasons(), [Some("owner_mismatch".to_owned())]);
-    assert_eq!(fixture.settle(), []);
-    assert_eq!(fixture.balance_of(&thief), 0);
+    assert_eq!((wallet.credited_total, wallet.paid_total), (3_000_000, 3_000_000));
+    assert_eq!(fixture.balance_of(&node.address.unwrap()), node.funds + 3_000_000);
+    assert_eq!(fixture.balance_of(&thief), 0, "the relay pays no wallet of another owner");
 }
 
 #[test]
@@ -285,11 +286,7 @@ fn the_event_of_a_batch_carries_its_records_root() {
     let [batch] = fixture.batches_of_kind(BatchKind::Settle).try_into().expect("one settle batch");
     let signature = batch.signature.unwrap().parse().unwrap();
     let executed = block_on(fixture.chain.transaction(&signature)).unwrap().expect("the transaction was executed");
-    let event = executed
-        .inner_instruction_data
-        .iter()
-        .find_map(|data| settlement::events::BatchSettled::decode_cpi(data))
-        .expect("a BatchSettled event");
+    let [event] = BatchSettled::from_logs(&executed.log_messages).try_into().expect("one BatchSettled event");
     assert_eq!(batch.records_root, hex::encode(event.records_root));
     assert_ne!(event.records_root, [0; 32]);
     assert_eq!(fixture.batch_record_count(), 4);

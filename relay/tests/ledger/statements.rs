@@ -6,7 +6,9 @@ use rusqlite::Connection;
 use williw_relay::clock::ManualClock;
 use williw_relay::database::wire::{BatchRequest, UnknownStatement};
 use williw_relay::database::{Database, DatabaseError, Row, Statement};
-use williw_relay::ledger::{Actor, all_statements, api_keys, balances, known_statement, nodes, rewards, settlements};
+use williw_relay::ledger::{
+    Actor, all_statements, api_keys, balances, known_statement, nodes, reviews, rewards, settlements,
+};
 use williw_relay::types::Scope;
 
 use crate::fixture::{Fixture, NOW_MS, grant, idempotency_key, new_node, node_id};
@@ -50,6 +52,22 @@ fn only_known_statements_are_accepted() {
     assert_eq!(request.into_statements(), Err(UnknownStatement { position: 1 }));
 }
 
+#[test]
+fn statements_that_create_rewards_api_keys_or_audit_entries_require_the_admin_scope() {
+    let mut count = 0;
+    for sql in all_statements() {
+        if ["INSERT INTO rewards", "INSERT INTO api_keys", "INSERT INTO audit_log"]
+            .iter()
+            .any(|text| sql.contains(text))
+        {
+            let request = BatchRequest::from([Statement::new(sql)].as_slice());
+            assert_eq!(request.required_scope(), Scope::Admin, "{sql}");
+            count += 1;
+        }
+    }
+    assert!(count >= 4, "found too few statements: {count}");
+}
+
 #[tokio::test]
 async fn api_statements_require_the_admin_scope() {
     /// Records the last batch instead of running it.
@@ -74,5 +92,7 @@ async fn api_statements_require_the_admin_scope() {
     settlements::latest(&recorder).await.unwrap_err();
     assert_eq!(scope(), Scope::Ledger);
     balances::balance(&recorder, &node_id("node-1")).await.unwrap_err();
+    assert_eq!(scope(), Scope::Ledger);
+    reviews::list(&recorder).await.unwrap_err();
     assert_eq!(scope(), Scope::Ledger);
 }

@@ -121,7 +121,7 @@ impl DeployFixture {
     }
 
     fn network(&self) -> Option<(Network, Treasury)> {
-        let network = network_address(&NetworkId::from_name(NETWORK).or_fail());
+        let network = network_address(&self.admin.pubkey(), &NetworkId::from_name(NETWORK).or_fail());
         let treasury = self.account(&treasury_address(&network))?;
         Some((Network::decode(&self.account(&network)?).or_fail(), Treasury::decode(&treasury).or_fail()))
     }
@@ -203,7 +203,7 @@ fn an_empty_cluster_is_deployed_to_once() {
     let (network, treasury) = fixture.network().expect("created");
     assert_eq!((network.admin, network.settler), (fixture.admin.pubkey(), fixture.admin.pubkey()));
     assert_eq!((network.default_threshold, treasury.per_node_cap, treasury.window_seconds), (1_000_000, 2_000_000, 60));
-    assert_eq!(treasury.max_pending_age, u64::MAX);
+    assert_eq!((treasury.max_pending_age, treasury.max_pause_seconds), (u64::MAX, 7 * 86_400));
     assert_eq!(fixture.stored_buffer(), None, "the buffer's keypair is deleted");
 
     let before = sent.load(Ordering::SeqCst);

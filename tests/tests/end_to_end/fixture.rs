@@ -161,7 +161,6 @@ impl Drop for NetworkFixture {
 
 /// A funded network whose ledger is an SQLite file. It has no Worker.
 pub(crate) struct SqliteNetworkFixture {
-    pub(crate) name: &'static str,
     pub(crate) directory: PathBuf,
     pub(crate) chain: ChainClient,
     pub(crate) parameters: RewardParameters,
@@ -172,7 +171,7 @@ pub(crate) struct SqliteNetworkFixture {
 }
 
 impl SqliteNetworkFixture {
-    pub(crate) fn new(name: &'static str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let directory = directory(name);
         let chain = ChainClient::new(localnet().url());
         let parameters = RewardParameters::for_cluster(chain.rent_minimum(0).or_fail());
@@ -186,7 +185,7 @@ impl SqliteNetworkFixture {
         let ingest = SqliteIngest::open(&file, parameters.lamports_per_score).or_fail();
         let ledger = LedgerFile::open(&file).or_fail();
         let ledger_location = LedgerLocation::File(file);
-        Self { name, directory, chain, parameters, relay_cli, ingest, ledger, ledger_location }
+        Self { directory, chain, parameters, relay_cli, ingest, ledger, ledger_location }
     }
 
     /// Updates the expected balances of `nodes` for one settlement and asserts that every balance matches. `nodes` must
@@ -194,7 +193,8 @@ impl SqliteNetworkFixture {
     #[track_caller]
     pub(crate) fn assert_settled(&self, nodes: &mut [SampleNode]) {
         expect_settlement(nodes, self.parameters);
-        let sources = BalanceSources { chain: &self.chain, ledger: &self.ledger, api: None, network: self.name };
+        let sources =
+            BalanceSources { chain: &self.chain, ledger: &self.ledger, api: None, network: self.relay_cli.network() };
         let mismatches = sources.mismatches(nodes).or_fail();
         assert!(mismatches.is_empty(), "{}", mismatches.join("\n"));
     }

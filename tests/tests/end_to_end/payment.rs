@@ -28,7 +28,7 @@ fn a_network_of_135_nodes_is_paid_exactly_once() {
     let before = network.settler_signatures();
     for node in &all {
         assert_eq!(
-            network.chain.wallet(network.name(), &node.id).or_fail(),
+            network.chain.wallet(&network.address(), &node.id, &node.address).or_fail(),
             None,
             "{}: the wallet account already exists",
             node.id

@@ -56,6 +56,8 @@ pub(crate) struct SettlementHealth {
     component: ComponentHealth,
     /// The name of the network whose rewards are settled; `null` if the settings are incomplete or invalid.
     network: Option<String>,
+    /// The network's address, which its creator and its name determine; `null` if the settings are incomplete or invalid.
+    network_address: Option<String>,
     /// The settler's address; `null` if the settings are incomplete or invalid.
     settler: Option<String>,
     /// The settlement object's status; `null` if it cannot be reached.
@@ -107,10 +109,10 @@ pub(crate) async fn health(State(app): State<AppState>) -> Result<Success<Health
     );
 
     let settings = app.settings.settlement("health");
-    let (network, settler) = match &settings {
-        Ok(settings) => (Some(settings.engine.network.name()), Some(settings.key.address().to_string())),
-        Err(_) => (None, None),
-    };
+    let valid = settings.as_ref().ok();
+    let network = valid.map(|settings| settings.engine.network.name());
+    let network_address = valid.map(|settings| settings.engine.network.address().to_string());
+    let settler = valid.map(|settings| settings.key.address().to_string());
     let mut errors: Vec<HealthProblem> = problem(settings).into_iter().collect();
     let runner = match app.settlement.status().await {
         Ok(status) => Some(status),
@@ -119,7 +121,8 @@ pub(crate) async fn health(State(app): State<AppState>) -> Result<Success<Health
             None
         }
     };
-    let settlement = SettlementHealth { component: ComponentHealth::new(errors), network, settler, runner };
+    let settlement =
+        SettlementHealth { component: ComponentHealth::new(errors), network, network_address, settler, runner };
 
     let all_ok = ledger.is_none() && api.status == HealthStatus::Ok && settlement.component.status == HealthStatus::Ok;
     let health = Health {

@@ -5,7 +5,7 @@ mod upload;
 
 use serde_json::json;
 use settlement::client::{
-    TokenAsset, create_network_ix, create_token_network_ix, migrate_treasury_ix, network_address, propose_admin_ix,
+    TokenAsset, create_network_ix, create_token_network_ix, migrate_treasury_ix, propose_admin_ix,
 };
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
@@ -208,8 +208,8 @@ impl<C: Chain, T: Transport> Deployment<'_, C, T> {
                     (Asset::Sol | Asset::Mint(_), _) => vec![create_network_ix(admin, terms.args)],
                 }
             }
-            Step::MigrateTreasury => vec![migrate_treasury_ix(network_address(&self.terms()?.id))],
-            Step::ProposeAdmin { to } => vec![propose_admin_ix(admin, network_address(&self.terms()?.id), to)],
+            Step::MigrateTreasury => vec![migrate_treasury_ix(self.terms()?.address())],
+            Step::ProposeAdmin { to } => vec![propose_admin_ix(admin, self.terms()?.address(), to)],
             Step::SetUpgradeAuthority { to } => {
                 vec![loader::set_upgrade_authority(&program, &authority, to.as_ref())]
             }

@@ -2,10 +2,10 @@
 
 mod program;
 
-use settlement::client::{network_address, treasury_address};
+use settlement::client::treasury_address;
 use settlement::error::SettlementError;
 use settlement::rules::token_layout::check_mint;
-use settlement::state::{DISCRIMINATOR_LEN, Network, Treasury};
+use settlement::state::{ClosedNetwork, DISCRIMINATOR_LEN, Network, Treasury};
 use solana_loader_v3_interface::get_program_data_address;
 use solana_pubkey::Pubkey;
 use williw_relay::chain::{Account, AccountData, Chain, ChainError, Commitment};
@@ -64,7 +64,7 @@ pub(crate) async fn observe<C: Chain>(
     let probe = chain.minimum_balance(RENT_PROBE_BYTES).await?;
     // Rounded up, so that an estimate is never too low.
     let rent = RentRate { base, lamports_per_byte: probe.saturating_sub(base).div_ceil(RENT_PROBE_BYTES) };
-    let network = desired.network.map(|terms| network_address(&terms.id));
+    let network = desired.network.map(|terms| terms.address());
     let mint = desired.network.and_then(|terms| match terms.asset {
         Asset::Sol => None,
         Asset::Mint(mint) => Some(mint),
@@ -164,6 +164,8 @@ impl IdlState {
 pub(crate) enum NetworkState {
     Absent,
     Exists(Box<NetworkAccounts>),
+    /// It was closed, and its address stays in use.
+    Closed,
     /// The accounts have a layout that this build does not know.
     Unreadable(String),
 }
@@ -182,6 +184,7 @@ impl NetworkState {
         let owned = |account: &&Account| account.owner == settlement::ID;
         match (network.filter(owned), treasury.filter(owned)) {
             (None, None) => Self::Absent,
+            (Some(network), _) if ClosedNetwork::decode(&network.data).is_ok() => Self::Closed,
             (Some(network), Some(treasury)) => {
                 // The layout version is the first byte after the discriminator. Decoding migrates the fields.
                 let version = treasury.data.get(DISCRIMINATOR_LEN).copied().unwrap_or_default();

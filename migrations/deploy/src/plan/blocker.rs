@@ -70,6 +70,15 @@ pub(crate) enum Blocker {
          configuration, have the network's admin change the network, or choose another name"
     )]
     NetworkDiffers { network: String, term: &'static str, on_chain: String, configured: String },
+    #[error(
+        "{creator} has not created a network '{network}', and keys.admin is {admin}, whose networks have other addresses: \
+         check network.creator, or remove it to create the network with keys.admin"
+    )]
+    CreatorIsNotAdmin { network: String, creator: Pubkey, admin: Pubkey },
+    #[error(
+        "network '{network}' was closed, and its name cannot be used again by the same creator: choose another name"
+    )]
+    NetworkClosed { network: String },
     #[error("network '{network}' exists, but this build cannot read it ({reason}): use the build that it belongs to")]
     NetworkUnreadable { network: String, reason: String },
     #[error("the mint {mint} does not exist on this cluster: check network.asset")]

@@ -276,6 +276,11 @@ impl Planner<'_> {
                 let reason = reason.clone();
                 self.blockers.push(Blocker::NetworkUnreadable { network: name, reason });
             }
+            NetworkState::Closed => self.blockers.push(Blocker::NetworkClosed { network: name }),
+            NetworkState::Absent if terms.creator != self.desired.admin => {
+                let (creator, admin) = (terms.creator, self.desired.admin);
+                self.blockers.push(Blocker::CreatorIsNotAdmin { network: name, creator, admin });
+            }
             NetworkState::Exists(accounts) => {
                 let differing = compare(self.desired, &terms, accounts).into_iter().filter(Term::differs);
                 self.blockers.extend(differing.map(|Term { name: term, on_chain, configured }| {
@@ -449,7 +454,7 @@ impl Term {
 }
 
 /// Compares a network with its configuration.
-pub(crate) fn compare(desired: &Desired, terms: &NetworkTerms, accounts: &NetworkAccounts) -> [Term; 10] {
+pub(crate) fn compare(desired: &Desired, terms: &NetworkTerms, accounts: &NetworkAccounts) -> [Term; 11] {
     let NetworkTerms { args, asset, .. } = terms;
     let NetworkAccounts { network, treasury, .. } = accounts;
     let term = |name, on_chain: &dyn ToString, configured: &dyn ToString| Term {
@@ -477,5 +482,6 @@ pub(crate) fn compare(desired: &Desired, terms: &NetworkTerms, accounts: &Networ
         term("window_limit", &treasury.window_limit, &args.window_limit),
         term("window_seconds", &treasury.window_seconds, &args.window_seconds),
         term("max_pending_age", &age(treasury.max_pending_age), &age(args.max_pending_age)),
+        term("max_pause_seconds", &treasury.max_pause_seconds, &args.max_pause_seconds),
     ]
 }

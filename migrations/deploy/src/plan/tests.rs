@@ -37,8 +37,9 @@ fn terms() -> NetworkTerms {
         window_limit: 4,
         window_seconds: 5,
         max_pending_age: 6,
+        max_pause_seconds: 7,
     };
-    NetworkTerms { id, asset: Asset::Sol, args }
+    NetworkTerms { id, creator: ADMIN, asset: Asset::Sol, args }
 }
 
 /// Bytecode that contains the program's address and a security.txt, in 7 chunks if it has `ELF_LEN` bytes.
@@ -123,6 +124,7 @@ fn accounts() -> NetworkAccounts {
         window_limit: 4,
         window_seconds: 5,
         max_pending_age: 6,
+        max_pause_seconds: 7,
         ..Treasury::zeroed()
     };
     NetworkAccounts { network, treasury, needs_migration: false }
@@ -388,7 +390,7 @@ fn another_idl_is_replaced_by_the_upgrade_authority_only() {
 #[test]
 fn each_differing_term_of_a_network_is_a_blocker() {
     type Change = fn(&mut NetworkAccounts);
-    let changes: [(&str, Change); 10] = [
+    let changes: [(&str, Change); 11] = [
         ("admin", |it| it.network.admin = STRANGER),
         ("settler", |it| it.network.settler = STRANGER),
         ("guardian", |it| it.network.guardian = STRANGER),
@@ -399,6 +401,7 @@ fn each_differing_term_of_a_network_is_a_blocker() {
         ("window_limit", |it| it.treasury.window_limit = 9),
         ("window_seconds", |it| it.treasury.window_seconds = 9),
         ("max_pending_age", |it| it.treasury.max_pending_age = 9),
+        ("max_pause_seconds", |it| it.treasury.max_pause_seconds = 9),
     ];
     for (expected, change) in changes {
         match &blockers(&desired(), &Observed { network: network(change), ..complete_cluster() })[..] {
@@ -410,6 +413,16 @@ fn each_differing_term_of_a_network_is_a_blocker() {
     let unreadable = Some(NetworkState::Unreadable(reason.clone()));
     let blocker = Blocker::NetworkUnreadable { network: "mine".to_owned(), reason };
     assert_eq!(blockers(&desired(), &Observed { network: unreadable, ..complete_cluster() }), [blocker]);
+}
+
+#[test]
+fn only_its_creator_can_create_a_network_and_only_once() {
+    let desired = Desired { network: Some(NetworkTerms { creator: STRANGER, ..terms() }), ..desired() };
+    let blocker = Blocker::CreatorIsNotAdmin { network: "mine".to_owned(), creator: STRANGER, admin: ADMIN };
+    assert_eq!(blockers(&desired, &Observed { network: Some(NetworkState::Absent), ..complete_cluster() }), [blocker]);
+    assert_eq!(steps(&desired, &complete_cluster()), [], "an existing network with another creator is found");
+    let blocker = Blocker::NetworkClosed { network: "mine".to_owned() };
+    assert_eq!(blockers(&desired, &Observed { network: Some(NetworkState::Closed), ..complete_cluster() }), [blocker]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 use settlement::client::NetworkId;
+use settlement::rules::pause::MAX_PAUSE_SECONDS;
 use solana_pubkey::Pubkey;
 use williw_relay::engine::FormatChoice;
 use williw_relay::transaction::Format;
@@ -14,7 +15,7 @@ use williw_relay::types::{ApiKeyId, Lamports, NodeId, Scope};
 const AFTER_HELP: &str = "\
 Examples:
   Settle all pending rewards, with the ledger in a local file:
-    export SOLANA_RPC_URL=https://api.devnet.solana.com NETWORK=my-network
+    export SOLANA_RPC_URL=https://api.devnet.solana.com NETWORK=my-network NETWORK_CREATOR=<ADDRESS>
     export SOLANA_PRIVATE_KEY=./settler.json WILLIW_LEDGER=ledger.sqlite3
     williw-relay run
 
@@ -29,12 +30,23 @@ Examples:
   Show the latest settlement, and the balance of a node:
     williw-relay status --node node-1
 
+  After a fall of the cluster's rent, move what the accounts of the nodes hold too much to the treasury:
+    williw-relay rent sweep
+
+  List the nodes held as total_mismatch; show what accepting the chain's total of one would record, and record it:
+    williw-relay review list
+    williw-relay review accept node-1
+    williw-relay review accept node-1 --yes
+
 Environment:
   SOLANA_PRIVATE_KEY  The keypair to sign with: base58, a JSON array of 64 numbers, or the path of a keypair file
-  WILLIW_API_KEY      The API key for the ledger of a Worker. Scope: 'ledger' for run and status, 'admin' for key
+  WILLIW_API_KEY      The API key for the ledger of a Worker. Scope: 'ledger' for run, status, rent and
+                      review list, 'admin' for key and review accept
   WILLIW_LEDGER       Same as --ledger
   SOLANA_RPC_URL      Same as --rpc-url
   NETWORK             Same as --network
+  NETWORK_CREATOR     Same as --network-creator
+  NETWORK_ADMIN       Same as --network-admin
   RUST_LOG            The log filter; logs go to standard error [default: warn,williw_relay=info]
 
 Exit codes:
@@ -45,7 +57,7 @@ Exit codes:
   4    The ledger cannot be reached
   5    The RPC node cannot be reached, or returned an error or an invalid response
   6    The settlement failed, or the transaction was rejected or expired
-  7    The ledger rejected the request: unknown node, settlement or API key, or invalid value
+  7    The ledger rejected the request: unknown node, settlement or API key, invalid value, or nothing to accept
   130  Interrupted before completion; the next run resumes";
 
 const SIGNER_HELP: &str = "\
@@ -58,11 +70,28 @@ Environment:
   SOLANA_PRIVATE_KEY  The settler's keypair: base58, a JSON array of 64 numbers, or the path of a keypair file [required]
   WILLIW_API_KEY      The API key for the ledger of a Worker, with scope 'ledger' [required if --ledger is a URL]";
 
+const RENT_HELP: &str = "\
+Environment:
+  SOLANA_PRIVATE_KEY  The keypair that signs the transactions and pays for them: base58, a JSON array of 64 numbers, or
+                      the path of a keypair file [required]
+  WILLIW_API_KEY      The API key for the ledger of a Worker, with scope 'ledger' [required if --ledger is a URL]";
+
 const STATUS_HELP: &str = "\
 Environment:
   WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'ledger' [required if --ledger is a URL]";
 
 const KEY_HELP: &str = "\
+Environment:
+  WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'admin' [required if --ledger is a URL]";
+
+const REVIEW_LIST_HELP: &str = STATUS_HELP;
+
+const REVIEW_ACCEPT_HELP: &str = "\
+The owner keeps what was credited, and every reward that it does not cover is still credited in full. The record is a
+confirmed reward of kind 'correction' in the ledger, and an entry in its audit log. Nothing is sent to the chain.
+
+Refused if the totals agree, if the chain's is lower, if rewards are missing in the ledger, and while a relay is settling.
+
 Environment:
   WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'admin' [required if --ledger is a URL]";
 
@@ -89,19 +118,30 @@ pub(crate) struct Arguments {
 /// The ledger and the cluster to work with.
 #[derive(Debug, Args)]
 pub(crate) struct ConnectionArguments {
-    /// The ledger, required by run, status and key: the path of an SQLite file, or the URL of a Worker
+    /// The ledger, required by run, status, review, rent and key: the path of an SQLite file, or the URL of a Worker
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "WILLIW_LEDGER", value_name = "FILE|URL")]
     pub(crate) ledger: Option<LedgerLocation>,
 
-    /// The URL of a Solana RPC node, required by run, network and fund
+    /// The URL of a Solana RPC node, required by run, review accept, network, fund and rent
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "SOLANA_RPC_URL", hide_env_values = true)]
     #[arg(value_name = "URL")]
     pub(crate) rpc_url: Option<String>,
 
-    /// The name of the network, required by run, network and fund: 1 to 32 characters of a-z, 0-9 and '-'
+    /// The name of the network, required by run, review accept, network, fund and rent: 1 to 32 characters of a-z, 0-9
+    /// and '-'
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "NETWORK", value_name = "NAME")]
     #[arg(value_parser = network_id)]
     pub(crate) network: Option<NetworkId>,
+
+    /// The address of the key that created the network, required by run, review accept, fund and rent: other creators'
+    /// networks can have the same name
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "NETWORK_CREATOR", value_name = "ADDRESS")]
+    pub(crate) network_creator: Option<Pubkey>,
+
+    /// The address that must be the network's admin, otherwise nothing is sent; set it after a handover [default: the
+    /// creator]
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "NETWORK_ADMIN", value_name = "ADDRESS")]
+    pub(crate) network_admin: Option<Pubkey>,
 }
 
 /// The command to run.
@@ -111,11 +151,17 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Show a settlement, and optionally the balance of a node
     Status(StatusArguments),
+    /// Resolve differences between the ledger and the chain that the relay cannot decide
+    #[command(subcommand)]
+    Review(ReviewCommand),
     /// Create a network on-chain
     #[command(subcommand)]
     Network(NetworkCommand),
     /// Transfer lamports to the network's treasury
     Fund(FundArguments),
+    /// Adjust the accounts of all nodes after a change of the cluster's rent
+    #[command(subcommand)]
+    Rent(RentCommand),
     /// Create, revoke and list the API keys of the HTTP API
     #[command(subcommand)]
     Key(KeyCommand),
@@ -162,10 +208,33 @@ pub(crate) struct StatusArguments {
     pub(crate) node: Option<NodeId>,
 }
 
+/// The subcommands of `review`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReviewCommand {
+    /// List the nodes whose credited total on the chain the ledger cannot explain, as the last settlement has seen it
+    #[command(after_help = REVIEW_LIST_HELP)]
+    List,
+    /// Record in the ledger what the chain has credited to a node in excess of its rewards, so that the node goes on
+    Accept(AcceptArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = REVIEW_ACCEPT_HELP)]
+pub(crate) struct AcceptArguments {
+    /// The id of the node
+    #[arg(value_name = "NODE_ID")]
+    pub(crate) node: NodeId,
+
+    /// Write the record; without it, the command only shows what it would write
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
 /// The subcommands of `network`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum NetworkCommand {
-    /// Create a network and its treasury. The signer of the transaction pays for it and becomes the network's admin
+    /// Create a network and its treasury. The signer of the transaction pays for it and becomes the network's creator and
+    /// admin
     Create(CreateNetworkArguments),
 }
 
@@ -204,6 +273,11 @@ pub(crate) struct CreateNetworkArguments {
     /// The age from which pending amounts below the threshold are paid as well, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 2_592_000)]
     pub(crate) max_pending_age_seconds: u64,
+
+    /// How long a pause can keep the owners of nodes from withdrawing, in seconds, 1 to 2592000 (30 days)
+    #[arg(long, value_name = "SECONDS", default_value_t = 604_800)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=MAX_PAUSE_SECONDS))]
+    pub(crate) max_pause_seconds: u64,
 }
 
 #[derive(Debug, Args)]
@@ -212,6 +286,24 @@ pub(crate) struct FundArguments {
     /// The amount to transfer from the signer to the treasury, in lamports (1 SOL is 1000000000 lamports)
     #[arg(value_name = "LAMPORTS")]
     pub(crate) lamports: Lamports,
+}
+
+/// The subcommands of `rent`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RentCommand {
+    /// After a fall of the rent: move what is neither rent nor owed to the nodes from their accounts to the treasury
+    Sweep(RentArguments),
+    /// After a rise of the rent: bring the wallets with a pending amount to their new minimum, from the treasury. Signed
+    /// by the settler or the admin
+    TopUp(RentArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = RENT_HELP)]
+pub(crate) struct RentArguments {
+    /// The transaction format: 'v0', 'v1', or 'auto' for v1 if the cluster supports it
+    #[arg(long, value_name = "FORMAT", default_value = "auto", value_parser = format_choice)]
+    pub(crate) format: FormatChoice,
 }
 
 /// The subcommands of `key`.

@@ -2,6 +2,7 @@
 
 use settlement::client::NetworkId;
 use williw_relay::chain::{HttpTransport, JsonRpc};
+use williw_relay::engine::NetworkRef;
 use williw_relay::signer::SecretKey;
 
 use crate::arguments::ConnectionArguments;
@@ -56,10 +57,23 @@ pub(crate) fn cluster(connection: &ConnectionArguments) -> Result<Cluster, CliEr
     Ok(JsonRpc::new(HttpTransport::new(url)))
 }
 
-/// Returns the network, which is required.
-pub(crate) fn network(connection: &ConnectionArguments) -> Result<&NetworkId, CliError> {
+/// Returns the network's name, which is required.
+pub(crate) fn network_name(connection: &ConnectionArguments) -> Result<&NetworkId, CliError> {
     connection
         .network
         .as_ref()
         .ok_or_else(|| CliError::Usage("the name of a network is required: pass --network or set NETWORK".to_owned()))
+}
+
+/// Returns the network: its name and its creator are required.
+pub(crate) fn network(connection: &ConnectionArguments) -> Result<NetworkRef, CliError> {
+    let id = network_name(connection)?;
+    let creator = connection.network_creator.ok_or_else(|| {
+        CliError::Usage(
+            "the creator of the network is required: pass --network-creator or set NETWORK_CREATOR to the address that \
+             'williw-relay network create' printed"
+                .to_owned(),
+        )
+    })?;
+    Ok(NetworkRef::new(*id, creator, connection.network_admin))
 }

@@ -4,7 +4,7 @@ use williw_relay::chain::ChainError;
 use williw_relay::database::DatabaseError;
 use williw_relay::database::remote::RemoteError;
 use williw_relay::database::sqlite::SqliteError;
-use williw_relay::engine::EngineError;
+use williw_relay::engine::{EngineError, ReviewError};
 use williw_relay::ledger::LedgerError;
 use williw_relay::signer::SignerError;
 use williw_relay::transaction::TransactionBuildError;
@@ -38,6 +38,9 @@ pub(crate) enum CliError {
     /// The transaction was rejected or expired without any effect, or is known to be rejected if sent.
     #[error("{0}")]
     Rejected(String),
+    /// The chain's total of a node cannot be accepted.
+    #[error("{0}")]
+    Review(ReviewError),
     #[error("settlement {id} failed: {reason}")]
     Settlement {
         id: i64,
@@ -64,6 +67,15 @@ impl From<EngineError> for CliError {
     }
 }
 
+impl From<ReviewError> for CliError {
+    fn from(error: ReviewError) -> Self {
+        match error {
+            ReviewError::Engine(error) => error.into(),
+            error => Self::Review(error),
+        }
+    }
+}
+
 impl CliError {
     /// The process's exit code, as listed by `--help`.
     pub(crate) fn exit_code(&self) -> u8 {
@@ -78,7 +90,7 @@ impl CliError {
             },
             Self::Chain(_) => 5,
             Self::Rejected(_) | Self::Settlement { .. } => 6,
-            Self::Ledger(_) => 7,
+            Self::Ledger(_) | Self::Review(_) => 7,
             Self::Interrupted(_) => 130,
         }
     }
@@ -93,6 +105,7 @@ impl CliError {
             Self::Chain(_) => "CHAIN",
             Self::Signer(_) => "SIGNER",
             Self::Rejected(_) => "REJECTED",
+            Self::Review(_) => "REVIEW_REFUSED",
             Self::Settlement { .. } => "SETTLEMENT_FAILED",
             Self::Interrupted(_) => "INTERRUPTED",
             Self::Build(_) | Self::Internal(_) => "INTERNAL",

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command, KeyCommand, NetworkCommand};
+use arguments::{Arguments, Command, KeyCommand, NetworkCommand, RentCommand, ReviewCommand};
 use error::CliError;
 use output::{Output, OutputFormat};
 
@@ -45,8 +45,12 @@ async fn dispatch(arguments: &Arguments, output: &Output) -> Result<(), CliError
     match &arguments.command {
         Command::Run(run) => commands::run::run(connection, run, output).await,
         Command::Status(status) => commands::status::status(connection, status, output).await,
+        Command::Review(ReviewCommand::List) => commands::review::list(connection, output).await,
+        Command::Review(ReviewCommand::Accept(accept)) => commands::review::accept(connection, accept, output).await,
         Command::Network(NetworkCommand::Create(create)) => commands::network::create(connection, create, output).await,
         Command::Fund(fund) => commands::fund::fund(connection, fund, output).await,
+        Command::Rent(RentCommand::Sweep(rent)) => commands::rent::sweep(connection, rent, output).await,
+        Command::Rent(RentCommand::TopUp(rent)) => commands::rent::top_up(connection, rent, output).await,
         Command::Key(KeyCommand::Create(create)) => commands::key::create(connection, create, output).await,
         Command::Key(KeyCommand::Revoke(revoke)) => commands::key::revoke(connection, revoke, output).await,
         Command::Key(KeyCommand::List) => commands::key::list(connection, output).await,

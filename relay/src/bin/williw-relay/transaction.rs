@@ -37,9 +37,20 @@ pub(crate) async fn send<C: Chain>(
     instructions: &[Instruction],
     shutdown: &mut Shutdown,
 ) -> Result<Signature, CliError> {
+    send_in(Format::V0, chain, key, instructions, shutdown).await
+}
+
+/// The same as [`send`] in a transaction of `format`, which the cluster must support.
+pub(crate) async fn send_in<C: Chain>(
+    format: Format,
+    chain: &C,
+    key: &SecretKey,
+    instructions: &[Instruction],
+    shutdown: &mut Shutdown,
+) -> Result<Signature, CliError> {
     let payer = key.address();
     let latest = chain.latest_blockhash().await?;
-    let widest = Format::V0.build(&payer, instructions, &Budget::WIDEST, latest.blockhash)?;
+    let widest = format.build(&payer, instructions, &Budget::WIDEST, latest.blockhash)?;
     let simulation = chain.simulate(&widest.signed(Signature::default())?.bytes).await?;
     if let Some(error) = simulation.error {
         return Err(CliError::Rejected(format!(
@@ -49,7 +60,7 @@ pub(crate) async fn send<C: Chain>(
     }
     let price = compute_unit_price(chain, instructions).await?;
     let budget = Budget::for_usage(simulation.units_consumed, simulation.loaded_accounts_data_bytes, price);
-    let unsigned = Format::V0.build(&payer, instructions, &budget, latest.blockhash)?;
+    let unsigned = format.build(&payer, instructions, &budget, latest.blockhash)?;
     let signature = key.sign(&unsigned.message_bytes()).await?;
     let signed = unsigned.signed(signature)?;
     submit_and_confirm(chain, &signed, latest.last_valid_block_height, shutdown).await

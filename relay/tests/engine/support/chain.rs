@@ -22,6 +22,25 @@ const BLOCKHASH_BLOCKS: u64 = 8;
 /// The error of a transaction that [`LocalChain::reverts`].
 const REVERTED: &str = r#"{"InstructionError":[0,"ComputationalBudgetExceeded"]}"#;
 
+/// What the RPC node keeps of the logs of transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeptLogs {
+    Complete,
+    /// All but the last lines, which the cluster has truncated.
+    Truncated,
+    Nothing,
+}
+
+impl KeptLogs {
+    fn of(self, log: Vec<String>) -> Vec<String> {
+        match self {
+            Self::Complete => log,
+            Self::Truncated => log.into_iter().take(1).chain(["Log truncated".to_owned()]).collect(),
+            Self::Nothing => Vec::new(),
+        }
+    }
+}
+
 /// A cluster that produces blocks only through [`LocalChain::produce_block`].
 pub(crate) struct LocalChain {
     pub(crate) svm: RefCell<LiteSVM>,
@@ -36,6 +55,8 @@ pub(crate) struct LocalChain {
     pub(crate) lose_responses: Cell<bool>,
     /// Whether statuses and transactions are unavailable, as on a node without history.
     pub(crate) without_history: Cell<bool>,
+    /// What transactions that land from now on leave of their logs.
+    pub(crate) kept_logs: Cell<KeptLogs>,
     /// Transactions that write this account fail when they land, although their simulation succeeds.
     pub(crate) reverts: Cell<Option<Pubkey>>,
     /// Transactions with this account cannot be loaded, which their simulation shows.
@@ -61,6 +82,7 @@ impl LocalChain {
             drop_sends: Cell::new(0),
             lose_responses: Cell::new(false),
             without_history: Cell::new(false),
+            kept_logs: Cell::new(KeptLogs::Complete),
             reverts: Cell::new(None),
             unloadable: Cell::new(None),
             rejects_v1: Cell::new(false),
@@ -106,12 +128,7 @@ impl LocalChain {
         let executed = ExecutedTransaction {
             slot: height,
             fee_lamports: meta.fee,
-            inner_instruction_data: meta
-                .inner_instructions
-                .iter()
-                .flatten()
-                .map(|inner| inner.instruction.data.clone())
-                .collect(),
+            log_messages: self.kept_logs.get().of(meta.logs),
         };
         self.landed.borrow_mut().insert(signature, Landed { height, error, executed });
     }

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use litesvm::LiteSVM;
 use settlement::client::{
-    BatchHeader, CreateNetworkArgs, NetworkId, create_network_ix, credit_ix, fund_ix, network_address,
-    node_wallet_address, pause_ix, treasury_address, unpause_ix,
+    BatchHeader, CreateNetworkArgs, NetworkId, UpdateNetworkArgs, create_network_ix, credit_ix, fund_ix,
+    node_wallet_address, pause_ix, treasury_address, unpause_ix, update_network_ix,
 };
-use settlement::state::{DISCRIMINATOR_LEN, DestinationSource, NodeWallet, Treasury};
+use settlement::state::{DISCRIMINATOR_LEN, NodeWallet, Treasury};
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
 use solana_message::{Message, VersionedMessage};
@@ -18,10 +18,13 @@ use williw_relay::chain::Chain;
 use williw_relay::clock::{Clock, ManualClock};
 use williw_relay::database::Database;
 use williw_relay::database::sqlite::SqliteDatabase;
-use williw_relay::engine::{Engine, EngineConfig, EngineError, EngineParts, Progress, Step, Trigger};
+use williw_relay::engine::{
+    Engine, EngineConfig, EngineError, EngineParts, NetworkRef, Progress, Reviewer, Step, Trigger,
+};
 use williw_relay::events::NoEvents;
 use williw_relay::ledger::{Actor, balances, nodes, rewards};
 use williw_relay::signer::SecretKey;
+use williw_relay::transaction::{Budget, Format};
 use williw_relay::types::{IdempotencyKey, Lamports, NewNode, NodeId, NodeWalletBalance, RewardDistribution};
 
 use super::{Crash, CrashPoint, LocalChain};
@@ -71,7 +74,7 @@ pub(crate) struct EngineFixture {
     pub(crate) settler: Keypair,
     pub(crate) network: Pubkey,
     pub(crate) treasury: Pubkey,
-    network_id: NetworkId,
+    pub(crate) network_ref: NetworkRef,
     processes: std::cell::Cell<u32>,
     rewards_granted: std::cell::Cell<u32>,
 }
@@ -101,7 +104,7 @@ impl EngineFixture {
         svm.airdrop(&admin.pubkey(), 1_000_000_000_000).expect("airdrop");
         svm.airdrop(&settler.pubkey(), 10_000_000_000).expect("airdrop");
         let network_id = NetworkId::from_name("test").expect("a valid name");
-        let network = network_address(&network_id);
+        let network = NetworkRef::new(network_id, admin.pubkey(), None);
         let clock = ManualClock::at(1_800_000_000_000);
         let fixture = Self {
             chain: LocalChain::new(svm),
@@ -109,9 +112,9 @@ impl EngineFixture {
             clock,
             admin,
             settler,
-            network,
-            treasury: treasury_address(&network),
-            network_id,
+            network: network.address(),
+            treasury: treasury_address(&network.address()),
+            network_ref: network,
             processes: Default::default(),
             rewards_granted: Default::default(),
         };
@@ -126,6 +129,7 @@ impl EngineFixture {
             window_limit: u64::MAX,
             window_seconds: 3_600,
             max_pending_age: 30 * 24 * 3_600,
+            max_pause_seconds: 7 * 24 * 3_600,
         };
         change(&mut args);
         fixture.execute_as_admin(create_network_ix(fixture.admin.pubkey(), args));
@@ -148,6 +152,26 @@ impl EngineFixture {
         self.execute_as(&self.admin, instruction);
     }
 
+    /// Executes an instruction signed by `signer` in a v1 transaction with the highest limits, outside the engine.
+    pub(crate) fn execute_large_as(&self, signer: &Keypair, instruction: Instruction) {
+        let mut svm = self.chain.svm.borrow_mut();
+        svm.expire_blockhash();
+        let unsigned = Format::V1
+            .build(&signer.pubkey(), &[instruction], &Budget::WIDEST, svm.latest_blockhash())
+            .expect("the transaction is built");
+        let signature = signer.sign_message(&unsigned.message_bytes());
+        let signed = unsigned.signed(signature).expect("the transaction is signed");
+        let transaction: VersionedTransaction = wincode::deserialize(&signed.bytes).expect("a transaction");
+        svm.send_transaction(transaction).expect("the instruction succeeds");
+    }
+
+    /// Changes parameters of the network, outside the engine.
+    pub(crate) fn update_network(&self, change: impl FnOnce(&mut UpdateNetworkArgs)) {
+        let mut args = UpdateNetworkArgs::default();
+        change(&mut args);
+        self.execute_as_admin(update_network_ix(self.admin.pubkey(), self.network, args));
+    }
+
     /// Executes an instruction signed by `signer`, outside the engine.
     pub(crate) fn execute_as(&self, signer: &Keypair, instruction: Instruction) {
         let mut svm = self.chain.svm.borrow_mut();
@@ -159,7 +183,7 @@ impl EngineFixture {
     }
 
     pub(crate) fn fund(&self, amount: u64) {
-        self.execute_as_admin(fund_ix(self.admin.pubkey(), self.network, amount));
+        self.execute_as_admin(fund_ix(self.admin.pubkey(), self.network, self.admin.pubkey(), amount));
     }
 
     pub(crate) fn pause(&self) {
@@ -199,10 +223,17 @@ impl EngineFixture {
         chain: C,
     ) -> Engine<D, C, SecretKey, &ManualClock, NoEvents> {
         self.processes.set(self.processes.get() + 1);
-        let config = EngineConfig::new(self.network_id, format!("process-{}", self.processes.get()));
+        let config = EngineConfig::new(self.network_ref, format!("process-{}", self.processes.get()));
         let secret = bs58::encode(self.settler.to_bytes()).into_string();
         let signer = SecretKey::parse(&secret).expect("a valid key");
         Engine::new(EngineParts { database, chain, signer, clock: &self.clock, events: NoEvents }, config)
+    }
+
+    /// A reviewer in a new process.
+    pub(crate) fn reviewer<D: Database, C: Chain>(&self, database: D, chain: C) -> Reviewer<D, C, &ManualClock> {
+        self.processes.set(self.processes.get() + 1);
+        let holder = format!("reviewer-{}", self.processes.get());
+        Reviewer { database, chain, clock: &self.clock, network: self.network_ref, holder }
     }
 
     /// Advances the clock and produces a block.
@@ -277,7 +308,12 @@ impl EngineFixture {
 
     /// The address of the node's wallet account.
     pub(crate) fn wallet_address(&self, node: &str) -> Pubkey {
-        node_wallet_address(&self.network, &node_id(node).on_chain())
+        let registered = block_on(nodes::get(&self.database, &node_id(node))).expect("the node is registered");
+        // A node without an address has no wallet.
+        let owner = registered
+            .address
+            .map_or_else(Pubkey::default, |address| address.to_string().parse().expect("a valid address"));
+        node_wallet_address(&self.network, &node_id(node).on_chain(), &owner)
     }
 
     /// The node's wallet account on the chain.
@@ -287,12 +323,21 @@ impl EngineFixture {
         Some(NodeWallet::decode(&account.data).expect("the wallet decodes"))
     }
 
-    /// Changes who chose the destination of the node's wallet account, without the program.
-    pub(crate) fn set_destination_source(&self, node: &str, source: DestinationSource) {
+    /// Changes the cluster's rent to `lamports_per_byte`.
+    pub(crate) fn set_rent(&self, lamports_per_byte: u64) {
+        let mut svm = self.chain.svm.borrow_mut();
+        let mut rent: solana_rent::Rent = svm.get_sysvar();
+        rent.lamports_per_byte = lamports_per_byte;
+        svm.set_sysvar(&rent);
+    }
+
+    /// Changes the credited total of the node's wallet account, without the program.
+    pub(crate) fn set_credited_total(&self, node: &str, total: u64) {
         let address = self.wallet_address(node);
         let mut svm = self.chain.svm.borrow_mut();
         let mut account = svm.get_account(&address).expect("the wallet exists");
-        account.data[DISCRIMINATOR_LEN + std::mem::offset_of!(NodeWallet, destination_source)] = source.into();
+        let offset = DISCRIMINATOR_LEN + std::mem::offset_of!(NodeWallet, credited_total);
+        account.data[offset..offset + 8].copy_from_slice(&total.to_le_bytes());
         svm.set_account(address, account).expect("the account is written");
     }
 

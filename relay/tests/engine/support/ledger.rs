@@ -121,8 +121,35 @@ impl EngineFixture {
         self.count("SELECT CAST(COUNT(*) AS TEXT) AS count FROM preconditions")
     }
 
+    /// The number of corrections.
+    pub(crate) fn correction_count(&self) -> u64 {
+        self.count("SELECT CAST(COUNT(*) AS TEXT) AS count FROM rewards WHERE kind = 'correction'")
+    }
+
+    /// The number of entries in the audit log for this action.
+    pub(crate) fn audit_entries(&self, action: &str) -> u64 {
+        const SQL: &str = "SELECT CAST(COUNT(*) AS TEXT) AS count FROM audit_log WHERE action = ?1";
+        self.count_with(Statement::new(SQL).bind(action))
+    }
+
+    /// The sum of the amounts of all rewards of a node, in lamports.
+    pub(crate) fn reward_sum(&self, node: &str) -> u64 {
+        const SQL: &str = "SELECT CAST(SUM(amount_lamports) AS TEXT) AS count FROM rewards WHERE node_id = ?1";
+        self.count_with(Statement::new(SQL).bind(node))
+    }
+
+    /// Deletes the reward of a node with this amount, as a damaged ledger would have lost it.
+    pub(crate) fn delete_reward_of(&self, node: &str, amount: u64) {
+        const SQL: &str = "DELETE FROM rewards WHERE node_id = ?1 AND amount_lamports = CAST(?2 AS INTEGER)";
+        block_on(self.database.query(Statement::new(SQL).bind(node).bind(amount))).expect("the reward is deleted");
+    }
+
     fn count(&self, sql: &'static str) -> u64 {
-        let rows = block_on(self.database.query(Statement::new(sql))).expect("rows are countable");
+        self.count_with(Statement::new(sql))
+    }
+
+    fn count_with(&self, statement: Statement) -> u64 {
+        let rows = block_on(self.database.query(statement)).expect("rows are countable");
         rows[0].get("count").expect("a count")
     }
 

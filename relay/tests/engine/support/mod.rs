@@ -5,6 +5,6 @@ mod crash;
 mod fixture;
 mod ledger;
 
-pub(crate) use chain::LocalChain;
+pub(crate) use chain::{KeptLogs, LocalChain};
 pub(crate) use crash::{Crash, CrashPoint, CrashTiming};
 pub(crate) use fixture::{EngineFixture, NodeSpec, TRIGGER, block_on, node_id};

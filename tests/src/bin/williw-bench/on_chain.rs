@@ -84,7 +84,7 @@ impl BenchNetwork {
         let id = NetworkId::from_name("bench").map_err(|error| BenchError::Svm(error.to_string()))?;
         let key = Keypair::new();
         svm.airdrop(&key.pubkey(), 1_000 * SOL).map_err(|failed| BenchError::Svm(format!("{:?}", failed.err)))?;
-        let mut bench = Self { svm, network: network_address(&id), key };
+        let mut bench = Self { svm, network: network_address(&key.pubkey(), &id), key };
         let args = CreateNetworkArgs {
             id: id.0,
             settler: bench.key.pubkey(),
@@ -95,9 +95,10 @@ impl BenchNetwork {
             window_limit: 1_000 * SOL,
             window_seconds: 86_400,
             max_pending_age: 30 * 86_400,
+            max_pause_seconds: 7 * 86_400,
         };
         bench.send(&[create_network_ix(bench.key.pubkey(), args)])?;
-        bench.send(&[fund_ix(bench.key.pubkey(), bench.network, 100 * SOL)])?;
+        bench.send(&[fund_ix(bench.key.pubkey(), bench.network, bench.key.pubkey(), 100 * SOL)])?;
         Ok(bench)
     }
 
@@ -105,7 +106,7 @@ impl BenchNetwork {
         let settler = self.key.pubkey();
         let header = BatchHeader { batch_id: 1, records_root: [7; 32] };
         let nodes = match workload {
-            Workload::Transfers => (0..recipients).map(|_| Node::with_wallet(Pubkey::default())).collect(),
+            Workload::Transfers => (0..recipients).map(|_| Node::without_wallet()).collect(),
             Workload::Credit | Workload::Settle => self.register(recipients)?,
         };
         let instructions = match workload {
@@ -153,8 +154,9 @@ impl BenchNetwork {
         (0..count)
             .map(|index| {
                 let node_id = node_id(&format!("node-{index}"));
-                let node = Node::with_wallet(node_wallet_address(&self.network, &node_id));
-                let args = RegisterNodeArgs { node_id, owner: node.destination, destination: None, threshold: None };
+                let owner = Keypair::new().pubkey();
+                let node = Node { wallet: node_wallet_address(&self.network, &node_id, &owner), destination: owner };
+                let args = RegisterNodeArgs { node_id, owner, destination: None, threshold: None };
                 self.send(&[register_node_ix(key, key, self.network, args)])?;
                 Ok(node)
             })
@@ -192,9 +194,9 @@ struct Node {
 }
 
 impl Node {
-    /// Creates a node with an unused destination.
-    fn with_wallet(wallet: Pubkey) -> Self {
-        Self { wallet, destination: Keypair::new().pubkey() }
+    /// Creates a node with an unused destination and no wallet account.
+    fn without_wallet() -> Self {
+        Self { wallet: Pubkey::default(), destination: Keypair::new().pubkey() }
     }
 
     fn settle_entry(&self) -> SettleEntry {

@@ -102,7 +102,7 @@ pub(crate) fn measure(artifacts: &Artifacts, directory: &Path, nodes: u32) -> Re
     }
 
     let ledger = LedgerFile::open(&file)?;
-    let sources = BalanceSources { chain: &chain, ledger: &ledger, api: None, network: "bench" };
+    let sources = BalanceSources { chain: &chain, ledger: &ledger, api: None, network: relay_cli.network() };
     let mismatches = sources.mismatches(&sample)?;
     if !mismatches.is_empty() {
         return Err(HarnessError::Unexpected(format!("balance mismatches:\n{}", mismatches.join("\n"))));

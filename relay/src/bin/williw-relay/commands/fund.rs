@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
-use settlement::client::{fund_ix, network_address, treasury_address};
+use settlement::client::{fund_ix, treasury_address};
 use williw_relay::chain::{AccountData, Chain, Commitment};
 use williw_relay::signer::Signer;
 use williw_relay::types::Lamports;
@@ -48,29 +48,24 @@ pub(crate) async fn fund(
         return Err(CliError::Usage("the amount must be at least 1 lamport".to_owned()));
     }
     let chain = environment::cluster(connection)?;
-    let id = environment::network(connection)?;
+    let network = environment::network(connection)?;
     let key = environment::secret_key()?;
-    let network = network_address(id);
-    let treasury = treasury_address(&network);
-    let response = chain.accounts(&[settlement::ID, network], AccountData::Omitted, Commitment::Confirmed).await?;
+    let address = network.address();
+    let treasury = treasury_address(&address);
+    let response = chain.accounts(&[settlement::ID, address], AccountData::Full, Commitment::Confirmed).await?;
     let [program, network_account] = response.accounts.as_slice() else {
         return Err(CliError::Internal("the RPC node returned the wrong number of accounts".to_owned()));
     };
     super::require_program(program.as_ref())?;
-    if network_account.is_none() {
-        return Err(CliError::Rejected(format!(
-            "network '{}' does not exist on this cluster: create it with 'williw-relay network create'",
-            id.name()
-        )));
-    }
+    super::require_network(&network, network_account.as_ref())?;
     let needed = arguments.lamports.get().saturating_add(SIGNATURE_FEE_LAMPORTS);
     super::require_funds(&chain, key.address(), needed).await?;
 
     let mut shutdown = Shutdown::listen()?;
-    let instruction = fund_ix(key.address(), network, arguments.lamports.get());
+    let instruction = fund_ix(key.address(), address, network.admin, arguments.lamports.get());
     let signature = transaction::send(&chain, &key, &[instruction], &mut shutdown).await?;
     let funded = Funded {
-        network: id.name(),
+        network: network.name(),
         treasury: treasury.to_string(),
         amount_lamports: arguments.lamports,
         treasury_balance_lamports: Lamports::new(super::balance(&chain, treasury).await?)

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use serde::Serialize;
-use settlement::client::{CreateNetworkArgs, NetworkId, create_network_ix, network_address, treasury_address};
-use settlement::state::{Network, Treasury};
-use solana_pubkey::Pubkey;
+use settlement::client::{CreateNetworkArgs, create_network_ix, treasury_address};
+use settlement::state::{ClosedNetwork, Network, Treasury};
 use williw_relay::chain::{Account, AccountData, Chain, Commitment};
+use williw_relay::engine::NetworkRef;
 use williw_relay::signer::Signer;
 
 use crate::arguments::{ConnectionArguments, CreateNetworkArguments};
@@ -22,6 +22,7 @@ struct Created {
     network: String,
     address: String,
     treasury: String,
+    creator: String,
     admin: String,
     settler: String,
     guardian: String,
@@ -41,6 +42,7 @@ impl fmt::Display for Created {
         }
         writeln!(f, "  address   {}", self.address)?;
         writeln!(f, "  treasury  {}", self.treasury)?;
+        writeln!(f, "  creator   {}", self.creator)?;
         writeln!(f, "  admin     {}", self.admin)?;
         writeln!(f, "  settler   {}", self.settler)?;
         write!(f, "  guardian  {}", self.guardian)
@@ -54,42 +56,58 @@ pub(crate) async fn create(
     output: &Output,
 ) -> Result<(), CliError> {
     let chain = environment::cluster(connection)?;
-    let id = environment::network(connection)?;
+    let id = environment::network_name(connection)?;
     let key = environment::secret_key()?;
-    let admin = key.address();
+    let creator = key.address();
+    if let Some(expected) = connection.network_creator.filter(|expected| *expected != creator) {
+        return Err(CliError::Usage(format!(
+            "the network's creator would be {creator}, the signer in SOLANA_PRIVATE_KEY, and not {expected}, which \
+             --network-creator or NETWORK_CREATOR names: change one of them"
+        )));
+    }
+    let network = NetworkRef::new(*id, creator, connection.network_admin);
     let args = CreateNetworkArgs {
         id: id.0,
-        settler: arguments.settler.unwrap_or(admin),
-        guardian: arguments.guardian.unwrap_or(admin),
+        settler: arguments.settler.unwrap_or(creator),
+        guardian: arguments.guardian.unwrap_or(creator),
         default_threshold: arguments.threshold_lamports.get(),
         per_node_cap: arguments.per_node_cap_lamports.get(),
         per_batch_cap: arguments.per_batch_cap_lamports.get(),
         window_limit: arguments.window_limit_lamports.get(),
         window_seconds: arguments.window_seconds,
         max_pending_age: arguments.max_pending_age_seconds,
+        max_pause_seconds: arguments.max_pause_seconds,
     };
-    let address = network_address(id);
+    let address = network.address();
     let treasury = treasury_address(&address);
     let mut created = Created {
         network: id.name(),
         address: address.to_string(),
         treasury: treasury.to_string(),
-        admin: admin.to_string(),
+        creator: creator.to_string(),
+        admin: network.admin.to_string(),
         settler: args.settler.to_string(),
         guardian: args.guardian.to_string(),
         signature: None,
     };
-    if exists_with(&chain, id, admin, &args).await? {
+    if exists_with(&chain, &network, &args).await? {
         return output.result(&created, &created);
+    }
+    if network.admin != creator {
+        return Err(CliError::Usage(format!(
+            "the admin of a new network is its creator {creator}, and not {}, which --network-admin or NETWORK_ADMIN names: \
+             omit it",
+            network.admin
+        )));
     }
     let rent = [Network::SIZE, Treasury::SIZE].map(|size| chain.minimum_balance(size as u64));
     let mut needed = SIGNATURE_FEE_LAMPORTS;
     for amount in rent {
         needed = needed.saturating_add(amount.await?);
     }
-    super::require_funds(&chain, admin, needed).await?;
+    super::require_funds(&chain, creator, needed).await?;
     let mut shutdown = Shutdown::listen()?;
-    let signature = transaction::send(&chain, &key, &[create_network_ix(admin, args)], &mut shutdown).await?;
+    let signature = transaction::send(&chain, &key, &[create_network_ix(creator, args)], &mut shutdown).await?;
     created.signature = Some(signature.to_string());
     output.result(&created, &created)
 }
@@ -98,33 +116,35 @@ pub(crate) async fn create(
 ///
 /// # Errors
 /// [`CliError::Rejected`] if it exists with different parameters, or if the program is not deployed.
-async fn exists_with<C: Chain>(
-    chain: &C,
-    id: &NetworkId,
-    admin: Pubkey,
-    args: &CreateNetworkArgs,
-) -> Result<bool, CliError> {
-    let address = network_address(id);
+async fn exists_with<C: Chain>(chain: &C, expected: &NetworkRef, args: &CreateNetworkArgs) -> Result<bool, CliError> {
+    let address = expected.address();
     let addresses = [settlement::ID, address, treasury_address(&address)];
     let response = chain.accounts(&addresses, AccountData::Full, Commitment::Confirmed).await?;
     let [program, network, treasury] = response.accounts.as_slice() else {
         return Err(CliError::Internal("the RPC node returned the wrong number of accounts".to_owned()));
     };
     super::require_program(program.as_ref())?;
-    let (Some(network), Some(treasury)) = (owned_by_program(network), owned_by_program(treasury)) else {
+    let network = owned_by_program(network);
+    if network.is_some_and(|network| ClosedNetwork::decode(&network.data).is_ok()) {
+        return Err(CliError::Rejected(format!(
+            "network '{}' of this creator was closed, and its name cannot be used again: choose another name",
+            expected.name()
+        )));
+    }
+    let (Some(network), Some(treasury)) = (network, owned_by_program(treasury)) else {
         return Ok(false);
     };
     let unreadable = |error| {
         CliError::Rejected(format!(
             "network '{}' exists, but its accounts cannot be decoded ({error}): choose another name, or use the \
              matching version of williw-relay",
-            id.name()
+            expected.name()
         ))
     };
     let network = Network::decode(&network.data).map_err(unreadable)?;
     let treasury = Treasury::decode(&treasury.data).map_err(unreadable)?;
     let parameters = [
-        ("admin", network.admin.to_string(), admin.to_string()),
+        ("admin", network.admin.to_string(), expected.admin.to_string()),
         ("settler", network.settler.to_string(), args.settler.to_string()),
         ("guardian", network.guardian.to_string(), args.guardian.to_string()),
         ("threshold", network.default_threshold.to_string(), args.default_threshold.to_string()),
@@ -133,12 +153,13 @@ async fn exists_with<C: Chain>(
         ("window limit", treasury.window_limit.to_string(), args.window_limit.to_string()),
         ("window length in seconds", treasury.window_seconds.to_string(), args.window_seconds.to_string()),
         ("maximum pending age in seconds", treasury.max_pending_age.to_string(), args.max_pending_age.to_string()),
+        ("maximum pause in seconds", treasury.max_pause_seconds.to_string(), args.max_pause_seconds.to_string()),
     ];
     match parameters.iter().find(|(_, actual, requested)| actual != requested) {
         None => Ok(true),
         Some((parameter, actual, requested)) => Err(CliError::Rejected(format!(
             "network '{}' already exists with a different {parameter} ({actual} instead of {requested}): choose another name",
-            id.name()
+            expected.name()
         ))),
     }
 }
@@ -151,6 +172,8 @@ fn owned_by_program(account: &Option<Account>) -> Option<&Account> {
 
 #[cfg(test)]
 mod tests {
+    use solana_pubkey::Pubkey;
+
     use super::*;
 
     #[test]

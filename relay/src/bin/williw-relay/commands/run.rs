@@ -42,7 +42,7 @@ pub(crate) async fn run(
     let network = environment::network(connection)?;
     let signer = environment::secret_key()?;
     let database = ledger::open(connection, IfMissing::Create)?;
-    let mut config = EngineConfig::new(*network, lease_holder()?);
+    let mut config = EngineConfig::new(network, lease_holder()?);
     config.format = arguments.format;
     config.max_compute_unit_price = arguments.max_compute_unit_price;
 
@@ -172,7 +172,7 @@ impl Backoff {
 }
 
 /// A unique name for this process as a lease holder.
-fn lease_holder() -> Result<String, CliError> {
+pub(super) fn lease_holder() -> Result<String, CliError> {
     let mut random = [0; 8];
     getrandom::fill(&mut random)
         .map_err(|error| CliError::Internal(format!("cannot get random bytes from the operating system: {error}")))?;

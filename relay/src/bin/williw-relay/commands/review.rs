@@ -1,0 +1,88 @@
+//! The `review` command: resolves differences between the ledger and the chain that the relay cannot decide.
+
+use std::fmt;
+
+use serde_json::json;
+use williw_relay::clock::SystemClock;
+use williw_relay::engine::{Excess, Reviewer};
+use williw_relay::ledger::Actor;
+use williw_relay::ledger::reviews::{self, NodeUnderReview};
+
+use crate::arguments::{AcceptArguments, ConnectionArguments};
+use crate::environment;
+use crate::error::CliError;
+use crate::ledger::{self, IfMissing};
+use crate::output::{Output, format_sol};
+
+use super::run::lease_holder;
+
+/// Lists the nodes that need a review.
+pub(crate) async fn list(connection: &ConnectionArguments, output: &Output) -> Result<(), CliError> {
+    let database = ledger::open(connection, IfMissing::Fail)?;
+    let nodes = reviews::list(&database).await?;
+    let text = match nodes.as_slice() {
+        [] => "no node needs a review".to_owned(),
+        nodes => nodes.iter().map(|node| NodeLine(node).to_string()).collect::<Vec<_>>().join("\n"),
+    };
+    output.result(&json!({"reviews": nodes}), &text)
+}
+
+/// Shows what accepting the chain's total of a node records, and records it with `--yes`.
+pub(crate) async fn accept(
+    connection: &ConnectionArguments,
+    arguments: &AcceptArguments,
+    output: &Output,
+) -> Result<(), CliError> {
+    let reviewer = Reviewer {
+        chain: environment::cluster(connection)?,
+        network: environment::network(connection)?,
+        database: ledger::open(connection, IfMissing::Fail)?,
+        clock: SystemClock,
+        holder: lease_holder()?,
+    };
+    let (outcome, excess) = if arguments.yes {
+        ("accepted", reviewer.accept(&Actor::command_line(), &arguments.node).await?)
+    } else {
+        ("not written", reviewer.examine(&arguments.node).await?)
+    };
+    output
+        .result(&json!({"outcome": outcome, "excess": excess}), &Acceptance { excess: &excess, written: arguments.yes })
+}
+
+struct NodeLine<'a>(&'a NodeUnderReview);
+
+impl fmt::Display for NodeLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let NodeUnderReview { node_id, reason, credited_lamports, confirmed_lamports, held, .. } = self.0;
+        let held = if *held { "held" } else { "not held yet" };
+        write!(
+            f,
+            "{node_id}  {reason} ({held})  credited on the chain {}, confirmed in the ledger {}",
+            format_sol(*credited_lamports),
+            format_sol(*confirmed_lamports)
+        )
+    }
+}
+
+struct Acceptance<'a> {
+    excess: &'a Excess,
+    written: bool,
+}
+
+impl fmt::Display for Acceptance<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Excess { node_id, wallet_address, credited_lamports, covered_lamports, excess_lamports, reward_id, slot } =
+            self.excess;
+        writeln!(f, "node {node_id}")?;
+        writeln!(f, "  wallet account      {wallet_address} (finalized slot {slot})")?;
+        writeln!(f, "  credited on-chain   {}", format_sol(*credited_lamports))?;
+        writeln!(f, "  covered by rewards  {}", format_sol(*covered_lamports))?;
+        writeln!(f, "  in excess           {}", format_sol(*excess_lamports))?;
+        let reward = format!("the confirmed reward {reward_id} of kind 'correction' over the excess");
+        if self.written {
+            write!(f, "recorded {reward}; the next run continues from the chain's total")
+        } else {
+            write!(f, "would record {reward}; nothing was written: repeat the command with --yes to record it")
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Accepting what the chain has credited beyond the ledger's rewards, so that a node that is held as `total_mismatch` goes
+//! on.
+//!
+//! A single lamport that a stolen settler key credits makes the chain's total of a node differ from the ledger's. Nothing
+//! can take it back from the node's owner, so the ledger has to record it.
+
+use serde::Serialize;
+use settlement::client::node_wallet_address;
+use settlement::state::NodeWallet;
+
+use crate::chain::{AccountData, Chain, ChainError, Commitment};
+use crate::clock::Clock;
+use crate::database::{Database, DatabaseError};
+use crate::ledger::corrections::{Correction, Shift};
+use crate::ledger::{Actor, reviews};
+use crate::types::{Lamports, NodeId};
+
+use super::lease::LEASE_MS;
+use super::store::{binding, leases};
+use super::validate::check_binding;
+use super::{EngineError, NetworkRef};
+
+/// Compares single nodes with the chain, and accepts the chain's total.
+pub struct Reviewer<D, C, K> {
+    /// The ledger, with all migrations applied.
+    pub database: D,
+    /// The cluster that the network is on.
+    pub chain: C,
+    /// The source of the current time.
+    pub clock: K,
+    /// The network that the ledger belongs to.
+    pub network: NetworkRef,
+    /// This process's name for the lease. It must differ from the name of every runner, past or present.
+    pub holder: String,
+}
+
+/// What the chain has credited to a node beyond the ledger's rewards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Excess {
+    /// The node whose wallet account was credited.
+    pub node_id: NodeId,
+    /// The node's wallet account, in base58.
+    pub wallet_address: String,
+    /// The total that the chain has credited.
+    pub credited_lamports: Lamports,
+    /// The total of the rewards that it covers.
+    pub covered_lamports: Lamports,
+    /// The difference, at least 1. It becomes the amount of a confirmed reward.
+    pub excess_lamports: Lamports,
+    /// The id of that reward.
+    pub reward_id: String,
+    /// The finalized slot at which the wallet account was read.
+    pub slot: u64,
+}
+
+/// Why the chain's total of a node is not accepted. Nothing was written, except after
+/// [`DatabaseError::Unavailable`], when the outcome is unknown; repeating the request is safe.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReviewError {
+    /// The ledger or the chain could not be used, or the ledger belongs to another network or cluster.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The node is not registered in the ledger.
+    #[error("node {0} is not registered in this ledger: check the node id")]
+    UnknownNode(NodeId),
+    /// The node has no wallet account on the chain, or a closed one, or no address that could own one.
+    #[error("node {0} has no open wallet account on this cluster, so there is no total to accept")]
+    NoWallet(NodeId),
+    /// The chain has credited exactly what the ledger's rewards say.
+    #[error(
+        "node {node_id}: ledger and chain agree on a credited total of {credited} lamports: there is nothing to accept"
+    )]
+    NothingToAccept {
+        /// The node whose totals agree.
+        node_id: NodeId,
+        /// The credited total.
+        credited: Lamports,
+    },
+    /// The ledger has confirmed more than the chain has credited.
+    #[error(
+        "node {node_id}: the chain has credited only {credited} lamports, less than the ledger has confirmed: check the \
+         RPC URL; if it is right, the ledger belongs to another history of the network"
+    )]
+    ChainBelowLedger {
+        /// The node whose total is too low on the chain.
+        node_id: NodeId,
+        /// The total that the chain has credited.
+        credited: Lamports,
+    },
+    /// Rewards are missing in the ledger, so that the difference is not what the chain has credited in excess.
+    #[error(
+        "node {0}: the running totals of its rewards have a gap, so rewards are missing in this ledger: restore them first"
+    )]
+    Gap(NodeId),
+    /// A reward of the node is in a batch whose outcome is open.
+    #[error("node {0} has rewards in an open batch: finish the settlement with 'williw-relay run' first")]
+    BatchOpen(NodeId),
+    /// A running total would exceed [`Lamports::MAX`].
+    #[error("node {0}: with the correction, its total would exceed the maximum that the ledger can store")]
+    TotalTooLarge(NodeId),
+    /// The RPC node is behind the state that the ledger has already seen.
+    #[error(
+        "the RPC node is at slot {slot}, behind slot {seen} that the ledger has seen: retry later, or use another node"
+    )]
+    Behind {
+        /// The finalized slot of the RPC node.
+        slot: u64,
+        /// The slot of the ledger's last reading of the wallet account.
+        seen: u64,
+    },
+    /// A runner is settling.
+    #[error("{holder} is settling with this ledger: stop it, or retry when it has finished")]
+    Busy {
+        /// The name of the runner that holds the lease.
+        holder: String,
+    },
+}
+
+impl From<DatabaseError> for ReviewError {
+    fn from(error: DatabaseError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl From<ChainError> for ReviewError {
+    fn from(error: ChainError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl<D: Database, C: Chain, K: Clock> Reviewer<D, C, K> {
+    /// Returns what [`Reviewer::accept`] would write, and writes nothing.
+    ///
+    /// # Errors
+    /// [`ReviewError`], whenever `accept` would refuse.
+    pub async fn examine(&self, node_id: &NodeId) -> Result<Excess, ReviewError> {
+        Ok(self.compare(node_id).await?.0)
+    }
+
+    /// Records what the chain has credited to the node in excess as a confirmed reward of kind `correction`, audited, so
+    /// that the ledger's running total equals the chain's and the node's pending rewards continue from there. The owner
+    /// keeps what was credited, and every reward that it does not cover is still credited in full.
+    ///
+    /// # Errors
+    /// [`ReviewError`], among others if the totals agree, as they do after the first call, or if the chain's is lower.
+    pub async fn accept(&self, actor: &Actor, node_id: &NodeId) -> Result<Excess, ReviewError> {
+        let now = self.clock.now_ms();
+        // A settlement that has read the rewards must not be under way while their totals move.
+        let Some(token) = leases::take(&self.database, &self.holder, now, now.saturating_add(LEASE_MS)).await? else {
+            let (holder, _) = leases::current(&self.database).await?;
+            return Err(ReviewError::Busy { holder });
+        };
+        let accepted = self.write(actor, node_id, token).await;
+        let released = leases::release(&self.database, &self.holder, token).await;
+        let excess = accepted?;
+        // Once the correction is written, a lease that could not be released only makes the next runner wait.
+        released?;
+        Ok(excess)
+    }
+
+    async fn write(&self, actor: &Actor, node_id: &NodeId, token: i64) -> Result<Excess, ReviewError> {
+        let (excess, correction) = self.compare(node_id).await?;
+        let now = self.clock.now_ms();
+        let mut statements = vec![leases::require(&self.holder, token, now)];
+        statements.extend(correction.statements(actor, now));
+        statements.push(leases::clear_preconditions());
+        self.database.batch(statements).await?;
+        Ok(excess)
+    }
+
+    /// Compares the node's rewards with its wallet account on the finalized chain.
+    async fn compare(&self, node_id: &NodeId) -> Result<(Excess, Correction), ReviewError> {
+        let network = self.network.address();
+        if binding::read(&self.database).await?.is_empty() {
+            let reason = "nothing has been settled with this ledger yet: run 'williw-relay run' first".to_owned();
+            return Err(EngineError::Rejected(reason).into());
+        }
+        check_binding(&self.database, &self.chain, &network).await?;
+
+        let unknown = || ReviewError::UnknownNode(node_id.clone());
+        let no_wallet = || ReviewError::NoWallet(node_id.clone());
+        let node = reviews::totals(&self.database, node_id, Lamports::ZERO).await?.ok_or_else(unknown)?;
+        let owner = node.address.ok_or_else(no_wallet)?;
+        let address = node_wallet_address(&network, &node_id.on_chain(), &owner);
+        let read = self.chain.accounts(&[address], AccountData::Full, Commitment::Finalized).await?;
+        let account = read.accounts.into_iter().next().flatten().filter(|account| account.owner == settlement::ID);
+        let wallet = account.and_then(|account| NodeWallet::decode(&account.data).ok()).ok_or_else(no_wallet)?;
+        let too_large = || ReviewError::TotalTooLarge(node_id.clone());
+        let credited = Lamports::new(wallet.credited_total).map_err(|_| too_large())?;
+
+        let totals = reviews::totals(&self.database, node_id, credited).await?.ok_or_else(unknown)?;
+        if let Some(seen) = totals.mirrored_slot.filter(|seen| *seen > read.slot) {
+            return Err(ReviewError::Behind { slot: read.slot, seen });
+        }
+        if totals.batched {
+            return Err(ReviewError::BatchOpen(node_id.clone()));
+        }
+        if totals.confirmed_above {
+            return Err(ReviewError::ChainBelowLedger { node_id: node_id.clone(), credited });
+        }
+        let gap = || ReviewError::Gap(node_id.clone());
+        let from = totals.following.map_or(totals.covered, |following| following.from);
+        let by = credited.checked_sub(from).ok_or_else(gap)?;
+        if by.is_zero() {
+            return Err(ReviewError::NothingToAccept { node_id: node_id.clone(), credited });
+        }
+        if totals.following.is_some_and(|following| from.checked_add(following.sum) != Some(totals.last_total)) {
+            return Err(gap());
+        }
+        let amount = credited.checked_sub(totals.covered).ok_or_else(gap)?;
+        let correction = Correction {
+            node_id: node_id.clone(),
+            credited,
+            covered: totals.covered,
+            amount,
+            last_total: totals.last_total,
+            shift: Shift::new(by, from, totals.last_total).ok_or_else(too_large)?,
+            slot: read.slot,
+        };
+        let excess = Excess {
+            node_id: node_id.clone(),
+            wallet_address: address.to_string(),
+            credited_lamports: credited,
+            covered_lamports: totals.covered,
+            excess_lamports: amount,
+            reward_id: correction.reward_id(),
+            slot: read.slot,
+        };
+        Ok((excess, correction))
+    }
+}

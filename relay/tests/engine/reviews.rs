@@ -1,0 +1,240 @@
+//! Nodes that the chain has credited without a reward in the ledger, for example with a stolen settler key.
+
+use settlement::client::{BatchHeader, RegisterNodeArgs, credit_ix, node_wallet_address, register_node_ix};
+use solana_pubkey::Pubkey;
+use solana_signer::Signer as _;
+use williw_relay::engine::{Engine, EngineError, HOLD_RETRY_MS, ReviewError};
+use williw_relay::ledger::{Actor, reviews};
+use williw_relay::types::RewardStatus;
+
+use crate::support::{Crash, CrashPoint, CrashTiming, EngineFixture, NodeSpec, TRIGGER, block_on, node_id};
+
+/// What the ledger shows for a node that the chain has credited in excess.
+const MISMATCH: &str = "total_mismatch";
+
+/// The node `a`, paid 1,500,000 lamports and then credited `excess` lamports with the settler's key. It has earned
+/// `pending` since.
+fn fixture(excess: u64, pending: &[u64]) -> EngineFixture {
+    let fixture = EngineFixture::new(&[NodeSpec::payable("a"), NodeSpec::payable("b")]);
+    fixture.grant("a", 1_500_000);
+    assert_eq!(fixture.settle(), [None]);
+    if excess > 0 {
+        fixture.credit_outside_the_engine(&[("a", 1_500_000 + excess)]);
+    }
+    fixture.chain.produce_block();
+    for amount in pending {
+        fixture.grant("a", *amount);
+    }
+    fixture
+}
+
+fn examine(fixture: &EngineFixture, node: &str) -> Result<u64, ReviewError> {
+    let reviewer = fixture.reviewer(&fixture.database, &fixture.chain);
+    block_on(reviewer.examine(&node_id(node))).map(|excess| excess.excess_lamports.get())
+}
+
+fn accept(fixture: &EngineFixture, node: &str) -> Result<u64, ReviewError> {
+    let reviewer = fixture.reviewer(&fixture.database, &fixture.chain);
+    block_on(reviewer.accept(&Actor::command_line(), &node_id(node))).map(|excess| excess.excess_lamports.get())
+}
+
+/// Settles, and asserts that node `a` was credited and paid exactly `total`, and that every sum in the ledger says so.
+fn assert_settled_at(fixture: &EngineFixture, total: u64) {
+    assert_eq!(fixture.settle(), [None]);
+    let wallet = fixture.wallet("a").unwrap();
+    assert_eq!((wallet.credited_total, wallet.paid_total), (total, total));
+    assert_eq!(fixture.treasury_state().credited_total, total);
+    let balance = fixture.balance("a");
+    assert_eq!((balance.earned_lamports.get(), balance.credited_lamports.get()), (total, total));
+    assert_eq!((balance.over_credited_lamports.get(), balance.hold_reason), (0, None));
+    assert_eq!(fixture.reward_sum("a"), total);
+    assert_eq!(fixture.reward_count(RewardStatus::Pending), 0);
+    assert_eq!(block_on(reviews::list(&fixture.database)).unwrap(), []);
+}
+
+#[test]
+fn a_node_credited_one_lamport_by_a_thief_goes_on_once_its_total_is_accepted() {
+    let fixture = fixture(1, &[2_000_000, 10]);
+    assert_eq!(fixture.settle(), [None]);
+    assert_eq!(fixture.hold_reasons(), [None, Some(MISMATCH.to_owned()), Some(MISMATCH.to_owned())]);
+    let listed = block_on(reviews::list(&fixture.database)).unwrap();
+    let listed: Vec<_> = listed.iter().map(|node| (node.node_id.as_str(), node.credited_lamports.get())).collect();
+    assert_eq!(listed, [("a", 1_500_001)]);
+
+    assert_eq!(examine(&fixture, "a"), Ok(1));
+    assert_eq!(fixture.correction_count(), 0, "showing it writes nothing");
+    assert_eq!(accept(&fixture, "a"), Ok(1));
+    assert_eq!(fixture.correction_count(), 1);
+    assert_eq!(fixture.audit_entries("review.accept"), 1);
+    assert_settled_at(&fixture, 1_500_001 + 2_000_010);
+
+    let refused = accept(&fixture, "a").unwrap_err();
+    assert!(matches!(refused, ReviewError::NothingToAccept { .. }), "{refused:?}");
+    assert_eq!((fixture.correction_count(), fixture.audit_entries("review.accept")), (1, 1));
+}
+
+#[test]
+fn a_second_acceptance_is_refused_before_the_next_settlement_too() {
+    let fixture = fixture(7, &[2_000_000]);
+    assert_eq!(accept(&fixture, "a"), Ok(7));
+    let refused = accept(&fixture, "a").unwrap_err();
+    assert!(matches!(refused, ReviewError::NothingToAccept { .. }), "{refused:?}");
+    assert_settled_at(&fixture, 1_500_007 + 2_000_000);
+}
+
+#[test]
+fn a_mismatch_opens_no_further_settlements() {
+    // The thief credits enough that a payout is due.
+    let fixture = fixture(3_000_000, &[9_000_000]);
+    assert_eq!(fixture.settle(), [None], "one settlement, and no further one without work");
+    assert_eq!(fixture.settle(), []);
+    assert_eq!(fixture.balance("a").hold_reason.as_deref(), Some(MISMATCH));
+    assert_eq!(fixture.wallet("a").unwrap().paid_total, 1_500_000);
+
+    assert_eq!(accept(&fixture, "a"), Ok(3_000_000));
+    assert_settled_at(&fixture, 13_500_000);
+}
+
+#[test]
+fn running_totals_move_without_a_collision() {
+    // Every reward takes the total that the next one had.
+    let fixture = fixture(1_000_000, &[2_000_000, 1_000_000, 1_000_000, 1_000_000]);
+    assert_eq!(fixture.settle(), [None]);
+    assert_eq!(accept(&fixture, "a"), Ok(1_000_000));
+    assert_settled_at(&fixture, 7_500_000);
+}
+
+#[test]
+fn rewards_that_the_excess_covers_are_not_paid_again() {
+    // The chain's total covers the first reward and ends within the second one. No settlement has seen that yet.
+    let fixture = fixture(5, &[2, 2_000_000]);
+    assert_eq!(accept(&fixture, "a"), Ok(3));
+    assert_settled_at(&fixture, 1_500_005 + 2_000_000);
+}
+
+#[test]
+fn an_excess_without_pending_rewards_can_be_accepted() {
+    let fixture = fixture(4, &[]);
+    assert_eq!(accept(&fixture, "a"), Ok(4));
+    fixture.grant("a", 2_000_000);
+    assert_settled_at(&fixture, 3_500_004);
+}
+
+#[test]
+fn totals_that_agree_are_refused() {
+    for pending in [&[][..], &[2_000_000]] {
+        let fixture = fixture(0, pending);
+        let refused = accept(&fixture, "a").unwrap_err();
+        assert!(matches!(refused, ReviewError::NothingToAccept { .. }), "{refused:?}");
+        assert_eq!(fixture.correction_count(), 0);
+    }
+}
+
+#[test]
+fn a_total_below_the_ledgers_is_refused() {
+    // The second reward is credited but, below the threshold, not paid.
+    let fixture = fixture(0, &[10]);
+    assert_eq!(fixture.settle(), [None]);
+    fixture.set_credited_total("a", 1_500_003);
+    let refused = accept(&fixture, "a").unwrap_err();
+    assert!(matches!(refused, ReviewError::ChainBelowLedger { .. }), "{refused:?}");
+    assert_eq!(fixture.correction_count(), 0);
+}
+
+#[test]
+fn missing_rewards_are_refused() {
+    let fixture = fixture(7, &[2_000_000, 5, 10]);
+    fixture.delete_reward_of("a", 5);
+    let refused = accept(&fixture, "a").unwrap_err();
+    assert_eq!(refused, ReviewError::Gap(node_id("a")));
+    assert_eq!(fixture.correction_count(), 0);
+}
+
+#[test]
+fn a_node_that_does_not_exist_or_has_no_wallet_is_named() {
+    let fixture = fixture(1, &[]);
+    let unknown = accept(&fixture, "ghost").unwrap_err();
+    assert_eq!(unknown.to_string(), "node ghost is not registered in this ledger: check the node id");
+    assert_eq!(accept(&fixture, "b").unwrap_err(), ReviewError::NoWallet(node_id("b")));
+}
+
+#[test]
+fn the_total_of_a_wallet_with_another_owner_is_not_the_nodes() {
+    let fixture = fixture(0, &[]);
+    let (settler, thief, id) = (fixture.settler.pubkey(), Pubkey::new_unique(), node_id("b").on_chain());
+    let args = RegisterNodeArgs { node_id: id, owner: thief, destination: None, threshold: None };
+    fixture.execute_as(&fixture.settler, register_node_ix(settler, settler, fixture.network, args));
+    let foreign = node_wallet_address(&fixture.network, &id, &thief);
+    let header = BatchHeader { batch_id: 99, records_root: [0; 32] };
+    fixture.execute_as(&fixture.settler, credit_ix(settler, fixture.network, header, &[(foreign, 2_000_000)]));
+    assert_eq!(accept(&fixture, "b").unwrap_err(), ReviewError::NoWallet(node_id("b")));
+    assert_eq!(fixture.correction_count(), 0);
+}
+
+#[test]
+fn nothing_is_accepted_while_a_runner_settles_or_a_batch_is_open() {
+    let fixture = fixture(0, &[2_000_000]);
+    let engine = fixture.engine(&fixture.database, &fixture.chain);
+    fixture.advance_until_simulated(&engine);
+    let busy = accept(&fixture, "a").unwrap_err();
+    assert!(matches!(busy, ReviewError::Busy { .. }), "{busy:?}");
+
+    block_on(Engine::stop(&engine)).unwrap();
+    assert_eq!(accept(&fixture, "a").unwrap_err(), ReviewError::BatchOpen(node_id("a")));
+    assert_eq!(fixture.correction_count(), 0);
+}
+
+#[test]
+fn a_ledger_of_another_cluster_or_without_a_settlement_is_refused() {
+    let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
+    let rejected = |error| match error {
+        ReviewError::Engine(EngineError::Rejected(reason)) => reason,
+        other => panic!("{other:?}"),
+    };
+    let reason = rejected(accept(&fixture, "a").unwrap_err());
+    assert!(reason.contains("nothing has been settled"), "{reason}");
+    fixture.bind_to_genesis_hash("another");
+    let reason = rejected(accept(&fixture, "a").unwrap_err());
+    assert!(reason.contains("genesis_hash another"), "{reason}");
+}
+
+#[test]
+fn an_acceptance_that_is_interrupted_anywhere_is_written_once() {
+    let clean = fixture(1, &[2_000_000]);
+    let never = CrashPoint::never();
+    accept_with_crash(&clean, &never).unwrap();
+    for at in 0..never.calls() {
+        for timing in [CrashTiming::BeforeEffect, CrashTiming::AfterEffect] {
+            let context = format!("crash at call {at} of {}, {timing:?}", never.calls());
+            let fixture = fixture(1, &[2_000_000]);
+            accept_with_crash(&fixture, &CrashPoint::new(at, timing)).unwrap_err();
+            fixture.advance_time(HOLD_RETRY_MS as u64);
+            match accept(&fixture, "a") {
+                Ok(1) | Err(ReviewError::NothingToAccept { .. }) => {}
+                other => panic!("{context}: {other:?}"),
+            }
+            assert_eq!((fixture.correction_count(), fixture.audit_entries("review.accept")), (1, 1), "{context}");
+            assert_settled_at(&fixture, 3_500_001);
+        }
+    }
+}
+
+fn accept_with_crash(fixture: &EngineFixture, point: &CrashPoint) -> Result<(), ReviewError> {
+    let database = Crash { inner: &fixture.database, point };
+    let chain = Crash { inner: &fixture.chain, point };
+    let reviewer = fixture.reviewer(database, chain);
+    block_on(reviewer.accept(&Actor::command_line(), &node_id("a"))).map(drop)
+}
+
+#[test]
+fn a_settlement_that_was_interrupted_continues_after_an_acceptance() {
+    let fixture = fixture(1, &[2_000_000]);
+    fixture.grant("b", 3_000_000);
+    let engine = fixture.engine(&fixture.database, &fixture.chain);
+    block_on(engine.advance(TRIGGER)).unwrap();
+    block_on(engine.stop()).unwrap();
+    assert_eq!(accept(&fixture, "a"), Ok(1));
+    assert_eq!(fixture.settle(), [None]);
+    assert_eq!(fixture.wallet("a").unwrap().paid_total, 3_500_001);
+    assert_eq!(fixture.wallet("b").unwrap().paid_total, 3_000_000);
+}
