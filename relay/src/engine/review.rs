@@ -139,7 +139,7 @@ impl<D: Database, C: Chain, K: Clock> Reviewer<D, C, K> {
 
     /// Records what the chain has credited to the node in excess as a confirmed reward of kind `correction`, audited, so
     /// that the ledger's running total equals the chain's and the node's pending rewards continue from there. The owner
-    /// keeps what was credited, and every pending reward is still credited in full.
+    /// keeps what was credited, and every reward that it does not cover is still credited in full.
     ///
     /// # Errors
     /// [`ReviewError`], among others if the totals agree, as they do after the first call, or if the chain's is lower.

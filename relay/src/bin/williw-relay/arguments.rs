@@ -87,8 +87,8 @@ Environment:
 const REVIEW_LIST_HELP: &str = STATUS_HELP;
 
 const REVIEW_ACCEPT_HELP: &str = "\
-The owner keeps what was credited, and every pending reward is still credited in full. The record is a confirmed reward
-of kind 'correction' in the ledger, and an entry in its audit log. Nothing is sent to the chain.
+The owner keeps what was credited, and every reward that it does not cover is still credited in full. The record is a
+confirmed reward of kind 'correction' in the ledger, and an entry in its audit log. Nothing is sent to the chain.
 
 Refused if the totals agree, if the chain's is lower, if rewards are missing in the ledger, and while a relay is settling.
 
