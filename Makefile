@@ -4,13 +4,16 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup program idl worker relay ports run deploy test test-clients test-agave test-official bench lint fmt clean
+.PHONY: help setup program idl worker relay ports run deploy test test-clients test-agave test-official mutants bench lint fmt clean
 
 RPC_PORT ?= 8899
 WS_PORT  ?= 8900
 API_PORT ?= 8787
 ONCE     ?=
 ARGS     ?=
+DIFF     ?=
+SHARD    ?=
+FILES    ?=
 export WILLIW_RPC_PORT := $(RPC_PORT)
 export WILLIW_WS_PORT  := $(WS_PORT)
 export WILLIW_API_PORT := $(API_PORT)
@@ -62,6 +65,10 @@ test-agave: program worker ## run the payment tests on Agave's validator, with t
 
 test-official: ## compare the program as built by Anza's platform tools and by this toolchain
 	@toolchain/test-official.sh $(LOCKED)
+
+mutants: ## change the program one line at a time and check that a test fails; SHARD=1/4 DIFF=origin/main FILES="rules/*"
+	@toolchain/setup.sh --with cargo-mutants
+	@$(USE) toolchain/mutants.py $(addprefix --shard ,$(SHARD)) $(addprefix --diff ,$(DIFF)) $(foreach file,$(FILES),--file '$(file)') $(ARGS)
 
 bench: program worker relay ## run the benchmarks, print the results and write docs/BENCHMARKS.md
 	@$(USE) exec cargo run -q $(LOCKED) -p williw-tests --bin williw-bench

@@ -5,7 +5,7 @@ set -euo pipefail
 
 usage() {
   cat <<'U'
-Usage: toolchain/setup.sh [--verbose] [--with localnet-agave]
+Usage: toolchain/setup.sh [--verbose] [--with localnet-agave] [--with cargo-mutants]
 
 Prepares the tools to build and test this project. Installed tools are used where possible. The others are built or
 unpacked in $WILLIW_CACHE (default: ${XDG_CACHE_HOME:-~/.cache}/williw) from Debian packages, npm, PyPI and crates.io.
@@ -13,6 +13,7 @@ Nothing is installed on the system. If interrupted, the next run resumes where t
 To use the tools in a shell:  . toolchain/env.sh
 
   --with localnet-agave   also build the localnet that runs Agave's own validator (about 15 minutes on two cores)
+  --with cargo-mutants    also build cargo-mutants, for make mutants
   --verbose               also list the tools that are already present
   --help                  show this help
 
@@ -31,8 +32,8 @@ while [ $# -gt 0 ]; do
     --help | -h) usage; exit 0 ;;
     --verbose | -v) VERBOSE=1 ;;
     --with)
-      [ "${2:-}" = localnet-agave ] || { usage >&2; exit 2; }
-      STEPS="$STEPS localnet_agave"; shift ;;
+      case ${2:-} in localnet-agave | cargo-mutants) ;; *) usage >&2; exit 2 ;; esac
+      STEPS="$STEPS ${2//-/_}"; shift ;;
     *) echo "toolchain: error: unknown argument '$1'" >&2; usage >&2; exit 2 ;;
   esac
   shift

@@ -12,5 +12,6 @@ LLVM_SUITE=sid
 RUST_SRC_SUITES="trixie-backports sid"
 WORKER_BUILD=0.8.7
 WASM_BINDGEN=0.2.129        # must match the wasm-bindgen crate in Cargo.lock
+CARGO_MUTANTS=27.1.0       # for make mutants only
 FREE_GIB_MIN=6              # peak usage, while the localnet is built
 PLATFORM_TOOLS=v1.57        # Anza's platform tools for releases and test-official.sh: Rust 1.95.0, like RUST_MIN

@@ -150,9 +150,33 @@ a_missing_tool_is_reported_before_anything_starts() {
   expect 1 "must not contain spaces" env WILLIW_CACHE="$T/a b" bash ./setup.sh
   expect 2 "unknown argument" ./setup.sh --nonsense
 }
+# mutants_of SOURCE FILE: the mutants that mutants.py adds to those of cargo-mutants, as "WHAT: RESULTING SOURCE" in one line
+mutants_of() {
+  python3 -B -c 'import sys; sys.path.insert(0, "."); from mutants import own_mutants
+for m in own_mutants(sys.argv[2], sys.argv[1]):
+    print(m.what + ": " + " ".join((sys.argv[1][:m.start] + m.replacement + sys.argv[1][m.end:]).split()))' "$@"
+}
+expect_mutants() { # expect_mutants SOURCE LINE...
+  local found; found=$(mutants_of "$1" a.rs)
+  [ "$found" = "$(printf '%s\n' "${@:2}")" ] || fail "mutants of: $1"$'\n'"$found"
+}
+a_mutant_deletes_one_statement_outside_of_tests() {
+  expect_mutants 'fn f() { g(X { a: 1 })?; let b = [c(); 2]; x.y += 1; }' \
+    'delete statement g(X { a: 1 })? in f: fn f() { (); let b = [c(); 2]; x.y += 1; }' \
+    'delete statement x.y += 1 in f: fn f() { g(X { a: 1 })?; let b = [c(); 2]; (); }'
+  expect_mutants 'fn f() { "a; b;" /* c(); */ } // d();' ''
+  expect_mutants $'fn f() {}\n#[cfg(test)]\nmod tests { fn g() { h(); } }' ''
+}
+a_mutant_deletes_one_constraint_of_an_account_or_one_signature() {
+  expect_mutants 'struct S { #[account(mut, has_one = a @ E, seeds = [b, c], bump)] pub d: D, pub e: Signer<'"'info"'>, }' \
+    "delete constraint has_one = a @ E of d in S: struct S { #[account(mut, seeds = [b, c], bump)] pub d: D, pub e: Signer<'info>, }" \
+    "delete constraint seeds of d in S: struct S { #[account(mut, has_one = a @ E, )] pub d: D, pub e: Signer<'info>, }" \
+    "don't require the signature of e in S: struct S { #[account(mut, has_one = a @ E, seeds = [b, c], bump)] pub d: D, pub e: UncheckedAccount<'info>, }"
+  expect_mutants 'struct S { #[account(init, seeds = [b], bump)] pub d: D }' ''
+}
 
 passed=0 failed=()
-[ $# -gt 0 ] || mapfile -t tests < <(sed -n 's/^\([a-z_]*\)() {$/\1/p' tests/run.sh | grep -vxE 'expect|rpc|start_localnet')
+[ $# -gt 0 ] || mapfile -t tests < <(sed -n 's/^\([a-z_]*\)() {$/\1/p' tests/run.sh | grep -vxE 'expect|rpc|start_localnet|mutants_of')
 [ $# = 0 ] || tests=("$@")
 echo "     Running tests/run.sh (toolchain)"
 echo; echo "running ${#tests[@]} tests"

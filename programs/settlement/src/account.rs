@@ -8,6 +8,12 @@ use bytemuck::Pod;
 
 use crate::state::DISCRIMINATOR_LEN;
 
+/// Lamports that an account of this program with `data_len` bytes of data keeps when it gives lamports away: its
+/// rent-exempt minimum, and at least 1 if the rate should be 0, because the runtime deletes accounts without lamports.
+pub(crate) fn minimum_balance(rent: &Rent, data_len: usize) -> u64 {
+    rent.minimum_balance(data_len).max(1)
+}
+
 /// The state in an account, with the checks of `AccountLoader`.
 pub(crate) fn parse<T: Pod + Discriminator>(account: &AccountInfo) -> Result<T> {
     require!(*account.owner == crate::ID, ErrorCode::AccountOwnedByWrongProgram);

@@ -156,17 +156,27 @@ pub enum SettlementError {
     InvalidMaxPause,
     #[msg("nodes are still owed a pending amount: have it withdrawn or paid out before closing the network")]
     NodesOwed,
-    #[msg("the treasury's token account still holds tokens: withdraw them with withdraw_surplus first")]
+    #[msg("the treasury's token account still holds tokens: pass a token account that receives them")]
     VaultNotEmpty,
     #[msg("there is nothing to recover: the accounts hold no more than they must")]
     NothingToRecover,
     #[msg("the token account holds the network's funds: use withdraw_surplus, which leaves what nodes are owed")]
     NotRecoverable,
+    #[msg(
+        "the maximum pause can't change yet: wait until owners had as long to withdraw as the latest hold of a pause lasted"
+    )]
+    HoldInForce,
+    #[msg("the node's destination can be paid: use payout, or fund the destination if it does not exist yet")]
+    DestinationPayable,
+    #[msg(
+        "the account can't hold what is set aside: pass the claim address of the wallet, or for tokens a token account that belongs to the wallet's address"
+    )]
+    InvalidClaim,
 }
 
 impl SettlementError {
     /// All errors, in the order of their codes.
-    pub const ALL: [Self; 59] = [
+    pub const ALL: [Self; 62] = [
         Self::InvalidNetworkId,
         Self::ZeroLimit,
         Self::ZeroThreshold,
@@ -226,6 +236,9 @@ impl SettlementError {
         Self::VaultNotEmpty,
         Self::NothingToRecover,
         Self::NotRecoverable,
+        Self::HoldInForce,
+        Self::DestinationPayable,
+        Self::InvalidClaim,
     ];
 
     /// The error with this custom program error code. `None` if it isn't one of this program's.
@@ -245,6 +258,6 @@ mod tests {
             assert_eq!(SettlementError::from_code(code), Some(error));
         }
         assert_eq!(SettlementError::from_code(5_999), None);
-        assert_eq!(SettlementError::from_code(6_059), None);
+        assert_eq!(SettlementError::from_code(6_062), None);
     }
 }

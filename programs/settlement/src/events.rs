@@ -455,8 +455,45 @@ pub struct LamportsRecovered {
     pub lamports: u64,
 }
 
-/// Tokens that do not belong to the network's asset were recovered from a token account of the treasury or of a node
-/// wallet.
+/// What a node was owed was set aside for its owner, because its destination can't be paid. Counts as paid.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingSetAside {
+    /// Address of the network account, which identifies the network.
+    pub network: Pubkey,
+    /// Address of the node's wallet account.
+    pub node_wallet: Pubkey,
+    /// The node's owner, who can claim the amount.
+    pub owner: Pubkey,
+    /// The admin that signed.
+    pub by: Pubkey,
+    /// The account that holds the amount: the wallet's claim address, or for tokens a token account of the wallet's
+    /// address.
+    pub claim: Pubkey,
+    /// Base units set aside.
+    pub amount: u64,
+    /// Base units ever paid to the node, including these.
+    pub paid_total: u64,
+}
+
+/// A node's owner took the lamports at the claim address of the node's wallet.
+#[event]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimPaid {
+    /// Address of the network account that the owner named. Not checked to exist: it is part of the claim's address.
+    pub network: Pubkey,
+    /// Address of the node's wallet account.
+    pub node_wallet: Pubkey,
+    /// The node's owner, who signed.
+    pub owner: Pubkey,
+    /// The account that received the lamports.
+    pub destination: Pubkey,
+    /// Lamports moved.
+    pub lamports: u64,
+}
+
+/// Tokens were recovered from a token account of the treasury's address or of the address of a node's wallet. If a node's
+/// owner signed, the network is the one that the owner named and is not checked to exist: it is part of the address.
 #[event]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokensRecovered {
@@ -487,11 +524,13 @@ pub struct NetworkClosed {
     pub destination: Pubkey,
     /// Lamports that the network's accounts held, less what remains in the closed one.
     pub lamports: u64,
+    /// Base units of the network's mint that the treasury's token account still held.
+    pub tokens: u64,
     /// Base units ever credited to nodes, all of which have been paid.
     pub total: u64,
-    /// The history's hash before this event, which is the last one in it.
+    /// The hash of the network's history, which ends here. This event is not part of it.
     pub history_hash: [u8; 32],
-    /// Number of events in the history before this one.
+    /// Number of events in the history.
     pub history_count: u64,
 }
 

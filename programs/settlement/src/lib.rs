@@ -225,6 +225,18 @@ pub mod settlement {
         instructions::recover_node_tokens::handler(ctx, node_id)
     }
 
+    /// Takes what a node is owed out of the network for its owner, if the node's destination can't be paid. Requires the
+    /// admin's signature.
+    pub fn set_aside<'info>(ctx: Context<'info, SetAside<'info>>, node_id: [u8; 32]) -> Result<()> {
+        instructions::set_aside::handler(ctx, node_id)
+    }
+
+    /// Pays the lamports that were set aside for a node's owner to an account of the owner's choice. Requires the owner's
+    /// signature.
+    pub fn claim_set_aside<'info>(ctx: Context<'info, ClaimSetAside<'info>>, node_id: [u8; 32]) -> Result<()> {
+        instructions::claim_set_aside::handler(ctx, node_id)
+    }
+
     /// Closes a network that owes nothing to any node, for good, and returns its lamports. Requires the admin's
     /// signature.
     pub fn close_network<'info>(ctx: Context<'info, CloseNetwork<'info>>) -> Result<()> {

@@ -6,17 +6,22 @@
 
 #![allow(clippy::indexing_slicing, reason = "a test that encounters something unexpected fails by panicking")]
 
+use anchor_lang::prelude::Pubkey;
 use settlement::events::BatchSettled;
 use settlement::rules::credit::{Budget, Credit, CreditedWallet, Limits};
 use settlement::rules::name::parse_name;
 use settlement::rules::parameters::{Parameters, ParametersError, node_threshold};
+use settlement::rules::pause::{Hold, MAX_PAUSE_SECONDS};
 use settlement::rules::payout::{self, AccountBalance, Destination};
 use settlement::rules::surplus::{liabilities, surplus};
 use settlement::rules::token_layout::{MintError, TokenAccount, check_mint};
-use settlement::rules::token_payout::{self, PayingTreasury, TokenDestination};
+use settlement::rules::token_payout::{self, PayingTreasury, TokenAccountFlags, TokenDestination};
 use settlement::rules::window::Window;
 use settlement::rules::withdrawal::{self, WithdrawalError};
-use settlement::rules::{Entry, SkipReason, SkipSet, destination_rent_exempt, rent_minimum};
+use settlement::rules::{
+    Entry, SkipReason, SkipSet, UnknownSkipReason, destination_rent_exempt, rent_floor, rent_minimum,
+};
+use settlement::state::NodeWallet;
 
 const MAX: u64 = u64::MAX;
 
@@ -59,7 +64,6 @@ fn expected_credit(limits: Limits, credited: u128, wallet: CreditedWallet, targe
         (sum > limits.treasury_left.into(), SkipReason::TreasuryShort),
         (sum > limits.total_left.into(), SkipReason::Overflow),
         (lamports > MAX.into(), SkipReason::Overflow),
-        (lamports < limits.wallet_rent_minimum.into(), SkipReason::WalletNotRentExempt),
     ];
     match checks.into_iter().find(|(failed, _)| *failed) {
         Some((_, reason)) => Err(reason),
@@ -76,23 +80,17 @@ fn check_credits(limits: Limits, entries: [(CreditedWallet, u64); 2]) {
         // The fast variants are for lamports that exist: those of two accounts don't exceed 2^64 - 1 in sum.
         let exists = wide(wallet.lamports) + wide(target).saturating_sub(wallet.credited_total.into()) <= MAX.into();
         let fast = exists.then(|| budget.try_fast(wallet, target));
-        let before_payout = exists.then(|| budget.try_fast_before_payout(wallet, target));
         let before = budget;
         assert_eq!(budget.credit(wallet, target), expected, "{limits:?} {entries:?}");
         match expected {
             Ok(credit) => {
                 credited += wide(credit.delta);
-                assert_eq!((fast, before_payout), (Some(Some(credit)), Some(Some(credit))), "{limits:?} {entries:?}");
+                assert_eq!(fast, Some(Some(credit)), "{limits:?} {entries:?}");
                 let mut taken = before;
                 taken.take(credit);
                 assert_eq!(taken, budget);
             }
-            Err(reason) => {
-                assert_eq!((fast.flatten(), budget), (None, before), "{limits:?} {entries:?}");
-                // Of all reasons, only the wallet's rent is left to the payout.
-                let is_rent = reason == SkipReason::WalletNotRentExempt;
-                assert_eq!(before_payout.flatten().is_some(), is_rent, "{limits:?} {entries:?}");
-            }
+            Err(_) => assert_eq!((fast.flatten(), budget), (None, before), "{limits:?} {entries:?}"),
         }
         assert_eq!(wide(budget.credited()), credited);
     }
@@ -101,14 +99,13 @@ fn check_credits(limits: Limits, entries: [(CreditedWallet, u64); 2]) {
 #[test]
 fn credits_are_the_difference_within_every_limit_for_all_small_numbers() {
     for [node, batch, window, treasury, total] in all::<5, _>(&[0, 1, 2, 3]) {
-        for [rent, lamports, credited, target] in all::<4, _>(&[0, 1, 3]) {
+        for [lamports, credited, target] in all::<3, _>(&[0, 1, 2, 3]) {
             let limits = Limits {
                 per_node_cap: node,
                 per_batch_cap: batch,
                 window_left: window,
                 treasury_left: treasury,
                 total_left: total,
-                wallet_rent_minimum: rent,
             };
             let wallet = CreditedWallet { credited_total: credited, lamports };
             check_credits(limits, [(wallet, target), (CreditedWallet { credited_total: 1, lamports: 2 }, 3)]);
@@ -119,14 +116,13 @@ fn credits_are_the_difference_within_every_limit_for_all_small_numbers() {
 #[test]
 fn credits_are_the_difference_within_every_limit_at_the_edges_of_the_integers() {
     for [batch, window, treasury, total] in all::<4, _>(&[1, 1 << 63, MAX]) {
-        for [node, rent, lamports, credited, target] in all::<5, _>(&FEW_EDGES) {
+        for [node, lamports, credited, target] in all::<4, _>(&FEW_EDGES) {
             let limits = Limits {
                 per_node_cap: node,
                 per_batch_cap: batch,
                 window_left: window,
                 treasury_left: treasury,
                 total_left: total,
-                wallet_rent_minimum: rent,
             };
             let wallet = CreditedWallet { credited_total: credited, lamports };
             check_credits(limits, [(wallet, target), (CreditedWallet { credited_total: 0, lamports: 0 }, MAX)]);
@@ -210,18 +206,18 @@ fn the_pending_age_starts_with_the_first_pending_credit_and_ends_with_full_payme
 }
 
 #[test]
-fn lamports_are_paid_only_to_valid_destinations_and_never_out_of_rent() {
-    for [amount, wallet_lamports, wallet_rent, destination_lamports, rent] in all::<5, _>(&FEW_EDGES) {
-        let wallet = AccountBalance { lamports: wallet_lamports, rent_minimum: wallet_rent };
-        let arrived = wide(destination_lamports) + wide(amount);
-        let is_exempt = arrived <= MAX.into() && arrived >= rent.into();
-        assert_eq!(destination_rent_exempt(destination_lamports, amount, rent), is_exempt);
-        let is_short = wallet_lamports < amount || wallet_lamports - amount < wallet_rent;
+fn lamports_are_paid_only_to_valid_destinations_and_never_out_of_what_must_stay() {
+    for [amount, wallet_lamports, floor, destination_lamports, empty_minimum] in all::<5, _>(&FEW_EDGES) {
+        let wallet = AccountBalance { lamports: wallet_lamports, floor };
+        // An account that exists may receive anything; a new one needs the minimum.
+        let is_exempt = destination_lamports != 0 || amount >= empty_minimum;
+        assert_eq!(destination_rent_exempt(destination_lamports, amount, empty_minimum), is_exempt);
+        let is_impossible = wide(destination_lamports) + wide(amount) > MAX.into();
+        let is_short = wide(wallet_lamports) < wide(amount) + wide(floor);
 
         // The fast variant is for lamports that exist: those of two accounts don't exceed 2^64 - 1 in sum.
         if wallet_lamports.checked_add(destination_lamports).is_some() {
-            let fast =
-                payout::try_fast(amount, wallet, AccountBalance { lamports: destination_lamports, rent_minimum: rent });
+            let fast = payout::try_fast(amount, wallet, destination_lamports, empty_minimum);
             let is_fast = is_exempt && !is_short;
             assert_eq!(fast, is_fast.then(|| (wallet_lamports - amount, destination_lamports + amount)));
         }
@@ -234,7 +230,7 @@ fn lamports_are_paid_only_to_valid_destinations_and_never_out_of_rent() {
                 is_program_account,
                 is_reserved,
                 lamports: destination_lamports,
-                rent_minimum: rent,
+                empty_minimum,
             };
             let checks = [
                 (!is_named, SkipReason::DestinationMismatch),
@@ -242,7 +238,7 @@ fn lamports_are_paid_only_to_valid_destinations_and_never_out_of_rent() {
                 (is_reserved, SkipReason::DestinationReserved),
                 (is_executable, SkipReason::DestinationExecutable),
                 (!is_writable, SkipReason::DestinationNotWritable),
-                (!is_exempt, SkipReason::DestinationNotRentExempt),
+                (!is_exempt || is_impossible, SkipReason::DestinationNotRentExempt),
                 (is_short, SkipReason::WalletShort),
             ];
             assert_eq!(payout::check(amount, wallet, to), first_failure(checks));
@@ -250,11 +246,104 @@ fn lamports_are_paid_only_to_valid_destinations_and_never_out_of_rent() {
     }
 }
 
+/// Whether the runtime accepts that an existing account's balance changes (SIMD-0392).
+fn runtime_accepts(before: u64, after: u64, minimum: u64) -> bool {
+    after >= minimum || after >= before
+}
+
+#[test]
+fn the_rent_floor_is_the_least_balance_that_the_runtime_accepts() {
+    for [before, minimum, after] in all::<3, _>(&EDGES) {
+        assert_eq!(after >= rent_floor(before, minimum), runtime_accepts(before, after, minimum));
+    }
+}
+
+#[test]
+fn if_every_instruction_keeps_the_rent_floor_so_does_the_transaction() {
+    for minimum in 0..=4 {
+        for balances in sequences(&[0, 1, 2, 3, 4, 5], 4) {
+            let keeps_floor = |pair: &[u64]| pair[1] >= rent_floor(pair[0], minimum);
+            if balances.windows(2).all(keeps_floor) {
+                assert!(runtime_accepts(balances[0], balances[3], minimum), "{balances:?}");
+            }
+        }
+    }
+}
+
+/// What happens within one second, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Event {
+    Nothing,
+    Pause,
+    Unpause,
+    UnpauseAndPause,
+}
+
+#[test]
+fn no_sequence_of_pauses_holds_withdrawals_for_longer_than_the_maximum_or_again_before_as_much_time() {
+    const SECONDS: usize = 8;
+    let events = [Event::Nothing, Event::Pause, Event::Unpause, Event::UnpauseAndPause];
+    for max_seconds in 1..=3 {
+        for sequence in sequences(&events, SECONDS) {
+            let start = 1_000_000;
+            let (mut until, mut is_paused) = (0, false);
+            // Whether withdrawals are held in each second, and the naive model of it: the second in which the latest
+            // hold began.
+            let mut held: Vec<bool> = vec![];
+            let mut hold_began: Option<usize> = None;
+            for (second, event) in sequence.iter().enumerate() {
+                let now = start + second as i64;
+                if matches!(event, Event::Unpause | Event::UnpauseAndPause) {
+                    is_paused = false;
+                }
+                if matches!(event, Event::Pause | Event::UnpauseAndPause) && !is_paused {
+                    until = Hold { until, max_seconds: max_seconds as u64 }.until_after_pause(now);
+                    is_paused = true;
+                    if hold_began.is_none_or(|began| second >= began + 2 * max_seconds) {
+                        hold_began = Some(second);
+                    }
+                }
+                let is_open = !is_paused || Hold { until, max_seconds: max_seconds as u64 }.is_over(now);
+                let expected = is_paused && hold_began.is_some_and(|began| second < began + max_seconds);
+                assert_eq!(is_open, !expected, "second {second} of {sequence:?}, at most {max_seconds} s");
+                held.push(!is_open);
+            }
+            // The promise, without the model: never held for longer than the maximum, and of any period of twice its
+            // length that begins with a hold, the second half is open.
+            for (second, _) in held.iter().enumerate().filter(|(_, is_held)| **is_held) {
+                let run = held[second..].iter().take_while(|is_held| **is_held).count();
+                assert!(run <= max_seconds, "held for {run} s in {sequence:?}");
+            }
+            for window in held.windows(2 * max_seconds) {
+                let count = window.iter().filter(|is_held| **is_held).count();
+                assert!(count <= max_seconds, "held for {count} s of {} s in {sequence:?}", window.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn holds_match_naive_arithmetic_at_the_edges_of_the_integers() {
+    let times = [i64::MIN, i64::MIN + 1, -1, 0, 1, 2, 1 << 31, i64::MAX - 1, i64::MAX];
+    for max_seconds in EDGES {
+        for until in times {
+            for now in times {
+                let hold = Hold { until, max_seconds };
+                assert_eq!(hold.is_over(now), now >= until);
+                let end = |from: i64| (i128::from(from) + i128::from(max_seconds)).min(i64::MAX.into());
+                let expected = if i128::from(now) < end(until) { until.into() } else { end(now) };
+                assert_eq!(i128::from(hold.until_after_pause(now)), expected, "{hold:?} at {now}");
+            }
+        }
+    }
+}
+
 #[test]
 fn tokens_are_paid_only_to_accounts_that_can_receive_them() {
     for [amount, treasury_amount] in all::<2, _>(&EDGES) {
-        for facts in all::<8, _>(&BOOLS) {
+        for facts in all::<9, _>(&BOOLS) {
             let [
+                is_named,
                 is_treasury_vault,
                 is_writable,
                 is_token_account,
@@ -265,6 +354,7 @@ fn tokens_are_paid_only_to_accounts_that_can_receive_them() {
                 treasury_frozen,
             ] = facts;
             let to = TokenDestination {
+                is_named,
                 is_treasury_vault,
                 is_writable,
                 is_token_account,
@@ -274,6 +364,7 @@ fn tokens_are_paid_only_to_accounts_that_can_receive_them() {
                 needs_memo,
             };
             let checks = [
+                (!is_named, SkipReason::DestinationMismatch),
                 (!is_token_account, SkipReason::TokenAccountInvalid),
                 (!has_expected_mint, SkipReason::TokenAccountWrongMint),
                 (is_treasury_vault, SkipReason::DestinationIsProgramAccount),
@@ -286,6 +377,46 @@ fn tokens_are_paid_only_to_accounts_that_can_receive_them() {
             ];
             let from = PayingTreasury { is_frozen: treasury_frozen, amount: treasury_amount };
             assert_eq!(token_payout::check(amount, from, to), first_failure(checks));
+        }
+    }
+}
+
+#[test]
+fn a_token_account_is_described_by_what_was_parsed_from_it() {
+    for facts in all::<8, _>(&BOOLS) {
+        let [is_found, is_frozen, needs_memo, is_writable, is_treasury_vault, is_named, mint_matches, owner_matches] =
+            facts;
+        let found = TokenAccount { mint: [3; 32], owner: [4; 32], amount: 5, is_frozen, needs_memo };
+        let to = TokenDestination::describe(
+            is_found.then_some(found),
+            TokenAccountFlags { is_writable, is_treasury_vault, is_named },
+            |mint| *mint == [3; 32] && mint_matches,
+            |owner| *owner == [4; 32] && owner_matches,
+        );
+        let expected = TokenDestination {
+            is_named,
+            is_treasury_vault,
+            is_writable,
+            is_token_account: is_found,
+            has_expected_mint: is_found && mint_matches,
+            has_expected_owner: is_found && owner_matches,
+            is_frozen: is_found && is_frozen,
+            needs_memo: is_found && needs_memo,
+        };
+        assert_eq!(to, expected);
+    }
+}
+
+#[test]
+fn only_a_default_token_account_must_belong_to_the_nodes_owner() {
+    for destination_source in 0..=255 {
+        for is_owners in BOOLS {
+            let owner = Pubkey::new_from_array([7; 32]);
+            let wallet = NodeWallet { owner, destination_source, ..bytemuck::Zeroable::zeroed() };
+            let holder = if is_owners { [7; 32] } else { [8; 32] };
+            assert_eq!(wallet.pays_to_token_owner(&holder), is_owners || destination_source != 0);
+            // Unknown sources are not confirmed, and neither is the admin's choice.
+            assert_eq!(wallet.is_destination_confirmed(), destination_source <= 1);
         }
     }
 }
@@ -336,6 +467,14 @@ fn a_set_of_skips_is_limited_to_a_batch_and_every_bit_has_a_reason() {
     }
 }
 
+#[test]
+fn a_skip_reason_is_displayed_as_its_stable_name_and_an_unknown_one_as_its_number() {
+    for reason in SkipReason::ALL {
+        assert_eq!(reason.to_string(), reason.as_str());
+    }
+    assert_eq!(UnknownSkipReason(99).to_string(), "unknown skip reason 99");
+}
+
 fn event_of(skips: &SkipSet) -> BatchSettled {
     BatchSettled {
         network: Default::default(),
@@ -372,25 +511,31 @@ fn surplus_withdrawals_thresholds_and_rent_match_naive_arithmetic() {
 }
 
 #[test]
-fn parameters_are_rejected_only_for_a_zero() {
+fn parameters_are_rejected_only_for_a_zero_or_a_pause_that_is_too_long() {
     for numbers in all::<6, _>(&[0, 1, 7, MAX]) {
-        let [default_threshold, per_node_cap, per_batch_cap, window_limit, window_seconds, max_pending_age] = numbers;
-        let parameters = Parameters {
-            default_threshold,
-            per_node_cap,
-            per_batch_cap,
-            window_limit,
-            window_seconds,
-            max_pending_age,
-        };
-        let limits = [per_node_cap, per_batch_cap, window_limit, window_seconds];
-        let checks = [
-            (limits.contains(&0), ParametersError::ZeroLimit),
-            (default_threshold == 0, ParametersError::ZeroThreshold),
-            (max_pending_age == 0, ParametersError::ZeroPendingAge),
-        ];
-        let expected = checks.into_iter().find(|(failed, _)| *failed).map_or(Ok(()), |(_, error)| Err(error));
-        assert_eq!(parameters.check(), expected);
+        for max_pause_seconds in [0, 1, 7, 30 * 24 * 60 * 60, 30 * 24 * 60 * 60 + 1, MAX] {
+            let [default_threshold, per_node_cap, per_batch_cap, window_limit, window_seconds, max_pending_age] =
+                numbers;
+            let parameters = Parameters {
+                default_threshold,
+                per_node_cap,
+                per_batch_cap,
+                window_limit,
+                window_seconds,
+                max_pending_age,
+                max_pause_seconds,
+            };
+            let limits = [per_node_cap, per_batch_cap, window_limit, window_seconds];
+            let is_pause_valid = (1..=MAX_PAUSE_SECONDS).contains(&max_pause_seconds);
+            let checks = [
+                (limits.contains(&0), ParametersError::ZeroLimit),
+                (default_threshold == 0, ParametersError::ZeroThreshold),
+                (max_pending_age == 0, ParametersError::ZeroPendingAge),
+                (!is_pause_valid, ParametersError::MaxPause),
+            ];
+            let expected = checks.into_iter().find(|(failed, _)| *failed).map_or(Ok(()), |(_, error)| Err(error));
+            assert_eq!(parameters.check(), expected);
+        }
     }
 }
 

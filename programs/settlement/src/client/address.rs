@@ -4,7 +4,7 @@ use anchor_lang::prelude::Pubkey;
 use sha2::{Digest, Sha256};
 
 use super::{NetworkId, TokenAsset};
-use crate::state::{NETWORK_SEED, NODE_SEED, TREASURY_SEED};
+use crate::state::{CLAIM_SEED, NETWORK_SEED, NODE_SEED, TREASURY_SEED};
 use crate::token::ASSOCIATED_TOKEN_ID;
 
 /// Prefix of the hashed bytes, so that a node id can't be the hash of anything else.
@@ -44,6 +44,11 @@ pub fn node_wallet_address(network: &Pubkey, node_id: &[u8; 32], owner: &Pubkey)
 /// Address of a node's wallet account, and its bump.
 pub fn node_wallet_address_with_bump(network: &Pubkey, node_id: &[u8; 32], owner: &Pubkey) -> (Pubkey, u8) {
     Pubkey::find_program_address(&[NODE_SEED, network.as_ref(), node_id, owner.as_ref()], &crate::ID)
+}
+
+/// Address that holds the lamports that were set aside for the owner of the node whose wallet account is `node_wallet`.
+pub fn claim_address(node_wallet: &Pubkey) -> Pubkey {
+    Pubkey::find_program_address(&[CLAIM_SEED, node_wallet.as_ref()], &crate::ID).0
 }
 
 /// Address of the associated token account of `owner` for an asset, derived as by the associated token

@@ -41,6 +41,7 @@ macro_rules! decode_cpi {
 decode_cpi!(
     AdminChanged,
     AdminProposed,
+    ClaimPaid,
     ClosedNetworkSwept,
     DestinationChanged,
     Funded,
@@ -56,6 +57,7 @@ decode_cpi!(
     NodeReopened,
     PaidOut,
     Paused,
+    PendingSetAside,
     RentSwept,
     RentToppedUp,
     SettlerChanged,

@@ -14,6 +14,10 @@ pub(super) fn logged_data(logs: &[String]) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     for line in logs {
         let Some(text) = line.strip_prefix("Program ") else { continue };
+        // What follows here is written by programs, which can imitate every other line.
+        if text.starts_with("log: ") {
+            continue;
+        }
         if let Some(data) = text.strip_prefix("data: ") {
             if stack.last() == Some(&own.as_str()) {
                 found.extend(STANDARD.decode(data));
@@ -78,6 +82,22 @@ mod tests {
         ] {
             assert_eq!(logged_data(&logs(&lines)), Vec::<Vec<u8>>::new(), "{lines:?}");
         }
+    }
+
+    #[test]
+    fn text_that_a_called_program_logs_does_not_make_its_data_look_like_the_programs() {
+        let logs = logs(&[
+            "Program OWN invoke [1]",
+            "Program OTHER invoke [2]",
+            "Program log: invoke [2]",
+            "Program log: failed",
+            "Program data: AQI=",
+            "Program log: OTHER success",
+            "Program data: AQI=",
+            "Program OTHER success",
+            "Program OWN success",
+        ]);
+        assert_eq!(logged_data(&logs), Vec::<Vec<u8>>::new());
     }
 
     #[test]

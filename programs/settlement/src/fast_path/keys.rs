@@ -39,8 +39,6 @@ pub(super) const PROGRAM: Key = key(crate::ID.as_array());
 pub(super) const EVENT_AUTHORITY: Key = key(crate::EVENT_AUTHORITY_AND_BUMP.0.as_array());
 /// The system program, which owns most destinations.
 pub(super) const SYSTEM: Key = key(ids::system_program::ID.as_array());
-/// The incinerator, whose lamports the runtime burns.
-pub(super) const INCINERATOR: Key = key(ids::incinerator::ID.as_array());
 /// The loader of upgradeable programs.
 pub(super) const LOADER_V3: Key = key(ids::bpf_loader_upgradeable::ID.as_array());
 

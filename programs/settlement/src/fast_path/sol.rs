@@ -3,7 +3,7 @@
 use super::batch_error::BatchError;
 use super::host::Host;
 use super::input::{Account, EntryShape};
-use super::keys::{EVENT_AUTHORITY, INCINERATOR, PROGRAM, SYSTEM, differ, key, same, wallet_destination};
+use super::keys::{PROGRAM, SYSTEM, differ, key, same, wallet_destination};
 use super::named_accounts::NamedAccounts;
 use super::payout_method::{DuePayout, PayoutMethod, SolAsset, mark_paid};
 use crate::destination::{DestinationAccount, DestinationMatch, KnownAddress, describe};
@@ -83,14 +83,10 @@ impl<'a> PayoutMethod<'a> for SolPayouts {
     #[inline(always)]
     fn try_pay_fast(&mut self, payout: DuePayout<'a>, wallet: &NodeWallet, shape: EntryShape) -> bool {
         let DuePayout { amount, wallet_lamports, wallet_account, destination, .. } = payout;
-        // A regular destination is writable and not a program.
-        // No wallet names one of the two reserved addresses with the system program as their owner, because no
-        // instruction stores a reserved address as a destination. Their first words identify them.
+        // A regular destination is writable and not a program. It is neither the incinerator nor the event authority,
+        // because no instruction stores a reserved address as a destination.
         if shape == EntryShape::Unknown
-            && (unlikely(!destination.is_writable())
-                || unlikely(destination.is_executable())
-                || unlikely(destination.key()[0] == INCINERATOR[0])
-                || unlikely(destination.key()[0] == EVENT_AUTHORITY[0]))
+            && (unlikely(!destination.is_writable()) || unlikely(destination.is_executable()))
         {
             return false;
         }

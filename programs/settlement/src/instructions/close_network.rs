@@ -9,6 +9,7 @@ use crate::error::SettlementError;
 use crate::events::{NetworkClosed, emit_event};
 use crate::rules::payout::{self, AccountBalance};
 use crate::rules::surplus::liabilities;
+use crate::rules::token_payout;
 use crate::state::{ClosedNetwork, Network, TREASURY_SEED, Treasury, require_version};
 use crate::token::TokenAccounts;
 
@@ -31,7 +32,7 @@ pub struct CloseNetwork<'info> {
     /// CHECK: validated by the payout rules.
     #[account(mut)]
     pub destination: UncheckedAccount<'info>,
-    /// The treasury's token account, which must be empty and is closed. None for SOL.
+    /// The treasury's token account, which is closed. None for SOL.
     ///
     /// CHECK: validated by `TokenAccounts::validate`.
     #[account(mut)]
@@ -44,6 +45,11 @@ pub struct CloseNetwork<'info> {
     ///
     /// CHECK: validated by `TokenAccounts::validate`.
     pub token_program: Option<UncheckedAccount<'info>>,
+    /// Receives the tokens that the treasury's token account still holds. May be None if it holds none.
+    ///
+    /// CHECK: validated by the payout rules.
+    #[account(mut)]
+    pub token_destination: Option<UncheckedAccount<'info>>,
 }
 
 pub(crate) fn handler<'info>(ctx: Context<'info, CloseNetwork<'info>>) -> Result<()> {
@@ -64,8 +70,15 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CloseNetwork<'info>>) -> Result
         accounts.mint.as_ref(),
         accounts.token_program.as_ref(),
     )?;
+    let mut token_amount = 0;
     if let Some(tokens) = tokens {
-        require!(tokens.treasury()?.amount == 0, SettlementError::VaultNotEmpty);
+        let from = tokens.treasury()?;
+        token_amount = from.amount;
+        if token_amount > 0 {
+            let to = accounts.token_destination.as_ref().ok_or(SettlementError::VaultNotEmpty)?;
+            token_payout::check(token_amount, from, tokens.describe(to, None)).map_err(SettlementError::from)?;
+            tokens.pay(accounts.treasury.as_ref(), network_account.key, treasury.bump, to, token_amount)?;
+        }
         tokens.close(accounts.treasury.as_ref(), network_account.key, treasury.bump, destination)?;
     }
 
@@ -75,7 +88,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CloseNetwork<'info>>) -> Result
     let treasury_account = accounts.treasury.as_ref();
     let held = treasury_account.lamports();
     payout::check(held, AccountBalance { lamports: held, floor: 0 }, to).map_err(SettlementError::from)?;
-    let freed = network_account.lamports().saturating_sub(rent.minimum_balance(ClosedNetwork::SIZE));
+    let freed = network_account.lamports().saturating_sub(account::minimum_balance(&rent, ClosedNetwork::SIZE));
     let closed = ClosedNetwork { admin: network.admin, treasury_bump: treasury.bump, ..bytemuck::Zeroable::zeroed() };
     account::replace(network_account, &closed)?;
     network_account.sub_lamports(freed)?;
@@ -88,6 +101,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CloseNetwork<'info>>) -> Result
             by: network.admin,
             destination: *destination.key,
             lamports,
+            tokens: token_amount,
             total: treasury.credited_total,
             history_hash: treasury.history_hash,
             history_count: treasury.history_count,

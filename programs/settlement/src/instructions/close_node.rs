@@ -54,7 +54,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CloseNode<'info>>, node_id: [u8
     require!(wallet.paid_total == wallet.credited_total, SettlementError::PendingNotZero);
 
     // After a steep rise of the rate, the wallet may hold less than the smaller account needs now. It then keeps all.
-    let lamports = account.lamports().saturating_sub(Rent::get()?.minimum_balance(ClosedNode::SIZE));
+    let lamports = account.lamports().saturating_sub(account::minimum_balance(&Rent::get()?, ClosedNode::SIZE));
     account::replace(account, &ClosedNode { total: wallet.credited_total, network: wallet.network })?;
     account.sub_lamports(lamports)?;
     accounts.treasury.as_ref().add_lamports(lamports)?;

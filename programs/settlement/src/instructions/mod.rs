@@ -3,6 +3,7 @@
 
 pub mod accept_admin;
 pub mod batch;
+pub mod claim_set_aside;
 pub mod close_network;
 pub mod close_node;
 pub mod create_network;
@@ -17,6 +18,7 @@ pub mod recover_node_tokens;
 pub mod recover_treasury_tokens;
 pub mod register_node;
 pub mod reopen_node;
+pub mod set_aside;
 pub mod set_destination;
 pub mod set_guardian;
 pub mod set_settler;
@@ -33,6 +35,7 @@ pub mod withdraw_surplus;
 pub use batch::BatchHeader;
 // Whole modules: Anchor's macros add items next to each accounts struct and expect them here.
 pub use accept_admin::*;
+pub use claim_set_aside::*;
 pub use close_network::*;
 pub use close_node::*;
 pub use create_network::*;
@@ -47,6 +50,7 @@ pub use recover_node_tokens::*;
 pub use recover_treasury_tokens::*;
 pub use register_node::*;
 pub use reopen_node::*;
+pub use set_aside::*;
 pub use set_destination::*;
 pub use set_guardian::*;
 pub use set_settler::*;

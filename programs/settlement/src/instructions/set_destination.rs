@@ -68,12 +68,12 @@ pub(crate) fn handler<'info>(ctx: Context<'info, SetDestination<'info>>, _node_i
     Ok(())
 }
 
-/// Fails unless an account could receive the network's asset at present. Payouts check it again.
+/// Fails if an account can't receive the network's asset. A token account may be frozen or require memos at present.
+/// Payouts check all of it again.
 fn require_can_receive(account: &AccountInfo, network: &Network) -> Result<()> {
     if network.asset_kind == u8::from(AssetKind::Sol) {
         let to = describe(account, DestinationMatch::Named, 0);
-        let is_payable = !to.is_program_account && !to.is_reserved && !to.is_executable;
-        require!(is_payable, SettlementError::InvalidDestination);
+        require!(!to.is_unpayable(), SettlementError::InvalidDestination);
         return Ok(());
     }
     let TokenAccount { mint, .. } =

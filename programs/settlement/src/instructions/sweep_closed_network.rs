@@ -50,7 +50,8 @@ pub(crate) fn handler<'info>(ctx: Context<'info, SweepClosedNetwork<'info>>) -> 
     }
     let mut from_accounts = 0u64;
     let network_account = accounts.network.as_ref();
-    let excess = network_account.lamports().saturating_sub(Rent::get()?.minimum_balance(ClosedNetwork::SIZE));
+    let excess =
+        network_account.lamports().saturating_sub(account::minimum_balance(&Rent::get()?, ClosedNetwork::SIZE));
     if excess > 0 {
         network_account.sub_lamports(excess)?;
         from_accounts = add(from_accounts, excess)?;

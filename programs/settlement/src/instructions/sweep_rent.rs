@@ -32,7 +32,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, SweepRent<'info>>) -> Result<()
     let rent = Rent::get()?;
     let (mut accounts, mut lamports) = (0u8, 0u64);
     let network_account = ctx.accounts.network.as_ref();
-    let network_excess = network_account.lamports().saturating_sub(rent.minimum_balance(Network::SIZE));
+    let network_excess = network_account.lamports().saturating_sub(account::minimum_balance(&rent, Network::SIZE));
     let nodes = ctx.remaining_accounts.iter().map(|account| (account, node_excess(account, &network, asset, &rent)));
     for (account, excess) in std::iter::once((network_account, network_excess)).chain(nodes) {
         if excess > 0 {
@@ -55,10 +55,10 @@ fn node_excess(account: &AccountInfo, network: &Pubkey, asset: AssetKind, rent: 
     let kept = if let Some(wallet) = account::find::<NodeWallet>(account) {
         let is_known = wallet.version == NodeWallet::VERSION && wallet.network == *network;
         let pending = if asset == AssetKind::Sol { wallet.pending() } else { 0 };
-        is_known.then(|| rent.minimum_balance(NodeWallet::SIZE).saturating_add(pending))
+        is_known.then(|| account::minimum_balance(rent, NodeWallet::SIZE).saturating_add(pending))
     } else {
         let closed = account::find::<ClosedNode>(account).filter(|closed| closed.network == *network);
-        closed.map(|_| rent.minimum_balance(ClosedNode::SIZE))
+        closed.map(|_| account::minimum_balance(rent, ClosedNode::SIZE))
     };
     kept.map_or(0, |kept| account.lamports().saturating_sub(kept))
 }

@@ -23,8 +23,8 @@ pub struct UpdateNetworkArgs {
     pub window_seconds: Option<u64>,
     /// Seconds after which a pending amount is paid out even if it is below its threshold. Must be positive.
     pub max_pending_age: Option<u64>,
-    /// Seconds for which a pause can keep owners from withdrawing: 1 to 2,592,000 (30 days). A hold that has begun
-    /// keeps its end.
+    /// Seconds for which a pause can keep owners from withdrawing: 1 to 2,592,000 (30 days). Can't change until owners
+    /// had as long to withdraw as the latest hold lasted.
     pub max_pause_seconds: Option<u64>,
 }
 
@@ -64,6 +64,8 @@ pub(crate) fn handler<'info>(ctx: Context<'info, UpdateNetwork<'info>>, args: Up
             max_pause_seconds: args.max_pause_seconds.unwrap_or(treasury.max_pause_seconds),
         };
         parameters.check().map_err(SettlementError::from)?;
+        let keeps_max_pause = parameters.max_pause_seconds == treasury.max_pause_seconds;
+        require!(keeps_max_pause || treasury.hold().is_settled(now), SettlementError::HoldInForce);
 
         // Until now, the window drains at its old rate.
         let window = treasury.window().at(now);

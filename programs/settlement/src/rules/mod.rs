@@ -21,11 +21,12 @@ pub use payout::destination_rent_exempt;
 pub use rent::{rent_floor, rent_minimum};
 pub use skip::{Entry, SkipReason, SkipSet, UnknownSkipReason};
 
-/// Maximum number of entries of a `credit`: together with the fee payer, the treasury, the event
-/// authority and the program, they use the 64 account locks of a transaction.
+/// Maximum number of entries of a `credit`: together with the settler, who pays the fee, the network, the treasury and
+/// the program, they use the 64 account locks of a transaction.
 pub const MAX_CREDIT_ENTRIES: usize = 60;
 
-/// Maximum number of entries of a `settle` or `payout`, which use two of those account locks each.
+/// Maximum number of entries of a `settle` or `payout`, which use two of those account locks each. A `payout` also names
+/// the event authority, so that only 29 fit in a transaction.
 pub const MAX_SETTLE_ENTRIES: usize = 30;
 
 /// Maximum number of entries of a `settle` or `payout` in a network that pays in tokens, where the

@@ -21,11 +21,13 @@ impl Hold {
     /// running, or that ended less than `max_seconds` ago, is not extended.
     #[must_use]
     pub fn until_after_pause(self, now: i64) -> i64 {
-        if now < self.until.saturating_add_unsigned(self.max_seconds) {
-            self.until
-        } else {
-            now.saturating_add_unsigned(self.max_seconds)
-        }
+        if self.is_settled(now) { now.saturating_add_unsigned(self.max_seconds) } else { self.until }
+    }
+
+    /// Whether owners had as long to withdraw at `now` as the latest hold lasted. Until then, how long a hold lasts must not
+    /// change: a shorter time would let the next one begin sooner.
+    pub fn is_settled(self, now: i64) -> bool {
+        now >= self.until.saturating_add_unsigned(self.max_seconds)
     }
 
     /// Whether owners of a paused network can withdraw at `now`.

@@ -55,6 +55,13 @@ pub struct Destination {
     pub empty_minimum: u64,
 }
 
+impl Destination {
+    /// Whether no payment can go there, whatever its amount and whoever sends the transaction.
+    pub fn is_unpayable(&self) -> bool {
+        self.is_program_account || self.is_reserved || self.is_executable
+    }
+}
+
 /// The balance of an account, and how much of it must stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountBalance {

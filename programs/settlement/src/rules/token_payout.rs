@@ -39,6 +39,13 @@ pub struct TokenAccountFlags {
 }
 
 impl TokenDestination {
+    /// Whether no payment can go there, whatever its amount and whoever sends the transaction, unless somebody else than
+    /// the freeze authority of its mint changes it.
+    pub fn is_unpayable(&self) -> bool {
+        let can_hold = self.is_token_account && self.has_expected_mint && self.has_expected_owner;
+        !can_hold || self.is_treasury_vault || self.needs_memo
+    }
+
     /// Describes an account. `found` is what was parsed from it if the network's token program owns
     /// it. The closures compare its mint with the network's, and its owner with those that the destination may have.
     pub fn describe(

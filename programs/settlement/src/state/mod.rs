@@ -36,6 +36,9 @@ pub const TREASURY_SEED: &[u8] = b"treasury";
 /// First seed of a node wallet's address, followed by the network's address, the node's id and its owner.
 pub const NODE_SEED: &[u8] = b"node";
 
+/// First seed of the address that holds what was set aside for a node's owner, followed by the wallet's address.
+pub const CLAIM_SEED: &[u8] = b"claim";
+
 /// Length of the account discriminator that precedes every struct, in bytes.
 pub const DISCRIMINATOR_LEN: usize = 8;
 

@@ -6,11 +6,9 @@ use settlement::client::{CreateNetworkArgs, create_network_ix};
 use settlement::error::SettlementError;
 use settlement::events::NetworkCreated;
 use settlement::state::{Network, Treasury};
-use solana_instruction::error::InstructionError;
 use solana_signer::Signer;
-use solana_transaction::TransactionError;
 
-use crate::common::{ProgramFixture, START, assert_refused, runtime};
+use crate::common::{ProgramFixture, START, assert_address_in_use, assert_refused, runtime};
 
 fn fixture() -> ProgramFixture {
     ProgramFixture::without_network(runtime())
@@ -33,6 +31,7 @@ fn a_new_network_contains_its_arguments_and_is_otherwise_zero() {
             asset_kind: 0,
             decimals: 9,
             id: args.id,
+            creator: fixture.admin.pubkey(),
             admin: fixture.admin.pubkey(),
             settler: args.settler,
             guardian: args.guardian,
@@ -56,6 +55,7 @@ fn a_new_network_contains_its_arguments_and_is_otherwise_zero() {
             window_updated_at: START,
             max_pending_age: args.max_pending_age,
             default_threshold: args.default_threshold,
+            max_pause_seconds: args.max_pause_seconds,
             ..bytemuck::Zeroable::zeroed()
         }
     );
@@ -75,6 +75,7 @@ fn a_new_network_contains_its_arguments_and_is_otherwise_zero() {
             window_limit: args.window_limit,
             window_seconds: args.window_seconds,
             max_pending_age: args.max_pending_age,
+            max_pause_seconds: args.max_pause_seconds,
         }
     );
 }
@@ -85,11 +86,8 @@ fn a_network_name_can_be_used_only_once() {
     let args = fixture.network_args("test");
     fixture.create_network(args).expect("the network is created");
     let before = fixture.network_state();
-    let failed = fixture
-        .create_network(CreateNetworkArgs { settler: Pubkey::new_unique(), ..args })
-        .expect_err("the second creation should have been refused");
-    // The system program's "account already in use".
-    assert!(matches!(failed.err, TransactionError::InstructionError(0, InstructionError::Custom(0))));
+    let again = CreateNetworkArgs { settler: Pubkey::new_unique(), ..args };
+    assert_address_in_use(fixture.create_network(again));
     assert_eq!(fixture.network_state(), before);
 }
 
@@ -117,6 +115,8 @@ fn invalid_parameters_are_refused_with_their_own_errors_and_create_nothing() {
         (with(|a| a.window_seconds = 0), SettlementError::ZeroLimit),
         (with(|a| a.default_threshold = 0), SettlementError::ZeroThreshold),
         (with(|a| a.max_pending_age = 0), SettlementError::ZeroPendingAge),
+        (with(|a| a.max_pause_seconds = 0), SettlementError::InvalidMaxPause),
+        (with(|a| a.max_pause_seconds = 30 * 86_400 + 1), SettlementError::InvalidMaxPause),
         (with(|a| a.settler = Pubkey::default()), SettlementError::DefaultAuthority),
         (with(|a| a.guardian = Pubkey::default()), SettlementError::DefaultAuthority),
     ];

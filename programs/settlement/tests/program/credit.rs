@@ -2,9 +2,7 @@
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;
-use settlement::client::{
-    BatchHeader, credit_ix, event_authority, network_address, node_wallet_address, treasury_address,
-};
+use settlement::client::{BatchHeader, credit_ix, event_authority, node_wallet_address, treasury_address};
 use settlement::error::SettlementError;
 use settlement::events::BatchSettled;
 use settlement::rules::{MAX_CREDIT_ENTRIES, SkipReason};
@@ -15,7 +13,7 @@ use solana_keypair::Keypair;
 use solana_sdk_ids::{system_program, sysvar};
 use solana_signer::Signer;
 
-use crate::common::{Node, ProgramFixture, SOL, START, assert_refused, network_id, skip_reasons};
+use crate::common::{Node, ProgramFixture, SOL, START, assert_refused, skip_reasons};
 
 fn ix(fixture: &ProgramFixture, entries: &[(Pubkey, u64)]) -> Instruction {
     let header = BatchHeader { batch_id: 42, records_root: [9; 32] };
@@ -103,17 +101,17 @@ fn impostors(fixture: &mut ProgramFixture, node: &Node) -> Vec<Pubkey> {
     let foreign = place(&|account| account.owner = Pubkey::new_unique());
     // Not a wallet with another discriminator: nobody can write one. Anyone can create an account of zeros.
     let blank = place(&|account| account.data.fill(0));
-    let short = place(&|account| account.data.truncate(239));
+    let short = place(&|account| account.data.truncate(NodeWallet::SIZE - 1));
     let long = place(&|account| account.data.push(0));
     let empty = place(&|account| account.data.clear());
     let newer = place(&|account| account.data[8] = 2);
     let unset = place(&|account| account.data[8] = 0);
-    let overpaid = place(&|account| account.data[8 + 176] = 1);
+    let overpaid = place(&|account| account.data[8 + core::mem::offset_of!(NodeWallet, paid_total)] = 1);
 
     let args = fixture.network_args("other");
     fixture.create_network(args).expect("the network is created");
     let own = fixture.network;
-    fixture.network = network_address(&network_id("other"));
+    fixture.network = fixture.network_address("other");
     let other_network = fixture.register_node("elsewhere").wallet;
     let other_treasury = treasury_address(&fixture.network);
     fixture.network = own;
@@ -129,7 +127,7 @@ fn impostors(fixture: &mut ProgramFixture, node: &Node) -> Vec<Pubkey> {
         overpaid,
         other_network,
         other_treasury,
-        node_wallet_address(&own, &[0; 32]),
+        node_wallet_address(&own, &[0; 32], &Pubkey::new_unique()),
         fixture.treasury,
         own,
         fixture.settler.pubkey(),
@@ -175,7 +173,7 @@ fn a_read_only_wallet_is_skipped() {
     let mut fixture = ProgramFixture::new();
     let nodes = fixture.register_nodes(2);
     let mut batch = ix(&fixture, &[(nodes[0].wallet, SOL), (nodes[1].wallet, SOL)]);
-    batch.accounts[4].is_writable = false;
+    batch.accounts[3].is_writable = false;
     let batch = fixture.apply_batch(batch);
     assert_eq!(skip_reasons(&batch.event), [(0, Some(SkipReason::InvalidWallet), None)]);
     assert_eq!(credited(&fixture, &nodes[0]), 0);
@@ -339,7 +337,7 @@ fn a_malformed_batch_is_refused() {
     assert_refused(fixture.send_batch(missing), SettlementError::AccountCountMismatch);
 
     let mut surplus = ix(&fixture, &[(node.wallet, SOL)]);
-    surplus.accounts.push(surplus.accounts[4].clone());
+    surplus.accounts.push(surplus.accounts[3].clone());
     assert_refused(fixture.send_batch(surplus), SettlementError::AccountCountMismatch);
 
     let mut truncated = ix(&fixture, &[(node.wallet, SOL)]);
@@ -372,17 +370,19 @@ fn the_settler_of_another_network_cannot_credit() {
     let mut args = fixture.network_args("thief");
     args.settler = thief.pubkey();
     fixture.create_network(args).expect("the network is created");
-    let own = network_address(&network_id("thief"));
+    let own = fixture.network_address("thief");
     let header = BatchHeader { batch_id: 1, records_root: [0; 32] };
 
     // With this network's treasury:
     let mut batch = credit_ix(thief.pubkey(), own, header, &[(node.wallet, SOL)]);
-    batch.accounts[1].pubkey = fixture.treasury;
+    batch.accounts[2].pubkey = fixture.treasury;
+    assert_refused(fixture.send(std::slice::from_ref(&batch), &[&thief]), SettlementError::NetworkMismatch);
+    batch.accounts[1].pubkey = fixture.network;
     assert_refused(fixture.send(&[batch], &[&thief]), SettlementError::Unauthorized);
     // With the thief's own treasury, for which this network's wallet is not valid:
     let batch = credit_ix(thief.pubkey(), own, header, &[(node.wallet, SOL)]);
     let meta = fixture.send(&[batch], &[&thief]).expect("the batch is applied");
-    let event = fixture.event(&meta, BatchSettled::decode_cpi);
+    let event = fixture.batch_event(&meta);
     assert_eq!(skip_reasons(&event), [(0, Some(SkipReason::InvalidWallet), None)]);
 }
 
@@ -397,17 +397,17 @@ fn a_look_alike_treasury_is_refused() {
     account.owner = Pubkey::new_unique();
     fixture.set_account(&fake, account);
     let mut batch = ix(&fixture, &[(node.wallet, SOL)]);
-    batch.accounts[1].pubkey = fake;
+    batch.accounts[2].pubkey = fake;
     assert_refused(fixture.send_batch(batch), ErrorCode::AccountOwnedByWrongProgram);
 
     for other_type in [fixture.network, node.wallet] {
         let mut batch = ix(&fixture, &[(node.wallet, SOL)]);
-        batch.accounts[1].pubkey = other_type;
+        batch.accounts[2].pubkey = other_type;
         assert_refused(fixture.send_batch(batch), ErrorCode::AccountDiscriminatorMismatch);
     }
 
     let mut batch = ix(&fixture, &[(node.wallet, SOL)]);
-    batch.accounts[1].is_writable = false;
+    batch.accounts[2].is_writable = false;
     assert_refused(fixture.send_batch(batch), ErrorCode::ConstraintMut);
 }
 
@@ -427,17 +427,6 @@ fn a_treasury_with_an_unknown_version_or_asset_is_refused() {
     // Any value other than 0 means paused.
     fixture.edit_account(&treasury, |t: &mut Treasury| t.paused = 255);
     assert_refused(fixture.send_batch(batch), SettlementError::Paused);
-}
-
-#[test]
-fn after_a_rent_increase_an_underfunded_wallet_does_not_fail_the_others() {
-    let mut fixture = ProgramFixture::new();
-    let nodes = fixture.register_nodes(2);
-    fixture.raise_rent(2);
-    let missing = fixture.rent(NodeWallet::SIZE) / 2;
-    let batch = fixture.credit(&[(nodes[0].wallet, missing - 1), (nodes[1].wallet, missing)]);
-    assert_eq!(skip_reasons(&batch.event), [(0, Some(SkipReason::WalletNotRentExempt), None)]);
-    assert_eq!(fixture.wallet_state(&nodes[1]).credited_total, missing);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use settlement::error::SettlementError;
 
 /// Each error, and a test in which the program returns it.
-const COVERED_BY: [(SettlementError, &str); 52] = [
+const COVERED_BY: [(SettlementError, &str); 62] = [
     (
         SettlementError::InvalidNetworkId,
         "create_network::invalid_parameters_are_refused_with_their_own_errors_and_create_nothing",
@@ -31,16 +31,13 @@ const COVERED_BY: [(SettlementError, &str); 52] = [
     (SettlementError::EmptyBatch, "credit::a_malformed_batch_is_refused"),
     (SettlementError::TooManyEntries, "payout::a_malformed_payout_is_refused"),
     (SettlementError::AccountCountMismatch, "bad_input::a_batch_with_surplus_accounts_is_refused"),
-    (SettlementError::DestinationMismatch, "close_node::the_rent_goes_only_to_the_rent_payer"),
+    (SettlementError::DestinationMismatch, "withdraw::lamports_go_only_to_the_named_destination"),
     (
         SettlementError::DestinationNotRentExempt,
-        "close_node::after_a_rent_increase_a_node_closes_only_if_every_account_stays_rent_exempt",
+        "withdraw::a_destination_that_does_not_exist_needs_its_rent_and_an_existing_one_nothing",
     ),
     (SettlementError::DestinationNotPayable, "withdraw::a_destination_that_cannot_be_paid_is_refused"),
-    (
-        SettlementError::WalletNotRentExempt,
-        "close_node::after_a_rent_increase_a_node_closes_only_if_every_account_stays_rent_exempt",
-    ),
+    (SettlementError::WalletNotRentExempt, "rent::after_a_rise_a_wallet_keeps_its_floor_until_it_is_topped_up"),
     (SettlementError::Overflow, "bad_input::treasury_totals_that_would_overflow_are_refused_and_change_nothing"),
     (SettlementError::InconsistentTotals, "close_node::a_wallet_with_inconsistent_totals_cannot_be_closed"),
     (SettlementError::NothingToUpdate, "update_network::an_empty_update_or_a_zero_is_refused_and_changes_nothing"),
@@ -98,7 +95,7 @@ const COVERED_BY: [(SettlementError, &str); 52] = [
     (SettlementError::TokenAccountWrongMint, "tokens::vault::surplus_goes_only_to_valid_token_accounts"),
     (
         SettlementError::TokenAccountWrongOwner,
-        "tokens::skip_reasons::a_withdrawal_to_a_bad_token_account_is_refused_with_its_own_error",
+        "tokens::destinations::an_associated_account_that_the_owner_gave_away_is_not_paid",
     ),
     (SettlementError::TokenAccountFrozen, "tokens::vault::surplus_goes_only_to_valid_token_accounts"),
     (
@@ -112,6 +109,22 @@ const COVERED_BY: [(SettlementError, &str); 52] = [
     ),
     (SettlementError::ClosedNodeMismatch, "reopen_node::a_node_that_is_not_closed_cannot_be_reopened"),
     (SettlementError::DestinationNotOwner, "register_node::a_stolen_settler_key_cannot_redirect_earnings"),
+    (SettlementError::ThresholdNotDefault, "register_node::the_settler_cannot_set_a_threshold_other_than_the_default"),
+    (SettlementError::AdminMismatch, "fund::a_network_of_another_admin_is_not_funded"),
+    (
+        SettlementError::InvalidMaxPause,
+        "create_network::invalid_parameters_are_refused_with_their_own_errors_and_create_nothing",
+    ),
+    (SettlementError::NodesOwed, "close_network::a_network_that_owes_one_lamport_cannot_be_closed"),
+    (SettlementError::VaultNotEmpty, "close_network::a_vault_with_tokens_keeps_its_network_open"),
+    (SettlementError::NothingToRecover, "sweep_rent::a_sweep_that_finds_nothing_is_refused"),
+    (SettlementError::NotRecoverable, "recover_treasury_tokens::the_vault_cannot_be_emptied"),
+    (
+        SettlementError::HoldInForce,
+        "update_network::the_maximum_pause_cannot_change_until_owners_had_as_long_to_withdraw_as_the_hold_lasted",
+    ),
+    (SettlementError::DestinationPayable, "set_aside::what_can_be_paid_is_not_set_aside"),
+    (SettlementError::InvalidClaim, "set_aside::tokens_are_set_aside_only_at_the_wallets_address"),
 ];
 
 #[test]

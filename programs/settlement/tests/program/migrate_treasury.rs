@@ -1,13 +1,17 @@
 //! `migrate_treasury`: from layout version 1 to the current one.
 //!
-//! `fixtures/treasury-v1.bin` is the treasury of the network "test" as the program of commit
+//! `fixtures/treasury-v1.bin` is the treasury of a network called "test" as the program of commit
 //! dd365b3, the last one that wrote version 1, produced it in LiteSVM. Its settler is the key with the
 //! seed of 32 ones. 100 SOL were funded, and one `settle` at [`START`] + 60 credited two nodes with 3
 //! and 0.25 SOL, of which 3 SOL were paid.
+//!
+//! At that time, a network's address did not depend on its creator. The tests put the addresses of a present network
+//! into the data, which is otherwise unchanged.
 
 use anchor_lang::prelude::Pubkey;
 use settlement::client::{
-    RegisterNodeArgs, credit_ix, fund_ix, migrate_treasury_ix, node_id, node_wallet_address, pause_ix, unpause_ix,
+    RegisterNodeArgs, credit_ix, fund_ix, migrate_treasury_ix, node_id, node_wallet_address, pause_ix,
+    treasury_address_with_bump, unpause_ix,
 };
 use settlement::error::SettlementError;
 use settlement::events::Migrated;
@@ -21,6 +25,12 @@ use crate::common::{ProgramFixture, SOL, START, assert_refused, header, runtime}
 const V1: &[u8] = include_bytes!("fixtures/treasury-v1.bin");
 /// The offset of a treasury's version.
 const VERSION_AT: usize = 8;
+/// The offset of a treasury's bump.
+const BUMP_AT: usize = VERSION_AT + 1;
+/// The offset of a treasury's network.
+const NETWORK_AT: usize = 8 + core::mem::offset_of!(Treasury, network);
+/// The offset of the first field that version 1 did not have.
+const ADDED_AT: usize = 8 + core::mem::offset_of!(Treasury, token_balance);
 
 /// The network that the version 1 treasury comes from, with the current program.
 fn v1_fixture() -> ProgramFixture {
@@ -29,9 +39,18 @@ fn v1_fixture() -> ProgramFixture {
     let args = fixture.network_args("test");
     fixture.create_network(args).expect("the network is created");
     fixture.set_time(START + 60);
-    set_treasury_data(&mut fixture, V1.to_vec());
+    let data = v1(&fixture);
+    set_treasury_data(&mut fixture, data);
     fixture.set_surplus(100 * SOL - 3 * SOL - SOL / 4);
     fixture
+}
+
+/// The version 1 treasury, with the addresses of the fixture's network.
+fn v1(fixture: &ProgramFixture) -> Vec<u8> {
+    let mut data = V1.to_vec();
+    data[BUMP_AT] = treasury_address_with_bump(&fixture.network).1;
+    data[NETWORK_AT..][..32].copy_from_slice(fixture.network.as_array());
+    data
 }
 
 fn set_treasury_data(fixture: &mut ProgramFixture, data: Vec<u8>) {
@@ -46,8 +65,9 @@ fn treasury_data(fixture: &ProgramFixture) -> Vec<u8> {
 #[test]
 fn a_client_can_decode_a_version_1_treasury() {
     assert_eq!(V1[VERSION_AT], 1);
-    let treasury = Treasury::decode(V1).expect("the treasury decodes");
+    assert!(V1[ADDED_AT..].iter().all(|byte| *byte == 0), "version 1 had no other fields");
     let fixture = v1_fixture();
+    let treasury = Treasury::decode(&v1(&fixture)).expect("the treasury decodes");
     assert_eq!(
         treasury,
         Treasury {
@@ -82,7 +102,7 @@ fn migration_changes_only_the_version_and_the_treasury_works() {
         fixture.event(&meta, Migrated::decode_cpi),
         Migrated { account: fixture.treasury, from: 1, to: Treasury::VERSION }
     );
-    let mut expected = V1.to_vec();
+    let mut expected = v1(&fixture);
     expected[VERSION_AT] = Treasury::VERSION;
     assert_eq!(treasury_data(&fixture), expected);
     assert_eq!(fixture.surplus(), 96 * SOL + 3 * SOL / 4);
@@ -98,19 +118,19 @@ fn migration_changes_only_the_version_and_the_treasury_works() {
 #[test]
 fn a_treasury_is_refused_and_unchanged_until_it_is_migrated() {
     let mut fixture = v1_fixture();
-    let wallet = node_wallet_address(&fixture.network, &node_id("node"));
+    let wallet = node_wallet_address(&fixture.network, &node_id("node"), &Pubkey::new_unique());
     let credit = credit_ix(fixture.settler.pubkey(), fixture.network, header(2), &[(wallet, SOL)]);
     assert_refused(fixture.send_batch(credit), SettlementError::UnknownVersion);
     let settler = fixture.settler.insecure_clone();
     let args =
         RegisterNodeArgs { node_id: node_id("node"), owner: Pubkey::new_unique(), destination: None, threshold: None };
     assert_refused(fixture.send_register_node(&settler, args), SettlementError::UnknownVersion);
-    let fund = fund_ix(fixture.payer.pubkey(), fixture.network, SOL);
+    let fund = fund_ix(fixture.payer.pubkey(), fixture.network, fixture.admin.pubkey(), SOL);
     assert_refused(fixture.send(&[fund], &[]), SettlementError::UnknownVersion);
     let admin = fixture.admin.insecure_clone();
     let pause = pause_ix(admin.pubkey(), fixture.network);
     assert_refused(fixture.send(&[pause], &[&admin]), SettlementError::UnknownVersion);
-    assert_eq!(treasury_data(&fixture), V1);
+    assert_eq!(treasury_data(&fixture), v1(&fixture));
 }
 
 #[test]
@@ -127,7 +147,7 @@ fn a_treasury_can_be_migrated_only_once() {
 fn unknown_versions_are_refused_and_unchanged() {
     let mut fixture = v1_fixture();
     for version in [0, Treasury::VERSION + 1, u8::MAX] {
-        let mut unknown = V1.to_vec();
+        let mut unknown = v1(&fixture);
         unknown[VERSION_AT] = version;
         set_treasury_data(&mut fixture, unknown.clone());
         let ix = migrate_treasury_ix(fixture.network);
@@ -139,7 +159,7 @@ fn unknown_versions_are_refused_and_unchanged() {
 #[test]
 fn a_paused_treasury_is_migrated_and_stays_paused() {
     let mut fixture = v1_fixture();
-    let mut paused = V1.to_vec();
+    let mut paused = v1(&fixture);
     paused[VERSION_AT + 2] = 1;
     set_treasury_data(&mut fixture, paused);
     let ix = migrate_treasury_ix(fixture.network);

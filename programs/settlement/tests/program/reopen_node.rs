@@ -1,18 +1,18 @@
 //! `reopen_node`: a closed node continues from its previous totals.
 
+use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;
-use settlement::client::{
-    RegisterNodeArgs, close_node_ix, event_authority, node_id, node_wallet_address, reopen_node_ix, set_destination_ix,
-};
+use settlement::client::{RegisterNodeArgs, node_id, node_wallet_address, reopen_node_ix, set_destination_ix};
 use settlement::error::SettlementError;
 use settlement::events::NodeReopened;
 use settlement::rules::SkipReason;
 use settlement::state::{ClosedNode, DestinationSource, NodeWallet};
 use solana_keypair::Keypair;
-use solana_sdk_ids::incinerator;
 use solana_signer::Signer;
 
-use crate::common::{Node, ProgramFixture, Role, SOL, START, TransactionOutcome, assert_refused, skip_reasons};
+use crate::common::{
+    Node, ProgramFixture, RESERVED_ADDRESSES, Role, SOL, START, TransactionOutcome, assert_refused, skip_reasons,
+};
 
 /// A node that was paid 3 SOL, and then closed.
 fn closed_node() -> (ProgramFixture, Node) {
@@ -24,9 +24,7 @@ fn closed_node() -> (ProgramFixture, Node) {
 }
 
 fn close(fixture: &mut ProgramFixture, node: &Node) {
-    let payer = fixture.wallet_state(node).rent_payer;
-    let ix = close_node_ix(node.owner.pubkey(), fixture.network, node.id, payer);
-    fixture.send(&[ix], &[&node.owner]).expect("the node is closed");
+    fixture.close_node(node).expect("the node is closed");
 }
 
 fn args(node: &Node) -> RegisterNodeArgs {
@@ -49,12 +47,12 @@ fn a_reopened_node_keeps_its_totals_and_gets_the_new_arguments() {
         let (mut fixture, node) = closed_node();
         let (by, payer) = (role.key(&fixture, &node), Keypair::new());
         fixture.airdrop(&payer.pubkey(), SOL);
-        let owner = Pubkey::new_unique();
-        let (destination, source) = match role {
-            Role::Admin => (Pubkey::new_unique(), DestinationSource::Admin),
-            _ => (owner, DestinationSource::Default),
+        let owner = node.owner.pubkey();
+        let (destination, source, threshold) = match role {
+            Role::Admin => (Pubkey::new_unique(), DestinationSource::Admin, 2 * SOL),
+            _ => (owner, DestinationSource::Default, SOL),
         };
-        let args = RegisterNodeArgs { owner, destination: Some(destination), threshold: Some(2 * SOL), ..args(&node) };
+        let args = RegisterNodeArgs { destination: Some(destination), threshold: Some(threshold), ..args(&node) };
         let ix = reopen_node_ix(by.pubkey(), payer.pubkey(), fixture.network, args);
         let meta = fixture.send(&[ix], &[&by, &payer]).expect("the node is reopened");
 
@@ -68,15 +66,13 @@ fn a_reopened_node_keeps_its_totals_and_gets_the_new_arguments() {
                 node_id: node.id,
                 owner,
                 destination,
-                rent_payer: payer.pubkey(),
                 credited_total: 3 * SOL,
                 paid_total: 3 * SOL,
-                threshold: 2 * SOL,
+                threshold,
                 destination_source: source.into(),
                 ..bytemuck::Zeroable::zeroed()
             }
         );
-        assert_eq!(node_wallet_address(&fixture.network, &node.id), node.wallet);
         let (rent, kept) = (fixture.rent(NodeWallet::SIZE), fixture.rent(ClosedNode::SIZE));
         assert_eq!(fixture.lamports(&node.wallet), rent);
         assert_eq!(fixture.lamports(&payer.pubkey()), SOL - (rent - kept));
@@ -88,9 +84,8 @@ fn a_reopened_node_keeps_its_totals_and_gets_the_new_arguments() {
                 node_id: node.id,
                 owner,
                 destination,
-                rent_payer: payer.pubkey(),
                 authority: by.pubkey(),
-                threshold: 2 * SOL,
+                threshold,
                 total: 3 * SOL,
             }
         );
@@ -125,7 +120,7 @@ fn a_node_that_is_not_closed_cannot_be_reopened() {
     let never = RegisterNodeArgs { node_id: node_id("never"), ..args(&closed) };
     assert_refused(reopen(&mut fixture, never), SettlementError::ClosedNodeMismatch);
     // Nor if a stranger sends lamports to its address.
-    let address = node_wallet_address(&fixture.network, &never.node_id);
+    let address = node_wallet_address(&fixture.network, &never.node_id, &never.owner);
     fixture.airdrop(&address, SOL);
     assert_refused(reopen(&mut fixture, never), SettlementError::ClosedNodeMismatch);
 
@@ -142,22 +137,16 @@ fn a_node_that_is_not_closed_cannot_be_reopened() {
 fn arguments_that_registration_refuses_are_refused() {
     let (mut fixture, node) = closed_node();
     let before = fixture.svm.get_account(&node.wallet);
-    let bad = [
-        fixture.network,
-        fixture.treasury,
-        node.wallet,
-        settlement::ID,
-        Pubkey::default(),
-        incinerator::ID,
-        event_authority(),
-    ];
-    for address in bad {
+    let own = [fixture.network, fixture.treasury];
+    let admin = fixture.admin.insecure_clone();
+    for address in RESERVED_ADDRESSES.into_iter().chain(own) {
         let owner = RegisterNodeArgs { owner: address, ..args(&node) };
         assert_refused(reopen(&mut fixture, owner), SettlementError::InvalidOwner);
         let destination = RegisterNodeArgs { destination: Some(address), ..args(&node) };
-        let admin = fixture.admin.insecure_clone();
         assert_refused(reopen_by(&mut fixture, &admin, destination), SettlementError::InvalidDestination);
     }
+    let own_wallet = RegisterNodeArgs { destination: Some(node.wallet), ..args(&node) };
+    assert_refused(reopen_by(&mut fixture, &admin, own_wallet), SettlementError::InvalidDestination);
     let below = RegisterNodeArgs { threshold: Some(SOL - 1), ..args(&node) };
     assert_refused(reopen(&mut fixture, below), SettlementError::ThresholdBelowDefault);
     assert_eq!(fixture.svm.get_account(&node.wallet), before);
@@ -210,4 +199,33 @@ fn a_destination_that_the_owner_set_does_not_survive_closing() {
     let wallet = fixture.wallet_state(&node);
     assert_eq!(wallet.destination, node.owner.pubkey());
     assert_eq!(wallet.destination_source, u8::from(DestinationSource::Default));
+}
+
+/// An owner's key is part of the address: only the owner's own node can be reopened there.
+#[test]
+fn a_closed_node_cannot_be_given_to_another_owner() {
+    let (mut fixture, node) = closed_node();
+    let (admin, before) = (fixture.admin.insecure_clone(), fixture.svm.get_account(&node.wallet));
+    let other = RegisterNodeArgs { owner: Pubkey::new_unique(), ..args(&node) };
+    assert_refused(reopen_by(&mut fixture, &admin, other), SettlementError::ClosedNodeMismatch);
+    let mut ix = reopen_node_ix(admin.pubkey(), fixture.payer.pubkey(), fixture.network, other);
+    ix.accounts[4].pubkey = node.wallet;
+    assert_refused(fixture.send(&[ix], &[&admin]), ErrorCode::ConstraintSeeds);
+    assert_eq!(fixture.svm.get_account(&node.wallet), before);
+
+    // The admin can choose a destination, which is then marked as not the owner's.
+    let elsewhere = RegisterNodeArgs { destination: Some(Pubkey::new_unique()), ..args(&node) };
+    reopen_by(&mut fixture, &admin, elsewhere).expect("the node is reopened");
+    let wallet = fixture.wallet_state(&node);
+    assert_eq!(wallet.owner, node.owner.pubkey());
+    assert!(!wallet.is_destination_confirmed());
+}
+
+#[test]
+fn the_settler_cannot_set_a_threshold_other_than_the_default() {
+    let (mut fixture, node) = closed_node();
+    let above = RegisterNodeArgs { threshold: Some(SOL + 1), ..args(&node) };
+    assert_refused(reopen(&mut fixture, above), SettlementError::ThresholdNotDefault);
+    let equal = RegisterNodeArgs { threshold: Some(SOL), ..args(&node) };
+    reopen(&mut fixture, equal).expect("the node is reopened");
 }

@@ -1,15 +1,17 @@
 //! `set_destination`: where earnings go afterwards, and the addresses that are refused.
 
 use anchor_lang::prelude::Pubkey;
-use settlement::client::{SettleEntry, event_authority, set_destination_ix};
+use settlement::client::{SettleEntry, node_id, node_wallet_address, set_destination_ix, treasury_address};
 use settlement::error::SettlementError;
 use settlement::events::DestinationChanged;
 use settlement::rules::SkipReason;
 use settlement::state::{DestinationSource, NodeWallet};
-use solana_sdk_ids::{incinerator, stake, system_program, sysvar};
+use solana_account::Account;
+use solana_keypair::Keypair;
+use solana_sdk_ids::{native_loader, sysvar};
 use solana_signer::Signer;
 
-use crate::common::{Node, ProgramFixture, SOL, TransactionOutcome, assert_refused, skip_reasons};
+use crate::common::{Node, ProgramFixture, RESERVED_ADDRESSES, SOL, TransactionOutcome, assert_refused, skip_reasons};
 
 fn set(fixture: &mut ProgramFixture, node: &Node, destination: Pubkey) -> TransactionOutcome {
     let ix = set_destination_ix(node.owner.pubkey(), fixture.network, node.id, destination);
@@ -77,19 +79,41 @@ fn an_address_that_would_lose_or_block_earnings_is_refused() {
     let mut fixture = ProgramFixture::new();
     let node = fixture.register_node("node");
     let before = fixture.wallet_state(&node);
+    let own = [fixture.network, fixture.treasury, node.wallet];
+    for address in RESERVED_ADDRESSES.into_iter().chain(own) {
+        assert_refused(set(&mut fixture, &node, address), SettlementError::InvalidDestination);
+    }
+    assert_eq!(fixture.wallet_state(&node), before);
+}
+
+/// The instruction sees the account at the address, so it refuses what payouts would skip.
+#[test]
+fn an_account_that_payouts_would_skip_is_refused() {
+    let mut fixture = ProgramFixture::new();
+    let (node, other) = (fixture.register_node("node"), fixture.register_node("other"));
+    let closed = fixture.register_node("closed");
+    fixture.close_node(&closed).expect("the node is closed");
+    let args = fixture.network_args("second");
+    fixture.create_network(args).expect("the network is created");
+    let second = fixture.network_address("second");
+    let program = fixture.deploy_program();
+    let owned = |fixture: &mut ProgramFixture, owner: Pubkey| {
+        let address = Pubkey::new_unique();
+        let lamports = fixture.rent(0);
+        fixture.set_account(&address, Account { lamports, owner, ..Account::default() });
+        address
+    };
     let bad = [
-        Pubkey::default(),
-        system_program::ID,
-        incinerator::ID,
-        sysvar::clock::ID,
-        sysvar::rent::ID,
-        stake::ID,
-        settlement::ID,
-        event_authority(),
-        fixture.network,
-        fixture.treasury,
-        node.wallet,
+        other.wallet,
+        closed.wallet,
+        second,
+        treasury_address(&second),
+        program,
+        owned(&mut fixture, settlement::ID),
+        owned(&mut fixture, sysvar::ID),
+        owned(&mut fixture, native_loader::ID),
     ];
+    let before = fixture.wallet_state(&node);
     for address in bad {
         assert_refused(set(&mut fixture, &node, address), SettlementError::InvalidDestination);
     }
@@ -97,15 +121,18 @@ fn an_address_that_would_lose_or_block_earnings_is_refused() {
 }
 
 #[test]
-fn another_nodes_wallet_as_destination_is_skipped_and_affects_nobody_else() {
+fn a_destination_that_becomes_a_wallet_later_is_skipped_and_affects_nobody_else() {
     let mut fixture = ProgramFixture::new();
-    let (node, other) = (fixture.register_node("node"), fixture.register_node("other"));
-    // The instruction cannot tell that the address is another node's wallet account.
-    set(&mut fixture, &node, other.wallet).expect("the destination is set");
+    let (node, owner) = (fixture.register_node("node"), Keypair::new());
+    // The instruction can't tell that the address will be another node's wallet account.
+    let later = node_wallet_address(&fixture.network, &node_id("other"), &owner.pubkey());
+    set(&mut fixture, &node, later).expect("the destination is set");
+    let other = fixture.register_node_with("other", |args| args.owner = owner.pubkey());
+    assert_eq!(other.wallet, later);
     let bad = SettleEntry { destination: other.wallet, ..node.entry(SOL) };
     let batch = fixture.settle(&[bad, other.entry(SOL)]);
     assert_eq!(skip_reasons(&batch.event), [(0, None, Some(SkipReason::DestinationIsProgramAccount))]);
-    assert_eq!(fixture.lamports(&other.destination), SOL);
+    assert_eq!(fixture.lamports(&owner.pubkey()), SOL);
     // The owner can still change it back.
     set(&mut fixture, &node, node.destination).expect("the destination is set");
     fixture.settle(&[node.entry(SOL)]);

@@ -5,7 +5,7 @@
 
 use anchor_lang::prelude::Pubkey;
 use settlement::client::{credit_ix, payout_ix, settle_ix};
-use settlement::events::{BatchSettled, PaidOut};
+use settlement::events::PaidOut;
 use settlement::rules::{MAX_CREDIT_ENTRIES, MAX_SETTLE_ENTRIES};
 use solana_compute_budget_interface::ComputeBudgetInstruction;
 use solana_hash::Hash;
@@ -150,7 +150,7 @@ fn assert_capacity(fixture: &mut ProgramFixture, nodes: &[Node], kind: BatchKind
         assert_eq!((event.n as usize, event.paid, event.skips), (max_entries, sum, 0));
         SOL
     } else {
-        let event = fixture.event(&meta, BatchSettled::decode_cpi);
+        let event = fixture.batch_event(&meta);
         let paid = if let BatchKind::Settle = kind { SOL } else { 0 };
         assert_eq!((event.n as usize, event.credited, event.paid), (max_entries, sum, paid * max_entries as u64));
         assert_eq!((event.credit_skips, event.payout_skips), (0, 0));
@@ -165,11 +165,11 @@ fn assert_capacity(fixture: &mut ProgramFixture, nodes: &[Node], kind: BatchKind
 }
 
 #[test]
-fn a_v1_transaction_holds_sixty_credits_or_thirty_settles_or_payouts() {
+fn a_v1_transaction_holds_sixty_credits_thirty_settles_or_twenty_nine_payouts() {
     let cases = [
         (BatchKind::Credit, MAX_CREDIT_ENTRIES),
         (BatchKind::Settle, MAX_SETTLE_ENTRIES),
-        (BatchKind::Payout, MAX_SETTLE_ENTRIES),
+        (BatchKind::Payout, MAX_SETTLE_ENTRIES - 1),
     ];
     for (kind, max_entries) in cases {
         let (mut fixture, nodes) = fixture(kind);
@@ -179,7 +179,7 @@ fn a_v1_transaction_holds_sixty_credits_or_thirty_settles_or_payouts() {
 
 #[test]
 fn a_v0_transaction_is_full_at_its_size_limit() {
-    for (kind, max_entries) in [(BatchKind::Credit, 21), (BatchKind::Settle, 11), (BatchKind::Payout, 14)] {
+    for (kind, max_entries) in [(BatchKind::Credit, 21), (BatchKind::Settle, 11), (BatchKind::Payout, 13)] {
         let (mut fixture, nodes) = fixture(kind);
         assert_capacity(&mut fixture, &nodes, kind, Format::V0, max_entries);
     }
@@ -192,7 +192,7 @@ fn a_v0_transaction_with_a_lookup_table_is_full_at_the_lock_limit() {
         let table = fixture.create_lookup_table(&lookup_addresses(&fixture, kind, &nodes));
         assert_capacity(&mut fixture, &nodes, kind, Format::V0WithTable(&table), max_entries);
     }
-    for (kind, max_entries) in [(BatchKind::Credit, 60), (BatchKind::Settle, 30), (BatchKind::Payout, 30)] {
+    for (kind, max_entries) in [(BatchKind::Credit, 60), (BatchKind::Settle, 30), (BatchKind::Payout, 29)] {
         let (mut fixture, nodes) = fixture(kind);
         let table = fixture.create_lookup_table(&lookup_addresses(&fixture, kind, &nodes));
         assert_capacity(&mut fixture, &nodes, kind, Format::V0WithTableAndNoBudget(&table), max_entries);

@@ -33,7 +33,7 @@ fn the_admin_of_one_network_cannot_unpause_another() {
     let args = fixture.network_args("thief");
     let ix = settlement::client::create_network_ix(thief.pubkey(), args);
     fixture.send(&[ix], &[]).expect("the network is created");
-    let own = network_address(&network_id("thief"));
+    let own = network_address(&thief.pubkey(), &network_id("thief"));
     assert_ne!(treasury_address(&own), fixture.treasury);
 
     let mut ix = unpause_ix(thief.pubkey(), own);

@@ -1,13 +1,13 @@
 //! `update_network`: each parameter on its own, and the effect on payments.
 
-use settlement::client::{UpdateNetworkArgs, update_network_ix};
+use settlement::client::{UpdateNetworkArgs, update_network_ix, withdraw_ix};
 use settlement::error::SettlementError;
 use settlement::events::NetworkUpdated;
 use settlement::rules::SkipReason;
 use settlement::state::{Network, Treasury};
 use solana_signer::Signer;
 
-use crate::common::{ProgramFixture, SOL, START, TransactionOutcome, assert_refused, skip_reasons};
+use crate::common::{MAX_PAUSE_SECONDS, ProgramFixture, SOL, START, TransactionOutcome, assert_refused, skip_reasons};
 
 const EMPTY: UpdateNetworkArgs = UpdateNetworkArgs {
     default_threshold: None,
@@ -16,6 +16,7 @@ const EMPTY: UpdateNetworkArgs = UpdateNetworkArgs {
     window_limit: None,
     window_seconds: None,
     max_pending_age: None,
+    max_pause_seconds: None,
 };
 
 fn update(fixture: &mut ProgramFixture, args: UpdateNetworkArgs) -> TransactionOutcome {
@@ -26,7 +27,7 @@ fn update(fixture: &mut ProgramFixture, args: UpdateNetworkArgs) -> TransactionO
 #[test]
 fn each_parameter_changes_alone_and_the_event_contains_all_of_them() {
     type Change = (UpdateNetworkArgs, fn(&mut Network, &mut Treasury));
-    let cases: [Change; 6] = [
+    let cases: [Change; 7] = [
         (UpdateNetworkArgs { default_threshold: Some(7), ..EMPTY }, |network, treasury| {
             network.default_threshold = 7;
             treasury.default_threshold = 7;
@@ -38,6 +39,7 @@ fn each_parameter_changes_alone_and_the_event_contains_all_of_them() {
         (UpdateNetworkArgs { max_pending_age: Some(u64::MAX), ..EMPTY }, |_, treasury| {
             treasury.max_pending_age = u64::MAX;
         }),
+        (UpdateNetworkArgs { max_pause_seconds: Some(7), ..EMPTY }, |_, treasury| treasury.max_pause_seconds = 7),
     ];
     for (args, change) in cases {
         let mut fixture = ProgramFixture::new();
@@ -58,6 +60,7 @@ fn each_parameter_changes_alone_and_the_event_contains_all_of_them() {
                 window_limit: treasury.window_limit,
                 window_seconds: treasury.window_seconds,
                 max_pending_age: treasury.max_pending_age,
+                max_pause_seconds: treasury.max_pause_seconds,
             }
         );
     }
@@ -75,6 +78,8 @@ fn an_empty_update_or_a_zero_is_refused_and_changes_nothing() {
         (UpdateNetworkArgs { window_limit: Some(0), ..EMPTY }, SettlementError::ZeroLimit),
         (UpdateNetworkArgs { window_seconds: Some(0), ..EMPTY }, SettlementError::ZeroLimit),
         (UpdateNetworkArgs { max_pending_age: Some(0), ..EMPTY }, SettlementError::ZeroPendingAge),
+        (UpdateNetworkArgs { max_pause_seconds: Some(0), ..EMPTY }, SettlementError::InvalidMaxPause),
+        (UpdateNetworkArgs { max_pause_seconds: Some(30 * 86_400 + 1), ..EMPTY }, SettlementError::InvalidMaxPause),
     ];
     for (args, why) in cases {
         // A valid parameter beside the invalid one is not applied either.
@@ -172,4 +177,48 @@ fn consecutive_updates_do_not_drain_the_window_twice() {
         update(&mut fixture, UpdateNetworkArgs { window_seconds: Some(100), ..EMPTY }).expect("the network is updated");
     }
     assert_eq!(fixture.treasury_state().window_used, 50 * SOL);
+}
+
+/// Otherwise a short hold could end a long one's rest, and the next long one begin.
+#[test]
+fn the_maximum_pause_cannot_change_until_owners_had_as_long_to_withdraw_as_the_hold_lasted() {
+    let mut fixture = ProgramFixture::new();
+    let node = fixture.register_node("node");
+    fixture.credit(&[(node.wallet, SOL / 2)]);
+    let max = MAX_PAUSE_SECONDS as i64;
+    fixture.pause();
+    let before = fixture.treasury_state();
+    assert_eq!(before.hold_until, START + max);
+    for now in [START, START + max - 1, START + max, START + 2 * max - 1] {
+        fixture.set_time(now);
+        for max_pause_seconds in [1, MAX_PAUSE_SECONDS - 1, MAX_PAUSE_SECONDS + 1, 30 * 86_400] {
+            let args = UpdateNetworkArgs { max_pause_seconds: Some(max_pause_seconds), ..EMPTY };
+            assert_refused(update(&mut fixture, args), SettlementError::HoldInForce);
+            let beside = UpdateNetworkArgs { per_node_cap: Some(5), ..args };
+            assert_refused(update(&mut fixture, beside), SettlementError::HoldInForce);
+        }
+        assert_eq!(fixture.treasury_state(), before);
+        // Neither does unpausing help. The same maximum is no change.
+        fixture.unpause();
+        let args = UpdateNetworkArgs { max_pause_seconds: Some(1), ..EMPTY };
+        assert_refused(update(&mut fixture, args), SettlementError::HoldInForce);
+        let same = UpdateNetworkArgs { max_pause_seconds: Some(MAX_PAUSE_SECONDS), per_node_cap: None, ..EMPTY };
+        update(&mut fixture, same).expect("the network is updated");
+        fixture.pause();
+        assert_eq!(fixture.treasury_state().hold_until, START + max);
+    }
+    fixture.set_time(START + 2 * max);
+    let args = UpdateNetworkArgs { max_pause_seconds: Some(1), ..EMPTY };
+    update(&mut fixture, args).expect("the network is updated");
+    // The pause that goes on holds nothing any more.
+    let ix = withdraw_ix(node.owner.pubkey(), fixture.network, node.id, node.destination, None);
+    fixture.send(&[ix], &[&node.owner]).expect("the withdrawal succeeds");
+}
+
+#[test]
+fn the_next_pause_holds_withdrawals_for_the_new_maximum() {
+    let mut fixture = ProgramFixture::new();
+    update(&mut fixture, UpdateNetworkArgs { max_pause_seconds: Some(7), ..EMPTY }).expect("the network is updated");
+    fixture.pause();
+    assert_eq!(fixture.treasury_state().hold_until, START + 7);
 }

@@ -2,7 +2,7 @@
 
 use anchor_lang::error::ErrorCode;
 use anchor_lang::prelude::Pubkey;
-use settlement::client::withdraw_ix;
+use settlement::client::{payout_ix, withdraw_ix};
 use settlement::error::SettlementError;
 use settlement::events::Withdrawn;
 use settlement::state::NodeWallet;
@@ -11,7 +11,7 @@ use solana_keypair::Keypair;
 use solana_sdk_ids::{incinerator, system_program};
 use solana_signer::Signer;
 
-use crate::common::{Node, ProgramFixture, SOL, START, assert_refused};
+use crate::common::{MAX_PAUSE_SECONDS, Node, ProgramFixture, SOL, START, assert_refused};
 
 /// A node with this much pending.
 fn node_with_pending(lamports: u64) -> (ProgramFixture, Node) {
@@ -123,7 +123,7 @@ fn lamports_sent_to_a_wallet_by_strangers_cannot_be_withdrawn() {
 fn lamports_go_only_to_the_named_destination() {
     let (mut fixture, node) = node_with_pending(SOL);
     let mut ix = withdraw(&fixture, &node, None);
-    ix.accounts[3].pubkey = Pubkey::new_unique();
+    ix.accounts[4].pubkey = Pubkey::new_unique();
     assert_refused(fixture.send(&[ix], &[&node.owner]), SettlementError::DestinationMismatch);
 }
 
@@ -141,13 +141,13 @@ fn a_look_alike_wallet_is_refused() {
     });
     let mut ix = withdraw(&fixture, &node, None);
     ix.accounts[0].pubkey = thief.pubkey();
-    ix.accounts[2].pubkey = fake;
-    ix.accounts[3].pubkey = thief.pubkey();
+    ix.accounts[3].pubkey = fake;
+    ix.accounts[4].pubkey = thief.pubkey();
     assert_refused(fixture.send(&[ix], &[&thief]), ErrorCode::AccountOwnedByWrongProgram);
 }
 
 #[test]
-fn a_destination_that_would_stay_below_rent_is_refused() {
+fn a_destination_that_does_not_exist_needs_its_rent_and_an_existing_one_nothing() {
     let (mut fixture, node) = node_with_pending(SOL);
     let minimum = fixture.rent(0);
     let ix = withdraw(&fixture, &node, Some(minimum - 1));
@@ -171,21 +171,9 @@ fn a_destination_that_cannot_be_paid_is_refused() {
             wallet.destination = destination;
         });
         let mut ix = withdraw(&fixture, &node, None);
-        ix.accounts[3].pubkey = destination;
+        ix.accounts[4].pubkey = destination;
         assert_refused(fixture.send(&[ix], &[&node.owner]), SettlementError::DestinationNotPayable);
     }
-}
-
-#[test]
-fn after_a_rent_increase_a_wallet_keeps_its_rent_until_it_is_topped_up() {
-    let (mut fixture, node) = node_with_pending(SOL);
-    fixture.raise_rent(2);
-    let ix = withdraw(&fixture, &node, None);
-    assert_refused(fixture.send(std::slice::from_ref(&ix), &[&node.owner]), SettlementError::WalletNotRentExempt);
-    let missing = fixture.rent(NodeWallet::SIZE) / 2;
-    fixture.airdrop(&node.wallet, missing);
-    fixture.send(&[ix], &[&node.owner]).expect("the withdrawal succeeds");
-    assert_eq!(fixture.lamports(&node.destination), SOL);
 }
 
 #[test]
@@ -194,4 +182,27 @@ fn a_wallet_with_inconsistent_totals_pays_nothing() {
     fixture.edit_account(&node.wallet, |wallet: &mut NodeWallet| wallet.paid_total = SOL + 1);
     let ix = withdraw(&fixture, &node, None);
     assert_refused(fixture.send(&[ix], &[&node.owner]), SettlementError::InconsistentTotals);
+}
+
+#[test]
+fn a_pause_holds_withdrawals_for_a_limited_time() {
+    let (mut fixture, node) = node_with_pending(3 * SOL);
+    fixture.pause();
+    let end = START + MAX_PAUSE_SECONDS as i64;
+    for now in [START, end - 1] {
+        fixture.set_time(now);
+        let ix = withdraw(&fixture, &node, None);
+        assert_refused(fixture.send(&[ix], &[&node.owner]), SettlementError::Paused);
+    }
+    // From then on, an owner takes out everything, also in parts, while the network stays paused.
+    fixture.set_time(end);
+    for (amount, left) in [(Some(SOL), 2 * SOL), (None, 0)] {
+        let ix = withdraw(&fixture, &node, amount);
+        fixture.send(&[ix], &[&node.owner]).expect("the withdrawal succeeds");
+        assert_eq!(fixture.wallet_lamports(&node), left);
+    }
+    assert_eq!(fixture.lamports(&node.destination), 3 * SOL);
+    assert!(fixture.treasury_state().is_paused());
+    let ix = payout_ix(fixture.network, &[(node.wallet, node.destination)]);
+    assert_refused(fixture.send(&[ix], &[]), SettlementError::Paused);
 }

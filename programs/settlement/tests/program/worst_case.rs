@@ -1,7 +1,9 @@
 //! What an entry of a batch can cost, whatever the owner of its node does: the published bound
 //! (`rules::compute_units`), which the relay uses as the limit of its transactions.
 
-use settlement::client::{SettleEntry, credit_ix, payout_ix, set_destination_ix, set_threshold_ix, settle_ix, withdraw_ix};
+use settlement::client::{
+    SettleEntry, credit_ix, payout_ix, set_destination_ix, set_threshold_ix, settle_ix, withdraw_ix,
+};
 use settlement::rules::compute_units::{credit_limit, payout_limit, settle_limit};
 use settlement::rules::{MAX_CREDIT_ENTRIES, MAX_SETTLE_ENTRIES};
 use solana_instruction::Instruction;
@@ -124,7 +126,11 @@ fn entries(fixture: &ProgramFixture, nodes: &[Node], plan: Plan, is_stale: bool)
 }
 
 /// The most that a full batch costs, with the story, over everything that the owners of `hostile` of its nodes can do.
-fn most_expensive(hostile: usize, count: usize, ix: impl Fn(&ProgramFixture, &[SettleEntry]) -> Instruction) -> (u64, String) {
+fn most_expensive(
+    hostile: usize,
+    count: usize,
+    ix: impl Fn(&ProgramFixture, &[SettleEntry]) -> Instruction,
+) -> (u64, String) {
     let mut most = (0, String::new());
     for plan in [Plan::Credit, Plan::Resent, Plan::AboveLimit] {
         let (fixture, nodes) = network(count, plan);

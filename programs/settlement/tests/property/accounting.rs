@@ -1,15 +1,15 @@
 //! Compares every account on the chain with the model, byte by byte.
 
 use bytemuck::Zeroable;
-use settlement::state::{AssetKind, ClosedNode, Network, NodeWallet, Treasury};
+use settlement::state::{AssetKind, ClosedNetwork, ClosedNode, Network, NodeWallet, Treasury};
 use solana_account::Account;
 
 use anchor_lang::Discriminator;
 use anchor_lang::prelude::Pubkey;
 
-use super::account_id::{AccountId, NODES, Net, id_of_node};
-use super::chain::{Chain, DECIMALS, decode_token_account};
-use super::model::{self, Model, Node};
+use super::account_id::{AccountId, NODES, Net, id_of_node, owner_of_node};
+use super::chain::{Chain, decode_token_account};
+use super::model::{self, DECIMALS, Model, Node};
 
 /// Asserts that every account has the contents and balances that the model predicts.
 pub(crate) fn assert_matches_model(chain: &Chain, model: &Model) {
@@ -27,7 +27,13 @@ pub(crate) fn assert_matches_model(chain: &Chain, model: &Model) {
             );
         }
     }
+    assert_eq!(chain.harvested(), model.harvested, "harvested fees");
     for net in Net::ALL {
+        if let Some(&admin) = model.closed_networks.get(&net) {
+            let bump = AccountId::Treasury(net).bump();
+            let closed = ClosedNetwork { admin: key(admin), treasury_bump: bump, _padding: [0; 7] };
+            assert_eq!(read::<ClosedNetwork>(chain, AccountId::Network(net)), closed, "closed network {net:?}");
+        }
         if let Some(network) = model.networks.get(&net) {
             assert_eq!(read::<Network>(chain, AccountId::Network(net)), network_of(net, network), "network {net:?}");
             assert_eq!(
@@ -44,7 +50,8 @@ pub(crate) fn assert_matches_model(chain: &Chain, model: &Model) {
                     assert_eq!(read::<NodeWallet>(chain, account_id), wallet_of(net, node, wallet), "{account_id:?}");
                 }
                 Some(Node::Closed { total }) => {
-                    assert_eq!(read::<ClosedNode>(chain, account_id), ClosedNode { total: *total }, "{account_id:?}");
+                    let closed = ClosedNode { total: *total, network: AccountId::Network(net).address() };
+                    assert_eq!(read::<ClosedNode>(chain, account_id), closed, "{account_id:?}");
                 }
             }
         }
@@ -81,6 +88,7 @@ fn network_of(net: Net, network: &model::Network) -> Network {
         asset_kind: kind(net),
         decimals: if net.pays_in_sol() { 9 } else { DECIMALS },
         id: net.id(),
+        creator: key(net.creator()),
         admin: key(network.admin),
         pending_admin: network.pending_admin.map(key).unwrap_or_default(),
         settler: key(network.settler),
@@ -120,6 +128,10 @@ fn treasury_of(net: Net, network: &model::Network) -> Treasury {
         withdrawn_total: network.withdrawn,
         batch_sequence: network.batches,
         token_balance: network.token_balance,
+        hold_until: network.hold_until,
+        max_pause_seconds: network.parameters.max_pause_seconds,
+        history_hash: network.history_hash,
+        history_count: network.history_count,
         ..Zeroable::zeroed()
     }
 }
@@ -130,9 +142,8 @@ fn wallet_of(net: Net, node: u8, wallet: &model::Wallet) -> NodeWallet {
         bump: AccountId::Wallet(net, node).bump(),
         network: AccountId::Network(net).address(),
         node_id: id_of_node(node),
-        owner: wallet.owner.address(),
+        owner: key(owner_of_node(node)),
         destination: wallet.destination.address(),
-        rent_payer: key(wallet.rent_payer),
         credited_total: wallet.credited,
         paid_total: wallet.paid,
         threshold: wallet.threshold,

@@ -1,16 +1,19 @@
 //! The chain: the built program in LiteSVM, which executes the same steps as the model.
 
 use agave_feature_set::replace_spl_token_with_p_token;
-use anchor_lang::Event;
-use anchor_lang::event::EVENT_IX_TAG_LE;
 use anchor_lang::prelude::{AccountMeta, Pubkey};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use litesvm::LiteSVM;
 use settlement::client::{
-    CreateNetworkArgs, RegisterNodeArgs, SPL_TOKEN_ID, SettleEntry, TOKEN_2022_ID, TokenAsset, UpdateNetworkArgs,
-    accept_admin_ix, close_node_ix, create_network_ix, create_token_network_ix, credit_ix, fund_ix, fund_tokens_ix,
-    migrate_treasury_ix, pause_ix, payout_ix, payout_tokens_ix, propose_admin_ix, register_node_ix, reopen_node_ix,
-    set_destination_ix, set_guardian_ix, set_settler_ix, set_threshold_ix, settle_ix, settle_tokens_ix, unpause_ix,
-    update_network_ix, withdraw_ix, withdraw_surplus_ix, withdraw_surplus_tokens_ix, withdraw_tokens_ix,
+    CreateNetworkArgs, RegisterNodeArgs, SettleEntry, TokenAsset, UpdateNetworkArgs, accept_admin_ix,
+    claim_set_aside_ix, close_network_ix, close_node_ix, close_token_network_ix, create_network_ix,
+    create_token_network_ix, credit_ix, fund_ix, fund_tokens_ix, is_reserved_address, migrate_treasury_ix, pause_ix,
+    payout_ix, payout_tokens_ix, propose_admin_ix, recover_lamports_ix, recover_node_tokens_ix,
+    recover_treasury_tokens_ix, register_node_ix, reopen_node_ix, set_aside_ix, set_aside_tokens_ix,
+    set_destination_ix, set_guardian_ix, set_settler_ix, set_threshold_ix, settle_ix, settle_tokens_ix,
+    sweep_closed_network_ix, sweep_rent_ix, top_up_rent_ix, unpause_ix, update_network_ix, withdraw_ix,
+    withdraw_surplus_ix, withdraw_surplus_tokens_ix, withdraw_tokens_ix,
 };
 use settlement::state::Treasury;
 use solana_account::Account;
@@ -20,22 +23,28 @@ use solana_keypair::Keypair;
 use solana_message::{VersionedMessage, v0};
 use solana_rent::Rent;
 use solana_signer::Signer;
+use solana_transaction::TransactionError;
 use solana_transaction::versioned::VersionedTransaction;
 
-use super::account_id::{AccountId, Net, id_of_node};
+use super::account_id::{AccountId, Mint, Net, id_of_node, owner_of_node};
+use super::event::EventData;
 use super::model::admin::{guardian, settler};
 use super::model::batch::HEADER;
-use super::model::{FEE_BASIS_POINTS, MAX_FEE, MINT_BYTES, MINT_BYTES_WITH_FEES, Model, TokenAccount};
-use super::step::{Action, Corruption, Entry, Registration, Step, Target};
+use super::model::{
+    DECIMALS, FEE_BASIS_POINTS, MAX_FEE, MINT_BYTES, MINT_BYTES_WITH_FEES, Model, Rejected, TokenAccount,
+};
+use super::step::{Action, Corruption, Entry, NodeAccount, Registration, Step, Target};
 
-/// Decimals of both mints.
-pub(crate) const DECIMALS: u8 = 6;
-/// The freeze authority of both mints.
+/// The freeze authority of all mints.
 const FREEZE_AUTHORITY: Pubkey = Pubkey::new_from_array([0xf0; 32]);
+/// Offset of the withheld fees in the data of [`Mint::Fee`].
+const MINT_WITHHELD: usize = 166 + 4 + 2 * 32;
 
-/// The instruction data of the self-CPI that emits an event.
-pub(crate) fn event_data(event: impl Event) -> Vec<u8> {
-    [EVENT_IX_TAG_LE, &event.data()].concat()
+/// An instruction that was rejected.
+pub(crate) struct Failure {
+    pub rejected: Rejected,
+    /// The error and the logs.
+    pub details: String,
 }
 
 /// The implementation of the SPL Token program.
@@ -82,12 +91,13 @@ impl Chain {
         self.set_rent(model.rent_rate);
         for (&account_id, &lamports) in &model.lamports {
             let account = match account_id {
-                AccountId::Mint(net) => Account { data: mint(net), owner: token_program(net), ..Account::default() },
-                AccountId::TokenAccount(net, person) if model.tokens.contains_key(&account_id) => {
-                    let data = token_account(net, person, model.tokens[&account_id]);
-                    Account { data, owner: token_program(net), ..Account::default() }
-                }
-                _ => Account::default(),
+                AccountId::Mint(of) => Account { data: mint(of), owner: of.token_program(), ..Account::default() },
+                _ => match (account_id.mint(), model.tokens.get(&account_id)) {
+                    (Some(of), Some(tokens)) => {
+                        Account { data: token_account(of, *tokens), owner: of.token_program(), ..Account::default() }
+                    }
+                    _ => Account::default(),
+                },
             };
             self.svm
                 .set_account(account_id.address(), Account { lamports, ..account })
@@ -95,21 +105,35 @@ impl Chain {
         }
     }
 
-    /// Executes an instruction. Returns the events that the program emitted, or the error and the logs
-    /// of a rejected instruction.
-    pub(crate) fn execute(&mut self, instruction: Instruction) -> Result<Vec<Vec<u8>>, String> {
+    /// Executes an instruction. Returns the events that the program emitted.
+    pub(crate) fn execute(&mut self, instruction: Instruction) -> Result<Vec<EventData>, Failure> {
         let message = v0::Message::try_compile(&self.payer, &[instruction], &[], self.svm.latest_blockhash())
             .expect("the message compiles");
         let signatures = vec![Default::default(); usize::from(message.header.num_required_signatures)];
         let transaction = VersionedTransaction { signatures, message: VersionedMessage::V0(message) };
         match self.svm.send_transaction(transaction) {
             Ok(meta) => {
-                let is_event = |data: &Vec<u8>| data.starts_with(EVENT_IX_TAG_LE);
-                let inner = meta.inner_instructions.into_iter().flatten();
-                Ok(inner.map(|inner| inner.instruction.data).filter(is_event).collect())
+                // Only the program logs data.
+                let logged = meta.logs.iter().filter_map(|line| line.strip_prefix("Program data: "));
+                let logged = logged.map(|data| EventData::Log(STANDARD.decode(data).expect("valid base64")));
+                let inner = meta.inner_instructions.iter().flatten();
+                let called = inner.filter_map(|inner| EventData::from_inner_instruction(&inner.instruction.data));
+                Ok(logged.chain(called).collect())
             }
-            Err(failed) => Err(format!("{:?}\n{}", failed.err, failed.meta.pretty_logs())),
+            Err(failed) => {
+                let rejected = match failed.err {
+                    TransactionError::InsufficientFundsForRent { .. } => Rejected::ByRentRule,
+                    _ => Rejected::ByInstruction,
+                };
+                Err(Failure { rejected, details: format!("{:?}\n{}", failed.err, failed.meta.pretty_logs()) })
+            }
         }
+    }
+
+    /// The transfer fees that were moved to [`Mint::Fee`].
+    pub(crate) fn harvested(&self) -> u64 {
+        let mint = self.account(AccountId::Mint(Mint::Fee)).expect("the mint exists");
+        u64_at(&mint.data, MINT_WITHHELD)
     }
 
     pub(crate) fn account(&self, account_id: AccountId) -> Option<Account> {
@@ -145,8 +169,12 @@ pub(crate) fn instruction(model: &Model, step: &Step) -> Option<(Instruction, bo
 }
 
 fn valid_instruction(model: &Model, step: &Step) -> Option<Instruction> {
-    let actor = AccountId::Person(model.actor(step)).address();
+    let person_of_step = model.actor(step);
+    let actor = AccountId::Person(person_of_step).address();
     let (net, id) = (step.net, id_of_node(step.node));
+    let wallet_of_step = AccountId::Wallet(net, step.node).address();
+    let owner = AccountId::Person(owner_of_node(step.node)).address();
+    let admin = |expected: &Option<u8>| AccountId::Person(expected.unwrap_or(model.admin(net))).address();
     let network = AccountId::Network(net).address();
     let asset = net.asset();
     let person = |person: &Option<u8>| person.map(|person| AccountId::Person(person).address()).unwrap_or_default();
@@ -162,22 +190,27 @@ fn valid_instruction(model: &Model, step: &Step) -> Option<Instruction> {
                 window_limit: parameters.window_limit,
                 window_seconds: parameters.window_seconds,
                 max_pending_age: parameters.max_pending_age,
+                max_pause_seconds: parameters.max_pause_seconds,
             };
-            match asset {
-                None => create_network_ix(actor, args),
-                Some(asset) => create_token_network_ix(actor, args, &asset),
-            }
+            let creator = AccountId::Person(net.creator()).address();
+            let mut ix = match asset {
+                None => create_network_ix(creator, args),
+                Some(asset) => create_token_network_ix(creator, args, &asset),
+            };
+            // Whoever it is tries to create it at this address.
+            ix.accounts[0].pubkey = actor;
+            ix
         }
         Action::Update(update) => {
-            let [default_threshold, per_node_cap, per_batch_cap, window_limit, window_seconds, max_pending_age] =
-                *update;
+            let [threshold, node_cap, batch_cap, limit, seconds, age, pause] = *update;
             let args = UpdateNetworkArgs {
-                default_threshold,
-                per_node_cap,
-                per_batch_cap,
-                window_limit,
-                window_seconds,
-                max_pending_age,
+                default_threshold: threshold,
+                per_node_cap: node_cap,
+                per_batch_cap: batch_cap,
+                window_limit: limit,
+                window_seconds: seconds,
+                max_pending_age: age,
+                max_pause_seconds: pause,
             };
             update_network_ix(actor, network, args)
         }
@@ -188,27 +221,38 @@ fn valid_instruction(model: &Model, step: &Step) -> Option<Instruction> {
         Action::Pause => pause_ix(actor, network),
         Action::Unpause => unpause_ix(actor, network),
         Action::Migrate => migrate_treasury_ix(network),
-        Action::Register(registration) => {
-            register_node_ix(actor, AccountId::Person(registration.payer).address(), network, args(id, registration))
+        Action::Register(registration) | Action::Reopen(registration) => {
+            let payer = AccountId::Person(registration.payer).address();
+            let args = args(net, step.node, registration);
+            let owner = args.owner;
+            let mut ix = match step.action {
+                Action::Register(_) => register_node_ix(actor, payer, network, args),
+                _ => reopen_node_ix(actor, payer, network, args),
+            };
+            // Other owners have other wallets, which the simulation doesn't have. Only those who can't own any are
+            // named with the address of their own.
+            let own = [AccountId::Network(net), AccountId::Treasury(net)].map(AccountId::address);
+            if !is_reserved_address(&owner) && !own.contains(&owner) {
+                ix.accounts[4].pubkey = wallet_of_step;
+            }
+            ix
         }
-        Action::Reopen(registration) => {
-            reopen_node_ix(actor, AccountId::Person(registration.payer).address(), network, args(id, registration))
+        Action::Close => close_node_ix(actor, network, id, owner),
+        Action::SetDestination(to) => {
+            with_wallet(set_destination_ix(actor, network, id, to.account_id(net).address()), 3, wallet_of_step)
         }
-        Action::Close => {
-            let payer = model.wallet(net, step.node).map_or(0, |wallet| wallet.rent_payer);
-            close_node_ix(actor, network, id, AccountId::Person(payer).address())
+        Action::SetThreshold(threshold) => {
+            with_wallet(set_threshold_ix(actor, network, id, *threshold), 3, wallet_of_step)
         }
-        Action::SetDestination(to) => set_destination_ix(actor, network, id, to.address()),
-        Action::SetThreshold(threshold) => set_threshold_ix(actor, network, id, *threshold),
-        Action::Fund(amount) => match asset {
-            None => fund_ix(actor, network, *amount),
-            Some(asset) => {
-                let from = AccountId::TokenAccount(net, model.actor(step)).address();
-                fund_tokens_ix(actor, from, network, &asset, *amount)
+        Action::Fund { amount, expected_admin } => match net.mint() {
+            None => fund_ix(actor, network, admin(expected_admin), *amount),
+            Some(mint) => {
+                let from = AccountId::TokenAccount(mint, person_of_step, 0).address();
+                fund_tokens_ix(actor, from, network, admin(expected_admin), &mint.asset(), *amount)
             }
         },
         Action::WithdrawSurplus { to, .. } => {
-            let (to, amount) = (to.address(), model.requested_amount(step).unwrap_or(0));
+            let (to, amount) = (to.account_id(net).address(), model.requested_amount(step).unwrap_or(0));
             match asset {
                 None => withdraw_surplus_ix(actor, network, to, amount),
                 Some(asset) => withdraw_surplus_tokens_ix(actor, network, &asset, to, amount),
@@ -216,10 +260,11 @@ fn valid_instruction(model: &Model, step: &Step) -> Option<Instruction> {
         }
         Action::Withdraw { .. } => {
             let (to, amount) = (model.payout_account(step).address(), model.requested_amount(step));
-            match asset {
+            let ix = match asset {
                 None => withdraw_ix(actor, network, id, to, amount),
                 Some(asset) => withdraw_tokens_ix(actor, network, &asset, id, to, amount),
-            }
+            };
+            with_wallet(ix, 3, wallet_of_step)
         }
         Action::Credit(entries) => {
             let pairs: Vec<_> = entries.iter().map(|entry| (wallet(net, entry), target(entry))).collect();
@@ -244,16 +289,55 @@ fn valid_instruction(model: &Model, step: &Step) -> Option<Instruction> {
             mark_readonly(&mut ix, entries, 2);
             ix
         }
+        Action::SweepRent(accounts) => with_accounts(sweep_rent_ix(network, &[]), net, accounts),
+        Action::TopUpRent(accounts) => with_accounts(top_up_rent_ix(actor, network, &[]), net, accounts),
+        Action::RecoverLamports { to } => recover_lamports_ix(actor, network, to.address()),
+        Action::RecoverTreasuryTokens { mint, from_vault, to } => {
+            let mint = net.mint().filter(|_| *from_vault).unwrap_or(*mint);
+            let from = model.recovered_account(step).address();
+            recover_treasury_tokens_ix(actor, network, &mint.asset(), from, to.address())
+        }
+        Action::RecoverNodeTokens { mint, to } => {
+            let from = model.recovered_account(step).address();
+            let ix = recover_node_tokens_ix(actor, network, id, &mint.asset(), from, to.address());
+            with_wallet(ix, 2, wallet_of_step)
+        }
+        Action::SetAside => {
+            let destination = model.payout_account(step).address();
+            match net.mint() {
+                None => set_aside_ix(actor, network, id, owner, destination),
+                Some(mint) => {
+                    let claim = AccountId::NodeTokens(net, mint).address();
+                    set_aside_tokens_ix(actor, network, &mint.asset(), id, owner, destination, claim)
+                }
+            }
+        }
+        Action::ClaimSetAside { to } => {
+            let mut ix = with_wallet(claim_set_aside_ix(actor, network, id, to.address()), 2, wallet_of_step);
+            ix.accounts[3].pubkey = AccountId::Claim(net, step.node).address();
+            ix
+        }
+        Action::CloseNetwork { to, tokens_to } => match asset {
+            None => close_network_ix(actor, network, to.address()),
+            Some(asset) => {
+                close_token_network_ix(actor, network, &asset, tokens_to.map(AccountId::address), to.address())
+            }
+        },
+        Action::SweepClosedNetwork { accounts, expected_admin } => {
+            with_accounts(sweep_closed_network_ix(network, admin(expected_admin), &[]), net, accounts)
+        }
         Action::TransferLamports { to, lamports } => {
             solana_system_interface::instruction::transfer(&actor, &to.address(), *lamports)
         }
         Action::TransferTokens { to, amount } => {
-            let asset = asset?;
-            let from = AccountId::TokenAccount(net, model.actor(step)).address();
-            transfer_checked(&asset, from, to.address(), actor, *amount)
+            let mint = to.mint()?;
+            let from = AccountId::TokenAccount(mint, person_of_step, 0).address();
+            transfer_checked(&mint.asset(), from, to.address(), actor, *amount)
         }
         Action::Freeze(account) => set_frozen(*account, 10)?,
         Action::Thaw(account) => set_frozen(*account, 11)?,
+        Action::GiveAway { account, to } => give_away(*account, actor, *to)?,
+        Action::Harvest => harvest(net)?,
         Action::Resend
         | Action::AdvanceTime(_)
         | Action::SetTime(_)
@@ -262,13 +346,29 @@ fn valid_instruction(model: &Model, step: &Step) -> Option<Instruction> {
     })
 }
 
-fn args(node_id: [u8; 32], registration: &Registration) -> RegisterNodeArgs {
+fn args(net: Net, node: u8, registration: &Registration) -> RegisterNodeArgs {
+    let owner = registration.other_owner.unwrap_or(AccountId::Person(owner_of_node(node)));
     RegisterNodeArgs {
-        node_id,
-        owner: registration.owner.address(),
-        destination: registration.destination.map(AccountId::address),
+        node_id: id_of_node(node),
+        owner: owner.address(),
+        destination: registration.destination.map(|to| to.account_id(net).address()),
         threshold: registration.threshold,
     }
+}
+
+/// Replaces the wallet, which is derived from the signer, by that of the step's node.
+fn with_wallet(mut ix: Instruction, at: usize, wallet: Pubkey) -> Instruction {
+    ix.accounts[at].pubkey = wallet;
+    ix
+}
+
+fn with_accounts(mut ix: Instruction, net: Net, accounts: &[NodeAccount]) -> Instruction {
+    ix.accounts.extend(accounts.iter().map(|account| AccountMeta {
+        pubkey: account.account.account_id(net).address(),
+        is_signer: false,
+        is_writable: !account.readonly,
+    }));
+    ix
 }
 
 fn wallet(net: Net, entry: &Entry) -> Pubkey {
@@ -315,6 +415,8 @@ impl Corruption {
                 was_signed
             }
             Self::CutData => ix.data.pop().is_some(),
+            // Without one of its accounts, a sweep is another valid instruction.
+            Self::DropAccount if !is_batch && entry_accounts(&step.action) > 0 => false,
             Self::DropAccount => ix.accounts.pop().is_some(),
             Self::ExtraAccount(account_id) => {
                 ix.accounts.push(AccountMeta::new_readonly(account_id.address(), false));
@@ -343,44 +445,43 @@ fn entry_accounts(action: &Action) -> usize {
     match action {
         Action::Credit(entries) => entries.len(),
         Action::Settle(entries) | Action::Payout(entries) => 2 * entries.len(),
+        Action::SweepRent(accounts) | Action::TopUpRent(accounts) | Action::SweepClosedNetwork { accounts, .. } => {
+            accounts.len()
+        }
         _ => 0,
     }
 }
 
-/// Whether the swap yields another valid instruction, which other steps cover.
+/// Whether the swap may yield another valid instruction, which other steps cover.
 fn yields_another_valid_instruction(step: &Step, ix: &Instruction, at: usize, with: AccountId) -> bool {
-    let is_batch = matches!(step.action, Action::Credit(_) | Action::Settle(_) | Action::Payout(_));
-    match (&step.action, AccountId::from_address(&ix.accounts[at].pubkey), with) {
-        // The program account, which Anchor does not check: the program uses its own id for the self-CPI.
-        _ if !is_batch && at + 1 == ix.accounts.len() => true,
-        // The destination.
-        (Action::WithdrawSurplus { .. } | Action::Withdraw { .. }, ..) if at == 3 => true,
-        (Action::Register(_) | Action::Reopen(_), Some(AccountId::Wallet(..)), AccountId::Wallet(..)) => false,
-        (_, Some(AccountId::Wallet(..)), AccountId::Wallet(..)) => true,
-        (
-            Action::Propose(_) | Action::Accept | Action::SetGuardian(_),
-            Some(AccountId::Network(_)),
-            AccountId::Network(_),
-        ) => true,
-        (Action::Migrate, Some(AccountId::Treasury(_)), AccountId::Treasury(_)) => true,
-        (_, Some(AccountId::Treasury(_)), AccountId::Treasury(_)) => is_batch,
+    match (&step.action, at) {
+        // The destination or, of tokens that are recovered, the source.
+        (Action::WithdrawSurplus { .. } | Action::RecoverLamports { .. } | Action::CloseNetwork { .. }, 3)
+        | (Action::SetDestination(_) | Action::ClaimSetAside { .. }, 4)
+        | (Action::RecoverTreasuryTokens { .. } | Action::RecoverNodeTokens { .. }, 3 | 4) => true,
+        // The token account that receives what is left, which is ignored if nothing is.
+        (Action::CloseNetwork { .. }, 7) => !step.net.pays_in_sol(),
+        // The token account that receives what is set aside.
+        (Action::SetAside, 7) => !step.net.pays_in_sol(),
+        // The funder's token account.
+        (Action::Fund { .. }, 5) => !step.net.pays_in_sol(),
+        (Action::Propose(_) | Action::Accept | Action::SetGuardian(_), _) => {
+            let old = AccountId::from_address(&ix.accounts[at].pubkey);
+            matches!((old, with), (Some(AccountId::Network(_)), AccountId::Network(_)))
+        }
         _ => false,
     }
 }
 
-fn token_program(net: Net) -> Pubkey {
-    if net == Net::Fee { TOKEN_2022_ID } else { SPL_TOKEN_ID }
-}
-
 /// The data of a mint. Layout: `spl_token_2022_interface::{state::Mint, extension}`.
-fn mint(net: Net) -> Vec<u8> {
+fn mint(mint: Mint) -> Vec<u8> {
     let mut data = vec![0; MINT_BYTES as usize];
     data[36..44].copy_from_slice(&u64::MAX.to_le_bytes());
     data[44] = DECIMALS;
     data[45] = 1;
     data[46] = 1;
     data[50..82].copy_from_slice(FREEZE_AUTHORITY.as_array());
-    if net == Net::Fee {
+    if mint == Mint::Fee {
         data.resize(165, 0);
         // Account type mint, then the extension TransferFeeConfig with 108 bytes.
         data.extend([1, 1, 0, 108, 0]);
@@ -397,13 +498,13 @@ fn mint(net: Net) -> Vec<u8> {
 }
 
 /// The data of a token account, with the same layout.
-fn token_account(net: Net, person: u8, tokens: TokenAccount) -> Vec<u8> {
+fn token_account(mint: Mint, tokens: TokenAccount) -> Vec<u8> {
     let mut data = vec![0; 165];
-    data[..32].copy_from_slice(AccountId::Mint(net).address().as_array());
-    data[32..64].copy_from_slice(AccountId::Person(person).address().as_array());
+    data[..32].copy_from_slice(AccountId::Mint(mint).address().as_array());
+    data[32..64].copy_from_slice(tokens.owner.address().as_array());
     data[64..72].copy_from_slice(&tokens.amount.to_le_bytes());
     data[108] = 1;
-    if net == Net::Fee {
+    if mint == Mint::Fee {
         // Account type token account, then the extension TransferFeeAmount with 8 bytes.
         data.extend([2, 2, 0, 8, 0]);
         data.extend(tokens.withheld.to_le_bytes());
@@ -411,18 +512,23 @@ fn token_account(net: Net, person: u8, tokens: TokenAccount) -> Vec<u8> {
     data
 }
 
+fn u64_at(data: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(data[at..at + 8].try_into().expect("8 bytes"))
+}
+
 /// Decodes the data of a token account.
 pub(crate) fn decode_token_account(data: &[u8]) -> TokenAccount {
-    let u64_at = |at: usize| u64::from_le_bytes(data[at..at + 8].try_into().expect("8 bytes"));
     let mut rest = data.get(166..).unwrap_or_default();
     let mut withheld = 0;
     while let [kind, 0, len, 0, more @ ..] = rest {
         if *kind == 2 {
-            withheld = u64::from_le_bytes(more[..8].try_into().expect("8 bytes"));
+            withheld = u64_at(more, 0);
         }
         rest = &more[usize::from(*len)..];
     }
-    TokenAccount { amount: u64_at(64), withheld, is_frozen: data[108] == 2 }
+    let owner = Pubkey::new_from_array(data[32..64].try_into().expect("32 bytes"));
+    let owner = AccountId::from_address(&owner).expect("an owner of the simulation");
+    TokenAccount { owner, amount: u64_at(data, 64), withheld, is_frozen: data[108] == 2 }
 }
 
 fn transfer_checked(asset: &TokenAsset, from: Pubkey, to: Pubkey, owner: Pubkey, amount: u64) -> Instruction {
@@ -440,11 +546,27 @@ fn transfer_checked(asset: &TokenAsset, from: Pubkey, to: Pubkey, owner: Pubkey,
 
 /// `FreezeAccount` or `ThawAccount`, by the mint's freeze authority.
 fn set_frozen(account: AccountId, number: u8) -> Option<Instruction> {
-    let (AccountId::TokenAccount(net, _) | AccountId::Vault(net)) = account else { return None };
+    let mint = account.mint()?;
     let accounts = vec![
         AccountMeta::new(account.address(), false),
-        AccountMeta::new_readonly(AccountId::Mint(net).address(), false),
+        AccountMeta::new_readonly(AccountId::Mint(mint).address(), false),
         AccountMeta::new_readonly(FREEZE_AUTHORITY, true),
     ];
-    Some(Instruction { program_id: token_program(net), accounts, data: vec![number] })
+    Some(Instruction { program_id: mint.token_program(), accounts, data: vec![number] })
+}
+
+/// `SetAuthority` of the type `AccountOwner`.
+fn give_away(account: AccountId, owner: Pubkey, to: u8) -> Option<Instruction> {
+    let mut data = vec![6, 2, 1];
+    data.extend(AccountId::Person(to).address().as_array());
+    let accounts = vec![AccountMeta::new(account.address(), false), AccountMeta::new_readonly(owner, true)];
+    Some(Instruction { program_id: account.mint()?.token_program(), accounts, data })
+}
+
+/// `HarvestWithheldTokensToMint` of the extension TransferFee.
+fn harvest(net: Net) -> Option<Instruction> {
+    let mint = net.mint().filter(|mint| *mint == Mint::Fee)?;
+    let accounts = [AccountId::Mint(mint), AccountId::Vault(net)];
+    let accounts = accounts.map(|account_id| AccountMeta::new(account_id.address(), false)).to_vec();
+    Some(Instruction { program_id: mint.token_program(), accounts, data: vec![26, 4] })
 }

@@ -18,6 +18,7 @@ mod account_id;
 mod accounting;
 mod chain;
 mod coverage;
+mod event;
 mod invariants;
 mod model;
 #[path = "../program/common/program.rs"]
@@ -30,12 +31,12 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, FileFailurePersistence, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
-use account_id::{AccountId, NODES, Net, PEOPLE};
+use account_id::{AccountId, Mint, NODE_WITH_TOKENS, NODES, Net, PEOPLE, TOKEN_ACCOUNTS_PER_PERSON};
 use chain::{Chain, SplTokenVersion};
 use coverage::Coverage;
-use invariants::{OutflowHistory, Snapshot};
-use model::{Model, TokenAccount};
-use step::{Action, Actor, Parameters, Registration, Step};
+use invariants::{Executed, History, OutflowHistory, Snapshot};
+use model::{Model, Rejected, TokenAccount};
+use step::{Action, Actor, Destination, Parameters, Registration, Step};
 
 /// Steps to run unless `WILLIW_PROPERTY_STEPS` is set.
 const DEFAULT_STEPS: u64 = 20_000;
@@ -43,8 +44,6 @@ const DEFAULT_STEPS: u64 = 20_000;
 const MAX_STEPS_PER_SEQUENCE: usize = 200;
 /// The initial time, in Unix seconds.
 const START_TIME: i64 = 1_800_000_000;
-/// The initial rent, in lamports per byte.
-const RENT_RATE: u64 = 6_960;
 
 /// Initially has neither lamports nor token accounts.
 const PERSON_WITHOUT_LAMPORTS: u8 = 6;
@@ -53,15 +52,17 @@ const PERSON_WITH_RENT_ONLY: u8 = 7;
 
 const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/property/regressions.txt");
 
-/// The state before the first step.
-fn initial_model() -> Model {
+/// The state before the first step, at a rent of `rent_rate` lamports per byte.
+fn initial_model(rent_rate: u64) -> Model {
     let mut model = Model {
         now: START_TIME,
-        rent_rate: RENT_RATE,
+        rent_rate,
         lamports: BTreeMap::new(),
         tokens: BTreeMap::new(),
         networks: BTreeMap::new(),
+        closed_networks: BTreeMap::new(),
         nodes: BTreeMap::new(),
+        harvested: 0,
     };
     for person in 0..PEOPLE {
         let lamports = match person {
@@ -70,16 +71,24 @@ fn initial_model() -> Model {
             _ => 1_000_000_000_000,
         };
         model.lamports.insert(AccountId::Person(person), lamports);
-        for net in [Net::Spl, Net::Fee] {
+        for (mint, number) in Mint::ALL.into_iter().flat_map(|m| (0..TOKEN_ACCOUNTS_PER_PERSON).map(move |n| (m, n))) {
             // Enough for a total to reach its maximum.
-            let amount = if person == 0 { u64::MAX / 2 } else { 1_000_000_000_000 };
-            model
-                .tokens
-                .insert(AccountId::TokenAccount(net, person), TokenAccount { amount, ..TokenAccount::default() });
+            let amount = if (person, number) == (0, 0) { u64::MAX / 2 } else { 1_000_000_000_000 };
+            let tokens = TokenAccount { amount, ..TokenAccount::empty(AccountId::Person(person)) };
+            model.tokens.insert(AccountId::TokenAccount(mint, person, number), tokens);
+        }
+    }
+    for (net, mint) in Net::ALL.into_iter().flat_map(|net| Mint::ALL.map(|mint| (net, mint))) {
+        let accounts = [
+            (AccountId::TreasuryTokens(net, mint), AccountId::Treasury(net)),
+            (AccountId::NodeTokens(net, mint), AccountId::Wallet(net, NODE_WITH_TOKENS)),
+        ];
+        for (account_id, owner) in accounts {
+            model.tokens.insert(account_id, TokenAccount { amount: 1_000, ..TokenAccount::empty(owner) });
         }
     }
     let mut accounts: Vec<_> = model.tokens.keys().copied().collect();
-    accounts.extend([AccountId::Mint(Net::Spl), AccountId::Mint(Net::Fee)]);
+    accounts.extend(Mint::ALL.map(AccountId::Mint));
     for account_id in accounts {
         let rent = model.rent_minimum(model.bytes(account_id));
         model.lamports.insert(account_id, rent);
@@ -88,21 +97,20 @@ fn initial_model() -> Model {
 }
 
 /// The steps that start every sequence: they create three networks with funds and nodes. The fourth
-/// network exists only if a later step creates it.
-fn setup_steps(parameters: &[Parameters; 3]) -> Vec<Step> {
+/// network exists only if a later step creates it. The admin chooses one node's destination.
+fn setup_steps(parameters: &[Parameters; 3], chosen: Destination) -> Vec<Step> {
     let mut steps = vec![];
     for (net, parameters) in [Net::Sol, Net::Spl, Net::Fee].into_iter().zip(parameters) {
-        let actor = Actor::Person(net as u8);
+        let actor = Actor::Authorized;
         steps.push(Step { net, node: 0, actor, action: Action::Create(*parameters), corruption: None });
         let mut step =
             |node, action| steps.push(Step { net, node, actor: Actor::Authorized, action, corruption: None });
-        step(0, Action::Fund(80_000_000));
+        step(0, Action::Fund { amount: 80_000_000, expected_admin: None });
         for node in 0..NODES {
-            let owner = AccountId::Person(node + 3);
-            // The last node gets a destination that only the admin may choose.
-            let by_admin = node == NODES - 1;
-            let destination = by_admin.then_some(AccountId::Person(0));
-            let registration = Registration { by_admin, payer: 0, owner, destination, threshold: None };
+            // This node gets a destination that the admin chooses.
+            let by_admin = node == NODE_WITH_TOKENS;
+            let destination = by_admin.then_some(chosen);
+            let registration = Registration { by_admin, payer: 0, other_owner: None, destination, threshold: None };
             step(node, Action::Register(registration));
         }
     }
@@ -115,48 +123,70 @@ struct Simulation {
     model: Model,
     snapshot: Snapshot,
     outflow: OutflowHistory,
+    history: History,
     /// The last batch, for [`Action::Resend`].
     last_batch: Option<Step>,
 }
 
 impl Simulation {
-    fn new(chain: &Chain) -> Self {
-        let (mut chain, model) = (chain.clone(), initial_model());
+    fn new(chain: &Chain, rent_rate: u64) -> Self {
+        let (mut chain, model) = (chain.clone(), initial_model(rent_rate));
         chain.load(&model);
         let snapshot = Snapshot::of(&chain);
-        Self { chain, model, snapshot, outflow: OutflowHistory::default(), last_batch: None }
+        let (outflow, history) = (OutflowHistory::default(), History::default());
+        Self { chain, model, snapshot, outflow, history, last_batch: None }
     }
 
     /// Runs a step on the chain and the model, compares them and records the step.
     fn run(&mut self, step: &Step, coverage: &mut Coverage) {
         let resent = self.last_batch.clone().filter(|_| matches!(step.action, Action::Resend));
         let step = resent.unwrap_or_else(|| self.with_absolute_totals(&self.model.retargeted(step)));
-        let succeeded = match chain::instruction(&self.model, &step) {
+        let actor = self.model.actor(&step);
+        let mut events = vec![];
+        let instruction = chain::instruction(&self.model, &step);
+        let is_instruction = instruction.is_some();
+        let outcome = match instruction {
             Some((instruction, is_corrupted)) => {
-                let expected = if is_corrupted { Err(model::Rejected) } else { self.model.apply(&step) };
-                let outcome = self.chain.execute(instruction);
-                match (&expected, &outcome) {
-                    (Ok(expected), Ok(events)) => {
-                        assert_eq!(events, expected, "events of {step:?}");
-                        coverage.record_skip_reasons(events);
+                let expected = if is_corrupted { Err(Rejected::ByInstruction) } else { self.model.apply(&step) };
+                match (expected, self.chain.execute(instruction)) {
+                    (Ok(expected), Ok(emitted)) => {
+                        assert_eq!(emitted, expected, "events of {step:?}");
+                        coverage.record_events(&emitted);
+                        events = emitted;
+                        Ok(())
                     }
-                    (Err(_), Err(_)) => {}
-                    (Ok(_), Err(error)) => panic!("should have succeeded: {step:?}\n{error}"),
+                    (Err(expected), Err(failure)) => {
+                        assert_eq!(failure.rejected, expected, "{step:?}\n{}", failure.details);
+                        Err(expected)
+                    }
+                    (Ok(_), Err(failure)) => panic!("should have succeeded: {step:?}\n{}", failure.details),
                     (Err(_), Ok(_)) => panic!("should have been rejected: {step:?}"),
                 }
-                expected.is_ok()
             }
             None => {
                 self.change_environment(&step);
-                true
+                Ok(())
             }
         };
         accounting::assert_matches_model(&self.chain, &self.model);
         let snapshot = Snapshot::of(&self.chain);
-        snapshot.check_after(&self.snapshot, &step);
+        let executed = Executed {
+            step: &step,
+            actor,
+            events: &events,
+            succeeded: is_instruction && outcome.is_ok(),
+            now: self.model.now,
+            rent_rate: self.model.rent_rate,
+        };
+        snapshot.check_after(&self.snapshot, &executed);
+        self.history.check(&snapshot, &executed);
         self.outflow.check(&self.snapshot, &snapshot, self.model.now);
         self.snapshot = snapshot;
-        coverage.record_step(&step, succeeded);
+        let is_paused = self.model.networks.get(&step.net).is_some_and(|network| network.is_paused);
+        if is_paused && outcome.is_ok() && matches!(step.action, Action::Withdraw { .. }) {
+            coverage.withdrawals_in_pause += 1;
+        }
+        coverage.record_step(&step, outcome);
     }
 
     /// Replaces relative amounts in a batch with absolute ones, so that the batch can be resent unchanged.
@@ -203,7 +233,14 @@ fn the_program_matches_the_model_and_every_invariant_holds_after_each_step() {
     let chains = [SplTokenVersion::PToken, SplTokenVersion::Original].map(Chain::new);
     let coverage = RefCell::new(Coverage::default());
     let parameters = || step::parameters();
-    let sequence = (any::<bool>(), [parameters(), parameters(), parameters()], step::steps(1..=MAX_STEPS_PER_SEQUENCE));
+    let sequence = (
+        any::<bool>(),
+        step::rent_rate(),
+        [parameters(), parameters(), parameters()],
+        step::chosen_destination(),
+        step::steps(1..=MAX_STEPS_PER_SEQUENCE),
+        step::wind_down(MAX_STEPS_PER_SEQUENCE),
+    );
     let mut round = 0;
     while coverage.borrow().steps_run() < step_count {
         round += 1;
@@ -218,10 +255,14 @@ fn the_program_matches_the_model_and_every_invariant_holds_after_each_step() {
         } else {
             TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[round; 32]))
         };
-        let outcome = runner.run(&sequence, |(with_p_token, parameters, steps)| {
+        let outcome = runner.run(&sequence, |(with_p_token, rent_rate, parameters, chosen, mut steps, wind_down)| {
             let mut coverage = coverage.borrow_mut();
-            let mut simulation = Simulation::new(&chains[usize::from(!with_p_token)]);
-            for step in setup_steps(&parameters).iter().chain(&steps) {
+            if let Some(wind_down) = wind_down {
+                let at = wind_down.after.min(steps.len());
+                steps.splice(at..at, wind_down.steps());
+            }
+            let mut simulation = Simulation::new(&chains[usize::from(!with_p_token)], rent_rate);
+            for step in setup_steps(&parameters, chosen).iter().chain(&steps) {
                 simulation.run(step, &mut coverage);
             }
             Ok::<(), TestCaseError>(())

@@ -5,7 +5,7 @@ use anchor_lang::solana_program::instruction::Instruction;
 use anchor_lang::system_program;
 
 use super::{AssetAccounts, TokenAsset, build};
-use crate::client::{event_authority, node_wallet_address, treasury_address};
+use crate::client::{claim_address, event_authority, node_wallet_address, treasury_address};
 use crate::{accounts, instruction};
 
 /// Moves `amount` lamports from `funder` to the treasury of a network whose admin is `admin`. Signed by `funder`.
@@ -261,4 +261,88 @@ pub fn sweep_closed_network_ix(network: Pubkey, admin: Pubkey, accounts: &[Pubke
 
 fn append_writable(ix: &mut Instruction, accounts: &[Pubkey]) {
     ix.accounts.extend(accounts.iter().map(|account| AccountMeta::new(*account, false)));
+}
+
+/// Takes the lamports that the node with this `owner` is owed out of the network, if its `destination` can't be paid. Signed
+/// by `admin`.
+pub fn set_aside_ix(
+    admin: Pubkey,
+    network: Pubkey,
+    node_id: [u8; 32],
+    owner: Pubkey,
+    destination: Pubkey,
+) -> Instruction {
+    let claim = claim_address(&node_wallet_address(&network, &node_id, &owner));
+    set_aside(admin, network, node_id, owner, destination, Holder::Claim(claim))
+}
+
+/// The same as [`set_aside_ix`] in a network that pays in tokens, which are moved to `token_account`, a token account of the
+/// address of the node's wallet.
+pub fn set_aside_tokens_ix(
+    admin: Pubkey,
+    network: Pubkey,
+    asset: &TokenAsset,
+    node_id: [u8; 32],
+    owner: Pubkey,
+    destination: Pubkey,
+    token_account: Pubkey,
+) -> Instruction {
+    set_aside(admin, network, node_id, owner, destination, Holder::Tokens { token_account, asset })
+}
+
+/// The account that holds what is set aside.
+enum Holder<'a> {
+    Claim(Pubkey),
+    Tokens { token_account: Pubkey, asset: &'a TokenAsset },
+}
+
+fn set_aside(
+    admin: Pubkey,
+    network: Pubkey,
+    node_id: [u8; 32],
+    owner: Pubkey,
+    destination: Pubkey,
+    holder: Holder,
+) -> Instruction {
+    let (claim, claim_token_account, asset) = match holder {
+        Holder::Claim(claim) => (Some(claim), None, None),
+        Holder::Tokens { token_account, asset } => (None, Some(token_account), Some(asset)),
+    };
+    let AssetAccounts { treasury_token_account, mint, token_program } = AssetAccounts::new(&network, asset);
+    build(
+        accounts::SetAside {
+            admin,
+            network,
+            treasury: treasury_address(&network),
+            owner,
+            node_wallet: node_wallet_address(&network, &node_id, &owner),
+            destination,
+            claim,
+            claim_token_account,
+            treasury_token_account,
+            mint,
+            token_program,
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::SetAside { node_id },
+    )
+}
+
+/// Pays the lamports that were set aside for the node's `owner` to `destination`. Signed by `owner`.
+pub fn claim_set_aside_ix(owner: Pubkey, network: Pubkey, node_id: [u8; 32], destination: Pubkey) -> Instruction {
+    let node_wallet = node_wallet_address(&network, &node_id, &owner);
+    build(
+        accounts::ClaimSetAside {
+            owner,
+            network,
+            node_wallet,
+            claim: claim_address(&node_wallet),
+            destination,
+            system_program: system_program::ID,
+            event_authority: event_authority(),
+            program: crate::ID,
+        },
+        instruction::ClaimSetAside { node_id },
+    )
 }

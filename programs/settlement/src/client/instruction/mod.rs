@@ -15,9 +15,9 @@ mod node;
 
 pub use batch::{SettleEntry, credit_ix, payout_ix, payout_tokens_ix, settle_ix, settle_tokens_ix};
 pub use funds::{
-    fund_ix, fund_tokens_ix, recover_lamports_ix, recover_node_tokens_ix, recover_treasury_tokens_ix,
-    sweep_closed_network_ix, sweep_rent_ix, top_up_rent_ix, withdraw_ix, withdraw_surplus_ix,
-    withdraw_surplus_tokens_ix, withdraw_tokens_ix,
+    claim_set_aside_ix, fund_ix, fund_tokens_ix, recover_lamports_ix, recover_node_tokens_ix,
+    recover_treasury_tokens_ix, set_aside_ix, set_aside_tokens_ix, sweep_closed_network_ix, sweep_rent_ix,
+    top_up_rent_ix, withdraw_ix, withdraw_surplus_ix, withdraw_surplus_tokens_ix, withdraw_tokens_ix,
 };
 pub use network::{
     accept_admin_ix, close_network_ix, close_token_network_ix, create_network_ix, create_token_network_ix,

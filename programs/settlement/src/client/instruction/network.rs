@@ -136,15 +136,28 @@ pub fn migrate_treasury_ix(network: Pubkey) -> Instruction {
 
 /// Closes a network that pays in SOL, for good, and moves its lamports to `destination`. Signed by `admin`.
 pub fn close_network_ix(admin: Pubkey, network: Pubkey, destination: Pubkey) -> Instruction {
-    close_network(admin, network, None, destination)
+    close_network(admin, network, None, None, destination)
 }
 
-/// The same as [`close_network_ix`] for a network that pays in tokens, whose treasury must hold none.
-pub fn close_token_network_ix(admin: Pubkey, network: Pubkey, asset: &TokenAsset, destination: Pubkey) -> Instruction {
-    close_network(admin, network, Some(asset), destination)
+/// The same as [`close_network_ix`] for a network that pays in tokens. What the treasury still holds of them is moved to the
+/// token account `token_destination`.
+pub fn close_token_network_ix(
+    admin: Pubkey,
+    network: Pubkey,
+    asset: &TokenAsset,
+    token_destination: Option<Pubkey>,
+    destination: Pubkey,
+) -> Instruction {
+    close_network(admin, network, Some(asset), token_destination, destination)
 }
 
-fn close_network(admin: Pubkey, network: Pubkey, asset: Option<&TokenAsset>, destination: Pubkey) -> Instruction {
+fn close_network(
+    admin: Pubkey,
+    network: Pubkey,
+    asset: Option<&TokenAsset>,
+    token_destination: Option<Pubkey>,
+    destination: Pubkey,
+) -> Instruction {
     let AssetAccounts { treasury_token_account, mint, token_program } = AssetAccounts::new(&network, asset);
     build(
         accounts::CloseNetwork {
@@ -155,6 +168,7 @@ fn close_network(admin: Pubkey, network: Pubkey, asset: Option<&TokenAsset>, des
             treasury_token_account,
             mint,
             token_program,
+            token_destination,
             event_authority: event_authority(),
             program: crate::ID,
         },

@@ -5,7 +5,7 @@ use anchor_lang::{Discriminator, InstructionData};
 use arbitrary::{Arbitrary, Result, Unstructured};
 use bytemuck::Zeroable;
 use settlement::client::{BatchHeader, SPL_TOKEN_ID, TOKEN_2022_ID, event_authority};
-use settlement::state::{AssetKind, ClosedNode, Network, NodeWallet, Treasury};
+use settlement::state::{AssetKind, ClosedNode, DestinationSource, Network, NodeWallet, Treasury};
 use solana_sdk_ids::{bpf_loader, bpf_loader_upgradeable, incinerator, native_loader, system_program, sysvar};
 
 use super::layout::Account;
@@ -26,6 +26,7 @@ pub(crate) struct Case {
 
 const MINT_KEY: Pubkey = Pubkey::new_from_array([0x11; 32]);
 const NETWORK_KEY: Pubkey = Pubkey::new_from_array([0x22; 32]);
+const OTHER_NETWORK_KEY: Pubkey = Pubkey::new_from_array([0x23; 32]);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -36,12 +37,13 @@ enum Kind {
 
 impl Case {
     pub(crate) const SETTLER: usize = 0;
-    pub(crate) const TREASURY: usize = 1;
-    pub(crate) const EVENT_AUTHORITY: usize = 2;
-    pub(crate) const PROGRAM: usize = 3;
-    pub(crate) const VAULT: usize = 4;
-    pub(crate) const MINT: usize = 5;
-    pub(crate) const TOKEN_PROGRAM: usize = 6;
+    pub(crate) const NETWORK: usize = 1;
+    pub(crate) const TREASURY: usize = 2;
+    pub(crate) const EVENT_AUTHORITY: usize = 3;
+    pub(crate) const PROGRAM: usize = 4;
+    pub(crate) const VAULT: usize = 5;
+    pub(crate) const MINT: usize = 6;
+    pub(crate) const TOKEN_PROGRAM: usize = 7;
 
     /// Generates a case from a fuzzer's bytes.
     pub(crate) fn generate(bytes: &[u8]) -> Result<Self> {
@@ -113,6 +115,12 @@ impl Generator<'_> {
         for account in &mut case.accounts {
             account.lamports = account.lamports.min(left);
             left -= account.lamports;
+            // An account without lamports does not exist.
+            if account.lamports == 0 {
+                account.owner = system_program::ID;
+                account.data.clear();
+                account.is_executable = false;
+            }
         }
         Ok(case)
     }
@@ -129,7 +137,7 @@ impl Generator<'_> {
             bump: self.0.arbitrary()?,
             paused: if self.one_in(32)? { self.0.arbitrary()? } else { 0 },
             asset_kind: if self.one_in(64)? { self.0.arbitrary()? } else { case.asset.into() },
-            network: NETWORK_KEY,
+            network: if self.one_in(64)? { OTHER_NETWORK_KEY } else { NETWORK_KEY },
             settler,
             mint: MINT_KEY,
             token_account: vault,
@@ -145,6 +153,10 @@ impl Generator<'_> {
             paid_total,
             batch_sequence: self.amount()?,
             token_balance: recorded,
+            hold_until: self.0.arbitrary()?,
+            max_pause_seconds: self.0.arbitrary()?,
+            history_hash: self.0.arbitrary()?,
+            history_count: self.amount()?,
             ..Zeroable::zeroed()
         };
         let funds = if self.one_in(4)? { self.amount()? } else { 1 << 50 };
@@ -155,6 +167,7 @@ impl Generator<'_> {
         let vault_data = self.token_account(&Pubkey::new_from_array([0x55; 32]), held)?;
         case.accounts = vec![
             account(settler, system_program::ID, 1 << 30).signing(),
+            account(NETWORK_KEY, settlement::ID, 1 << 30).with_data(bytes_of(&Network::zeroed())),
             account(Pubkey::new_from_array([0x55; 32]), settlement::ID, funds)
                 .with_data(bytes_of(&treasury))
                 .writable(),
@@ -179,9 +192,15 @@ impl Generator<'_> {
         let (credited_total, paid_total) = self.totals()?;
         let wallet = NodeWallet {
             version: if self.one_in(64)? { self.0.arbitrary()? } else { NodeWallet::VERSION },
-            network: if self.one_in(32)? { Pubkey::new_from_array([0x23; 32]) } else { NETWORK_KEY },
+            network: if self.one_in(32)? { OTHER_NETWORK_KEY } else { NETWORK_KEY },
             owner: owner_key,
-            destination: if is_sol { account_key } else { owner_key },
+            destination: account_key,
+            destination_source: match self.0.int_in_range(0..=15)? {
+                0 => self.0.arbitrary()?,
+                1 | 2 => DestinationSource::Admin.into(),
+                3..=6 => DestinationSource::Owner.into(),
+                _ => DestinationSource::Default.into(),
+            },
             credited_total,
             paid_total,
             threshold: self.amount()?,
@@ -193,6 +212,9 @@ impl Generator<'_> {
         let lamports = match self.0.int_in_range(0..=7)? {
             0 => self.amount()?,
             1 => rent,
+            // The rent of the time before the rate rose.
+            2 => rent / 2,
+            3 => (rent / 2).saturating_add(if is_sol { wallet.pending() } else { 0 }),
             _ => rent.saturating_add(if is_sol { wallet.pending() } else { 0 }).saturating_add(self.amount()?),
         };
         let owner = if self.one_in(64)? { system_program::ID } else { settlement::ID };
@@ -208,14 +230,19 @@ impl Generator<'_> {
                 _ => system_program::ID,
             };
             let len = if self.one_in(16)? { self.0.int_in_range(0..=300)? } else { 0 };
-            let lamports = if self.0.arbitrary()? { self.amount()? } else { 1 << 30 };
+            let lamports = match self.0.int_in_range(0..=7)? {
+                0 => 0,
+                1 => 1,
+                2..=3 => self.amount()?,
+                _ => 1 << 30,
+            };
             account(account_key, owner, lamports).with_data(vec![0; len]).writable()
         } else {
             let token_program = case.accounts[Case::TOKEN_PROGRAM].key;
             let owner = if self.one_in(32)? { system_program::ID } else { token_program };
-            let named = if self.one_in(32)? { wallet_key } else { owner_key };
+            let holder = if self.one_in(8)? { wallet_key } else { owner_key };
             let held = self.amount()?;
-            account(account_key, owner, 1 << 30).with_data(self.token_account(&named, held)?).writable()
+            account(account_key, owner, 1 << 30).with_data(self.token_account(&holder, held)?).writable()
         };
         case.accounts.push(destination);
         Ok(())
@@ -241,13 +268,16 @@ impl Generator<'_> {
 
     /// Adds accounts that the instruction should not be able to use.
     fn unrelated_accounts(&mut self, case: &mut Case) -> Result<()> {
-        let other = Treasury { version: 2, network: Pubkey::new_from_array([0x23; 32]), ..Zeroable::zeroed() };
-        let lookalike = NodeWallet { version: 1, network: NETWORK_KEY, credited_total: 9, ..Zeroable::zeroed() };
+        let other = Treasury { version: Treasury::VERSION, network: OTHER_NETWORK_KEY, ..Zeroable::zeroed() };
+        let lookalike =
+            NodeWallet { version: NodeWallet::VERSION, network: NETWORK_KEY, credited_total: 9, ..Zeroable::zeroed() };
         let key = |mark: u8| Pubkey::new_from_array([mark; 32]);
         case.accounts.extend([
             account(key(0x90), settlement::ID, 1 << 40).with_data(bytes_of(&other)).writable(),
-            account(key(0x91), settlement::ID, 1 << 30).with_data(bytes_of(&ClosedNode { total: 7 })).writable(),
-            account(key(0x92), settlement::ID, 1 << 30).with_data(bytes_of(&Network::zeroed())).writable(),
+            account(key(0x91), settlement::ID, 1 << 30)
+                .with_data(bytes_of(&ClosedNode { total: 7, network: NETWORK_KEY }))
+                .writable(),
+            account(OTHER_NETWORK_KEY, settlement::ID, 1 << 30).with_data(bytes_of(&Network::zeroed())).writable(),
             account(key(0x93), system_program::ID, 1 << 30).with_data(bytes_of(&lookalike)).writable(),
             account(sysvar::clock::ID, sysvar::ID, 1).with_data(vec![0; 40]),
             account(incinerator::ID, system_program::ID, 1 << 30).writable(),
@@ -258,10 +288,11 @@ impl Generator<'_> {
 
     fn instruction(&mut self, case: &mut Case, kind: Kind, first_wallet: usize, nodes: usize) -> Result<()> {
         let has_pairs = kind != Kind::Credit;
-        let mut named = vec![Case::SETTLER, Case::TREASURY, Case::EVENT_AUTHORITY, Case::PROGRAM];
-        if kind == Kind::Payout {
-            named.remove(0);
-        }
+        let network = if self.one_in(32)? { self.0.choose_index(case.accounts.len())? } else { Case::NETWORK };
+        let mut named = match kind {
+            Kind::Credit | Kind::Settle => vec![Case::SETTLER, network, Case::TREASURY],
+            Kind::Payout => vec![network, Case::TREASURY, Case::EVENT_AUTHORITY, Case::PROGRAM],
+        };
         if has_pairs && case.asset != AssetKind::Sol {
             named.extend([Case::VAULT, Case::MINT, Case::TOKEN_PROGRAM]);
         }

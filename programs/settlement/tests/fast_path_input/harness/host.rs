@@ -12,11 +12,13 @@ use anchor_lang::prelude::Pubkey;
 
 use super::case::Case;
 
-/// An effect of a call.
+/// An effect of a call to the runtime or to another program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Called {
-    /// An event was emitted.
+    /// An event was emitted in a self-call.
     Emitted(Vec<u8>),
+    /// An event was written to the log.
+    Logged(Vec<u8>),
     /// Tokens were transferred from the treasury's token account.
     Transferred { to: Pubkey, amount: u64 },
 }
@@ -75,6 +77,10 @@ impl Host for FakeHost {
 
     fn lamports_per_byte(&self) -> Result<u64, BatchError> {
         Ok(self.lamports_per_byte)
+    }
+
+    fn log(&self, event: &[u8]) {
+        self.calls.borrow_mut().push(Called::Logged(event.to_vec()));
     }
 
     fn call<const N: usize>(&self, call: &Call<N>) -> Result<(), BatchError> {

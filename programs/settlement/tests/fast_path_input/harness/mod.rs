@@ -7,6 +7,7 @@ mod case;
 mod check;
 mod host;
 mod layout;
+mod model;
 
 use settlement::fast_path;
 

@@ -53,3 +53,12 @@ pub(crate) fn skip_reasons(event: &BatchSettled) -> Vec<(usize, Option<SkipReaso
         .filter(|(_, credit, payout)| credit.is_some() || payout.is_some())
         .collect()
 }
+
+/// Asserts that the system program refused to create an account because there is one already.
+#[track_caller]
+pub(crate) fn assert_address_in_use(outcome: TransactionOutcome) {
+    const ACCOUNT_ALREADY_IN_USE: u32 = 0;
+    let failed = outcome.expect_err("the transaction should have been refused");
+    let expected = TransactionError::InstructionError(0, InstructionError::Custom(ACCOUNT_ALREADY_IN_USE));
+    assert_eq!(failed.err, expected, "{}", failed.meta.pretty_logs());
+}

@@ -3,8 +3,8 @@
 use litesvm::LiteSVM;
 use litesvm::types::{FailedTransactionMetadata, TransactionMetadata};
 use settlement::client::{
-    BatchHeader, CreateNetworkArgs, RegisterNodeArgs, SettleEntry, create_network_ix, credit_ix, fund_ix,
-    network_address, node_wallet_address, pause_ix, register_node_ix, settle_ix, treasury_address,
+    BatchHeader, CreateNetworkArgs, RegisterNodeArgs, SettleEntry, close_node_ix, create_network_ix, credit_ix,
+    fund_ix, network_address, node_wallet_address, pause_ix, register_node_ix, settle_ix, treasury_address, unpause_ix,
 };
 use settlement::events::BatchSettled;
 use settlement::state::{Network, NodeWallet, Treasury};
@@ -25,6 +25,9 @@ pub(crate) const SOL: u64 = 1_000_000_000;
 
 /// The initial time of every fixture, in Unix seconds.
 pub(crate) const START: i64 = 1_800_000_000;
+
+/// The longest time for which a pause holds withdrawals in every fixture, in seconds.
+pub(crate) const MAX_PAUSE_SECONDS: u64 = 86_400;
 
 /// The maximum size of a legacy or v0 transaction, in bytes.
 const V0_MAX_BYTES: usize = 1_232;
@@ -101,11 +104,12 @@ impl ProgramFixture {
         if svm.get_account(&settlement::ID).is_none() {
             svm.add_program(settlement::ID, &super::program::bytes()).expect("the program loads");
         }
-        let network = network_address(&super::network_id("test"));
+        let admin = Keypair::new();
+        let network = network_address(&admin.pubkey(), &super::network_id("test"));
         let mut fixture = Self {
             svm,
             payer: Keypair::new(),
-            admin: Keypair::new(),
+            admin,
             settler: Keypair::new(),
             guardian: Keypair::new(),
             network,
@@ -116,6 +120,19 @@ impl ProgramFixture {
             fixture.svm.airdrop(key, 10_000 * SOL).expect("the airdrop succeeds");
         }
         fixture
+    }
+
+    /// A copy in the same state, which changes independently.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            svm: self.svm.clone(),
+            payer: self.payer.insecure_clone(),
+            admin: self.admin.insecure_clone(),
+            settler: self.settler.insecure_clone(),
+            guardian: self.guardian.insecure_clone(),
+            network: self.network,
+            treasury: self.treasury,
+        }
     }
 
     /// The arguments that [`ProgramFixture::new`] creates its network with.
@@ -130,6 +147,7 @@ impl ProgramFixture {
             window_limit: 100_000 * SOL,
             window_seconds: 86_400,
             max_pending_age: 30 * 86_400,
+            max_pause_seconds: MAX_PAUSE_SECONDS,
         }
     }
 
@@ -141,16 +159,16 @@ impl ProgramFixture {
 
     /// Funds the treasury from the payer.
     pub(crate) fn fund(&mut self, lamports: u64) {
-        let ix = fund_ix(self.payer.pubkey(), self.network, lamports);
+        let ix = fund_ix(self.payer.pubkey(), self.network, self.admin.pubkey(), lamports);
         self.send(&[ix], &[]).expect("the treasury is funded");
     }
 
-    /// Registers a node whose destination is its owner.
+    /// Registers a node with the default destination.
     pub(crate) fn register_node(&mut self, name: &str) -> Node {
         self.register_node_with(name, |_| {})
     }
 
-    /// Registers a node with some arguments changed. The admin registers it if the settler may not.
+    /// Registers a node with some arguments changed, by the admin if there is a destination or a threshold.
     pub(crate) fn register_node_with(&mut self, name: &str, change: impl FnOnce(&mut RegisterNodeArgs)) -> Node {
         let owner = Keypair::new();
         let mut args = RegisterNodeArgs {
@@ -160,15 +178,13 @@ impl ProgramFixture {
             threshold: None,
         };
         change(&mut args);
-        let is_default = args.destination.is_none_or(|destination| destination == args.owner);
+        let is_default = args.destination.is_none() && args.threshold.is_none();
         let authority = if is_default { &self.settler } else { &self.admin }.insecure_clone();
         self.send_register_node(&authority, args).expect("the node is registered");
-        Node {
-            id: args.node_id,
-            destination: args.destination.unwrap_or(args.owner),
-            wallet: node_wallet_address(&self.network, &args.node_id),
-            owner,
-        }
+        let wallet = node_wallet_address(&self.network, &args.node_id, &args.owner);
+        let account = self.svm.get_account(&wallet).expect("the wallet exists");
+        let destination = NodeWallet::decode(&account.data).expect("a valid wallet").destination;
+        Node { id: args.node_id, destination, wallet, owner }
     }
 
     /// Registers nodes called `node-0`, `node-1`, and so on.
@@ -202,21 +218,24 @@ impl ProgramFixture {
     #[track_caller]
     pub(crate) fn apply_batch(&mut self, ix: Instruction) -> AppliedBatch {
         match self.send_batch(ix) {
-            Ok(meta) => AppliedBatch {
-                event: self.event(&meta, BatchSettled::decode_cpi),
-                compute_units: meta.compute_units_consumed,
-            },
+            Ok(meta) => AppliedBatch { event: self.batch_event(&meta), compute_units: meta.compute_units_consumed },
             Err(failed) => panic!("{:?}\n{}", failed.err, failed.meta.pretty_logs()),
         }
     }
 
     /// Like [`ProgramFixture::apply_batch`], for a batch that may fail.
     pub(crate) fn send_batch(&mut self, ix: Instruction) -> TransactionOutcome {
+        self.send_batch_with_limit(ix, COMPUTE_UNITS)
+    }
+
+    /// Like [`ProgramFixture::send_batch`], with this compute unit limit.
+    pub(crate) fn send_batch_with_limit(&mut self, ix: Instruction, compute_units: u32) -> TransactionOutcome {
         let settler = self.settler.insecure_clone();
         if self.lamports(&settler.pubkey()) < SOL {
             self.airdrop(&settler.pubkey(), SOL);
         }
-        self.send_v1(&[ix], &settler)
+        let message = v1_message(self.svm.latest_blockhash(), &[ix], &settler.pubkey(), compute_units);
+        self.send_message(message, &[&settler], V1_MAX_BYTES)
     }
 
     /// The only event of this type among a transaction's inner instructions.
@@ -225,6 +244,14 @@ impl ProgramFixture {
         let mut events: Vec<T> =
             meta.inner_instructions.iter().flatten().filter_map(|inner| decode(&inner.instruction.data)).collect();
         assert_eq!(events.len(), 1, "expected one event\n{}", meta.pretty_logs());
+        events.remove(0)
+    }
+
+    /// The only batch that a transaction executed.
+    #[track_caller]
+    pub(crate) fn batch_event(&self, meta: &TransactionMetadata) -> BatchSettled {
+        let mut events = BatchSettled::from_logs(&meta.logs);
+        assert_eq!(events.len(), 1, "expected one batch\n{}", meta.pretty_logs());
         events.remove(0)
     }
 
@@ -246,7 +273,7 @@ impl ProgramFixture {
 
     /// Sends a v1 transaction that only the payer signs.
     pub(crate) fn send_v1(&mut self, instructions: &[Instruction], payer: &Keypair) -> TransactionOutcome {
-        let message = v1_message(self.svm.latest_blockhash(), instructions, &payer.pubkey());
+        let message = v1_message(self.svm.latest_blockhash(), instructions, &payer.pubkey(), COMPUTE_UNITS);
         self.send_message(message, &[payer], V1_MAX_BYTES)
     }
 
@@ -282,8 +309,14 @@ impl ProgramFixture {
 
     /// Multiplies the rent rate by `factor`.
     pub(crate) fn raise_rent(&mut self, factor: u64) {
+        let rate = self.svm.get_sysvar::<Rent>().lamports_per_byte;
+        self.set_rent_rate(rate * factor);
+    }
+
+    /// Sets the rent rate in lamports per byte.
+    pub(crate) fn set_rent_rate(&mut self, rate: u64) {
         let mut rent: Rent = self.svm.get_sysvar();
-        rent.lamports_per_byte *= factor;
+        rent.lamports_per_byte = rate;
         self.svm.set_sysvar(&rent);
     }
 
@@ -310,6 +343,13 @@ impl ProgramFixture {
         self.set_account(address, account);
     }
 
+    /// Removes lamports from an account, as if its rent had risen by as many.
+    pub(crate) fn take_lamports(&mut self, address: &Pubkey, lamports: u64) {
+        let mut account = self.svm.get_account(address).expect("the account exists");
+        account.lamports -= lamports;
+        self.set_account(address, account);
+    }
+
     /// Sets the treasury's balance to its rent plus these lamports.
     pub(crate) fn set_surplus(&mut self, lamports: u64) {
         let mut account = self.svm.get_account(&self.treasury).expect("the treasury exists");
@@ -329,6 +369,24 @@ impl ProgramFixture {
         change(&mut fields);
         account.data[8..].copy_from_slice(bytemuck::bytes_of(&fields));
         self.set_account(address, account);
+    }
+
+    /// The address of the network that the fixture's admin creates with this name.
+    pub(crate) fn network_address(&self, name: &str) -> Pubkey {
+        network_address(&self.admin.pubkey(), &super::network_id(name))
+    }
+
+    /// Unpauses the network as the admin.
+    pub(crate) fn unpause(&mut self) {
+        let admin = self.admin.insecure_clone();
+        let ix = unpause_ix(admin.pubkey(), self.network);
+        self.send(&[ix], &[&admin]).expect("the network is unpaused");
+    }
+
+    /// Closes a node as its owner.
+    pub(crate) fn close_node(&mut self, node: &Node) -> TransactionOutcome {
+        let ix = close_node_ix(node.owner.pubkey(), self.network, node.id, node.owner.pubkey());
+        self.send(&[ix], &[&node.owner])
     }
 
     pub(crate) fn network_state(&self) -> Network {
@@ -362,9 +420,14 @@ pub(crate) fn header(batch_id: u64) -> BatchHeader {
     BatchHeader { batch_id, records_root: [7; 32] }
 }
 
-fn v1_message(blockhash: solana_hash::Hash, instructions: &[Instruction], payer: &Pubkey) -> VersionedMessage {
+fn v1_message(
+    blockhash: solana_hash::Hash,
+    instructions: &[Instruction],
+    payer: &Pubkey,
+    compute_units: u32,
+) -> VersionedMessage {
     let config = TransactionConfig::empty()
-        .with_compute_unit_limit(COMPUTE_UNITS)
+        .with_compute_unit_limit(compute_units)
         .with_loaded_accounts_data_size_limit(LOADED_ACCOUNTS_BYTES);
     VersionedMessage::V1(
         v1::Message::try_compile_with_config(payer, instructions, blockhash, config).expect("the message compiles"),

@@ -5,17 +5,22 @@ mod assertions;
 mod fixture;
 mod lookup_table;
 mod program;
+mod rent_rule;
+mod reserved;
 mod roles;
 mod runtime;
 mod token_fixture;
+mod unrelated_accounts;
 
 pub(crate) use all_instructions::{AccountKind, BYSTANDER, InstructionCase, all_instructions, all_token_instructions};
-pub(crate) use assertions::{ExpectedError, assert_refused, skip_reasons};
-pub(crate) use fixture::{Node, ProgramFixture, SOL, START, TransactionOutcome, header, wire_size};
+pub(crate) use assertions::{ExpectedError, assert_address_in_use, assert_refused, skip_reasons};
+pub(crate) use fixture::{MAX_PAUSE_SECONDS, Node, ProgramFixture, SOL, START, TransactionOutcome, header, wire_size};
 pub(crate) use program::bytes as program_bytes;
+pub(crate) use reserved::RESERVED_ADDRESSES;
 pub(crate) use roles::{Role, assert_only_authorized, program_accounts};
 pub(crate) use runtime::{all_features, runtime};
 pub(crate) use token_fixture::{DECIMALS, Extension, Payee, TOKEN, TokenFixture, TokenProgram};
+pub(crate) use unrelated_accounts::unrelated_accounts;
 
 use settlement::client::NetworkId;
 

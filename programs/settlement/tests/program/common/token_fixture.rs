@@ -185,11 +185,11 @@ pub(crate) struct TokenFixture {
     pub(crate) vault: Pubkey,
 }
 
-/// A registered node whose destination has a token account.
+/// A registered node whose destination exists.
 #[derive(Debug)]
 pub(crate) struct Payee {
     pub(crate) node: Node,
-    /// The associated token account of the node's destination.
+    /// The node's destination: the owner's associated token account.
     pub(crate) account: Pubkey,
 }
 
@@ -260,7 +260,7 @@ impl TokenFixture {
         let payer = self.payer.pubkey();
         let from = self.create_associated_account(&payer, &asset);
         self.mint_to(&asset, &from, amount);
-        let ix = fund_tokens_ix(payer, from, self.network, &asset, amount);
+        let ix = fund_tokens_ix(payer, from, self.network, self.admin.pubkey(), &asset, amount);
         self.send(&[ix], &[]).expect("the treasury is funded");
     }
 
@@ -268,7 +268,8 @@ impl TokenFixture {
     pub(crate) fn register_payee(&mut self, name: &str) -> Payee {
         let asset = self.asset;
         let node = self.register_node(name);
-        let account = self.create_associated_account(&node.destination, &asset);
+        let account = self.create_associated_account(&node.owner.pubkey(), &asset);
+        assert_eq!(account, node.destination);
         Payee { node, account }
     }
 

@@ -37,7 +37,8 @@ pub(crate) fn all() -> Vec<Table> {
     let mut add = |name: &str, cells| sol.push((name.to_owned(), cells));
     add("`credit`", row(MAX_CREDIT_ENTRIES, credit_sol));
     add("`settle`", row(MAX_SETTLE_ENTRIES, settle_sol));
-    add("`payout`", row(MAX_SETTLE_ENTRIES, payout_sol));
+    // In a transaction whose fee another account pays, one entry fewer fits.
+    add("`payout`", row(MAX_SETTLE_ENTRIES - 1, payout_sol));
     add("direct System transfers", row(MAX_CREDIT_ENTRIES, direct_sol));
 
     let mut tokens = Vec::new();

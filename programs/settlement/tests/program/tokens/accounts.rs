@@ -9,15 +9,17 @@ use settlement::client::{
     withdraw_surplus_tokens_ix, withdraw_tokens_ix,
 };
 use settlement::error::SettlementError;
+use solana_instruction::error::InstructionError;
 use solana_instruction::{AccountMeta, Instruction};
 use solana_keypair::Keypair;
 use solana_sdk_ids::system_program;
 use solana_signer::Signer;
+use solana_transaction::TransactionError;
 
 use super::HEADER;
 use crate::common::{
     DECIMALS, ExpectedError, Payee, ProgramFixture, SOL, TOKEN, TokenFixture, TokenProgram, TransactionOutcome,
-    assert_refused, network_id,
+    assert_refused,
 };
 
 /// A valid instruction, and the indexes of its vault, mint and token program.
@@ -50,16 +52,16 @@ fn asset_cases(fixture: &mut TokenFixture, payee: &Payee) -> Vec<AssetCase> {
     vec![
         AssetCase {
             name: "fund",
-            ix: fund_tokens_ix(admin.pubkey(), own, network, &asset, TOKEN),
+            ix: fund_tokens_ix(admin.pubkey(), own, network, fixture.admin.pubkey(), &asset, TOKEN),
             signer: admin.insecure_clone(),
-            asset: [5, 6, 7],
+            asset: [6, 7, 8],
             by_anchor: true,
         },
         AssetCase {
             name: "withdraw",
             ix: withdraw_tokens_ix(owner.pubkey(), network, &asset, payee.node.id, payee.account, Some(1)),
             signer: owner,
-            asset: [4, 5, 6],
+            asset: [5, 6, 7],
             by_anchor: true,
         },
         AssetCase {
@@ -73,14 +75,14 @@ fn asset_cases(fixture: &mut TokenFixture, payee: &Payee) -> Vec<AssetCase> {
             name: "settle",
             ix: settle_tokens_ix(settler.pubkey(), network, &asset, HEADER, &[payee.entry(0)]),
             signer: settler.insecure_clone(),
-            asset: [4, 5, 6],
+            asset: [3, 4, 5],
             by_anchor: false,
         },
         AssetCase {
             name: "payout",
             ix: payout_tokens_ix(network, &asset, &[payee.payout_entry()]),
             signer: settler,
-            asset: [3, 4, 5],
+            asset: [4, 5, 6],
             by_anchor: false,
         },
     ]
@@ -162,7 +164,7 @@ fn each_wrong_token_account_is_refused_with_its_own_error() {
 fn create_other_vault(fixture: &mut ProgramFixture, name: &str, asset: &TokenAsset) -> Pubkey {
     let args = fixture.network_args(name);
     fixture.create_token_network(args, asset).expect("the network is created");
-    treasury_token_address(&settlement::client::network_address(&network_id(name)), asset)
+    treasury_token_address(&fixture.network_address(name), asset)
 }
 
 #[track_caller]
@@ -175,7 +177,7 @@ fn assert_case_refused(name: &str, outcome: TransactionOutcome, expected: impl I
 fn a_funder_without_a_token_account_is_refused() {
     let (mut fixture, payee) = fixture(TokenProgram::PToken);
     let fund = &asset_cases(&mut fixture, &payee)[0];
-    let outcome = fund.send(&mut fixture, |accounts| accounts[4] = AccountMeta::new_readonly(settlement::ID, false));
+    let outcome = fund.send(&mut fixture, |accounts| accounts[5] = AccountMeta::new_readonly(settlement::ID, false));
     assert_refused(outcome, SettlementError::AssetAccountsMismatch);
     assert_nothing_moved(&fixture, &payee);
 }
@@ -188,7 +190,8 @@ fn a_sol_instruction_is_refused_in_a_token_network() {
         let mismatch = SettlementError::AssetAccountsMismatch;
         let (admin, settler) = (fixture.admin.insecure_clone(), fixture.settler.insecure_clone());
         let owner = payee.node.owner.insecure_clone();
-        assert_refused(fixture.send(&[fund_ix(payer, network, SOL)], &[]), mismatch);
+        let fund = fund_ix(payer, network, admin.pubkey(), SOL);
+        assert_refused(fixture.send(&[fund], &[]), mismatch);
         let destination = payee.node.destination;
         let ix = withdraw_ix(owner.pubkey(), network, payee.node.id, destination, None);
         assert_refused(fixture.send(&[ix], &[&owner]), mismatch);
@@ -214,7 +217,7 @@ fn a_token_instruction_is_refused_in_a_sol_network() {
     let (network, treasury, payer) = (fixture.network, fixture.treasury, fixture.payer.pubkey());
     let vault = fixture.create_associated_account(&treasury, &asset);
     fixture.mint_to(&asset, &vault, TOKEN);
-    let account = fixture.create_associated_account(&node.destination, &asset);
+    let account = fixture.create_associated_account(&node.owner.pubkey(), &asset);
     let from = fixture.create_associated_account(&payer, &asset);
     fixture.mint_to(&asset, &from, TOKEN);
     fixture.credit(&[(node.wallet, 2 * SOL)]);
@@ -222,8 +225,9 @@ fn a_token_instruction_is_refused_in_a_sol_network() {
     let (admin, settler, owner) =
         (fixture.admin.insecure_clone(), fixture.settler.insecure_clone(), node.owner.insecure_clone());
 
-    assert_refused(fixture.send(&[fund_tokens_ix(payer, from, network, &asset, 1)], &[]), mismatch);
-    let ix = withdraw_tokens_ix(owner.pubkey(), network, &asset, node.id, account, Some(1));
+    let fund = fund_tokens_ix(payer, from, network, admin.pubkey(), &asset, 1);
+    assert_refused(fixture.send(&[fund], &[]), mismatch);
+    let ix = withdraw_tokens_ix(owner.pubkey(), network, &asset, node.id, node.destination, Some(1));
     assert_refused(fixture.send(&[ix], &[&owner]), mismatch);
     let ix = withdraw_surplus_tokens_ix(admin.pubkey(), network, &asset, account, 1);
     assert_refused(fixture.send(&[ix], &[&admin]), mismatch);
@@ -241,14 +245,14 @@ fn a_token_instruction_is_refused_in_a_sol_network() {
     };
     let own = [vault, asset.mint, asset.token_program];
     for (i, pubkey) in own.into_iter().enumerate() {
-        let ix = alone(fund_ix(payer, network, SOL), 5 + i, pubkey);
+        let ix = alone(fund_ix(payer, network, fixture.admin.pubkey(), SOL), 6 + i, pubkey);
         assert_refused(fixture.send(&[ix], &[]), mismatch);
-        let ix = alone(withdraw_ix(owner.pubkey(), network, node.id, node.destination, None), 4 + i, pubkey);
+        let ix = alone(withdraw_ix(owner.pubkey(), network, node.id, node.destination, None), 5 + i, pubkey);
         assert_refused(fixture.send(&[ix], &[&owner]), mismatch);
         let ix = alone(withdraw_surplus_ix(admin.pubkey(), network, admin.pubkey(), 1), 4 + i, pubkey);
         assert_refused(fixture.send(&[ix], &[&admin]), mismatch);
     }
-    let ix = alone(fund_ix(payer, network, SOL), 4, from);
+    let ix = alone(fund_ix(payer, network, fixture.admin.pubkey(), SOL), 5, from);
     assert_refused(fixture.send(&[ix], &[]), mismatch);
 
     assert_eq!((fixture.surplus(), fixture.wallet_lamports(&node)), (98 * SOL, 2 * SOL));
@@ -284,7 +288,9 @@ fn creating_a_network_takes_all_token_accounts_or_none() {
     for vault in [own, Pubkey::new_unique(), fixture.treasury] {
         let mut ix = all.clone();
         ix.accounts[6].pubkey = vault;
-        assert!(fixture.send(&[ix], &[&admin]).is_err());
+        let failed = fixture.send(&[ix], &[&admin]).expect_err("the network should have been refused");
+        let invalid = TransactionError::InstructionError(0, InstructionError::InvalidSeeds);
+        assert_eq!(failed.err, invalid, "{}", failed.meta.pretty_logs());
         assert!(fixture.svm.get_account(&fixture.network).is_none());
     }
     fixture.send(&[all], &[&admin]).expect("the network is created");

@@ -56,7 +56,7 @@ fn funding_counts_the_net_amount_that_the_treasury_receives() {
     let (payer, asset) = (fixture.payer.pubkey(), fixture.asset);
     let from = fixture.create_associated_account(&payer, &asset);
     fixture.mint_to(&asset, &from, 41);
-    let ix = fund_tokens_ix(payer, from, fixture.network, &asset, 41);
+    let ix = fund_tokens_ix(payer, from, fixture.network, fixture.admin.pubkey(), &asset, 41);
     let meta = fixture.send(&[ix], &[]).expect("the treasury is funded");
     // 41 left the sender, 39 arrived, 2 are withheld.
     assert_eq!(fee(41), 2);

@@ -2,7 +2,7 @@
 
 use agave_feature_set::FeatureSet;
 use settlement::client::{
-    SettleEntry, payout_tokens_ix, settle_tokens_ix, withdraw_surplus_tokens_ix, withdraw_tokens_ix,
+    SettleEntry, close_node_ix, payout_tokens_ix, settle_tokens_ix, withdraw_surplus_tokens_ix, withdraw_tokens_ix,
 };
 use settlement::error::SettlementError;
 use settlement::events::{BatchSettled, Funded, PaidOut, SurplusWithdrawn, Withdrawn};
@@ -56,7 +56,14 @@ fn funds_arrive_in_the_vault_and_are_counted() {
         let (payer, asset) = (fixture.payer.pubkey(), fixture.asset);
         let from = fixture.create_associated_account(&payer, &asset);
         fixture.mint_to(&asset, &from, 7 * TOKEN + 3);
-        let ix = settlement::client::fund_tokens_ix(payer, from, fixture.network, &asset, 7 * TOKEN + 1);
+        let ix = settlement::client::fund_tokens_ix(
+            payer,
+            from,
+            fixture.network,
+            fixture.admin.pubkey(),
+            &asset,
+            7 * TOKEN + 1,
+        );
         let meta = fixture.send(&[ix], &[]).expect("the treasury is funded");
 
         assert_eq!((fixture.vault_balance(), fixture.token_balance(&from)), (1_007 * TOKEN + 1, 2));
@@ -318,22 +325,16 @@ fn full_batches_fit_one_v1_transaction_with_each_token_program() {
 }
 
 #[test]
-fn any_token_account_of_the_destination_is_paid() {
+fn two_nodes_of_one_owner_can_share_a_token_account() {
     for program in TokenProgram::ALL {
         let mut fixture = TokenFixture::new(program);
         let payee = fixture.register_payee("node");
-        let asset = fixture.asset;
-        let other = fixture.create_token_account(&payee.node.destination, &asset);
-        let entry = SettleEntry { destination: other, ..payee.entry(2 * TOKEN) };
-        assert_eq!(fixture.settle(&[entry]).event.paid, 2 * TOKEN);
-        assert_eq!((fixture.token_balance(&other), fixture.token_balance(&payee.account)), (2 * TOKEN, 0));
-
-        // Two nodes of one owner can share a token account.
         let second = fixture.register_node_with("second", |args| args.owner = payee.node.owner.pubkey());
+        assert_eq!(second.destination, payee.account);
         let entry = SettleEntry { wallet: second.wallet, ..payee.entry(3 * TOKEN) };
-        let batch = fixture.settle(&[entry, payee.entry(3 * TOKEN)]);
-        assert_eq!(batch.event.paid, 4 * TOKEN);
-        assert_eq!(fixture.token_balance(&payee.account), 4 * TOKEN);
+        let batch = fixture.settle(&[entry, payee.entry(4 * TOKEN)]);
+        assert_eq!(batch.event.paid, 7 * TOKEN);
+        assert_eq!(fixture.token_balance(&payee.account), 7 * TOKEN);
         assert_solvent(&fixture);
     }
 }
@@ -386,7 +387,7 @@ fn a_node_closes_only_with_nothing_pending() {
     fixture.credit(&[(payee.node.wallet, 5)]);
     let owner = payee.node.owner.insecure_clone();
     let (network, asset) = (fixture.network, fixture.asset);
-    let close = settlement::client::close_node_ix(owner.pubkey(), network, payee.node.id, fixture.payer.pubkey());
+    let close = close_node_ix(owner.pubkey(), network, payee.node.id, owner.pubkey());
     assert_refused(fixture.send(std::slice::from_ref(&close), &[&owner]), SettlementError::PendingNotZero);
     let withdraw = withdraw_tokens_ix(owner.pubkey(), network, &asset, payee.node.id, payee.account, None);
     fixture.send(&[withdraw, close], &[&owner]).expect("the withdrawal and the closing succeed");
@@ -425,11 +426,8 @@ fn thirty_nodes_of_one_owner_are_paid_into_one_token_account() {
 fn token_program_calls(fixture: &mut TokenFixture, entries: &[SettleEntry]) -> usize {
     let ix = settle_tokens_ix(fixture.settler.pubkey(), fixture.network, &fixture.asset, HEADER, entries);
     let meta = fixture.send_batch(ix).expect("the batch is applied");
-    let inner: Vec<_> = meta.inner_instructions.iter().flatten().collect();
-    // One inner instruction is the event.
-    let is_event = |data: &[u8]| BatchSettled::decode_cpi(data).is_some();
-    assert_eq!(inner.iter().filter(|inner| is_event(&inner.instruction.data)).count(), 1);
-    inner.len() - 1
+    fixture.batch_event(&meta);
+    meta.inner_instructions.iter().flatten().count()
 }
 
 #[test]

@@ -295,7 +295,8 @@ fn wrapped_sol_is_a_mint_like_any_other() {
         let rent = fixture.lamports(&{ fixture.vault });
         let payer = fixture.payer.pubkey();
         let from = fixture.create_associated_account(&payer, &asset);
-        let fund = settlement::client::fund_tokens_ix(payer, from, fixture.network, &asset, 10 * SOL);
+        let fund =
+            settlement::client::fund_tokens_ix(payer, from, fixture.network, fixture.admin.pubkey(), &asset, 10 * SOL);
         let wrap_then_fund = [wrap(&fixture, &asset, &from, 11 * SOL).as_slice(), &[fund]].concat();
         fixture.send(&wrap_then_fund, &[]).expect("the treasury is funded");
         assert_eq!((fixture.vault_balance(), fixture.lamports(&fixture.vault)), (10 * SOL, 10 * SOL + rent));

@@ -2,6 +2,7 @@
 //! replaced, and Token-2022.
 
 mod accounts;
+mod destinations;
 mod fees;
 mod lifecycle;
 mod mints;

@@ -140,7 +140,7 @@ fn a_funder_can_only_use_its_own_tokens() {
         fixture.settle(&[victim.entry(5 * TOKEN)]);
         // Someone else's tokens, and the vault's own.
         for from in [victim.account, fixture.vault] {
-            let ix = fund_tokens_ix(payer, from, network, &asset, TOKEN);
+            let ix = fund_tokens_ix(payer, from, network, fixture.admin.pubkey(), &asset, TOKEN);
             assert_token_program_refused(fixture.send(&[ix], &[]), OWNER_MISMATCH);
         }
         assert_eq!((fixture.vault_balance(), fixture.token_balance(&victim.account)), (995 * TOKEN, 5 * TOKEN));
@@ -158,7 +158,7 @@ fn a_frozen_vault_accepts_no_funds_and_releases_no_surplus() {
         let from = fixture.create_associated_account(&payer, &asset);
         fixture.mint_to(&asset, &from, TOKEN);
         fixture.freeze(&asset, &vault);
-        let fund = fund_tokens_ix(payer, from, network, &asset, TOKEN);
+        let fund = fund_tokens_ix(payer, from, network, fixture.admin.pubkey(), &asset, TOKEN);
         assert_token_program_refused(fixture.send(&[fund], &[]), ACCOUNT_FROZEN);
         let withdraw = withdraw_surplus_tokens_ix(admin.pubkey(), network, &asset, to, 1);
         assert_refused(fixture.send(&[withdraw], &[&admin]), SettlementError::TreasuryFrozen);

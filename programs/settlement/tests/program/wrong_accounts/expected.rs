@@ -55,21 +55,45 @@ pub(crate) fn expected(case: &InstructionCase, substitution: &Substitution) -> O
     let by_program = |e: SettlementError| Some(e.into());
     let by_anchor = |e: ErrorCode| Some(e.into());
     match (kind, substitution.wrong) {
-        (AccountKind::Authority | AccountKind::Payer, _) => signer(case, substitution),
+        (AccountKind::Authority | AccountKind::SigningOwner | AccountKind::Payer, _) => signer(case, substitution),
         (_, WrongAccount::ReadOnly) => Some(read_only(case, kind)),
-        (AccountKind::Network, _) => network(case.name, actual_account(case, substitution)),
+        (AccountKind::Network, _) => network(case, substitution),
+        (AccountKind::ClosedNetwork, _) => match actual_account(case, substitution) {
+            ActualAccount::Unrelated => by_anchor(ErrorCode::AccountOwnedByWrongProgram),
+            _ => by_anchor(ErrorCode::AccountDiscriminatorMismatch),
+        },
+        (AccountKind::NetworkAdmin, _) => by_program(SettlementError::AdminMismatch),
         (AccountKind::Treasury, _) => Some(treasury(case, actual_account(case, substitution))),
         (AccountKind::Wallet, _) => Some(wallet(case, substitution)),
         (AccountKind::NewAccount | AccountKind::ClosedWallet, _) => by_anchor(ErrorCode::ConstraintSeeds),
-        (AccountKind::NamedDestination | AccountKind::ChosenDestination, _) if !is_writable(substitution) => {
-            by_anchor(ErrorCode::ConstraintMut)
+        (AccountKind::TreasuryAddress | AccountKind::WalletAddress | AccountKind::NodeOwner, _) => {
+            by_anchor(ErrorCode::ConstraintSeeds)
         }
-        (AccountKind::NamedDestination, _) => by_program(SettlementError::DestinationMismatch),
+        (AccountKind::NamedDestination | AccountKind::NamedTokenAccount, _) => {
+            by_program(SettlementError::DestinationMismatch)
+        }
+        (AccountKind::ChosenDestination, _) if !is_writable(substitution) => by_anchor(ErrorCode::ConstraintMut),
         (AccountKind::ChosenDestination, _) => match actual_account(case, substitution) {
             // The admin may choose any other address, except for the event authority.
             ActualAccount::Unrelated if !is_duplicate_of(case, substitution, AccountKind::EventAuthority) => None,
             _ => by_program(SettlementError::DestinationNotPayable),
         },
+        (AccountKind::NewDestination, _) => new_destination(case, substitution),
+        (AccountKind::Claim, _) if case.name == "set_aside" && is_omitted(substitution) => {
+            by_program(SettlementError::AssetAccountsMismatch)
+        }
+        (AccountKind::Claim, _) => by_anchor(ErrorCode::ConstraintSeeds),
+        (AccountKind::OmittedClaim, _) => by_anchor(ErrorCode::ConstraintSeeds),
+        (AccountKind::ClaimTokenAccount, _) if is_omitted(substitution) => {
+            by_program(SettlementError::AssetAccountsMismatch)
+        }
+        (AccountKind::ClaimTokenAccount | AccountKind::AnyDestination | AccountKind::UnusedTokenAccountMut, _)
+            if !is_writable(substitution) =>
+        {
+            by_anchor(ErrorCode::ConstraintMut)
+        }
+        (AccountKind::ClaimTokenAccount, _) => by_program(SettlementError::InvalidClaim),
+        (AccountKind::AnyDestination | AccountKind::UnusedTokenAccountMut, _) => None,
         (AccountKind::OmittedTokenAccountMut, _) if !is_writable(substitution) => by_anchor(ErrorCode::ConstraintMut),
         (AccountKind::OmittedTokenAccount | AccountKind::OmittedTokenAccountMut, _) => {
             by_program(SettlementError::AssetAccountsMismatch)
@@ -77,18 +101,88 @@ pub(crate) fn expected(case: &InstructionCase, substitution: &Substitution) -> O
         (AccountKind::SystemProgram | AccountKind::Program, _) => by_anchor(ErrorCode::InvalidProgramId),
         (AccountKind::EventAuthority, _) => by_anchor(ErrorCode::ConstraintAddress),
         (AccountKind::EntryWallet, _) => entry_wallet(case, actual_account(case, substitution)),
-        (AccountKind::EntryDestination, _) => Some(payout_skip(case.name, SkipReason::DestinationMismatch)),
+        (AccountKind::EntryDestination | AccountKind::EntryTokenAccount, _) => {
+            Some(payout_skip(case.name, SkipReason::DestinationMismatch))
+        }
+        (AccountKind::ListedWallet, _) => match actual_account(case, substitution) {
+            // Another node of the closed network.
+            ActualAccount::Wallet(NetworkRelation::Own) | ActualAccount::Closed
+                if case.name == "sweep_closed_network" =>
+            {
+                None
+            }
+            _ => by_program(SettlementError::NothingToRecover),
+        },
+        (
+            AccountKind::StrayTokenAccount
+            | AccountKind::StrayTokenDestination
+            | AccountKind::StrayMint
+            | AccountKind::StrayTokenProgram,
+            _,
+        ) => stray(case, substitution),
         _ => tokens(case, substitution),
     }
+}
+
+/// The expected result for the new destination of a node, which the owner may choose freely among those that can be
+/// paid.
+fn new_destination(case: &InstructionCase, substitution: &Substitution) -> Option<Expected> {
+    let is_own = match substitution.wrong {
+        WrongAccount::Network(relation) | WrongAccount::Treasury(relation) => relation == NetworkRelation::Own,
+        WrongAccount::Duplicate(place) => matches!(
+            case.kinds[place],
+            AccountKind::Network
+                | AccountKind::Treasury
+                | AccountKind::Wallet
+                | AccountKind::EventAuthority
+                | AccountKind::Program
+        ),
+        _ => false,
+    };
+    if is_own {
+        return Some(SettlementError::InvalidDestination.into());
+    }
+    match (case.asset, actual_account(case, substitution)) {
+        (None, ActualAccount::Unrelated) => None,
+        (None, _) => Some(SettlementError::InvalidDestination.into()),
+        (Some(_), _) if substitution.wrong == WrongAccount::OthersTokenAccount => None,
+        (Some(_), _) => Some(SettlementError::InvalidTokenAccount.into()),
+    }
+}
+
+/// The expected result for the accounts of tokens that were sent to an address of the program.
+fn stray(case: &InstructionCase, substitution: &Substitution) -> Option<Expected> {
+    let kind = case.kinds[substitution.at];
+    let must_be_writable = matches!(kind, AccountKind::StrayTokenAccount | AccountKind::StrayTokenDestination);
+    if must_be_writable && !is_writable(substitution) {
+        return Some(ErrorCode::ConstraintMut.into());
+    }
+    Some(match kind {
+        AccountKind::StrayTokenAccount if is_duplicate_of(case, substitution, AccountKind::StrayTokenDestination) => {
+            SettlementError::NothingToRecover.into()
+        }
+        AccountKind::StrayTokenAccount => SettlementError::InvalidTokenAccount.into(),
+        AccountKind::StrayTokenProgram => SettlementError::InvalidTokenProgram.into(),
+        AccountKind::StrayMint => {
+            // The program reads the decimals, and the token program compares the address.
+            const DECIMALS_AT: usize = 44;
+            let wrong = case.fixture.svm.get_account(&substitution.ix.accounts[substitution.at].pubkey);
+            if wrong.is_some_and(|account| account.data.len() > DECIMALS_AT) {
+                Expected::RefusedByCallee
+            } else {
+                SettlementError::InvalidMint.into()
+            }
+        }
+        // A transfer of the tokens to the account that has them moves nothing.
+        _ if is_duplicate_of(case, substitution, AccountKind::StrayTokenAccount) => return None,
+        _ => Expected::RefusedByCallee,
+    })
 }
 
 /// The expected result for the token accounts of a network that pays in tokens.
 fn tokens(case: &InstructionCase, substitution: &Substitution) -> Option<Expected> {
     let kind = case.kinds[substitution.at];
-    let is_optional = !matches!(
-        kind,
-        AccountKind::NamedTokenAccount | AccountKind::ChosenTokenAccount | AccountKind::EntryTokenAccount
-    );
+    let is_optional = kind != AccountKind::ChosenTokenAccount;
     if !is_batch(case.name) && is_optional && substitution.ix.accounts[substitution.at].pubkey == settlement::ID {
         // This is how an optional account is omitted.
         return Some(SettlementError::AssetAccountsMismatch.into());
@@ -107,16 +201,10 @@ fn tokens(case: &InstructionCase, substitution: &Substitution) -> Option<Expecte
         AccountKind::AssociatedTokenProgram => SettlementError::AssetAccountsMismatch.into(),
         // The token program checks the owner, and the associated token program checks the address.
         AccountKind::FunderTokenAccount | AccountKind::NewVault => Expected::RefusedByCallee,
-        AccountKind::NamedTokenAccount | AccountKind::ChosenTokenAccount if is_vault => {
-            SettlementError::DestinationNotPayable.into()
-        }
-        AccountKind::NamedTokenAccount if is_others => SettlementError::TokenAccountWrongOwner.into(),
+        AccountKind::ChosenTokenAccount if is_vault => SettlementError::DestinationNotPayable.into(),
         // The admin may choose any token account.
         AccountKind::ChosenTokenAccount if is_others => return None,
-        AccountKind::NamedTokenAccount | AccountKind::ChosenTokenAccount => SettlementError::InvalidTokenAccount.into(),
-        AccountKind::EntryTokenAccount if is_vault => payout_skip(case.name, SkipReason::DestinationIsProgramAccount),
-        AccountKind::EntryTokenAccount if is_others => payout_skip(case.name, SkipReason::TokenAccountWrongOwner),
-        AccountKind::EntryTokenAccount => payout_skip(case.name, SkipReason::TokenAccountInvalid),
+        AccountKind::ChosenTokenAccount => SettlementError::InvalidTokenAccount.into(),
         _ => unreachable!("{kind:?} is not an account of a network that pays in tokens"),
     })
 }
@@ -130,6 +218,10 @@ fn signer(case: &InstructionCase, substitution: &Substitution) -> Option<Expecte
         _ if !substitution.ix.accounts[substitution.at].is_signer => Some(ErrorCode::AccountNotSigner.into()),
         // Any signer may pay, but only with its own tokens.
         _ if case.kinds.contains(&AccountKind::FunderTokenAccount) => Some(Expected::RefusedByCallee),
+        // The addresses of a network and of a wallet depend on these keys.
+        _ if case.name == "create_network" || case.kinds[substitution.at] == AccountKind::SigningOwner => {
+            Some(ErrorCode::ConstraintSeeds.into())
+        }
         _ if is_payer => None,
         _ => Some(SettlementError::Unauthorized.into()),
     }
@@ -142,20 +234,38 @@ fn read_only(case: &InstructionCase, kind: AccountKind) -> Expected {
         AccountKind::EntryDestination | AccountKind::EntryTokenAccount => {
             payout_skip(case.name, SkipReason::DestinationNotWritable)
         }
+        AccountKind::ListedWallet => SettlementError::NothingToRecover.into(),
         AccountKind::Vault if is_batch(case.name) => SettlementError::InvalidTreasuryTokenAccount.into(),
         _ => ErrorCode::ConstraintMut.into(),
     }
 }
 
-fn network(name: &str, actual: ActualAccount) -> Option<Expected> {
-    match actual {
+fn network(case: &InstructionCase, substitution: &Substitution) -> Option<Expected> {
+    match case.name {
+        "credit" | "settle" | "payout" => return Some(SettlementError::NetworkMismatch.into()),
+        "close_network" if !is_writable(substitution) => return Some(ErrorCode::ConstraintMut.into()),
+        "close_network"
+        | "migrate_treasury"
+        | "recover_treasury_tokens"
+        | "recover_node_tokens"
+        | "claim_set_aside" => {
+            return Some(ErrorCode::ConstraintSeeds.into());
+        }
+        _ => {}
+    }
+    match actual_account(case, substitution) {
         ActualAccount::Unrelated => Some(ErrorCode::AccountOwnedByWrongProgram.into()),
-        ActualAccount::Network(relation) => match (name, relation) {
+        ActualAccount::Network(relation) => match (case.name, relation) {
             // The admin of two networks may act on either.
             ("propose_admin" | "set_guardian", NetworkRelation::Sibling) => None,
             // The account is created before Anchor checks the relation of network and treasury.
             ("register_node", _) => Some(ErrorCode::ConstraintSeeds.into()),
-            ("pause" | "fund" | "close_node" | "reopen_node", _) => Some(SettlementError::NetworkMismatch.into()),
+            ("fund", NetworkRelation::Foreign) => Some(SettlementError::AdminMismatch.into()),
+            (
+                "pause" | "close_node" | "reopen_node" | "set_destination" | "set_threshold" | "withdraw"
+                | "sweep_rent" | "top_up_rent",
+                _,
+            ) => Some(SettlementError::NetworkMismatch.into()),
             ("accept_admin", _) | (_, NetworkRelation::Foreign) => Some(SettlementError::Unauthorized.into()),
             _ => Some(SettlementError::NetworkMismatch.into()),
         },
@@ -166,13 +276,8 @@ fn network(name: &str, actual: ActualAccount) -> Option<Expected> {
 fn treasury(case: &InstructionCase, actual: ActualAccount) -> Expected {
     match actual {
         ActualAccount::Unrelated => ErrorCode::AccountOwnedByWrongProgram.into(),
-        ActualAccount::Treasury(relation) => match (case.name, relation) {
-            ("credit" | "settle", NetworkRelation::Foreign) => SettlementError::Unauthorized.into(),
-            // The other treasury has another token account.
-            ("settle" | "payout", _) if case.asset.is_some() => SettlementError::InvalidTreasuryTokenAccount.into(),
-            // This network's wallets are not valid for another treasury.
-            ("credit" | "settle" | "payout", _) => SkipReason::InvalidWallet.into(),
-            ("migrate_treasury", _) => SettlementError::NothingToMigrate.into(),
+        ActualAccount::Treasury(_) => match case.name {
+            "migrate_treasury" | "close_network" => ErrorCode::ConstraintSeeds.into(),
             _ => SettlementError::NetworkMismatch.into(),
         },
         _ => ErrorCode::AccountDiscriminatorMismatch.into(),
@@ -180,29 +285,22 @@ fn treasury(case: &InstructionCase, actual: ActualAccount) -> Expected {
 }
 
 fn wallet(case: &InstructionCase, substitution: &Substitution) -> Expected {
-    // Here the handler loads the account, after Anchor has checked that it is writable.
-    if case.name == "close_node" && !is_writable(substitution) {
-        return ErrorCode::ConstraintMut.into();
+    // Here the handler loads the account, after Anchor has checked its address.
+    if case.name == "close_node" {
+        return ErrorCode::ConstraintSeeds.into();
     }
     match actual_account(case, substitution) {
         ActualAccount::Unrelated => ErrorCode::AccountOwnedByWrongProgram.into(),
-        ActualAccount::Wallet(NetworkRelation::Sibling | NetworkRelation::Foreign) if case.name == "close_node" => {
-            SettlementError::NetworkMismatch.into()
-        }
-        ActualAccount::Wallet(_) => SettlementError::Unauthorized.into(),
+        ActualAccount::Wallet(_) => ErrorCode::ConstraintSeeds.into(),
         _ => ErrorCode::AccountDiscriminatorMismatch.into(),
     }
 }
 
 fn entry_wallet(case: &InstructionCase, actual: ActualAccount) -> Option<Expected> {
-    let elsewhere = match case.asset {
-        None => SkipReason::DestinationMismatch,
-        Some(_) => SkipReason::TokenAccountWrongOwner,
-    };
     match actual {
         // A valid wallet, but with another destination.
         ActualAccount::Wallet(NetworkRelation::Own) if case.name == "credit" => None,
-        ActualAccount::Wallet(NetworkRelation::Own) => Some(payout_skip(case.name, elsewhere)),
+        ActualAccount::Wallet(NetworkRelation::Own) => Some(payout_skip(case.name, SkipReason::DestinationMismatch)),
         _ => Some(SkipReason::InvalidWallet.into()),
     }
 }
@@ -217,6 +315,11 @@ fn payout_skip(name: &str, reason: SkipReason) -> Expected {
 
 fn is_batch(name: &str) -> bool {
     matches!(name, "credit" | "settle" | "payout")
+}
+
+/// Whether the account is omitted, if it is optional.
+fn is_omitted(substitution: &Substitution) -> bool {
+    substitution.ix.accounts[substitution.at].pubkey == settlement::ID
 }
 
 /// Whether the wrong account is writable. The runtime makes builtins and called programs read-only,
@@ -234,13 +337,20 @@ fn is_duplicate_of(case: &InstructionCase, substitution: &Substitution, kind: Ac
 fn actual_account(case: &InstructionCase, substitution: &Substitution) -> ActualAccount {
     match substitution.wrong {
         WrongAccount::Network(relation) => ActualAccount::Network(relation),
+        WrongAccount::Treasury(NetworkRelation::Own) if case.name == "sweep_closed_network" => ActualAccount::Unrelated,
         WrongAccount::Treasury(relation) => ActualAccount::Treasury(relation),
         WrongAccount::Wallet(relation) => ActualAccount::Wallet(relation),
         WrongAccount::Closed => ActualAccount::Closed,
         WrongAccount::Duplicate(place) => match case.kinds[place] {
-            AccountKind::Network => ActualAccount::Network(NetworkRelation::Own),
+            AccountKind::Network | AccountKind::ClosedNetwork => ActualAccount::Network(NetworkRelation::Own),
             AccountKind::Treasury => ActualAccount::Treasury(NetworkRelation::Own),
-            AccountKind::Wallet | AccountKind::EntryWallet => ActualAccount::Wallet(NetworkRelation::Own),
+            // Nothing is left at this address of a closed network.
+            AccountKind::TreasuryAddress if case.name != "sweep_closed_network" => {
+                ActualAccount::Treasury(NetworkRelation::Own)
+            }
+            AccountKind::Wallet | AccountKind::WalletAddress | AccountKind::EntryWallet | AccountKind::ListedWallet => {
+                ActualAccount::Wallet(NetworkRelation::Own)
+            }
             AccountKind::ClosedWallet => ActualAccount::Closed,
             _ => ActualAccount::Unrelated,
         },

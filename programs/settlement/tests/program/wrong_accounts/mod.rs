@@ -48,8 +48,8 @@ fn every_wrong_account_is_refused_with_the_expected_error_and_changes_nothing() 
     assert!(tried > 2_500, "only {tried} wrong accounts were tried");
 }
 
-/// All accounts of the program and of the instructions, without what a batch of skips changes too (a
-/// treasury's batch sequence) and what the runtime sets (the rent epoch).
+/// All accounts of the program and of the instructions, without what a batch of skips changes too (a treasury's batch
+/// sequence and history) and what the runtime sets (the rent epoch).
 fn accounts(fixture: &ProgramFixture, instructions: &[&Instruction]) -> BTreeMap<Pubkey, Option<Account>> {
     let keys = instructions.iter().flat_map(|ix| &ix.accounts).map(|meta| meta.pubkey);
     let named = keys.map(|key| (key, fixture.svm.get_account(&key)));
@@ -59,6 +59,8 @@ fn accounts(fixture: &ProgramFixture, instructions: &[&Instruction]) -> BTreeMap
         account.rent_epoch = 0;
         if let Ok(mut treasury) = Treasury::decode(&account.data) {
             treasury.batch_sequence = 0;
+            treasury.history_hash = [0; 32];
+            treasury.history_count = 0;
             account.data[9..].copy_from_slice(&bytemuck::bytes_of(&treasury)[1..]);
         }
     }
@@ -84,8 +86,7 @@ fn result(outcome: &TransactionOutcome) -> Option<Expected> {
 
 /// The skip reasons in a batch's event.
 fn skips(meta: &litesvm::types::TransactionMetadata) -> Option<Vec<u8>> {
-    meta.inner_instructions.iter().flatten().find_map(|inner| {
-        let data = &inner.instruction.data;
-        BatchSettled::decode_cpi(data).map(|e| e.reasons).or_else(|| PaidOut::decode_cpi(data).map(|e| e.reasons))
-    })
+    let paid_out = meta.inner_instructions.iter().flatten().find_map(|it| PaidOut::decode_cpi(&it.instruction.data));
+    let batch = BatchSettled::from_logs(&meta.logs).pop();
+    batch.map(|event| event.reasons).or_else(|| paid_out.map(|event| event.reasons))
 }

@@ -65,8 +65,9 @@ pub(crate) fn substitutions(case: &mut InstructionCase) -> Vec<Substitution> {
     case.fixture.airdrop(&stranger.pubkey(), 100 * SOL);
     let own = case.fixture.network;
     let asset = case.asset;
-    let sibling = network(&mut case.fixture, "sibling", asset.as_ref(), None);
-    let foreign = network(&mut case.fixture, "foreign", asset.as_ref(), Some(&stranger));
+    let elsewhere = Pubkey::new_unique();
+    let sibling = network(&mut case.fixture, "sibling", asset.as_ref(), None, elsewhere);
+    let foreign = network(&mut case.fixture, "foreign", asset.as_ref(), Some(&stranger), elsewhere);
     let tokens = asset.map(|asset| case.fixture.create_associated_account(&Pubkey::new_unique(), &asset));
     let closed = closed_node(&mut case.fixture);
 
@@ -97,7 +98,9 @@ pub(crate) fn substitutions(case: &mut InstructionCase) -> Vec<Substitution> {
         {
             others.push((WrongAccount::Network(relation), network));
             others.push((WrongAccount::Treasury(relation), treasury_address(&network)));
-            others.push((WrongAccount::Wallet(relation), node_wallet_address(&network, &node_id(BYSTANDER))));
+            let owner = if relation == NetworkRelation::Own { case.bystander.owner.pubkey() } else { elsewhere };
+            let wallet = node_wallet_address(&network, &node_id(BYSTANDER), &owner);
+            others.push((WrongAccount::Wallet(relation), wallet));
         }
         let twins = case.ix.accounts.iter().enumerate();
         others.extend(twins.map(|(place, meta)| (WrongAccount::Duplicate(place), meta.pubkey)));
@@ -113,9 +116,15 @@ pub(crate) fn substitutions(case: &mut InstructionCase) -> Vec<Substitution> {
     all
 }
 
-/// Another network that pays in the same asset and has a node with the bystander's name. The
-/// fixture's keys run it, or `stranger` does.
-fn network(fixture: &mut ProgramFixture, name: &str, asset: Option<&TokenAsset>, stranger: Option<&Keypair>) -> Pubkey {
+/// Another network that pays in the same asset and has a node of `owner` with the bystander's name. The fixture's keys
+/// run it, or `stranger` does.
+fn network(
+    fixture: &mut ProgramFixture,
+    name: &str,
+    asset: Option<&TokenAsset>,
+    stranger: Option<&Keypair>,
+    owner: Pubkey,
+) -> Pubkey {
     let admin = stranger.unwrap_or(&fixture.admin).insecure_clone();
     let settler = stranger.unwrap_or(&fixture.settler).insecure_clone();
     let mut args = fixture.network_args(name);
@@ -128,13 +137,8 @@ fn network(fixture: &mut ProgramFixture, name: &str, asset: Option<&TokenAsset>,
         Some(asset) => create_token_network_ix(admin.pubkey(), args, asset),
     };
     fixture.send(&[create], &[&admin]).expect("the network is created");
-    let network = network_address(&network_id(name));
-    let args = RegisterNodeArgs {
-        node_id: node_id(BYSTANDER),
-        owner: Pubkey::new_unique(),
-        destination: None,
-        threshold: None,
-    };
+    let network = network_address(&admin.pubkey(), &network_id(name));
+    let args = RegisterNodeArgs { node_id: node_id(BYSTANDER), owner, destination: None, threshold: None };
     let ix = register_node_ix(settler.pubkey(), fixture.payer.pubkey(), network, args);
     fixture.send(&[ix], &[&settler]).expect("the node is registered");
     network
@@ -152,7 +156,8 @@ fn copy_under_other_program(fixture: &mut ProgramFixture, right: &Pubkey) -> Pub
 /// Writes the account that remains of a closed node.
 fn closed_node(fixture: &mut ProgramFixture) -> Pubkey {
     let address = Pubkey::new_unique();
-    let data = [ClosedNode::DISCRIMINATOR, bytemuck::bytes_of(&ClosedNode { total: SOL })].concat();
+    let data =
+        [ClosedNode::DISCRIMINATOR, bytemuck::bytes_of(&ClosedNode { total: SOL, network: fixture.network })].concat();
     let lamports = fixture.rent(ClosedNode::SIZE);
     fixture.set_account(&address, Account { lamports, data, owner: settlement::ID, ..Account::default() });
     address

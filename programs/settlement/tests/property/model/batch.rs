@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use settlement::client::BatchHeader;
 use settlement::events::{BatchSettled, PaidOut};
 use settlement::rules::SkipReason;
+use settlement::state::DestinationSource;
 
-use super::super::account_id::{AccountId, Net};
-use super::super::chain::event_data;
+use super::super::account_id::{AccountId, Net, owner_of_node};
+use super::super::event::EventData;
 use super::super::step::{Entry, Target};
-use super::funds::{is_of_mint, owner_of};
-use super::{Model, Outcome, Rejected, WALLET_BYTES, require};
+use super::{Model, Outcome, Rejected, WALLET_BYTES, require, some};
 
 /// The header of all batches.
 pub(crate) const HEADER: BatchHeader = BatchHeader { batch_id: 77, records_root: [5; 32] };
@@ -64,6 +64,7 @@ impl Model {
     pub(super) fn settle(&mut self, net: Net, actor: u8, entries: &[Entry]) -> Outcome {
         self.begin_batch(net, actor, entries, 30)?;
         let mut limits = self.remaining_limits(net);
+        let before = self.clone();
         let writable = writable_accounts(net, entries, EntryAccounts::WalletAndDestination);
         let (mut credited, mut paid, mut skips) = (0, 0, Skips::default());
         for (i, entry) in entries.iter().enumerate() {
@@ -77,7 +78,7 @@ impl Model {
                 }
             }
             if self.is_due(net, entry) {
-                match self.pay_entry(net, entry, &writable) {
+                match self.pay_entry(net, entry, &before, &writable) {
                     Ok(amount) => paid += amount,
                     Err(reason) => skips.payout.push((i, reason)),
                 }
@@ -91,13 +92,14 @@ impl Model {
     pub(super) fn payout(&mut self, net: Net, entries: &[Entry]) -> Outcome {
         self.active_network(net)?;
         require((1..=30).contains(&entries.len()))?;
+        let before = self.clone();
         let writable = writable_accounts(net, entries, EntryAccounts::WalletAndDestination);
         let (mut paid, mut skips) = (0, vec![]);
         for (i, entry) in entries.iter().enumerate() {
             let outcome = match self.node_of(net, entry, &writable) {
                 None => Err(SkipReason::InvalidWallet),
                 Some(_) if !self.is_due(net, entry) => Err(SkipReason::NotDue),
-                Some(_) => self.pay_entry(net, entry, &writable),
+                Some(_) => self.pay_entry(net, entry, &before, &writable),
             };
             match outcome {
                 Ok(amount) => paid += amount,
@@ -108,13 +110,17 @@ impl Model {
         let network = self.network(net)?;
         network.token_balance = token_balance;
         network.paid += paid;
-        Ok(vec![event_data(PaidOut {
+        let event = PaidOut {
             network: AccountId::Network(net).address(),
             n: entries.len() as u8,
             paid,
             skips: bits(&skips),
             reasons: reason_numbers(&skips).collect(),
-        })])
+        };
+        if paid == 0 {
+            return Ok(vec![EventData::call(&event)]);
+        }
+        self.recorded_call(net, &event)
     }
 
     fn begin_batch(&mut self, net: Net, actor: u8, entries: &[Entry], max: usize) -> Result<(), Rejected> {
@@ -146,13 +152,14 @@ impl Model {
             self.remove_lamports(AccountId::Treasury(net), credited)?;
         }
         let network = self.network(net)?;
-        network.window_used = network.window_used.checked_add(credited).ok_or(Rejected)?;
+        network.window_used = some(network.window_used.checked_add(credited))?;
         network.credited += credited;
         network.paid += paid;
-        Ok(vec![event_data(BatchSettled {
+        let sequence = network.batches;
+        let event = BatchSettled {
             network: AccountId::Network(net).address(),
             batch_id: HEADER.batch_id,
-            sequence: network.batches,
+            sequence,
             records_root: HEADER.records_root,
             n: n as u8,
             credited,
@@ -160,7 +167,8 @@ impl Model {
             credit_skips: bits(&skips.credit),
             payout_skips: bits(&skips.payout),
             reasons: reason_numbers(&skips.credit).chain(reason_numbers(&skips.payout)).collect(),
-        })])
+        };
+        self.recorded_log(net, &event)
     }
 
     /// The node of an entry's wallet, if that is open and belongs to this network.
@@ -205,9 +213,6 @@ impl Model {
         }
         if net.pays_in_sol() {
             let after = self.lamports(account_id).checked_add(amount).ok_or(SkipReason::Overflow)?;
-            if after < self.rent_minimum(WALLET_BYTES) {
-                return Err(SkipReason::WalletNotRentExempt);
-            }
             self.lamports.insert(account_id, after);
         }
         for limit in [&mut limits.batch, &mut limits.window, &mut limits.treasury, &mut limits.total] {
@@ -233,8 +238,14 @@ impl Model {
         wallet.pending() > 0 && (wallet.pending() >= wallet.threshold || age >= max)
     }
 
-    /// Pays out everything that is pending.
-    fn pay_entry(&mut self, net: Net, entry: &Entry, writable: &BTreeSet<AccountId>) -> Result<u64, SkipReason> {
+    /// Pays out everything that is pending. `before` is the state before the instruction.
+    fn pay_entry(
+        &mut self,
+        net: Net,
+        entry: &Entry,
+        before: &Self,
+        writable: &BTreeSet<AccountId>,
+    ) -> Result<u64, SkipReason> {
         let from @ AccountId::Wallet(_, node) = entry.wallet.account_id(net) else {
             return Err(SkipReason::InvalidWallet);
         };
@@ -242,26 +253,33 @@ impl Model {
         let to = entry.destination.unwrap_or(AccountId::Incinerator);
         let amount = wallet.pending();
         let skip_if = |condition, reason| if condition { Err(reason) } else { Ok(()) };
-        if net.pays_in_sol() {
-            skip_if(to != wallet.destination, SkipReason::DestinationMismatch)?;
-            skip_if(self.is_owned_by_program(to), SkipReason::DestinationIsProgramAccount)?;
-            skip_if(!writable.contains(&to), SkipReason::DestinationNotWritable)?;
-            let after = self.lamports(to) + amount;
-            skip_if(after < self.rent_minimum(self.bytes(to)), SkipReason::DestinationNotRentExempt)?;
-            let left = self.lamports(from).checked_sub(amount).ok_or(SkipReason::WalletShort)?;
-            skip_if(left < self.rent_minimum(WALLET_BYTES), SkipReason::WalletShort)?;
-            self.lamports.insert(from, left);
-            self.lamports.insert(to, after);
-        } else {
+        skip_if(to != wallet.destination, SkipReason::DestinationMismatch)?;
+        if let Some(mint) = net.mint() {
             let vault = AccountId::Vault(net);
-            let account = self.tokens.get(&to).copied().filter(|_| is_of_mint(net, to));
+            let account = self.tokens.get(&to).copied();
+            let account = account.filter(|_| to.mint().is_some_and(|of| of.token_program() == mint.token_program()));
             let Some(account) = account else { return Err(SkipReason::TokenAccountInvalid) };
+            skip_if(to.mint() != Some(mint), SkipReason::TokenAccountWrongMint)?;
             skip_if(to == vault, SkipReason::DestinationIsProgramAccount)?;
-            skip_if(owner_of(net, to) != Some(wallet.destination), SkipReason::TokenAccountWrongOwner)?;
+            // Whoever chose the destination decided whose it is.
+            let is_default = wallet.destination_source == DestinationSource::Default;
+            let is_owners = account.owner == AccountId::Person(owner_of_node(node));
+            skip_if(is_default && !is_owners, SkipReason::TokenAccountWrongOwner)?;
             skip_if(account.is_frozen, SkipReason::TokenAccountFrozen)?;
             skip_if(!writable.contains(&to), SkipReason::DestinationNotWritable)?;
             skip_if(self.tokens[&vault].is_frozen, SkipReason::TreasuryFrozen)?;
-            self.transfer_tokens(net, vault, to, amount).map_err(|_| SkipReason::TreasuryTokensShort)?;
+            self.transfer_tokens(mint, (vault, to), AccountId::Treasury(net), amount)
+                .map_err(|_| SkipReason::TreasuryTokensShort)?;
+        } else {
+            skip_if(self.is_owned_by_program(to), SkipReason::DestinationIsProgramAccount)?;
+            skip_if(!writable.contains(&to), SkipReason::DestinationNotWritable)?;
+            let is_new = self.lamports(to) == 0;
+            skip_if(is_new && amount < self.rent_minimum(0), SkipReason::DestinationNotRentExempt)?;
+            let left = self.lamports(from).checked_sub(amount).ok_or(SkipReason::WalletShort)?;
+            skip_if(left < before.lamports(from).min(self.rent_minimum(WALLET_BYTES)), SkipReason::WalletShort)?;
+            self.lamports.insert(from, left);
+            let received = self.lamports(to) + amount;
+            self.lamports.insert(to, received);
         }
         if let Some(super::Node::Open(wallet)) = self.nodes.get_mut(&(net, node)) {
             wallet.paid = wallet.credited;

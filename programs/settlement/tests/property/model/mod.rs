@@ -2,25 +2,33 @@
 //! the state, and when it is rejected.
 //!
 //! It does not use the program's rules, so that an error in them cannot go unnoticed. It includes what
-//! the runtime enforces: rent, balances, and that a rejected instruction changes nothing.
+//! the runtime enforces: balances, rent as LiteSVM does (see [`Model::check_rents`]), and that a rejected instruction
+//! changes nothing.
 
 pub(crate) mod admin;
 pub(crate) mod batch;
 mod funds;
 mod node;
+mod recovery;
 
 use std::collections::BTreeMap;
 
+use anchor_lang::Event;
+use anchor_lang::prelude::Pubkey;
+use settlement::events::BatchSettled;
 use settlement::state::DestinationSource;
+use sha2::{Digest, Sha256};
 
-use super::account_id::{AccountId, Net, PEOPLE};
-use super::step::{Action, Actor, Amount, Entry, EntryWallet, Parameters, Registration, Step, Target};
+use super::account_id::{AccountId, Mint, NODE_WITH_TOKENS, NODES, Net, PEOPLE, owner_of_node};
+use super::event::EventData;
+use super::step::{Action, Actor, Amount, Entry, EntryWallet, Parameters, Step, Target};
 
 /// Sizes of the program's accounts, in bytes.
 pub(crate) const NETWORK_BYTES: u64 = 512;
 pub(crate) const TREASURY_BYTES: u64 = 384;
-pub(crate) const WALLET_BYTES: u64 = 240;
-pub(crate) const CLOSED_BYTES: u64 = 16;
+pub(crate) const WALLET_BYTES: u64 = 200;
+pub(crate) const CLOSED_NODE_BYTES: u64 = 48;
+pub(crate) const CLOSED_NETWORK_BYTES: u64 = 48;
 /// Sizes of the treasury's token account, as the associated token program creates it.
 const VAULT_BYTES: u64 = 165;
 const VAULT_BYTES_WITH_FEES: u64 = 182;
@@ -36,12 +44,17 @@ const OVERHEAD_BYTES: u64 = 128;
 pub(crate) const FEE_BASIS_POINTS: u16 = 150;
 pub(crate) const MAX_FEE: u64 = 50_000;
 
-/// An event, as the instruction data of the self-CPI that emits it.
-pub(crate) type EventData = Vec<u8>;
+/// Decimals of all mints.
+pub(crate) const DECIMALS: u8 = 6;
 
-/// The instruction must be rejected.
+/// Why nothing changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Rejected;
+pub(crate) enum Rejected {
+    /// The instruction fails.
+    ByInstruction,
+    /// The instruction succeeds, but LiteSVM rejects the balances that it leaves.
+    ByRentRule,
+}
 
 pub(crate) type Outcome = Result<Vec<EventData>, Rejected>;
 
@@ -55,13 +68,19 @@ pub(crate) struct Model {
     pub lamports: BTreeMap<AccountId, u64>,
     /// All token accounts.
     pub tokens: BTreeMap<AccountId, TokenAccount>,
+    /// All open networks.
     pub networks: BTreeMap<Net, Network>,
-    /// All nodes that were ever registered.
+    /// All closed networks, with their last admins.
+    pub closed_networks: BTreeMap<Net, u8>,
+    /// All nodes that were ever registered, except those that were swept after their network was closed.
     pub nodes: BTreeMap<(Net, u8), Node>,
+    /// Transfer fees that were moved from token accounts to [`Mint::Fee`].
+    pub harvested: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TokenAccount {
+    pub owner: AccountId,
     pub amount: u64,
     /// Withheld transfer fees, which do not belong to the owner.
     pub withheld: u64,
@@ -87,6 +106,11 @@ pub(crate) struct Network {
     pub batches: u64,
     /// The balance of the treasury's token account, as far as the program knows it.
     pub token_balance: u64,
+    /// The time from which owners can withdraw even if the network is paused.
+    pub hold_until: i64,
+    /// Hash over every event that moved funds, and their number.
+    pub history_hash: [u8; 32],
+    pub history_count: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,9 +121,7 @@ pub(crate) enum Node {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Wallet {
-    pub owner: AccountId,
     pub destination: AccountId,
-    pub rent_payer: u8,
     pub credited: u64,
     pub paid: u64,
     pub threshold: u64,
@@ -116,7 +138,16 @@ impl Wallet {
 
 /// Rejects the instruction unless the condition holds.
 fn require(condition: bool) -> Result<(), Rejected> {
-    if condition { Ok(()) } else { Err(Rejected) }
+    if condition { Ok(()) } else { Err(Rejected::ByInstruction) }
+}
+
+/// The value, or the instruction is rejected.
+fn some<T>(value: Option<T>) -> Result<T, Rejected> {
+    value.ok_or(Rejected::ByInstruction)
+}
+
+fn key(person: u8) -> Pubkey {
+    AccountId::Person(person).address()
 }
 
 impl Model {
@@ -146,11 +177,11 @@ impl Model {
             Action::Register(registration) => self.register(net, node, actor, registration),
             Action::Reopen(registration) => self.reopen(net, node, actor, registration),
             Action::Close => self.close(net, node, actor),
-            Action::SetDestination(account_id) => self.set_destination(net, node, actor, *account_id),
+            Action::SetDestination(to) => self.set_destination(net, node, actor, to.account_id(net)),
             Action::SetThreshold(threshold) => self.set_threshold(net, node, actor, *threshold),
-            Action::Fund(amount) => self.fund(net, actor, *amount),
+            Action::Fund { amount, expected_admin } => self.fund(net, actor, *amount, *expected_admin),
             Action::WithdrawSurplus { to, .. } => {
-                self.withdraw_surplus(net, actor, *to, self.requested_amount(step).unwrap_or(0))
+                self.withdraw_surplus(net, actor, to.account_id(net), self.requested_amount(step).unwrap_or(0))
             }
             Action::Withdraw { .. } => {
                 self.withdraw(net, node, actor, self.payout_account(step), self.requested_amount(step))
@@ -158,14 +189,34 @@ impl Model {
             Action::Credit(entries) => self.credit(net, actor, entries),
             Action::Settle(entries) => self.settle(net, actor, entries),
             Action::Payout(entries) => self.payout(net, entries),
+            Action::SweepRent(accounts) => self.sweep_rent(net, accounts),
+            Action::TopUpRent(accounts) => self.top_up_rent(net, actor, accounts),
+            Action::RecoverLamports { to } => self.recover_lamports(net, actor, *to),
+            Action::RecoverTreasuryTokens { mint, from_vault, to } => {
+                let mint = net.mint().filter(|_| *from_vault).unwrap_or(*mint);
+                self.recover_treasury_tokens(net, actor, mint, self.recovered_account(step), *to)
+            }
+            Action::RecoverNodeTokens { mint, to } => {
+                self.recover_node_tokens(net, node, actor, *mint, self.recovered_account(step), *to)
+            }
+            Action::SetAside => self.set_aside(net, node, actor),
+            Action::ClaimSetAside { to } => self.claim_set_aside(net, node, actor, *to),
+            Action::CloseNetwork { to, tokens_to } => self.close_network(net, actor, *to, *tokens_to),
+            Action::SweepClosedNetwork { accounts, expected_admin } => {
+                self.sweep_closed_network(net, accounts, *expected_admin)
+            }
             Action::TransferLamports { to, lamports } => {
                 self.move_lamports(AccountId::Person(actor), *to, *lamports).map(|()| vec![])
             }
             Action::TransferTokens { to, amount } => {
-                self.transfer_tokens(net, AccountId::TokenAccount(net, actor), *to, *amount).map(|()| vec![])
+                let mint = some(to.mint())?;
+                let transfer = (AccountId::TokenAccount(mint, actor, 0), *to);
+                self.transfer_tokens(mint, transfer, AccountId::Person(actor), *amount).map(|()| vec![])
             }
             Action::Freeze(account) => self.set_frozen(*account, true),
             Action::Thaw(account) => self.set_frozen(*account, false),
+            Action::GiveAway { account, to } => self.give_away(*account, actor, *to),
+            Action::Harvest => self.harvest(net),
             Action::Resend
             | Action::AdvanceTime(_)
             | Action::SetTime(_)
@@ -174,56 +225,93 @@ impl Model {
         }
     }
 
+    /// The admin of a network that is open or closed; of others, whoever can create it.
+    pub(crate) fn admin(&self, net: Net) -> u8 {
+        let open = self.networks.get(&net).map(|network| network.admin);
+        open.or(self.closed_networks.get(&net).copied()).unwrap_or(net.creator())
+    }
+
     /// The person who acts in a step.
     pub(crate) fn actor(&self, step: &Step) -> u8 {
-        let authorized = || {
-            let network = self.networks.get(&step.net)?;
-            Some(match step.action {
-                Action::Accept => network.pending_admin?,
-                Action::Pause => network.guardian,
-                Action::Register(registration) | Action::Reopen(registration) if registration.by_admin => network.admin,
-                Action::Register(_) | Action::Reopen(_) | Action::Credit(_) | Action::Settle(_) => network.settler,
-                Action::Close | Action::Withdraw { .. } | Action::SetDestination(_) | Action::SetThreshold(_) => {
-                    match self.wallet(step.net, step.node)?.owner {
-                        AccountId::Person(owner) => owner,
-                        _ => return None,
-                    }
-                }
-                Action::Fund(_) | Action::TransferLamports { .. } | Action::TransferTokens { .. } => step.node % PEOPLE,
-                _ => network.admin,
-            })
+        let network = self.networks.get(&step.net);
+        let authorized = || match step.action {
+            Action::Accept => network?.pending_admin,
+            Action::Pause => Some(network?.guardian),
+            Action::Register(registration) | Action::Reopen(registration) if registration.by_admin => None,
+            Action::Register(_) | Action::Reopen(_) | Action::Credit(_) | Action::Settle(_) | Action::TopUpRent(_) => {
+                Some(network?.settler)
+            }
+            Action::Close
+            | Action::Withdraw { .. }
+            | Action::SetDestination(_)
+            | Action::SetThreshold(_)
+            | Action::ClaimSetAside { .. }
+            | Action::RecoverNodeTokens { .. } => Some(owner_of_node(step.node)),
+            Action::Fund { .. } | Action::TransferLamports { .. } | Action::TransferTokens { .. } => {
+                Some(step.node % PEOPLE)
+            }
+            Action::GiveAway { account, .. } => match self.tokens.get(&account)?.owner {
+                AccountId::Person(owner) => Some(owner),
+                _ => None,
+            },
+            _ => None,
         };
         match step.actor {
             Actor::Person(person) => person,
-            Actor::Authorized => authorized().unwrap_or(0),
+            Actor::Authorized => authorized().unwrap_or(self.admin(step.net)),
         }
     }
 
-    /// Directs the step to a network or node where it has an effect, if there is one.
+    /// Directs the step to a network or node where it has an effect, if it has none where it is directed to.
     pub(crate) fn retargeted(&self, step: &Step) -> Step {
         let mut step = step.clone();
         if matches!(step.actor, Actor::Person(_)) {
             return step;
         }
         let node = |wanted: fn(&Node) -> bool| {
-            let found = |(_, node): &(&(Net, u8), &Node)| wanted(node);
-            self.nodes.iter().find(found).map(|(&at, _)| at)
+            let found = |(at, node): &(&(Net, u8), &Node)| wanted(node) && self.networks.contains_key(&at.0);
+            let is_here = self.nodes.get(&(step.net, step.node)).is_some_and(wanted);
+            self.nodes.iter().find(found).filter(|_| !is_here).map(|(&at, _)| at)
         };
         let net = |wanted: fn(&Network) -> bool| {
             let found = |(_, network): &(&Net, &Network)| wanted(network);
-            self.networks.iter().find(found).map(|(&net, _)| (net, step.node))
+            let is_here = self.networks.get(&step.net).is_some_and(wanted);
+            self.networks.iter().find(found).filter(|_| !is_here).map(|(&net, _)| (net, step.node))
         };
         let found = match &mut step.action {
             Action::Reopen(_) => node(|node| matches!(node, Node::Closed { .. })),
-            Action::Withdraw { .. } => node(|node| matches!(node, Node::Open(wallet) if wallet.pending() > 0))
-                .filter(|_| self.wallet(step.net, step.node).is_none_or(|wallet| wallet.pending() == 0)),
+            Action::Withdraw { .. } => node(|node| matches!(node, Node::Open(wallet) if wallet.pending() > 0)),
             Action::Accept => net(|network| network.pending_admin.is_some()),
             Action::Unpause => net(|network| network.is_paused),
             Action::Migrate => net(|network| network.treasury_version == 1),
             Action::Thaw(account) => {
                 let frozen = self.tokens.iter().find(|(_, tokens)| tokens.is_frozen);
-                *account = frozen.map_or(*account, |(frozen, _)| *frozen);
+                let is_here = self.tokens.get(account).is_some_and(|tokens| tokens.is_frozen);
+                *account = frozen.filter(|_| !is_here).map_or(*account, |(frozen, _)| *frozen);
                 None
+            }
+            Action::TopUpRent(_) => {
+                let is_short = |net: &Net| (0..NODES).any(|node| self.lacks_rent(*net, node));
+                let short = Net::ALL.into_iter().find(is_short).filter(|_| !is_short(&step.net));
+                short.map(|net| (net, step.node))
+            }
+            Action::RecoverNodeTokens { .. } => Some((step.net, NODE_WITH_TOKENS)),
+            Action::SetAside => {
+                let is_stuck = |at: &(Net, u8)| {
+                    let pending = self.wallet(at.0, at.1).map_or(0, |wallet| wallet.pending());
+                    pending > 0 && self.is_unpayable(at.0, at.1)
+                };
+                let stuck = self.nodes.keys().copied().find(is_stuck);
+                stuck.filter(|_| !is_stuck(&(step.net, step.node)))
+            }
+            Action::ClaimSetAside { .. } => {
+                let has_claim = |at: &(Net, u8)| self.lamports(AccountId::Claim(at.0, at.1)) > 0;
+                let found = self.nodes.keys().copied().find(has_claim);
+                found.filter(|_| !has_claim(&(step.net, step.node)))
+            }
+            Action::SweepClosedNetwork { .. } => {
+                let closed = self.closed_networks.first_key_value().map(|(&net, _)| (net, step.node));
+                closed.filter(|_| !self.closed_networks.contains_key(&step.net))
             }
             _ => None,
         };
@@ -248,19 +336,28 @@ impl Model {
     pub(crate) fn payout_account(&self, step: &Step) -> AccountId {
         match step.action {
             Action::Withdraw { to: Some(to), .. } => to,
-            _ => self.destination_account(step.net, AccountId::Wallet(step.net, step.node)),
+            _ => self.destination_account(AccountId::Wallet(step.net, step.node)),
         }
     }
 
-    /// The account that receives a wallet's payouts: for tokens, the token account of its destination.
-    fn destination_account(&self, net: Net, wallet: AccountId) -> AccountId {
-        let destination = match wallet {
-            AccountId::Wallet(of, node) => self.wallet(of, node).map(|wallet| wallet.destination),
+    /// The account that receives a wallet's payouts.
+    fn destination_account(&self, wallet: AccountId) -> AccountId {
+        let wallet = match wallet {
+            AccountId::Wallet(net, node) => self.wallet(net, node),
             _ => None,
         };
-        match destination.unwrap_or(AccountId::Person(0)) {
-            AccountId::Person(person) if !net.pays_in_sol() => AccountId::TokenAccount(net, person),
-            account_id => account_id,
+        wallet.map_or(AccountId::Person(0), |wallet| wallet.destination)
+    }
+
+    /// The token account that a step recovers tokens from.
+    pub(crate) fn recovered_account(&self, step: &Step) -> AccountId {
+        match step.action {
+            Action::RecoverTreasuryTokens { from_vault: true, .. } if !step.net.pays_in_sol() => {
+                AccountId::Vault(step.net)
+            }
+            Action::RecoverNodeTokens { mint, .. } => AccountId::NodeTokens(step.net, mint),
+            Action::RecoverTreasuryTokens { mint, .. } => AccountId::TreasuryTokens(step.net, mint),
+            _ => AccountId::Treasury(step.net),
         }
     }
 
@@ -277,7 +374,7 @@ impl Model {
                 Target::Total(total) => total,
                 Target::BelowMax(less) => u64::MAX - less,
             };
-            let destination = entry.destination.unwrap_or_else(|| self.destination_account(net, wallet));
+            let destination = entry.destination.unwrap_or_else(|| self.destination_account(wallet));
             Entry { target: Target::Total(target), destination: Some(destination), ..*entry }
         };
         entries.iter().map(absolute).collect()
@@ -299,15 +396,22 @@ impl Model {
         }
     }
 
+    /// Whether a wallet that pays in lamports can't pay all that is pending, because of its rent.
+    fn lacks_rent(&self, net: Net, node: u8) -> bool {
+        let pending = self.wallet(net, node).filter(|_| net.pays_in_sol()).map_or(0, |wallet| wallet.pending());
+        let held = self.lamports(AccountId::Wallet(net, node));
+        pending > 0 && held < self.rent_minimum(WALLET_BYTES) + pending
+    }
+
     fn wallet_mut(&mut self, net: Net, node: u8) -> Result<&mut Wallet, Rejected> {
         match self.nodes.get_mut(&(net, node)) {
             Some(Node::Open(wallet)) => Ok(wallet),
-            _ => Err(Rejected),
+            _ => Err(Rejected::ByInstruction),
         }
     }
 
     fn network(&mut self, net: Net) -> Result<&mut Network, Rejected> {
-        self.networks.get_mut(&net).ok_or(Rejected)
+        some(self.networks.get_mut(&net))
     }
 
     /// A network whose treasury has the latest layout.
@@ -337,17 +441,18 @@ impl Model {
     pub(crate) fn bytes(&self, account_id: AccountId) -> u64 {
         match account_id {
             AccountId::Network(net) if self.networks.contains_key(&net) => NETWORK_BYTES,
+            AccountId::Network(net) if self.closed_networks.contains_key(&net) => CLOSED_NETWORK_BYTES,
             AccountId::Treasury(net) if self.networks.contains_key(&net) => TREASURY_BYTES,
             AccountId::Vault(net) if self.tokens.contains_key(&account_id) => vault_bytes(net),
-            AccountId::TokenAccount(net, _) if self.tokens.contains_key(&account_id) => match net {
-                Net::Fee => TOKEN_ACCOUNT_BYTES_WITH_FEES,
+            AccountId::Mint(Mint::Fee) => MINT_BYTES_WITH_FEES,
+            AccountId::Mint(_) => MINT_BYTES,
+            _ if self.tokens.contains_key(&account_id) => match account_id.mint() {
+                Some(Mint::Fee) => TOKEN_ACCOUNT_BYTES_WITH_FEES,
                 _ => TOKEN_ACCOUNT_BYTES,
             },
-            AccountId::Mint(Net::Fee) => MINT_BYTES_WITH_FEES,
-            AccountId::Mint(_) => MINT_BYTES,
             AccountId::Wallet(net, node) => match self.nodes.get(&(net, node)) {
                 Some(Node::Open(_)) => WALLET_BYTES,
-                Some(Node::Closed { .. }) => CLOSED_BYTES,
+                Some(Node::Closed { .. }) => CLOSED_NODE_BYTES,
                 None => 0,
             },
             _ => 0,
@@ -357,20 +462,21 @@ impl Model {
     /// Whether the account is owned by the program.
     fn is_owned_by_program(&self, account_id: AccountId) -> bool {
         match account_id {
-            AccountId::Network(net) | AccountId::Treasury(net) => self.networks.contains_key(&net),
+            AccountId::Network(net) => self.networks.contains_key(&net) || self.closed_networks.contains_key(&net),
+            AccountId::Treasury(net) => self.networks.contains_key(&net),
             AccountId::Wallet(net, node) => self.nodes.contains_key(&(net, node)),
             _ => false,
         }
     }
 
     fn remove_lamports(&mut self, from: AccountId, lamports: u64) -> Result<(), Rejected> {
-        let left = self.lamports(from).checked_sub(lamports).ok_or(Rejected)?;
+        let left = some(self.lamports(from).checked_sub(lamports))?;
         self.lamports.insert(from, left);
         Ok(())
     }
 
     fn add_lamports(&mut self, to: AccountId, lamports: u64) -> Result<(), Rejected> {
-        let sum = self.lamports(to).checked_add(lamports).ok_or(Rejected)?;
+        let sum = some(self.lamports(to).checked_add(lamports))?;
         self.lamports.insert(to, sum);
         Ok(())
     }
@@ -386,17 +492,41 @@ impl Model {
         self.move_lamports(payer, account, missing)
     }
 
-    /// The runtime's rule: an account must be empty or rent-exempt, unless it was not rent-exempt before and its
-    /// balance did not increase.
+    /// LiteSVM's rule: an account must be empty or rent-exempt, unless it was not rent-exempt before, kept its size and
+    /// its balance did not increase.
+    ///
+    /// The program follows SIMD-0392, by which accounts that are not rent-exempt may also receive lamports or change
+    /// their size. LiteSVM rejects that. Such steps have no effect here, as on a cluster without SIMD-0392.
     fn check_rents(&self, before: &Self) -> Result<(), Rejected> {
         for (&account_id, &lamports) in &self.lamports {
             let (bytes, had_bytes, had) =
                 (self.bytes(account_id), before.bytes(account_id), before.lamports(account_id));
             let was_short = had > 0 && had < self.rent_minimum(had_bytes);
             let stays_short = was_short && bytes == had_bytes && lamports <= had;
-            require(lamports == 0 || lamports >= self.rent_minimum(bytes) || stays_short)?;
+            if lamports > 0 && lamports < self.rent_minimum(bytes) && !stays_short {
+                return Err(Rejected::ByRentRule);
+            }
         }
         Ok(())
+    }
+
+    /// Adds an event to a network's history, and returns it as emitted by a call.
+    fn recorded_call(&mut self, net: Net, event: &impl Event) -> Outcome {
+        self.network(net)?.record(&event.data());
+        Ok(vec![EventData::call(event)])
+    }
+
+    /// Adds the event of a batch to a network's history, and returns it as emitted by a log.
+    fn recorded_log(&mut self, net: Net, event: &BatchSettled) -> Outcome {
+        self.network(net)?.record(&event.data());
+        Ok(vec![EventData::log(event)])
+    }
+}
+
+impl Network {
+    fn record(&mut self, event: &[u8]) {
+        self.history_hash = Sha256::digest([&self.history_hash, event].concat()).into();
+        self.history_count += 1;
     }
 }
 
@@ -415,12 +545,11 @@ impl EntryWallet {
 
 /// Whether a node may use the account as its owner or destination.
 fn is_payable(account_id: AccountId, net: Net, node: u8) -> bool {
-    let own = [AccountId::Network(net), AccountId::Treasury(net), AccountId::Wallet(net, node)];
+    let own = [AccountId::Network(net), AccountId::Treasury(net), AccountId::Wallet(net, node), AccountId::Vault(net)];
     !account_id.is_reserved() && !own.contains(&account_id)
 }
 
-impl Registration {
-    fn destination(&self) -> AccountId {
-        self.destination.unwrap_or(self.owner)
-    }
+/// An event without a place in the history.
+fn unrecorded(event: &impl Event) -> Outcome {
+    Ok(vec![EventData::call(event)])
 }

@@ -6,10 +6,12 @@ pub(crate) use tokens::all_token_instructions;
 
 use anchor_lang::prelude::Pubkey;
 use settlement::client::{
-    RegisterNodeArgs, TokenAsset, UpdateNetworkArgs, accept_admin_ix, close_node_ix, create_network_ix, credit_ix,
-    fund_ix, migrate_treasury_ix, node_id, pause_ix, payout_ix, propose_admin_ix, register_node_ix, reopen_node_ix,
-    set_destination_ix, set_guardian_ix, set_settler_ix, set_threshold_ix, settle_ix, unpause_ix, update_network_ix,
-    withdraw_ix, withdraw_surplus_ix,
+    RegisterNodeArgs, TokenAsset, UpdateNetworkArgs, accept_admin_ix, claim_address, claim_set_aside_ix,
+    close_network_ix, close_node_ix, create_network_ix, credit_ix, fund_ix, migrate_treasury_ix, node_id, pause_ix,
+    payout_ix, propose_admin_ix, recover_node_tokens_ix, recover_treasury_tokens_ix, register_node_ix, reopen_node_ix,
+    set_aside_ix, set_destination_ix, set_guardian_ix, set_settler_ix, set_threshold_ix, settle_ix,
+    sweep_closed_network_ix, sweep_rent_ix, top_up_rent_ix, unpause_ix, update_network_ix, withdraw_ix,
+    withdraw_surplus_ix,
 };
 use settlement::state;
 use solana_instruction::{AccountMeta, Instruction};
@@ -17,6 +19,7 @@ use solana_keypair::Keypair;
 use solana_signer::Signer;
 
 use super::fixture::{Node, ProgramFixture, SOL, TransactionOutcome, header};
+use super::token_fixture::{self, DECIMALS, TOKEN};
 
 /// How an instruction uses an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,9 +29,21 @@ pub(crate) enum AccountKind {
     /// Signs and pays; any key will do.
     Payer,
     Network,
+    /// The account that remains of a closed network.
+    ClosedNetwork,
     Treasury,
+    /// The address of a treasury, which the instruction does not read.
+    TreasuryAddress,
+    /// The network's admin, who does not sign.
+    NetworkAdmin,
+    /// A node's owner, who need not sign.
+    NodeOwner,
+    /// A node's owner, who signs. The node's address depends on it.
+    SigningOwner,
     /// A node's wallet account.
     Wallet,
+    /// The address of a wallet account, which the instruction does not read.
+    WalletAddress,
     /// The account that remains of a closed node.
     ClosedWallet,
     /// The address at which the instruction creates an account.
@@ -37,6 +52,18 @@ pub(crate) enum AccountKind {
     NamedDestination,
     /// A payment's recipient that the signer chooses.
     ChosenDestination,
+    /// The claim address of a node's wallet.
+    Claim,
+    /// The claim address, omitted.
+    OmittedClaim,
+    /// A token account of the address of a node's wallet.
+    ClaimTokenAccount,
+    /// A recipient that need not satisfy anything.
+    AnyDestination,
+    /// An optional token account that nothing depends on, omitted.
+    UnusedTokenAccountMut,
+    /// The new destination of a node.
+    NewDestination,
     /// An optional token account, omitted.
     OmittedTokenAccount,
     /// An optional token account that would be writable, omitted.
@@ -48,6 +75,8 @@ pub(crate) enum AccountKind {
     EntryWallet,
     /// The node's destination, in the entry of a batch.
     EntryDestination,
+    /// A node's wallet account, in a list of accounts of which the wrong ones are ignored.
+    ListedWallet,
     /// The treasury's token account.
     Vault,
     /// The address at which the treasury's token account is created.
@@ -61,6 +90,14 @@ pub(crate) enum AccountKind {
     NamedTokenAccount,
     /// A token account that the signer chooses.
     ChosenTokenAccount,
+    /// A token account that belongs to an address of the program.
+    StrayTokenAccount,
+    /// The mint of a [`StrayTokenAccount`](Self::StrayTokenAccount).
+    StrayMint,
+    /// The token program of a [`StrayTokenAccount`](Self::StrayTokenAccount).
+    StrayTokenProgram,
+    /// Receives the tokens of a [`StrayTokenAccount`](Self::StrayTokenAccount).
+    StrayTokenDestination,
     /// A token account of the node's destination, in the entry of a batch.
     EntryTokenAccount,
 }
@@ -83,13 +120,16 @@ pub(crate) struct InstructionCase {
 }
 
 impl InstructionCase {
-    /// Adds the event authority and the program to the account kinds: at the end, or in a batch right
-    /// after the treasury, before the accounts of the asset and of the entries.
+    /// Adds the event authority and the program to the account kinds, unless the instruction emits its event as a log:
+    /// after the accounts that it names.
     fn with_event_accounts(name: &str, kinds: &[AccountKind]) -> Vec<AccountKind> {
-        let is_batch = matches!(name, "credit" | "settle" | "payout");
-        let treasury = kinds.iter().position(|kind| *kind == AccountKind::Treasury);
-        let at = treasury.filter(|_| is_batch).map_or(kinds.len(), |treasury| treasury + 1);
-        [&kinds[..at], &[AccountKind::EventAuthority, AccountKind::Program], &kinds[at..]].concat()
+        let named = match name {
+            "credit" | "settle" => return kinds.to_vec(),
+            "payout" => kinds.iter().position(|kind| *kind == AccountKind::Treasury).map(|treasury| treasury + 1),
+            _ => kinds.iter().position(|kind| *kind == AccountKind::ListedWallet),
+        };
+        let (named, others) = kinds.split_at(named.unwrap_or(kinds.len()));
+        [named, &[AccountKind::EventAuthority, AccountKind::Program], others].concat()
     }
 
     /// Sends an instruction with the signatures that it asks for.
@@ -120,11 +160,10 @@ struct Setup {
     fixture: ProgramFixture,
     /// Has 2 SOL due.
     due: Node,
-    /// Was paid all that it earned. Its rent was paid by `rent_payer`.
+    /// Was paid all that it earned.
     paid: Node,
     /// Has 2 SOL due.
     bystander: Node,
-    rent_payer: Pubkey,
 }
 
 impl Setup {
@@ -133,10 +172,7 @@ impl Setup {
         let [due, paid, bystander] = ["due", "paid", BYSTANDER].map(|name| fixture.register_node(name));
         fixture.settle(&[paid.entry(2 * SOL)]);
         fixture.credit(&[(due.wallet, 2 * SOL), (bystander.wallet, 2 * SOL)]);
-        let rent_payer = Pubkey::new_unique();
-        fixture.airdrop(&rent_payer, SOL);
-        fixture.edit_account(&paid.wallet, |wallet: &mut state::NodeWallet| wallet.rent_payer = rent_payer);
-        Self { fixture, due, paid, bystander, rent_payer }
+        Self { fixture, due, paid, bystander }
     }
 
     /// The address of the network.
@@ -168,7 +204,22 @@ impl Setup {
     /// Closes the paid node.
     fn close(&self) -> SignedInstruction {
         let owner = self.paid.owner.insecure_clone();
-        (close_node_ix(owner.pubkey(), self.network(), self.paid.id, self.rent_payer), vec![owner])
+        (close_node_ix(owner.pubkey(), self.network(), self.paid.id, owner.pubkey()), vec![owner])
+    }
+
+    /// Pays all nodes, and closes the network.
+    fn close_network(&mut self) -> SignedInstruction {
+        let entries = [&self.due, &self.bystander].map(|node| node.entry(0));
+        self.fixture.settle(&entries);
+        by_admin(self, |admin, network| close_network_ix(admin, network, Pubkey::new_unique()))
+    }
+
+    /// Tokens of a mint in a token account of `owner`, and a token account for them.
+    fn stray_tokens(&mut self, owner: &Pubkey) -> (TokenAsset, Pubkey, Pubkey) {
+        let asset = self.fixture.create_mint(token_fixture::TokenProgram::PToken, DECIMALS, &[]);
+        let from = self.fixture.create_associated_account(owner, &asset);
+        self.fixture.mint_to(&asset, &from, 5 * TOKEN);
+        (asset, from, self.fixture.create_associated_account(&Pubkey::new_unique(), &asset))
     }
 }
 
@@ -199,7 +250,7 @@ const ABOUT_THE_PAID_NODE: [&str; 2] = ["close_node", "reopen_node"];
 
 /// All instructions, in a network that pays in SOL.
 #[rustfmt::skip]
-const INSTRUCTIONS: [Row<Setup>; 20] = {
+const INSTRUCTIONS: [Row<Setup>; 28] = {
     use AccountKind::*;
     const NO_TOKEN: AccountKind = OmittedTokenAccount;
     const NO_TOKEN_MUT: AccountKind = OmittedTokenAccountMut;
@@ -229,9 +280,10 @@ const INSTRUCTIONS: [Row<Setup>; 20] = {
             s.fixture.pause();
             by_admin(s, unpause_ix)
         }),
-        ("fund", &[Payer, Network, Treasury, SystemProgram, NO_TOKEN_MUT, NO_TOKEN_MUT, NO_TOKEN, NO_TOKEN], |s| {
+        ("fund",
+            &[Payer, NetworkAdmin, Network, Treasury, SystemProgram, NO_TOKEN_MUT, NO_TOKEN_MUT, NO_TOKEN, NO_TOKEN], |s| {
             let funder = s.funded_key();
-            (fund_ix(funder.pubkey(), s.network(), SOL), vec![funder])
+            (fund_ix(funder.pubkey(), s.network(), s.fixture.admin.pubkey(), SOL), vec![funder])
         }),
         ("withdraw_surplus", &[Authority, Network, Treasury, ChosenDestination, NO_TOKEN_MUT, NO_TOKEN, NO_TOKEN],
             |s| by_admin(s, |admin, network| withdraw_surplus_ix(admin, network, Pubkey::new_unique(), SOL))),
@@ -240,26 +292,66 @@ const INSTRUCTIONS: [Row<Setup>; 20] = {
             let args = register_args(node_id("new"), Pubkey::new_unique());
             (register_node_ix(settler.pubkey(), payer.pubkey(), s.network(), args), vec![settler, payer])
         }),
-        ("close_node", &[Authority, Network, Treasury, Wallet, NamedDestination], |s| s.close()),
+        ("close_node", &[Authority, Network, Treasury, NodeOwner, Wallet], |s| s.close()),
         ("reopen_node", &[Authority, Payer, Network, Treasury, ClosedWallet, SystemProgram], |s| {
             s.send_first(s.close());
             let (settler, payer) = (s.settler(), s.funded_key());
             let args = register_args(s.paid.id, s.paid.owner.pubkey());
             (reopen_node_ix(settler.pubkey(), payer.pubkey(), s.network(), args), vec![settler, payer])
         }),
-        ("set_destination", &[Authority, Treasury, Wallet],
+        ("set_destination", &[SigningOwner, Network, Treasury, Wallet, NewDestination],
             |s| by_owner(s, |owner, network| set_destination_ix(owner, network, s.due.id, Pubkey::new_unique()))),
-        ("set_threshold", &[Authority, Treasury, Wallet],
+        ("set_threshold", &[SigningOwner, Network, Treasury, Wallet],
             |s| by_owner(s, |owner, network| set_threshold_ix(owner, network, s.due.id, 5 * SOL))),
-        ("credit", &[Authority, Treasury, EntryWallet],
+        ("credit", &[Authority, Network, Treasury, EntryWallet],
             |s| by_settler(s, |settler, network| credit_ix(settler, network, header(3), &[(s.due.wallet, 3 * SOL)]))),
-        ("settle", &[Authority, Treasury, EntryWallet, EntryDestination],
+        ("settle", &[Authority, Network, Treasury, EntryWallet, EntryDestination],
             |s| by_settler(s, |settler, network| settle_ix(settler, network, header(3), &[s.due.entry(2 * SOL)]))),
-        ("payout", &[Treasury, EntryWallet, EntryDestination],
+        ("payout", &[Network, Treasury, EntryWallet, EntryDestination],
             |s| (payout_ix(s.network(), &[(s.due.wallet, s.due.destination)]), vec![])),
-        ("withdraw", &[Authority, Treasury, Wallet, NamedDestination, NO_TOKEN_MUT, NO_TOKEN, NO_TOKEN],
+        ("withdraw", &[SigningOwner, Network, Treasury, Wallet, NamedDestination, NO_TOKEN_MUT, NO_TOKEN, NO_TOKEN],
             |s| by_owner(s, |owner, network| withdraw_ix(owner, network, s.due.id, s.due.destination, None))),
-        ("migrate_treasury", &[Treasury], |s| {
+        ("sweep_rent", &[Network, Treasury, ListedWallet], |s| {
+            s.fixture.airdrop(&s.due.wallet, SOL);
+            (sweep_rent_ix(s.network(), &[s.due.wallet]), vec![])
+        }),
+        ("top_up_rent", &[Authority, Network, Treasury, ListedWallet], |s| {
+            s.fixture.take_lamports(&s.due.wallet, 1_000);
+            by_settler(s, |settler, network| top_up_rent_ix(settler, network, &[s.due.wallet]))
+        }),
+        ("recover_treasury_tokens", &[
+            Authority, Network, TreasuryAddress, StrayTokenAccount, StrayTokenDestination, StrayMint, StrayTokenProgram,
+        ], |s| {
+            let (asset, from, to) = s.stray_tokens(&{ s.fixture.treasury });
+            by_admin(s, |admin, network| recover_treasury_tokens_ix(admin, network, &asset, from, to))
+        }),
+        ("recover_node_tokens", &[
+            SigningOwner, Network, WalletAddress, StrayTokenAccount, StrayTokenDestination, StrayMint, StrayTokenProgram,
+        ], |s| {
+            let (asset, from, to) = s.stray_tokens(&{ s.due.wallet });
+            by_owner(s, |owner, network| recover_node_tokens_ix(owner, network, s.due.id, &asset, from, to))
+        }),
+        ("set_aside", &[
+            Authority, Network, Treasury, NodeOwner, Wallet, NamedDestination, Claim, NO_TOKEN_MUT, NO_TOKEN_MUT, NO_TOKEN,
+            NO_TOKEN,
+        ], |s| {
+            let program = s.fixture.deploy_program();
+            s.fixture.edit_account(&s.due.wallet, |wallet: &mut state::NodeWallet| wallet.destination = program);
+            by_admin(s, |admin, network| set_aside_ix(admin, network, s.due.id, s.due.owner.pubkey(), program))
+        }),
+        ("claim_set_aside", &[SigningOwner, Network, WalletAddress, Claim, AnyDestination, SystemProgram], |s| {
+            s.fixture.airdrop(&claim_address(&s.due.wallet), SOL);
+            by_owner(s, |owner, network| claim_set_aside_ix(owner, network, s.due.id, Pubkey::new_unique()))
+        }),
+        ("close_network", &[
+            Authority, Network, Treasury, ChosenDestination, NO_TOKEN_MUT, NO_TOKEN, NO_TOKEN, UnusedTokenAccountMut,
+        ], |s| s.close_network()),
+        ("sweep_closed_network", &[ClosedNetwork, NetworkAdmin, TreasuryAddress, SystemProgram, ListedWallet], |s| {
+            let close = s.close_network();
+            s.send_first(close);
+            (sweep_closed_network_ix(s.network(), s.fixture.admin.pubkey(), &[s.due.wallet]), vec![])
+        }),
+        ("migrate_treasury", &[Network, Treasury], |s| {
             let treasury = s.fixture.treasury;
             s.fixture.edit_account(&treasury, |treasury: &mut state::Treasury| treasury.version = 1);
             (migrate_treasury_ix(s.network()), vec![])

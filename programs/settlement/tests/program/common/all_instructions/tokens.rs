@@ -2,14 +2,15 @@
 
 use anchor_lang::prelude::Pubkey;
 use settlement::client::{
-    create_token_network_ix, credit_ix, fund_tokens_ix, payout_tokens_ix, settle_tokens_ix, withdraw_surplus_tokens_ix,
-    withdraw_tokens_ix,
+    close_token_network_ix, create_token_network_ix, credit_ix, fund_tokens_ix, payout_tokens_ix, recover_lamports_ix,
+    set_aside_tokens_ix, set_destination_ix, settle_tokens_ix, withdraw_surplus_tokens_ix, withdraw_tokens_ix,
 };
+use settlement::state::NodeWallet;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
 use super::{AccountKind, BYSTANDER, InstructionCase, Row};
-use crate::common::fixture::header;
+use crate::common::fixture::{SOL, header};
 use crate::common::token_fixture::{Payee, TOKEN, TokenFixture, TokenProgram};
 
 /// A network that pays in tokens, with two nodes that have 2 tokens due each.
@@ -37,7 +38,7 @@ impl Setup {
 }
 
 #[rustfmt::skip]
-const INSTRUCTIONS: [Row<Setup>; 7] = {
+const INSTRUCTIONS: [Row<Setup>; 11] = {
     use AccountKind::*;
     [
         ("create_network",
@@ -45,32 +46,66 @@ const INSTRUCTIONS: [Row<Setup>; 7] = {
             let (admin, args) = (s.admin(), s.fixture.network_args("new"));
             (create_token_network_ix(admin.pubkey(), args, &s.fixture.asset), vec![admin])
         }),
-        ("fund", &[Payer, Network, Treasury, SystemProgram, FunderTokenAccount, Vault, Mint, TokenProgram], |s| {
+        ("fund", &[
+            Payer, NetworkAdmin, Network, Treasury, SystemProgram, FunderTokenAccount, Vault, Mint, TokenProgram,
+        ], |s| {
             let (funder, asset) = (Keypair::new(), s.fixture.asset);
             let from = s.fixture.create_associated_account(&funder.pubkey(), &asset);
             s.fixture.mint_to(&asset, &from, 10 * TOKEN);
-            (fund_tokens_ix(funder.pubkey(), from, s.fixture.network, &asset, TOKEN), vec![funder])
+            let (network, admin) = (s.fixture.network, s.fixture.admin.pubkey());
+            (fund_tokens_ix(funder.pubkey(), from, network, admin, &asset, TOKEN), vec![funder])
         }),
         ("withdraw_surplus", &[Authority, Network, Treasury, ChosenTokenAccount, Vault, Mint, TokenProgram], |s| {
             let (admin, asset) = (s.admin(), s.fixture.asset);
             let to = s.fixture.create_associated_account(&Pubkey::new_unique(), &asset);
             (withdraw_surplus_tokens_ix(admin.pubkey(), s.fixture.network, &asset, to, TOKEN), vec![admin])
         }),
-        ("credit", &[Authority, Treasury, EntryWallet], |s| {
+        ("credit", &[Authority, Network, Treasury, EntryWallet], |s| {
             let (settler, entries) = (s.settler(), [(s.due.node.wallet, 3 * TOKEN)]);
             (credit_ix(settler.pubkey(), s.fixture.network, header(3), &entries), vec![settler])
         }),
-        ("settle", &[Authority, Treasury, Vault, Mint, TokenProgram, EntryWallet, EntryTokenAccount], |s| {
+        ("settle", &[Authority, Network, Treasury, Vault, Mint, TokenProgram, EntryWallet, EntryTokenAccount], |s| {
             let (settler, entries) = (s.settler(), [s.due.entry(2 * TOKEN)]);
             let ix = settle_tokens_ix(settler.pubkey(), s.fixture.network, &s.fixture.asset, header(3), &entries);
             (ix, vec![settler])
         }),
-        ("payout", &[Treasury, Vault, Mint, TokenProgram, EntryWallet, EntryTokenAccount],
+        ("payout", &[Network, Treasury, Vault, Mint, TokenProgram, EntryWallet, EntryTokenAccount],
             |s| (payout_tokens_ix(s.fixture.network, &s.fixture.asset, &[s.due.payout_entry()]), vec![])),
-        ("withdraw", &[Authority, Treasury, Wallet, NamedTokenAccount, Vault, Mint, TokenProgram], |s| {
+        ("withdraw", &[SigningOwner, Network, Treasury, Wallet, NamedTokenAccount, Vault, Mint, TokenProgram], |s| {
             let (owner, asset) = (s.due.node.owner.insecure_clone(), s.fixture.asset);
             let (id, to) = (s.due.node.id, s.due.account);
             (withdraw_tokens_ix(owner.pubkey(), s.fixture.network, &asset, id, to, None), vec![owner])
+        }),
+        ("set_destination", &[SigningOwner, Network, Treasury, Wallet, NewDestination], |s| {
+            let (owner, asset) = (s.due.node.owner.insecure_clone(), s.fixture.asset);
+            let to = s.fixture.create_associated_account(&Pubkey::new_unique(), &asset);
+            (set_destination_ix(owner.pubkey(), s.fixture.network, s.due.node.id, to), vec![owner])
+        }),
+        ("set_aside", &[
+            Authority, Network, Treasury, NodeOwner, Wallet, NamedDestination, OmittedClaim, ClaimTokenAccount, Vault, Mint,
+            TokenProgram,
+        ], |s| {
+            let (admin, asset, network) = (s.admin(), s.fixture.asset, s.fixture.network);
+            let (wallet, id, owner) = (s.due.node.wallet, s.due.node.id, s.due.node.owner.pubkey());
+            let (gone, to) = (Pubkey::new_unique(), s.fixture.create_associated_account(&wallet, &asset));
+            s.fixture.edit_account(&wallet, |wallet: &mut NodeWallet| wallet.destination = gone);
+            (set_aside_tokens_ix(admin.pubkey(), network, &asset, id, owner, gone, to), vec![admin])
+        }),
+        ("recover_lamports", &[Authority, Network, Treasury, ChosenDestination], |s| {
+            let (admin, treasury) = (s.admin(), s.fixture.treasury);
+            s.fixture.airdrop(&treasury, SOL);
+            (recover_lamports_ix(admin.pubkey(), s.fixture.network, Pubkey::new_unique()), vec![admin])
+        }),
+        ("close_network", &[
+            Authority, Network, Treasury, ChosenDestination, Vault, Mint, TokenProgram, UnusedTokenAccountMut,
+        ], |s| {
+            let (admin, asset, network) = (s.admin(), s.fixture.asset, s.fixture.network);
+            s.fixture.settle(&[s.due.entry(0), s.bystander.entry(0)]);
+            let to = s.fixture.create_associated_account(&admin.pubkey(), &asset);
+            let rest = s.fixture.vault_balance();
+            let empty = withdraw_surplus_tokens_ix(admin.pubkey(), network, &asset, to, rest);
+            s.fixture.send(&[empty], &[&admin]).expect("the surplus is withdrawn");
+            (close_token_network_ix(admin.pubkey(), network, &asset, None, Pubkey::new_unique()), vec![admin])
         }),
     ]
 };
