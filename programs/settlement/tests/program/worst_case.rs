@@ -15,13 +15,16 @@ use solana_instruction::Instruction;
 use solana_sdk_ids::bpf_loader_upgradeable;
 use solana_signer::Signer;
 
-use crate::common::{Node, ProgramFixture, SOL, header};
+use crate::common::{Node, ProgramFixture, SOL, START, header};
 
 /// The entries of a full `payout`: its transaction has room for one fewer than the program accepts.
 pub(crate) const MAX_PAYOUT_ENTRIES: usize = MAX_SETTLE_ENTRIES - 1;
 
 /// The unit of all amounts, in lamports. Smaller than the rent-exempt minimum of a destination.
 const UNIT: u64 = 1_000;
+
+/// Seconds after which an amount below its threshold is due.
+const MAX_PENDING_AGE: u64 = 1_000;
 
 /// Something that can happen to the entry of a node between the simulation of a batch and its execution.
 #[derive(Clone, Copy)]
@@ -31,7 +34,7 @@ struct Act {
 }
 
 /// What a node's owner can do, and in addition a rise of the rent.
-const ACTS: [Act; 16] = [
+const ACTS: [Act; 17] = [
     Act { name: "does nothing", apply: |_, _| {} },
     Act {
         name: "gives its destination data",
@@ -100,11 +103,13 @@ const ACTS: [Act; 16] = [
         name: "chooses the settler as its destination",
         apply: |fixture, node| set_destination(fixture, node, fixture.settler.pubkey()),
     },
+    Act { name: "raises its threshold", apply: raise_threshold },
     Act {
-        name: "raises its threshold",
+        name: "raised its threshold long ago and sees the rent rise",
         apply: |fixture, node| {
-            let ix = set_threshold_ix(node.owner.pubkey(), fixture.network, node.id, u64::MAX);
-            fixture.send(&[ix], &[&node.owner]).expect("the threshold is set");
+            raise_threshold(fixture, node);
+            fixture.set_time(START + MAX_PENDING_AGE as i64);
+            fixture.take_lamports(&node.wallet, UNIT / 2);
         },
     },
     Act { name: "withdraws", apply: withdraw },
@@ -167,6 +172,7 @@ impl Plan {
 fn network(count: usize, plan: Plan) -> (ProgramFixture, Vec<Node>) {
     let mut fixture = ProgramFixture::with_args(|args| {
         args.default_threshold = 1;
+        args.max_pending_age = MAX_PENDING_AGE;
         args.per_node_cap = if plan == Plan::AboveNodeCap { 3 * UNIT } else { 1_000 * UNIT };
     });
     let nodes = fixture.register_nodes(count);
@@ -195,6 +201,11 @@ fn edit(fixture: &mut ProgramFixture, address: &Pubkey, change: impl FnOnce(&mut
 fn set_destination(fixture: &mut ProgramFixture, node: &Node, destination: Pubkey) {
     let ix = set_destination_ix(node.owner.pubkey(), fixture.network, node.id, destination);
     fixture.send(&[ix], &[&node.owner]).expect("the destination is set");
+}
+
+fn raise_threshold(fixture: &mut ProgramFixture, node: &Node) {
+    let ix = set_threshold_ix(node.owner.pubkey(), fixture.network, node.id, u64::MAX);
+    fixture.send(&[ix], &[&node.owner]).expect("the threshold is set");
 }
 
 fn withdraw(fixture: &mut ProgramFixture, node: &Node) {
