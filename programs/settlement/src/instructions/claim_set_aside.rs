@@ -42,7 +42,8 @@ pub(crate) fn handler<'info>(ctx: Context<'info, ClaimSetAside<'info>>, _node_id
     let accounts = &ctx.accounts;
     let node_wallet = accounts.node_wallet.key();
     let lamports = accounts.claim.lamports();
-    require!(lamports > 0, SettlementError::NothingToRecover);
+    // A transfer of an account to itself would succeed and move nothing.
+    require!(lamports > 0 && accounts.destination.key() != accounts.claim.key(), SettlementError::NothingToRecover);
     let seeds: &[&[&[u8]]] = &[&[CLAIM_SEED, node_wallet.as_ref(), &[ctx.bumps.claim]]];
     let payment = Transfer { from: accounts.claim.to_account_info(), to: accounts.destination.to_account_info() };
     transfer(CpiContext::new_with_signer(accounts.system_program.key(), payment, seeds), lamports)?;

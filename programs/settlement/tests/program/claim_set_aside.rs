@@ -86,6 +86,14 @@ fn only_the_owner_can_claim() {
 }
 
 #[test]
+fn it_is_not_paid_to_the_address_that_holds_it() {
+    let (mut fixture, node) = set_aside();
+    let held_at = claim_address(&node.wallet);
+    assert_refused(claim(&mut fixture, &node, held_at), SettlementError::NothingToRecover);
+    assert_eq!(fixture.lamports(&held_at), 3 * SOL);
+}
+
+#[test]
 fn it_can_be_taken_while_paused_and_after_the_node_and_the_network_are_gone() {
     for state in ["paused", "node closed", "network closed and swept"] {
         let (mut fixture, node) = set_aside();

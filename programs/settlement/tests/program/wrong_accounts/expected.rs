@@ -93,6 +93,9 @@ pub(crate) fn expected(case: &InstructionCase, substitution: &Substitution) -> O
             by_anchor(ErrorCode::ConstraintMut)
         }
         (AccountKind::ClaimTokenAccount, _) => by_program(SettlementError::InvalidClaim),
+        (AccountKind::AnyDestination, _) if is_duplicate_of(case, substitution, AccountKind::Claim) => {
+            by_program(SettlementError::NothingToRecover)
+        }
         (AccountKind::AnyDestination | AccountKind::UnusedTokenAccountMut, _) => None,
         (AccountKind::OmittedTokenAccountMut, _) if !is_writable(substitution) => by_anchor(ErrorCode::ConstraintMut),
         (AccountKind::OmittedTokenAccount | AccountKind::OmittedTokenAccountMut, _) => {
