@@ -55,11 +55,6 @@ const addAddresses = updateInstructionsVisitor({
   createNetwork: { accounts: { network: { defaultValue: network } } },
 });
 
-const steps = [
-  renderEvents,
-  flattenInstructionDataArgumentsVisitor(),
-  addNetworkPda,
-  addAddresses,
-];
+const steps = [renderEvents, flattenInstructionDataArgumentsVisitor(), addNetworkPda, addAddresses];
 
 export default () => rootNodeVisitor((root) => steps.reduce((result, step) => visit(result, step), root));

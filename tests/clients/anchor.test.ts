@@ -17,13 +17,27 @@ const FREE = "chosen by the caller";
 const TOKENS = "null for SOL; else chosen at creation and stored in the network";
 /** The accounts besides signers and the network that a caller has to pass, with the reason. */
 const PASSED: Record<string, Record<string, string>> = {
-  closeNetwork: { destination: FREE, mint: TOKENS, tokenProgram: TOKENS, treasuryTokenAccount: TOKENS },
+  claimSetAside: { destination: FREE },
+  closeNetwork: {
+    destination: FREE,
+    mint: TOKENS,
+    tokenDestination: FREE,
+    tokenProgram: TOKENS,
+    treasuryTokenAccount: TOKENS,
+  },
   closeNode: { owner: "part of the wallet's address; the admin may sign instead" },
   createNetwork: { associatedTokenProgram: TOKENS, mint: TOKENS, tokenProgram: TOKENS, treasuryTokenAccount: TOKENS },
   fund: { funderTokenAccount: FREE, mint: TOKENS, tokenProgram: TOKENS, treasuryTokenAccount: TOKENS },
   recoverLamports: { destination: FREE },
   recoverNodeTokens: { destination: FREE, mint: FREE, tokenAccount: FREE, tokenProgram: FREE },
   recoverTreasuryTokens: { destination: FREE, mint: FREE, tokenAccount: FREE, tokenProgram: FREE },
+  setAside: {
+    claimTokenAccount: "null for SOL; else any token account of the wallet's address",
+    mint: TOKENS,
+    owner: "part of the wallet's address; the admin signs",
+    tokenProgram: TOKENS,
+    treasuryTokenAccount: TOKENS,
+  },
   setDestination: { destination: FREE },
   withdraw: { mint: TOKENS, tokenProgram: TOKENS, treasuryTokenAccount: TOKENS },
   withdrawSurplus: { destination: FREE, mint: TOKENS, tokenProgram: TOKENS, treasuryTokenAccount: TOKENS },
@@ -96,11 +110,17 @@ interface Node {
   wallet: web3.PublicKey;
 }
 
-async function registerNode(network: web3.PublicKey): Promise<Node> {
+/** A node that is not registered yet. */
+function newNode(network: web3.PublicKey): Node {
   const owner = web3.Keypair.generate();
   const nodeId = [...web3.Keypair.generate().publicKey.toBytes()];
-  await client.send("registerNode", { args: [nodeId, owner.publicKey, null, null], accounts: { network } });
   return { nodeId, owner, wallet: address("node", network, new Uint8Array(nodeId), owner.publicKey) };
+}
+
+async function registerNode(network: web3.PublicKey, node = newNode(network)): Promise<Node> {
+  const args = [node.nodeId, node.owner.publicKey, null, null];
+  await client.send("registerNode", { args, accounts: { network } });
+  return node;
 }
 
 const batch = (batchId: number) => ({ batchId: new BN(batchId), recordsRoot: Array(32).fill(7) });
@@ -206,6 +226,26 @@ test("settle", async () => {
   assert.equal(await lamports(destination), 4 * UNIT);
 });
 
+test("set_aside, claim_set_aside", async () => {
+  const network = await createFundedNetwork();
+  const node = await registerNode(network);
+  const { nodeId, owner } = node;
+  // The destination becomes an account of the program, which can't be paid.
+  const other = newNode(network);
+  const accounts = { network, destination: other.wallet };
+  await client.send("setDestination", { args: [nodeId], accounts, signers: { owner } });
+  await registerNode(network, other);
+  await credit(network, node, units(3));
+  await client.send("setAside", {
+    args: [nodeId],
+    accounts: { network, owner: owner.publicKey, claimTokenAccount: null, ...NO_TOKENS },
+  });
+  assert.equal(await lamports(address("claim", node.wallet)), 3 * UNIT);
+  const destination = web3.Keypair.generate().publicKey;
+  await client.send("claimSetAside", { args: [nodeId], accounts: { network, destination }, signers: { owner } });
+  assert.equal(await lamports(destination), 3 * UNIT);
+});
+
 test("withdraw_surplus, close_network, sweep_closed_network", async () => {
   const network = await createFundedNetwork();
   const { wallet: node } = await registerNode(network);
@@ -213,7 +253,7 @@ test("withdraw_surplus, close_network, sweep_closed_network", async () => {
   const accounts = { network, destination, ...NO_TOKENS };
   await client.send("withdrawSurplus", { args: [units(60)], accounts });
   assert.equal(await lamports(destination), 60 * UNIT);
-  await client.send("closeNetwork", { accounts });
+  await client.send("closeNetwork", { accounts: { ...accounts, tokenDestination: null } });
   assert.ok((await lamports(destination)) > 100 * UNIT);
   assert.ok((await fetch("closedNetwork", network)).admin.equals(wallet.publicKey));
   await client.send("sweepClosedNetwork", { accounts: { network }, remaining: [writable(node)] });
@@ -255,8 +295,17 @@ test("a network that pays in tokens", async () => {
   await client.send("credit", { args: [batch(2), [units(4)]], accounts: { network }, remaining: [writable(node)] });
   await client.send("withdraw", { args: [nodeId, null], accounts: tokens, signers: { owner } });
   assert.equal(await balance(destination), 4 * UNIT);
-  await client.send("withdrawSurplus", { args: [units(5)], accounts: { ...tokens, destination: funds } });
-  assert.equal(await balance(treasuryTokenAccount), 0);
+  // The owner's token account, which is the default destination, does not exist.
+  const unpayable = await registerNode(network);
+  await credit(network, unpayable, units(1));
+  const held = await mintTo(provider, mint, unpayable.wallet, 0n);
+  await client.send("setAside", {
+    args: [unpayable.nodeId],
+    accounts: { ...tokens, owner: unpayable.owner.publicKey, claim: null, claimTokenAccount: held },
+  });
+  assert.equal(await balance(held), UNIT);
+  await client.send("withdrawSurplus", { args: [units(3)], accounts: { ...tokens, destination: funds } });
+  assert.equal(await balance(treasuryTokenAccount), UNIT);
 
   const foreign = await createMint(provider);
   const foreignTokens = { network, mint: foreign, tokenProgram: TOKEN_PROGRAM };
@@ -277,8 +326,10 @@ test("a network that pays in tokens", async () => {
   await setAccount(treasury, { lamports: (await lamports(treasury)) + UNIT });
   await client.send("recoverLamports", { accounts: { network, destination: recovered } });
   assert.equal(await lamports(recovered), UNIT);
-  await client.send("closeNetwork", { accounts: { ...tokens, destination: recovered } });
+  const had = await balance(funds);
+  await client.send("closeNetwork", { accounts: { ...tokens, destination: recovered, tokenDestination: funds } });
   assert.equal(await lamports(treasuryTokenAccount), 0);
+  assert.equal((await balance(funds)) - had, UNIT);
 });
 
 test("Anchor's event listener receives the events of batches", { timeout: 10_000 }, async () => {

@@ -1,22 +1,22 @@
 //! What a batch can cost at most in compute units, whatever the owners of its nodes do.
 //!
 //! An owner can make an entry dearer at any time, for example by allocating data at its destination, by choosing another
-//! destination, or by closing the node. A simulation therefore does not bound what the same batch costs when it lands;
-//! these functions do; `tests/program/worst_case.rs` compares them with what hostile accounts cost. They cover the one
-//! instruction; other instructions of the same transaction come on top.
+//! destination, or by closing the node, and so can a rise of the rent. A simulation therefore does not bound what the same
+//! batch costs when it lands; these functions do. `tests/program/worst_case.rs` measures the dearest batches: the bounds are
+//! about 10 % above their costs. They cover the one instruction; other instructions of the same transaction come on top.
 
 /// The maximum cost of a batch without its entries: decoding, checking the named accounts, updating the treasury and
 /// emitting the event.
-pub const FIXED: u32 = 2_500;
+pub const FIXED: u32 = 2_200;
 
 /// The maximum cost of an entry of a `credit`.
-pub const CREDIT_ENTRY: u32 = 300;
+pub const CREDIT_ENTRY: u32 = 280;
 
 /// The maximum cost of an entry of a `settle` in a network that pays in SOL.
-pub const SETTLE_ENTRY: u32 = 650;
+pub const SETTLE_ENTRY: u32 = 590;
 
 /// The maximum cost of an entry of a `payout` in a network that pays in SOL.
-pub const PAYOUT_ENTRY: u32 = 450;
+pub const PAYOUT_ENTRY: u32 = 280;
 
 /// The maximum number of compute units of a `credit` of `entries` entries. Saturates at `u32::MAX`.
 pub const fn credit_limit(entries: usize) -> u32 {

@@ -52,11 +52,12 @@ fn the_owner_takes_all_of_it_to_any_account() {
 }
 
 #[test]
-fn nobody_but_the_owner_can_take_it() {
+fn only_the_owner_can_claim() {
     let (mut fixture, node) = set_aside();
     let (network, to) = (fixture.network, Pubkey::new_unique());
-    for role in [Role::Admin, Role::Settler, Role::Guardian, Role::Stranger] {
-        let key = role.key(&fixture, &node);
+    let other = fixture.register_node("other");
+    let roles = [Role::Admin, Role::Settler, Role::Guardian, Role::Stranger].map(|role| role.key(&fixture, &node));
+    for key in roles.into_iter().chain([other.owner]) {
         let own = claim_set_aside_ix(key.pubkey(), network, node.id, to);
         assert_refused(fixture.send(std::slice::from_ref(&own), &[&key]), SettlementError::NothingToRecover);
         let mut named = own.clone();
@@ -70,7 +71,18 @@ fn nobody_but_the_owner_can_take_it() {
     let mut unsigned = claim_set_aside_ix(node.owner.pubkey(), network, node.id, to);
     unsigned.accounts[0].is_signer = false;
     assert_refused(fixture.send(&[unsigned], &[]), ErrorCode::AccountNotSigner);
+    // The owner with another node or network, which have claim addresses of their own.
+    let owner = node.owner.pubkey();
+    for (network, id) in [(network, other.id), (Pubkey::new_unique(), node.id)] {
+        let own = claim_set_aside_ix(owner, network, id, to);
+        assert_refused(fixture.send(std::slice::from_ref(&own), &[&node.owner]), SettlementError::NothingToRecover);
+        let mut mixed = own;
+        mixed.accounts[3].pubkey = claim_address(&node.wallet);
+        assert_refused(fixture.send(&[mixed], &[&node.owner]), ErrorCode::ConstraintSeeds);
+    }
     assert_eq!(fixture.lamports(&claim_address(&node.wallet)), 3 * SOL);
+    claim(&mut fixture, &node, to).expect("the claim is paid");
+    assert_eq!(fixture.lamports(&to), 3 * SOL);
 }
 
 #[test]

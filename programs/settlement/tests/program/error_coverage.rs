@@ -123,7 +123,7 @@ const COVERED_BY: [(SettlementError, &str); 62] = [
         SettlementError::HoldInForce,
         "update_network::the_maximum_pause_cannot_change_until_owners_had_as_long_to_withdraw_as_the_hold_lasted",
     ),
-    (SettlementError::DestinationPayable, "set_aside::what_can_be_paid_is_not_set_aside"),
+    (SettlementError::DestinationPayable, "set_aside::an_amount_is_set_aside_only_if_the_destination_cannot_be_paid"),
     (SettlementError::InvalidClaim, "set_aside::tokens_are_set_aside_only_at_the_wallets_address"),
 ];
 

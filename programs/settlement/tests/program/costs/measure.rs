@@ -1,11 +1,10 @@
 //! Measures payments by the program, and plain transfers for comparison, in the same runtime.
 
-use anchor_lang::Discriminator;
 use anchor_lang::prelude::{AccountMeta, Pubkey};
 use litesvm::LiteSVM;
 use settlement::client::{SettleEntry, payout_ix, payout_tokens_ix};
 use settlement::rules::{MAX_CREDIT_ENTRIES, MAX_SETTLE_ENTRIES, MAX_TOKEN_SETTLE_ENTRIES};
-use settlement::state::{ClosedNode, NodeWallet};
+use settlement::state::{ClosedNode, Network, NodeWallet, Treasury};
 use solana_instruction::Instruction;
 use solana_sdk_ids::bpf_loader;
 use solana_signer::Signer;
@@ -16,10 +15,15 @@ use spl_token_2022_interface::instruction as token;
 
 use super::page::Table;
 use crate::common::{DECIMALS, Extension, ProgramFixture, SOL, TOKEN, TokenFixture, TokenProgram, program_bytes};
+use crate::worst_case::{MAX_PAYOUT_ENTRIES, full_batches};
 
-/// The measured numbers of recipients: one, ten, and the maximum of a `settle` in tokens, of a
-/// `settle` in SOL, and of a `credit`.
-const RECIPIENTS: [usize; 5] = [1, 10, MAX_TOKEN_SETTLE_ENTRIES, MAX_SETTLE_ENTRIES, MAX_CREDIT_ENTRIES];
+/// The measured numbers of recipients: one, ten, and the maximum of a `settle` or `payout` in tokens, of a `payout` in
+/// SOL, of a `settle` in SOL, and of a `credit`.
+const RECIPIENTS: [usize; 6] =
+    [1, 10, MAX_TOKEN_SETTLE_ENTRIES, MAX_PAYOUT_ENTRIES, MAX_SETTLE_ENTRIES, MAX_CREDIT_ENTRIES];
+
+/// The rates of rent, in lamports per byte, that Solana's clusters have or are scheduled to have.
+const RENT_RATES: [u64; 6] = [6_960, 6_333, 5_080, 2_575, 1_322, 696];
 
 /// The discriminators of p-token's `Batch`, and of the `Transfer`s in it.
 const BATCH: u8 = 255;
@@ -37,8 +41,7 @@ pub(crate) fn all() -> Vec<Table> {
     let mut add = |name: &str, cells| sol.push((name.to_owned(), cells));
     add("`credit`", row(MAX_CREDIT_ENTRIES, credit_sol));
     add("`settle`", row(MAX_SETTLE_ENTRIES, settle_sol));
-    // In a transaction whose fee another account pays, one entry fewer fits.
-    add("`payout`", row(MAX_SETTLE_ENTRIES - 1, payout_sol));
+    add("`payout`", row(MAX_PAYOUT_ENTRIES, payout_sol));
     add("direct System transfers", row(MAX_CREDIT_ENTRIES, direct_sol));
 
     let mut tokens = Vec::new();
@@ -62,8 +65,10 @@ pub(crate) fn all() -> Vec<Table> {
     let header = |first| [first].into_iter().chain(columns.iter().map(String::as_str)).collect::<Vec<_>>();
     vec![
         Table::new(SOL_TEXT, &header("SOL: CU per recipient at"), sol),
+        Table::new(WORST_TEXT, &["SOL: CU per entry of a full batch", "entries", "usual", "worst", "bound"], worst()),
         Table::new(TOKEN_TEXT, &header("tokens: CU per recipient at"), tokens),
-        Table::new(SIZE_TEXT, &["what", "figure"], sizes()),
+        Table::new(RENT_TEXT, &["lamports per byte", "node", "closed node", "network and treasury"], rents()),
+        Table::new(SIZE_TEXT, &["what", "bytes"], sizes()),
     ]
 }
 
@@ -81,8 +86,19 @@ const TOKEN_TEXT: &str = "The costs in a network that pays in tokens. `batch` is
 in one call; the program uses it if the token program has it. The rows \"p-token without `batch`\" are the same p-token, \
 called with one `TransferChecked` per recipient.";
 
-const SIZE_TEXT: &str = "The sizes and rents of accounts, at the current rent rate of Solana's clusters, and the \
-size of the program.";
+const WORST_TEXT: &str = "The owner of a node can make its entry dearer, for example by choosing another destination or by \
+giving it data, also after the batch was simulated. The figures are the compute units of a full batch, divided by the \
+number of its entries: the usual ones from above, the most over everything that owners can do \
+(`tests/program/worst_case.rs`), and the bound that the crate publishes (`settlement::rules::compute_units`), which the \
+relay uses as the limit of its transactions.";
+
+const RENT_TEXT: &str = "The rent of accounts in lamports. The rate is not the program's but the cluster's, and it moves: \
+Solana lowers it in steps, from 6960 to 696 lamports per byte, and may raise it again. `solana rent 0` prints 128 times the \
+rate that a cluster has now. The rent of a node is paid when the node is registered. All but that of the closed node returns \
+to the treasury when the node is closed, and that of the closed node to the admin after the network was closed. In a network \
+that pays in tokens, the treasury's token account comes on top.";
+
+const SIZE_TEXT: &str = "The sizes of a node's account and of the program.";
 
 /// The tenths of CU per recipient, for each number of recipients that fits.
 fn row(most: usize, measure: impl Fn(usize) -> u64) -> Vec<Option<u64>> {
@@ -90,16 +106,36 @@ fn row(most: usize, measure: impl Fn(usize) -> u64) -> Vec<Option<u64>> {
     RECIPIENTS.iter().map(|count| (*count <= most).then(|| per_recipient(*count))).collect()
 }
 
-fn sizes() -> Vec<(String, Vec<Option<u64>>)> {
-    let fixture = ProgramFixture::without_network(LiteSVM::new());
-    let figure = |name: &str, value: u64| (name.to_owned(), vec![Some(value * 10)]);
-    let closed = ClosedNode::DISCRIMINATOR.len() + size_of::<ClosedNode>();
+/// The usual and the worst cost of an entry of a full batch, and the published bound.
+fn worst() -> Vec<(String, Vec<Option<u64>>)> {
+    let [credit, settle, payout] = full_batches();
+    let row = |name: &str, (entries, worst, bound): (usize, u64, u64), usual: u64| {
+        let per_entry = |units: u64| Some((units * 10).div_ceil(entries as u64));
+        (name.to_owned(), vec![Some(entries as u64 * 10), per_entry(usual), per_entry(worst), per_entry(bound)])
+    };
     vec![
-        figure("rent of a node (lamports)", fixture.rent(NodeWallet::SIZE)),
-        figure("rent that a closed node leaves behind (lamports)", fixture.rent(closed)),
-        figure("a node's account (bytes)", NodeWallet::SIZE as u64),
-        figure("settlement.so (bytes)", program_bytes().len() as u64),
+        row("`credit`", credit, credit_sol(credit.0)),
+        row("`settle`", settle, settle_sol(settle.0)),
+        row("`payout`", payout, payout_sol(payout.0)),
     ]
+}
+
+fn rents() -> Vec<(String, Vec<Option<u64>>)> {
+    let mut fixture = ProgramFixture::without_network(LiteSVM::new());
+    RENT_RATES
+        .iter()
+        .map(|rate| {
+            fixture.set_rent_rate(*rate);
+            let rent = |size| fixture.rent(size);
+            let rents = [rent(NodeWallet::SIZE), rent(ClosedNode::SIZE), rent(Network::SIZE) + rent(Treasury::SIZE)];
+            (rate.to_string(), rents.map(|lamports| Some(lamports * 10)).to_vec())
+        })
+        .collect()
+}
+
+fn sizes() -> Vec<(String, Vec<Option<u64>>)> {
+    let figure = |name: &str, bytes: usize| (name.to_owned(), vec![Some(bytes as u64 * 10)]);
+    vec![figure("a node's account", NodeWallet::SIZE), figure("settlement.so", program_bytes().len())]
 }
 
 /// A network with nodes that have been paid 1 SOL each.

@@ -23,9 +23,17 @@ pub(crate) struct Table {
 /// One figure of a table.
 #[derive(Debug)]
 pub(crate) struct Figure {
+    /// The first cell of the table's header.
+    pub(crate) table: String,
     pub(crate) row: String,
     pub(crate) column: String,
     pub(crate) tenths: u64,
+}
+
+impl std::fmt::Display for Figure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}, {}, {}", self.table, self.row, self.column)
+    }
 }
 
 impl Table {
@@ -38,7 +46,8 @@ impl Table {
         let cells = self.rows.iter().flat_map(|(row, cells)| cells.iter().zip(columns).map(move |it| (row, it)));
         cells
             .filter_map(|(row, (cell, column))| {
-                Some(Figure { row: row.clone(), column: column.clone(), tenths: (*cell)? })
+                let table = self.header[0].clone();
+                Some(Figure { table, row: row.clone(), column: column.clone(), tenths: (*cell)? })
             })
             .collect()
     }
