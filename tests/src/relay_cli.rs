@@ -92,6 +92,11 @@ impl RelayCli {
         &self.admin_file
     }
 
+    /// Path of the settler's keypair file.
+    pub fn settler_file(&self) -> &Path {
+        &self.settler_file
+    }
+
     /// Creates the network on chain. The admin pays the rent and the fee.
     ///
     /// # Errors

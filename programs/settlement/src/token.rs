@@ -192,7 +192,8 @@ pub(crate) fn recover(recovery: Recovery, seeds: &[&[u8]]) -> Result<u64> {
     let is_token_program = [SPL_TOKEN_ID, TOKEN_2022_ID].contains(program.key);
     require!(is_token_program, SettlementError::InvalidTokenProgram);
     let TokenAccount { amount, .. } = parse(from, program.key).ok_or(SettlementError::InvalidTokenAccount)?;
-    require!(amount > 0, SettlementError::NothingToRecover);
+    // A transfer of an account to itself would succeed and move nothing.
+    require!(amount > 0 && from.key != to.key, SettlementError::NothingToRecover);
     let decimals = *mint.try_borrow_data()?.get(MINT_DECIMALS).ok_or(SettlementError::InvalidMint)?;
     Transfer { program, from, mint, to, authority, hook_accounts }.invoke(amount, decimals, &[seeds])?;
     Ok(amount)

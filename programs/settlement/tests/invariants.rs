@@ -1,5 +1,5 @@
 //! Checks docs/INVARIANTS.md: every invariant has a unique id and an RFC 2119 keyword, and cites tests
-//! that exist.
+//! that exist. The tests that docs/THREATS.md cites must exist as well.
 //!
 //! An invariant is a list item. Indented lines continue it.
 //!
@@ -124,6 +124,15 @@ fn every_invariant_has_an_id_a_keyword_and_existing_tests() {
     assert!(invariants > 40, "docs/INVARIANTS.md has only {invariants} invariants in the expected format");
     let problems = problems(PAGE, is_test);
     assert!(problems.is_empty(), "docs/INVARIANTS.md: {problems:#?}");
+}
+
+#[test]
+fn every_test_that_the_threats_cite_exists() {
+    let threats = include_str!("../../../docs/THREATS.md");
+    let cited: Vec<_> = paths(threats).collect();
+    assert!(cited.len() > 30, "docs/THREATS.md cites only {} tests in the expected format", cited.len());
+    let missing: Vec<_> = cited.into_iter().filter(|path| !is_test(path)).collect();
+    assert!(missing.is_empty(), "docs/THREATS.md cites tests that do not exist: {missing:#?}");
 }
 
 #[test]

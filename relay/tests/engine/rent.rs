@@ -1,6 +1,7 @@
 //! Changes of the cluster's rent.
 
-use settlement::state::NodeWallet;
+use settlement::client::close_node_ix;
+use settlement::state::{ClosedNode, NodeWallet};
 use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
 use williw_relay::engine::HOLD_RETRY_MS;
@@ -92,17 +93,41 @@ fn a_rise_of_the_rent_holds_due_payouts_until_their_wallets_are_topped_up() {
 }
 
 #[test]
+fn a_closed_node_keeps_only_the_rent_of_its_smaller_account() {
+    let nodes = [NodeSpec::payable("a")];
+    let fixture = EngineFixture::new(&nodes);
+    fixture.grant("a", 2_000_000);
+    fixture.settle();
+    let wallet = fixture.wallet("a").unwrap();
+    fixture.execute_as_admin(close_node_ix(fixture.admin.pubkey(), fixture.network, wallet.node_id, wallet.owner));
+    assert_eq!(find(&fixture, RentAdjustment::Sweep, &nodes), []);
+
+    fixture.set_rent(RATE / 10);
+    let swept = find(&fixture, RentAdjustment::Sweep, &nodes);
+    let lamports = (128 + ClosedNode::SIZE as u64) * (RATE - RATE / 10);
+    assert_eq!(swept, [AccountToAdjust { address: fixture.wallet_address("a"), lamports }]);
+    execute(&fixture, RentAdjustment::Sweep, &swept);
+    assert_eq!(find(&fixture, RentAdjustment::Sweep, &nodes), []);
+}
+
+#[test]
 fn accounts_of_other_networks_and_programs_are_not_adjusted() {
     let node = NodeSpec::payable("a");
     let fixture = EngineFixture::new(std::slice::from_ref(&node));
     fixture.grant("a", 600_000);
     fixture.settle();
-    fixture.set_rent(RATE / 10);
     let addresses =
         [fixture.network, fixture.treasury, node.address.unwrap(), fixture.settler.pubkey(), Pubkey::new_unique()];
-    for adjustment in [RentAdjustment::Sweep, RentAdjustment::TopUp] {
-        assert_eq!(block_on(reader(&fixture).find(adjustment, &addresses)).unwrap(), [], "{adjustment:?}");
+    let other = fixture.create_other_network();
+    for rate in [RATE / 10, 2 * RATE] {
+        fixture.set_rent(rate);
+        for adjustment in [RentAdjustment::Sweep, RentAdjustment::TopUp] {
+            assert_eq!(block_on(reader(&fixture).find(adjustment, &addresses)).unwrap(), [], "{adjustment:?}");
+            let other = block_on(RentReader::new(&fixture.chain, other)).unwrap().expect("the network exists");
+            let wallet = fixture.wallet_address("a");
+            assert_eq!(block_on(other.find(adjustment, &[wallet])).unwrap(), [], "{adjustment:?}");
+        }
     }
-    let other = block_on(RentReader::new(&fixture.chain, fixture.treasury)).unwrap();
-    assert!(other.is_none(), "an address without a network");
+    let none = block_on(RentReader::new(&fixture.chain, fixture.treasury)).unwrap();
+    assert!(none.is_none(), "an address without a network");
 }

@@ -1,6 +1,7 @@
 //! The `williw-relay` binary with an SQLite ledger and with the Worker's ledger.
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use williw_tests::network::SOL;
 use williw_tests::process::{Process, run_to_exit, run_to_success};
 use williw_tests::relay_cli::{LedgerLocation, with_ledger};
 use williw_tests::sample_nodes::{NodeKind, RewardParameters, SampleNode};
@@ -59,6 +60,37 @@ fn the_relay_settles_the_workers_ledger_even_if_the_worker_is_killed_in_the_mean
     // However that run ended, the next one succeeds and completes the settlement if necessary.
     run_to_success(network.relay_cli.run_once(&ledger_location)).or_fail();
     network.assert_settled(&mut all);
+}
+
+#[test]
+fn what_a_wallet_holds_too_much_is_swept_to_the_treasury() {
+    let network = SqliteNetworkFixture::new("relay-rent");
+    let mut all = nodes(NodeKind::Paid, network.parameters, 2);
+    for node in &mut all {
+        node.register(&network.ingest).or_fail();
+        node.report(&network.ingest, network.parameters).or_fail();
+    }
+    let (relay_cli, chain) = (&network.relay_cli, &network.chain);
+    run_to_success(relay_cli.run_once(&network.ledger_location)).or_fail();
+    network.assert_settled(&mut all);
+    let rent = |command: &str| -> Value {
+        let mut rent = relay_cli.command(relay_cli.settler_file());
+        with_ledger(&mut rent, &network.ledger_location);
+        rent.args(["rent", command, "--json"]);
+        serde_json::from_slice(&run_to_success(rent).or_fail().stdout).or_fail()
+    };
+    let nothing =
+        json!({"network": "relay-rent", "accounts": 0, "lamports": "0", "missing_lamports": "0", "signatures": []});
+    assert_eq!((rent("sweep"), rent("top-up")), (nothing.clone(), nothing.clone()));
+
+    let treasury = || chain.treasury(&relay_cli.network()).or_fail().expect("the treasury").lamports;
+    let wallet = chain.wallet(&relay_cli.network(), &all[0].id, &all[0].address).or_fail().expect("the wallet").address;
+    let before = treasury();
+    chain.airdrop(&wallet, SOL).or_fail();
+    let swept = rent("sweep");
+    assert_eq!((&swept["accounts"], &swept["lamports"]), (&json!(1), &json!(SOL.to_string())), "{swept}");
+    assert_eq!(treasury(), before + SOL);
+    assert_eq!(rent("sweep"), nothing);
 }
 
 #[test]

@@ -226,7 +226,8 @@ impl<A: Asset> BatchRun<A> {
         let window = treasury.window().at(policy.now);
         let treasury_left = if A::CREDITS_MOVE_LAMPORTS {
             let minimum = rent_minimum(lamports_per_byte, Treasury::SIZE as u64).ok_or(SettlementError::Overflow)?;
-            surplus(named.treasury_account.lamports(), minimum)
+            // At least 1, see `account::minimum_balance`.
+            surplus(named.treasury_account.lamports(), minimum.max(1))
         } else {
             let owed =
                 liabilities(treasury.credited_total, treasury.paid_total).ok_or(SettlementError::InconsistentTotals)?;

@@ -3,6 +3,7 @@
 
 use anchor_lang::prelude::*;
 
+use crate::account;
 use crate::destination::{DestinationMatch, describe};
 use crate::error::SettlementError;
 use crate::events::{LamportsRecovered, emit_and_record};
@@ -44,7 +45,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, RecoverLamports<'info>>) -> Res
     }
     let rent = Rent::get()?;
     let (treasury, destination) = (accounts.treasury.as_ref(), accounts.destination.as_ref());
-    let from = AccountBalance { lamports: treasury.lamports(), floor: rent.minimum_balance(Treasury::SIZE) };
+    let from = AccountBalance { lamports: treasury.lamports(), floor: account::minimum_balance(&rent, Treasury::SIZE) };
     let lamports = surplus(from.lamports, from.floor);
     require!(lamports > 0, SettlementError::NothingToRecover);
     let to = describe(destination, DestinationMatch::Named, rent.minimum_balance(0));

@@ -43,7 +43,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, TopUpRent<'info>>) -> Result<()
     let rent = Rent::get()?;
     let treasury = ctx.accounts.treasury.as_ref();
     let minimum = rent.minimum_balance(NodeWallet::SIZE);
-    let mut left = surplus(treasury.lamports(), rent.minimum_balance(Treasury::SIZE));
+    let mut left = surplus(treasury.lamports(), account::minimum_balance(&rent, Treasury::SIZE));
     let (mut accounts, mut lamports) = (0u8, 0u64);
     for account in ctx.remaining_accounts {
         let missing = missing_lamports(account, &network_address, minimum);

@@ -2,6 +2,7 @@
 
 use anchor_lang::prelude::*;
 
+use crate::account;
 use crate::destination::{DestinationMatch, describe};
 use crate::error::SettlementError;
 use crate::events::{SurplusWithdrawn, emit_and_record};
@@ -70,7 +71,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, WithdrawSurplus<'info>>, amount
         None => {
             // The lamports that nodes are owed are in their own accounts.
             let rent = Rent::get()?;
-            let floor = rent.minimum_balance(Treasury::SIZE);
+            let floor = account::minimum_balance(&rent, Treasury::SIZE);
             let from = AccountBalance { lamports: treasury_account.lamports(), floor };
             require!(amount <= surplus(from.lamports, floor), SettlementError::AmountAboveSurplus);
             let to = describe(destination, DestinationMatch::Named, rent.minimum_balance(0));

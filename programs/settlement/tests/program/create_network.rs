@@ -6,9 +6,10 @@ use settlement::client::{CreateNetworkArgs, create_network_ix};
 use settlement::error::SettlementError;
 use settlement::events::NetworkCreated;
 use settlement::state::{Network, Treasury};
+use solana_keypair::Keypair;
 use solana_signer::Signer;
 
-use crate::common::{ProgramFixture, START, assert_address_in_use, assert_refused, runtime};
+use crate::common::{ProgramFixture, SOL, START, assert_address_in_use, assert_refused, runtime};
 
 fn fixture() -> ProgramFixture {
     ProgramFixture::without_network(runtime())
@@ -81,7 +82,7 @@ fn a_new_network_contains_its_arguments_and_is_otherwise_zero() {
 }
 
 #[test]
-fn a_network_name_can_be_used_only_once() {
+fn a_creator_can_use_a_network_name_only_once() {
     let mut fixture = fixture();
     let args = fixture.network_args("test");
     fixture.create_network(args).expect("the network is created");
@@ -89,6 +90,18 @@ fn a_network_name_can_be_used_only_once() {
     let again = CreateNetworkArgs { settler: Pubkey::new_unique(), ..args };
     assert_address_in_use(fixture.create_network(again));
     assert_eq!(fixture.network_state(), before);
+}
+
+#[test]
+fn every_creator_can_use_a_name() {
+    let mut fixture = fixture();
+    let args = fixture.network_args("test");
+    let squatter = Keypair::new();
+    fixture.airdrop(&squatter.pubkey(), SOL);
+    fixture.send(&[create_network_ix(squatter.pubkey(), args)], &[&squatter]).expect("the name is used first");
+    fixture.create_network(args).expect("the name is still free for its network");
+    let state = fixture.network_state();
+    assert_eq!((state.creator, state.admin), (fixture.admin.pubkey(), fixture.admin.pubkey()));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use settlement::events::{
     RentToppedUp, SurplusWithdrawn, Withdrawn,
 };
 use settlement::history;
-use settlement::state::NodeWallet;
+use settlement::state::{NodeWallet, Treasury};
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
 use solana_signer::Signer;
@@ -254,4 +254,43 @@ fn several_events_of_one_transaction_enter_in_the_order_of_its_instructions() {
     let events = [batches[0].data(), paid_out.data(), batches[1].data()];
     let expected = events.iter().fold(hash, |hash, event| history::extend(&hash, event));
     assert_eq!(found(&fixture), (expected, count + 3));
+}
+
+/// docs/HISTORY.md specifies the hash, with these values.
+#[test]
+fn the_published_vectors_are_reproduced() {
+    const PAGE: &str = include_str!("../../../../docs/HISTORY.md");
+    let network = Pubkey::new_from_array([1; 32]);
+    let funder = Pubkey::new_from_array([2; 32]);
+    let funded = Funded { network, funder, amount: 5_000_000_000, funded_total: 5_000_000_000 };
+    let batch = BatchSettled {
+        network,
+        batch_id: 7,
+        sequence: 1,
+        records_root: [3; 32],
+        n: 2,
+        credited: 300,
+        paid: 100,
+        credit_skips: 0,
+        payout_skips: 2,
+        reasons: vec![18],
+    };
+    let rows: Vec<_> =
+        PAGE.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix("` |")?.split_once(" | `")).collect();
+    let published = |what: &str| {
+        let row = rows.iter().filter(|(name, _)| name.starts_with(what)).map(|(_, value)| (*value).to_owned());
+        row.collect::<Vec<_>>()
+    };
+    let events = [funded.data(), batch.data()];
+    assert_eq!(published("event bytes"), events.each_ref().map(hex::encode));
+    let first = history::extend(&[0; 32], &events[0]);
+    let both = history::extend(&first, &events[1]);
+    assert_eq!(published("hash after"), [hex::encode(first), hex::encode(both)]);
+    // The page names the places of both values in an account.
+    assert!(PAGE.contains("offset 272 of the account's data") && PAGE.contains("offset 304)"));
+    assert_eq!(8 + core::mem::offset_of!(Treasury, history_hash), 272);
+    assert_eq!(8 + core::mem::offset_of!(Treasury, history_count), 304);
+    // Every recorded event is listed.
+    let always = RECORDED.len() + 1;
+    assert_eq!(PAGE.lines().filter(|line| line.ends_with("| always |")).count(), always);
 }

@@ -64,6 +64,15 @@ fn the_owner_gets_all_tokens_of_any_mint() {
     }
 }
 
+#[test]
+fn tokens_are_not_recovered_into_the_account_that_holds_them() {
+    let mut fixture = ProgramFixture::new();
+    let node = fixture.register_node("node");
+    let asset = fixture.create_mint(TokenProgram::PToken, DECIMALS, &[]);
+    let (from, _) = tokens_at(&mut fixture, &asset, &node.wallet, &node.owner.pubkey());
+    assert_refused(recover(&mut fixture, &node, &asset, from, from), SettlementError::NothingToRecover);
+}
+
 /// In any state of the node and the network: the address belongs to the owner for ever.
 #[test]
 fn tokens_are_recovered_whatever_became_of_the_node_and_its_network() {

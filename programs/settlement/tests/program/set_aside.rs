@@ -8,7 +8,6 @@ use settlement::error::SettlementError;
 use settlement::events::PendingSetAside;
 use settlement::state::{NodeWallet, Treasury};
 use solana_account::Account;
-use solana_sdk_ids::bpf_loader_upgradeable;
 use solana_signer::Signer;
 use spl_token_2022_interface::instruction::close_account;
 
@@ -23,19 +22,14 @@ fn set_aside(fixture: &mut ProgramFixture, node: &Node) -> TransactionOutcome {
     fixture.send(&[ix], &[&admin])
 }
 
-/// Makes an account a program, as its owner can.
-fn make_program(fixture: &mut ProgramFixture, address: &Pubkey) {
-    let (lamports, owner) = (SOL, bpf_loader_upgradeable::ID);
-    fixture
-        .set_account(address, Account { lamports, owner, executable: true, data: vec![2; 36], ..Account::default() });
-}
-
 /// A node with these lamports pending, whose destination can't be paid.
 fn unpayable_node(lamports: u64) -> (ProgramFixture, Node) {
     let mut fixture = ProgramFixture::new();
-    let node = fixture.register_node("node");
+    let mut node = fixture.register_node("node");
     fixture.credit(&[(node.wallet, lamports)]);
-    make_program(&mut fixture, &node.destination);
+    // As if the owner had deployed a program at the address of the destination.
+    node.destination = fixture.deploy_program();
+    fixture.edit_account(&node.wallet, |wallet: &mut NodeWallet| wallet.destination = node.destination);
     (fixture, node)
 }
 

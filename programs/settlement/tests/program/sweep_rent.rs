@@ -178,3 +178,22 @@ fn in_a_token_network_a_pending_amount_keeps_no_lamports_back() {
     assert_eq!(fixture.surplus(), SOL);
     assert_eq!(fixture.settle(&[payee.entry(5 * TOKEN)]).event.paid, 5 * TOKEN);
 }
+
+/// The runtime deletes accounts without lamports, and with them the totals.
+#[test]
+fn at_a_rate_of_zero_every_account_keeps_a_lamport() {
+    let (mut fixture, nodes) = three_nodes();
+    fixture.set_rent_rate(0);
+    let accounts = nodes.each_ref().map(|node| node.wallet);
+    sweep(&mut fixture, &accounts).expect("the rent is swept");
+    let (network, [paid, pending, closed]) = (fixture.network, &nodes);
+    for (address, lamports) in [(paid.wallet, 1), (pending.wallet, 1 + SOL / 2), (closed.wallet, 1), (network, 1)] {
+        assert_eq!(fixture.lamports(&address), lamports);
+    }
+    assert_refused(sweep(&mut fixture, &accounts), SettlementError::NothingToRecover);
+    // All of them work, and lifetime totals are still not paid twice.
+    let batch = fixture.settle(&[paid.entry(2 * SOL), pending.entry(SOL)]);
+    assert_eq!((batch.event.credited, batch.event.paid), (SOL / 2, SOL));
+    fixture.close_node(paid).expect("the node is closed");
+    assert_eq!(fixture.lamports(&paid.wallet), 1);
+}

@@ -52,6 +52,12 @@ const ACTS: [Act; 9] = [
     }),
 ];
 
+/// Builds a batch of these entries.
+type Batch = fn(&ProgramFixture, &[SettleEntry]) -> Instruction;
+
+/// The published bound for a number of entries.
+type Limit = fn(usize) -> u32;
+
 /// A destination that several nodes have.
 const SHARED: Pubkey = Pubkey::new_from_array([0x5a; 32]);
 
@@ -168,6 +174,7 @@ fn credit(fixture: &ProgramFixture, entries: &[SettleEntry]) -> Instruction {
 }
 
 /// The most that a full `credit`, `settle` and `payout` cost, whatever owners do.
+#[expect(dead_code, reason = "for the page of costs")]
 pub(crate) fn most_expensive_batches() -> [(&'static str, usize, u64); 3] {
     let payout_entries = MAX_SETTLE_ENTRIES - 1;
     [
@@ -179,7 +186,7 @@ pub(crate) fn most_expensive_batches() -> [(&'static str, usize, u64); 3] {
 
 #[test]
 fn no_owner_makes_an_entry_cost_more_than_the_published_bound() {
-    let cases: [(fn(&ProgramFixture, &[SettleEntry]) -> Instruction, fn(usize) -> u32, usize); 3] = [
+    let cases: [(Batch, Limit, usize); 3] = [
         (credit, credit_limit, MAX_CREDIT_ENTRIES),
         (settle, settle_limit, MAX_SETTLE_ENTRIES),
         (payout, payout_limit, MAX_SETTLE_ENTRIES - 1),

@@ -119,18 +119,7 @@ impl EngineFixture {
             rewards_granted: Default::default(),
         };
         fixture.set_chain_time();
-        let mut args = CreateNetworkArgs {
-            id: network_id.0,
-            settler: fixture.settler.pubkey(),
-            guardian: fixture.admin.pubkey(),
-            default_threshold: THRESHOLD,
-            per_node_cap: u64::MAX,
-            per_batch_cap: u64::MAX,
-            window_limit: u64::MAX,
-            window_seconds: 3_600,
-            max_pending_age: 30 * 24 * 3_600,
-            max_pause_seconds: 7 * 24 * 3_600,
-        };
+        let mut args = fixture.network_args();
         change(&mut args);
         fixture.execute_as_admin(create_network_ix(fixture.admin.pubkey(), args));
         fixture.fund(100_000_000_000);
@@ -138,6 +127,28 @@ impl EngineFixture {
             fixture.register(node);
         }
         fixture
+    }
+
+    fn network_args(&self) -> CreateNetworkArgs {
+        CreateNetworkArgs {
+            id: self.network_ref.id.0,
+            settler: self.settler.pubkey(),
+            guardian: self.admin.pubkey(),
+            default_threshold: THRESHOLD,
+            per_node_cap: u64::MAX,
+            per_batch_cap: u64::MAX,
+            window_limit: u64::MAX,
+            window_seconds: 3_600,
+            max_pending_age: 30 * 24 * 3_600,
+            max_pause_seconds: 7 * 24 * 3_600,
+        }
+    }
+
+    /// Creates a network with the same name and another creator, and returns its address.
+    pub(crate) fn create_other_network(&self) -> Pubkey {
+        let creator = self.settler.pubkey();
+        self.execute_as(&self.settler, create_network_ix(creator, self.network_args()));
+        NetworkRef::new(self.network_ref.id, creator, None).address()
     }
 
     fn set_chain_time(&self) {

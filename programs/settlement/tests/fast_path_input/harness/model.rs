@@ -116,7 +116,7 @@ impl Instruction<'_> {
         let window_left = u128::from(treasury.window_limit).saturating_sub(window_used(self.case, treasury));
         let treasury_left = if self.asset == AssetKind::Sol {
             let held = u128::from(self.account(self.treasury_at).lamports);
-            held.saturating_sub(minimum(self.case, Treasury::SIZE))
+            held.saturating_sub(minimum(self.case, Treasury::SIZE).max(1))
         } else {
             let owed = treasury.credited_total - treasury.paid_total;
             u128::from(treasury.token_balance).saturating_sub(owed.into())

@@ -32,12 +32,12 @@ pub(crate) const MAX_PAUSE_SECONDS: u64 = 86_400;
 /// The maximum size of a legacy or v0 transaction, in bytes.
 const V0_MAX_BYTES: usize = 1_232;
 /// The maximum size of a v1 transaction, in bytes.
-const V1_MAX_BYTES: usize = v1::MAX_TRANSACTION_SIZE;
+pub(crate) const V1_MAX_BYTES: usize = v1::MAX_TRANSACTION_SIZE;
 
 /// The compute unit limit of v1 transactions: more than any of them uses. `costs` measures the usage.
-const COMPUTE_UNITS: u32 = 1_400_000;
+pub(crate) const COMPUTE_UNITS: u32 = 1_400_000;
 /// The limit on a v1 transaction's loaded account data in bytes, which includes the program.
-const LOADED_ACCOUNTS_BYTES: u32 = 4 << 20;
+const LOADED_ACCOUNTS_BYTES: u32 = 64 << 20;
 
 /// LiteSVM with the program, one network, and the network's keys.
 pub(crate) struct ProgramFixture {
@@ -420,7 +420,8 @@ pub(crate) fn header(batch_id: u64) -> BatchHeader {
     BatchHeader { batch_id, records_root: [7; 32] }
 }
 
-fn v1_message(
+/// A v1 message whose fee `payer` pays.
+pub(crate) fn v1_message(
     blockhash: solana_hash::Hash,
     instructions: &[Instruction],
     payer: &Pubkey,

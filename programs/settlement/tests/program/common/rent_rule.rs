@@ -14,7 +14,7 @@ use solana_keypair::Keypair;
 use solana_signer::Signer;
 use solana_system_interface::instruction::transfer;
 
-use super::fixture::{ProgramFixture, SOL};
+use super::fixture::{COMPUTE_UNITS, ProgramFixture, SOL, V1_MAX_BYTES, v1_message};
 
 /// What an account gets at the end of a transaction and loses again afterwards, so that LiteSVM has no objections.
 const LOAN: u64 = 50 * SOL;
@@ -30,7 +30,8 @@ impl ProgramFixture {
     /// balances that it leaves.
     #[track_caller]
     pub(crate) fn apply_by_simd_0392(&mut self, ix: Instruction, signers: &[&Keypair]) -> TransactionMetadata {
-        let payer = self.payer.pubkey();
+        let payer_key = self.payer.insecure_clone();
+        let payer = payer_key.pubkey();
         let writable = ix.accounts.iter().filter(|meta| meta.is_writable && meta.pubkey != payer);
         let keys: Vec<Pubkey> = writable.map(|meta| meta.pubkey).collect();
         let state = |fixture: &Self| -> BTreeMap<Pubkey, Account> {
@@ -40,8 +41,11 @@ impl ProgramFixture {
         let mut instructions = vec![ix];
         instructions.extend(before.keys().map(|key| transfer(&payer, key, LOAN)));
         self.airdrop(&payer, LOAN * before.len() as u64);
+        let mut all = vec![&payer_key];
+        all.extend(signers);
+        let message = v1_message(self.svm.latest_blockhash(), &instructions, &payer, COMPUTE_UNITS);
         let meta = self
-            .send(&instructions, signers)
+            .send_message(message, &all, V1_MAX_BYTES)
             .unwrap_or_else(|failed| panic!("{:?}\n{}", failed.err, failed.meta.pretty_logs()));
         for (key, mut after) in state(self) {
             after.lamports -= LOAN;

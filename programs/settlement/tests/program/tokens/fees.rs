@@ -5,13 +5,18 @@
 //! net amounts, and everything that leaves the treasury counts gross.
 
 use anchor_lang::prelude::Pubkey;
-use settlement::client::{fund_tokens_ix, withdraw_surplus_tokens_ix, withdraw_tokens_ix};
+use settlement::client::{close_token_network_ix, fund_tokens_ix, withdraw_surplus_tokens_ix, withdraw_tokens_ix};
 use settlement::error::SettlementError;
-use settlement::events::{Funded, SurplusWithdrawn, Withdrawn};
+use settlement::events::{Funded, NetworkClosed, SurplusWithdrawn, Withdrawn};
 use settlement::rules::SkipReason;
+use solana_instruction::error::InstructionError;
 use solana_signer::Signer;
+use solana_transaction::TransactionError;
+use spl_token_2022_interface::error::TokenError;
 use spl_token_2022_interface::extension::transfer_fee::TransferFeeAmount;
-use spl_token_2022_interface::extension::transfer_fee::instruction::initialize_transfer_fee_config;
+use spl_token_2022_interface::extension::transfer_fee::instruction::{
+    harvest_withheld_tokens_to_mint, initialize_transfer_fee_config,
+};
 use spl_token_2022_interface::extension::{BaseStateWithExtensions, ExtensionType, StateWithExtensions};
 use spl_token_2022_interface::state::Account;
 
@@ -166,4 +171,25 @@ fn a_full_transfer_fee_keeps_the_totals_exact() {
     assert_eq!((batch.event.credited, batch.event.paid), (TOKEN, TOKEN));
     assert_eq!(balances(&fixture, &payee.account), (0, TOKEN));
     assert_eq!((fixture.vault_balance(), fixture.owed()), (TOKEN, 0));
+}
+
+/// The token program keeps an account with withheld fees open. Anybody can move them to the mint.
+#[test]
+fn withheld_fees_do_not_keep_a_network_open() {
+    let mut fixture = fixture();
+    let (admin, network, asset, vault) =
+        (fixture.admin.insecure_clone(), fixture.network, fixture.asset, fixture.vault);
+    let to = fixture.create_associated_account(&admin.pubkey(), &asset);
+    assert_eq!(balances(&fixture, &vault), (975 * TOKEN, 25 * TOKEN));
+    let close = close_token_network_ix(admin.pubkey(), network, &asset, Some(to), admin.pubkey());
+    let failed = fixture.send(std::slice::from_ref(&close), &[&admin]).expect_err("fees are withheld");
+    let withheld = InstructionError::Custom(TokenError::AccountHasWithheldTransferFees as u32);
+    assert_eq!(failed.err, TransactionError::InstructionError(0, withheld), "{}", failed.meta.pretty_logs());
+
+    let harvest = harvest_withheld_tokens_to_mint(&asset.token_program, &asset.mint, &[&vault]);
+    let meta =
+        fixture.send(&[harvest.expect("the instruction is valid"), close], &[&admin]).expect("the network is closed");
+    assert_eq!(fixture.event(&meta, NetworkClosed::decode_cpi).tokens, 975 * TOKEN);
+    assert_eq!(balances(&fixture, &to).0, 975 * TOKEN - fee(975 * TOKEN));
+    assert_eq!(fixture.lamports(&vault), 0);
 }
