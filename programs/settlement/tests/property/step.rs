@@ -454,7 +454,13 @@ pub(crate) fn chosen_destination() -> impl Strategy<Value = Destination> {
     let of_other_mint = (person(), 0..TOKEN_ACCOUNTS_PER_PERSON)
         .prop_map(|(person, number)| Destination::Account(AccountId::TokenAccount(Mint::Other, person, number)));
     let new = Just(Destination::OfPerson(PERSON_WITHOUT_LAMPORTS, 0));
-    prop_oneof![2 => destination(), 1 => any_account().prop_map(Destination::Account), 1 => of_other_mint, 1 => new]
+    let of_program = prop::sample::select(vec![AccountId::Network(Net::Spl), AccountId::Treasury(Net::Fee)]);
+    prop_oneof![
+        3 => destination(),
+        1 => of_program.prop_map(Destination::Account),
+        1 => of_other_mint,
+        1 => new,
+    ]
 }
 
 /// The destination that a node tries to set: usually a person, or for tokens one of a person's token accounts.

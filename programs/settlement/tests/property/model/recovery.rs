@@ -118,7 +118,7 @@ impl Model {
         authority: AccountId,
     ) -> Outcome {
         let amount = self.token_amount(from);
-        require(amount > 0)?;
+        require(amount > 0 && from != to)?;
         self.transfer_tokens(mint, (from, to), authority, amount)?;
         unrecorded(&TokensRecovered {
             network: AccountId::Network(net).address(),
@@ -207,6 +207,7 @@ impl Model {
         require(network.admin == actor && network.credited == network.paid)?;
         let (network_id, treasury, vault) = (AccountId::Network(net), AccountId::Treasury(net), AccountId::Vault(net));
         let tokens = self.token_amount(vault);
+        let mut vault_rent = 0;
         if let Some(mint) = net.mint() {
             if tokens > 0 {
                 let tokens_to = some(tokens_to)?;
@@ -214,8 +215,8 @@ impl Model {
                 self.transfer_tokens(mint, (vault, tokens_to), treasury, tokens)?;
             }
             require(some(self.tokens.get(&vault))?.withheld == 0 && to != vault)?;
-            let rent = self.lamports(vault);
-            self.move_lamports(vault, to, rent)?;
+            vault_rent = self.lamports(vault);
+            self.move_lamports(vault, to, vault_rent)?;
             self.tokens.remove(&vault);
         }
         let held = self.lamports(treasury);
@@ -229,7 +230,7 @@ impl Model {
             network: network_id.address(),
             by: key(actor),
             destination: to.address(),
-            lamports: held + freed,
+            lamports: held + freed + vault_rent,
             tokens,
             total: network.credited,
             history_hash: network.history_hash,
