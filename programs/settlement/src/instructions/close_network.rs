@@ -70,7 +70,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CloseNetwork<'info>>) -> Result
         accounts.mint.as_ref(),
         accounts.token_program.as_ref(),
     )?;
-    let mut token_amount = 0;
+    let (mut token_amount, mut vault_rent) = (0, 0);
     if let Some(tokens) = tokens {
         let from = tokens.treasury()?;
         token_amount = from.amount;
@@ -79,6 +79,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CloseNetwork<'info>>) -> Result
             token_payout::check(token_amount, from, tokens.describe(to, None)).map_err(SettlementError::from)?;
             tokens.pay(accounts.treasury.as_ref(), network_account.key, treasury.bump, to, token_amount)?;
         }
+        vault_rent = tokens.vault.lamports();
         tokens.close(accounts.treasury.as_ref(), network_account.key, treasury.bump, destination)?;
     }
 
@@ -100,7 +101,7 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CloseNetwork<'info>>) -> Result
             network: *network_account.key,
             by: network.admin,
             destination: *destination.key,
-            lamports,
+            lamports: lamports.checked_add(vault_rent).ok_or(SettlementError::Overflow)?,
             tokens: token_amount,
             total: treasury.credited_total,
             history_hash: treasury.history_hash,

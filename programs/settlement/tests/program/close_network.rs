@@ -191,7 +191,8 @@ fn the_vault_of_a_token_network_is_closed_as_well() {
         let meta = close_token(&mut fixture, None, to).expect("the network is closed");
         let kept = fixture.rent(ClosedNetwork::SIZE);
         assert_eq!(fixture.lamports(&to), held - kept);
-        assert_eq!(fixture.event(&meta, NetworkClosed::decode_cpi).total, 5 * TOKEN);
+        let event = fixture.event(&meta, NetworkClosed::decode_cpi);
+        assert_eq!((event.total, event.lamports), (5 * TOKEN, held - kept));
         assert_eq!((fixture.lamports(&vault), fixture.lamports(&treasury)), (0, 0));
         assert_eq!(fixture.lamports(&network), kept);
     }
