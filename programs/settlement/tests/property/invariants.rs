@@ -368,11 +368,7 @@ impl Snapshot {
             }
             named += executed.sum::<LamportsRecovered>(|e| e.lamports * u64::from(is_own(&e.network)));
             named += executed.sum::<ClosedNetworkSwept>(|e| e.lamports * u64::from(is_own(&e.network)));
-            let closed = executed.sum::<NetworkClosed>(|e| u64::from(is_own(&e.network)));
-            if closed > 0 {
-                // The vault's rent goes with the network's lamports.
-                named += executed.sum::<NetworkClosed>(|e| e.lamports) + before.lamports(AccountId::Vault(net));
-            }
+            named += executed.sum::<NetworkClosed>(|e| e.lamports * u64::from(is_own(&e.network)));
             let left = before.lamports_of(net).saturating_sub(self.lamports_of(net));
             assert!(left <= named.into(), "lamports left {net:?} that no event names");
         }

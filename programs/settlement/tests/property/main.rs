@@ -235,7 +235,7 @@ fn the_program_matches_the_model_and_every_invariant_holds_after_each_step() {
     let parameters = || step::parameters();
     let sequence = (
         any::<bool>(),
-        step::rent_rate(),
+        step::initial_rent_rate(),
         [parameters(), parameters(), parameters()],
         step::chosen_destination(),
         step::steps(1..=MAX_STEPS_PER_SEQUENCE),

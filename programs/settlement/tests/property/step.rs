@@ -7,6 +7,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
+use super::PERSON_WITHOUT_LAMPORTS;
 use super::account_id::{AccountId, Mint, NODES, Net, PEOPLE, TOKEN_ACCOUNTS_PER_PERSON, owner_of_node};
 
 /// The longest time for which a network may hold withdrawals.
@@ -333,7 +334,7 @@ fn action() -> impl Strategy<Value = Action> {
             1 => prop_oneof![Just(i64::MIN), Just(i64::MAX), Just(-1), Just(0)],
         ]
         .prop_map(Action::SetTime),
-        3 => rent_rate().prop_map(Action::SetRentRate),
+        4 => rent_rate().prop_map(Action::SetRentRate),
         2 => token_account().prop_map(Action::Freeze),
         3 => token_account().prop_map(Action::Thaw),
         2 => (prop_oneof![owners_account(), token_account()], person())
@@ -353,8 +354,13 @@ fn action() -> impl Strategy<Value = Action> {
     .boxed()
 }
 
+/// The rent at the beginning: often the lowest, because a rise leaves accounts short.
+pub(crate) fn initial_rent_rate() -> impl Strategy<Value = u64> {
+    prop_oneof![2 => rent_rate(), 1 => Just(RENT_RATES[RENT_RATES.len() - 1])]
+}
+
 /// A rent in lamports per byte.
-pub(crate) fn rent_rate() -> impl Strategy<Value = u64> {
+fn rent_rate() -> impl Strategy<Value = u64> {
     prop::sample::select(&RENT_RATES[..])
 }
 
@@ -443,11 +449,18 @@ fn registration() -> BoxedStrategy<Registration> {
         .boxed()
 }
 
-/// The destination that the admin chooses for a node, which may be of another mint.
+/// The destination that the admin chooses for a node, which often can't be paid.
 pub(crate) fn chosen_destination() -> impl Strategy<Value = Destination> {
     let of_other_mint = (person(), 0..TOKEN_ACCOUNTS_PER_PERSON)
         .prop_map(|(person, number)| Destination::Account(AccountId::TokenAccount(Mint::Other, person, number)));
-    prop_oneof![4 => destination(), 1 => of_other_mint]
+    let new = Just(Destination::OfPerson(PERSON_WITHOUT_LAMPORTS, 0));
+    let of_program = prop::sample::select(vec![AccountId::Network(Net::Spl), AccountId::Treasury(Net::Fee)]);
+    prop_oneof![
+        3 => destination(),
+        1 => of_program.prop_map(Destination::Account),
+        1 => of_other_mint,
+        1 => new,
+    ]
 }
 
 /// The destination that a node tries to set: usually a person, or for tokens one of a person's token accounts.
@@ -602,7 +615,8 @@ fn entry() -> BoxedStrategy<Entry> {
         1 => any_account().prop_map(EntryWallet::Other),
     ];
     let target = prop_oneof![
-        10 => (0u64..4_000_000).prop_map(Target::Above),
+        8 => (0u64..4_000_000).prop_map(Target::Above),
+        4 => (0u64..200_000).prop_map(Target::Above),
         2 => (0u64..100_000_000).prop_map(Target::Above),
         2 => (0u64..10_000_000).prop_map(Target::Total),
         1 => (0u64..3).prop_map(Target::BelowMax),

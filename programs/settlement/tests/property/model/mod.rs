@@ -262,10 +262,12 @@ impl Model {
         }
     }
 
-    /// Directs the step to a network or node where it has an effect, if it has none where it is directed to.
+    /// Directs the step to a network or node where it has an effect, if it has none where it is directed to. Also done for
+    /// hostile actors where there is rarely anything to take.
     pub(crate) fn retargeted(&self, step: &Step) -> Step {
         let mut step = step.clone();
-        if matches!(step.actor, Actor::Person(_)) {
+        let is_rare = matches!(step.action, Action::ClaimSetAside { .. } | Action::SetAside | Action::TopUpRent(_));
+        if matches!(step.actor, Actor::Person(_)) && !is_rare {
             return step;
         }
         let node = |wanted: fn(&Node) -> bool| {

@@ -118,7 +118,7 @@ impl Model {
         authority: AccountId,
     ) -> Outcome {
         let amount = self.token_amount(from);
-        require(amount > 0)?;
+        require(amount > 0 && from != to)?;
         self.transfer_tokens(mint, (from, to), authority, amount)?;
         unrecorded(&TokensRecovered {
             network: AccountId::Network(net).address(),
