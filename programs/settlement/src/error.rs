@@ -166,7 +166,9 @@ pub enum SettlementError {
         "the maximum pause can't change yet: wait until owners had as long to withdraw as the latest hold of a pause lasted"
     )]
     HoldInForce,
-    #[msg("the node's destination can be paid: use payout, or fund the destination if it does not exist yet")]
+    #[msg(
+        "the node's destination can be paid: use payout, after funding or creating the destination if it does not exist yet"
+    )]
     DestinationPayable,
     #[msg(
         "the account can't hold what is set aside: pass the claim address of the wallet, or for tokens a token account that belongs to the wallet's address"

@@ -71,6 +71,9 @@ pub(crate) fn handler<'info>(ctx: Context<'info, CloseNetwork<'info>>) -> Result
         accounts.token_program.as_ref(),
     )?;
     let (mut token_amount, mut vault_rent) = (0, 0);
+    if tokens.is_none() {
+        require!(accounts.token_destination.is_none(), SettlementError::AssetAccountsMismatch);
+    }
     if let Some(tokens) = tokens {
         let from = tokens.treasury()?;
         token_amount = from.amount;

@@ -11,7 +11,9 @@ use crate::error::SettlementError;
 use crate::events::{PendingSetAside, emit_and_record};
 use crate::rules::payout::{self, AccountBalance};
 use crate::rules::rent_floor;
-use crate::state::{CLAIM_SEED, NODE_SEED, Network, NodeWallet, TREASURY_SEED, Treasury, require_version};
+use crate::state::{
+    CLAIM_SEED, DestinationSource, NODE_SEED, Network, NodeWallet, TREASURY_SEED, Treasury, require_version,
+};
 use crate::token::{self, TokenAccounts};
 
 /// Accounts of `set_aside`.
@@ -143,7 +145,10 @@ impl<'info> SetAside<'info> {
             return err!(SettlementError::AssetAccountsMismatch);
         };
         let destination = tokens.describe(self.destination.as_ref(), Some(wallet));
-        require!(destination.is_unpayable(), SettlementError::DestinationPayable);
+        // Anybody can create the owner's associated token account.
+        let is_default = wallet.destination_source == u8::from(DestinationSource::Default);
+        let can_be_created = is_default && !destination.is_token_account;
+        require!(destination.is_unpayable() && !can_be_created, SettlementError::DestinationPayable);
         let held = token::parse(claim, &self.network.load()?.token_program).ok_or(SettlementError::InvalidClaim)?;
         require!(held.owner == self.node_wallet.key().to_bytes(), SettlementError::InvalidClaim);
         let to = tokens.describe(claim.as_ref(), None);

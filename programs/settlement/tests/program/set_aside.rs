@@ -13,6 +13,7 @@ use settlement::events::PendingSetAside;
 use settlement::history;
 use settlement::state::{ClosedNetwork, Network, NodeWallet, Treasury};
 use solana_account::Account;
+use solana_keypair::Keypair;
 use solana_sdk_ids::{bpf_loader_upgradeable, system_program};
 use solana_signer::Signer;
 use spl_token_2022_interface::extension::{ExtensionType, memo_transfer};
@@ -120,8 +121,12 @@ fn place(fixture: &mut ProgramFixture, node: &Node, owner: Pubkey, len: usize) {
 /// What turns the destination of a payee into one of a kind.
 type TokenCase = (&'static str, fn(&mut TokenFixture, &Payee));
 
-const PAYABLE_TOKENS: [TokenCase; 3] = [
+const PAYABLE_TOKENS: [TokenCase; 4] = [
     ("is the owner's", |_, _| {}),
+    // Anybody can create it again.
+    ("is the default and was closed", |fixture, payee| {
+        close_token_account(fixture, &payee.node.owner, &payee.account);
+    }),
     // Not the owner's doing, and can be thawed.
     ("is frozen", |fixture, payee| {
         let asset = fixture.asset;
@@ -136,7 +141,7 @@ const PAYABLE_TOKENS: [TokenCase; 3] = [
 ];
 
 const UNPAYABLE_TOKENS: [TokenCase; 2] = [
-    ("was closed", close_destination),
+    ("was set by the owner and closed", close_destination),
     ("is the default and was given away", |fixture, payee| {
         // Associated accounts of Token-2022 can't be given away.
         if fixture.asset.token_program == TOKEN_2022_ID {
@@ -149,10 +154,18 @@ const UNPAYABLE_TOKENS: [TokenCase; 2] = [
     }),
 ];
 
+/// Sets another token account of the owner as the destination and closes it.
 fn close_destination(fixture: &mut TokenFixture, payee: &Payee) {
-    let owner = payee.node.owner.insecure_clone();
-    let close = close_account(&fixture.asset.token_program, &payee.account, &owner.pubkey(), &owner.pubkey(), &[]);
-    fixture.send(&[close.expect("the instruction is valid")], &[&owner]).expect("the token account is closed");
+    let (asset, owner) = (fixture.asset, payee.node.owner.insecure_clone());
+    let account = fixture.create_token_account(&owner.pubkey(), &asset);
+    let ix = set_destination_ix(owner.pubkey(), fixture.network, payee.node.id, account);
+    fixture.send(&[ix], &[&owner]).expect("the destination is set");
+    close_token_account(fixture, &owner, &account);
+}
+
+fn close_token_account(fixture: &mut TokenFixture, owner: &Keypair, account: &Pubkey) {
+    let close = close_account(&fixture.asset.token_program, account, &owner.pubkey(), &owner.pubkey(), &[]);
+    fixture.send(&[close.expect("the instruction is valid")], &[owner]).expect("the token account is closed");
 }
 
 #[test]

@@ -135,8 +135,9 @@ impl Model {
         let Some(wallet) = self.wallet(net, node) else { return false };
         let to = wallet.destination;
         let Some(mint) = net.mint() else { return self.is_owned_by_program(to) };
-        let Some(account) = self.tokens.get(&to).filter(|_| to.mint() == Some(mint)) else { return true };
+        // Anybody can create the default one.
         let is_default = wallet.destination_source == DestinationSource::Default;
+        let Some(account) = self.tokens.get(&to).filter(|_| to.mint() == Some(mint)) else { return !is_default };
         is_default && account.owner != AccountId::Person(owner_of_node(node))
     }
 
