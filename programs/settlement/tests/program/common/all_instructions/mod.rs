@@ -344,7 +344,7 @@ const INSTRUCTIONS: [Row<Setup>; 28] = {
             by_owner(s, |owner, network| claim_set_aside_ix(owner, network, s.due.id, Pubkey::new_unique()))
         }),
         ("close_network", &[
-            Authority, Network, Treasury, ChosenDestination, NO_TOKEN_MUT, NO_TOKEN, NO_TOKEN, UnusedTokenAccountMut,
+            Authority, Network, Treasury, ChosenDestination, NO_TOKEN_MUT, NO_TOKEN, NO_TOKEN, NO_TOKEN_MUT,
         ], |s| s.close_network()),
         ("sweep_closed_network", &[ClosedNetwork, NetworkAdmin, TreasuryAddress, SystemProgram, ListedWallet], |s| {
             let close = s.close_network();

@@ -5,7 +5,7 @@ use settlement::client::{
     close_token_network_ix, create_token_network_ix, credit_ix, fund_tokens_ix, payout_tokens_ix, recover_lamports_ix,
     set_aside_tokens_ix, set_destination_ix, settle_tokens_ix, withdraw_surplus_tokens_ix, withdraw_tokens_ix,
 };
-use settlement::state::NodeWallet;
+use settlement::state::{DestinationSource, NodeWallet};
 use solana_keypair::Keypair;
 use solana_signer::Signer;
 
@@ -88,7 +88,10 @@ const INSTRUCTIONS: [Row<Setup>; 11] = {
             let (admin, asset, network) = (s.admin(), s.fixture.asset, s.fixture.network);
             let (wallet, id, owner) = (s.due.node.wallet, s.due.node.id, s.due.node.owner.pubkey());
             let (gone, to) = (Pubkey::new_unique(), s.fixture.create_associated_account(&wallet, &asset));
-            s.fixture.edit_account(&wallet, |wallet: &mut NodeWallet| wallet.destination = gone);
+            s.fixture.edit_account(&wallet, |wallet: &mut NodeWallet| {
+                wallet.destination = gone;
+                wallet.destination_source = DestinationSource::Owner.into();
+            });
             (set_aside_tokens_ix(admin.pubkey(), network, &asset, id, owner, gone, to), vec![admin])
         }),
         ("recover_lamports", &[Authority, Network, Treasury, ChosenDestination], |s| {
