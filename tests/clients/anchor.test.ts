@@ -295,8 +295,15 @@ test("a network that pays in tokens", async () => {
   await client.send("credit", { args: [batch(2), [units(4)]], accounts: { network }, remaining: [writable(node)] });
   await client.send("withdraw", { args: [nodeId, null], accounts: tokens, signers: { owner } });
   assert.equal(await balance(destination), 4 * UNIT);
-  // The owner's token account, which is the default destination, does not exist.
+  // The destination that its owner chose is no token account any more.
   const unpayable = await registerNode(network);
+  const chosen = await mintTo(provider, mint, web3.Keypair.generate().publicKey, 0n);
+  await client.send("setDestination", {
+    args: [unpayable.nodeId],
+    accounts: { network, destination: chosen },
+    signers: { owner: unpayable.owner },
+  });
+  await setAccount(chosen, { data: "00" });
   await credit(network, unpayable, units(1));
   const held = await mintTo(provider, mint, unpayable.wallet, 0n);
   await client.send("setAside", {
