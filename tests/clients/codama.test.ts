@@ -76,6 +76,15 @@ test("the events of batches are read from the log, and only those of the program
   assert.equal(others.length, 0);
   const elsewhere = logs.map((line) => line.replaceAll(settlement.SETTLEMENT_PROGRAM_ADDRESS, network.address));
   assert.deepEqual(loggedEvents(elsewhere), []);
+  // A program that is called, such as a transfer hook, logs lines that look like the ends of calls.
+  const [data] = logs.filter((line) => line.startsWith("Program data: "));
+  assert.ok(data);
+  const [own, other] = [settlement.SETTLEMENT_PROGRAM_ADDRESS, network.address];
+  const text = ["invoke [2]", "failed", `${other} success`, `Program ${other} success`].map(
+    (it) => `Program log: ${it}`,
+  );
+  const calls = [`Program ${own} invoke [1]`, `Program ${other} invoke [2]`];
+  assert.deepEqual(loggedEvents([...calls, ...text, data, `Program ${other} success`, `Program ${own} success`]), []);
 });
 
 test("the events of other instructions are read from the program's calls to itself", async () => {
