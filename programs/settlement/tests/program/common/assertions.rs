@@ -29,7 +29,7 @@ impl From<anchor_lang::error::ErrorCode> for ExpectedError {
     }
 }
 
-/// Asserts that one of the transaction's instructions failed with exactly this error.
+/// Asserts that one of the transaction's instructions failed with exactly this error, which the log explains.
 #[track_caller]
 pub(crate) fn assert_refused(outcome: TransactionOutcome, expected: impl Into<ExpectedError>) {
     let expected = expected.into();
@@ -42,6 +42,8 @@ pub(crate) fn assert_refused(outcome: TransactionOutcome, expected: impl Into<Ex
         panic!("expected {expected:?}, got {:?}\n{}", failed.err, failed.meta.pretty_logs());
     };
     assert_eq!(found, code, "expected {expected:?}\n{}", failed.meta.pretty_logs());
+    let number = format!("Error Number: {code}.");
+    assert!(failed.meta.logs.iter().any(|line| line.contains(&number)), "{}", failed.meta.pretty_logs());
 }
 
 /// The skip reasons in an event: (index of the entry, why it was not credited, why it was not paid).
