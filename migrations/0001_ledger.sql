@@ -53,7 +53,8 @@ CREATE TABLE contributions (
 CREATE INDEX contributions_by_node ON contributions (node_id, timestamp);
 
 -- node_total_lamports is the running total of the node's rewards up to and including the row. A reward is credited
--- on-chain if and only if the wallet account's credited_total has reached that total. A correction records what the
+-- on-chain if and only if the wallet account's credited_total has reached that total by transactions that this ledger has
+-- signed (payables.signed_lamports); the total can also lie within a reward, of which a part is credited then. A correction records what the
 -- chain has credited without a reward in this ledger, once an operator has accepted it; it comes before the node's pending
 -- rewards, whose running totals grow by its amount.
 CREATE TABLE rewards (
@@ -67,7 +68,6 @@ CREATE TABLE rewards (
     period                TEXT    NOT NULL,  -- the UTC day the reward was earned, YYYY-MM-DD
     reason                TEXT    NOT NULL,  -- 'contribution', or the reason given by an operator
     status                TEXT    NOT NULL DEFAULT 'pending' CHECK (status IN ('pending', 'batched', 'confirmed')),
-    hold_reason           TEXT,              -- why the last settlement did not credit the pending reward
     batch_id              INTEGER REFERENCES batches (id),
     transaction_signature TEXT,
     distributed_at        INTEGER,
@@ -77,9 +77,22 @@ CREATE TABLE rewards (
     CHECK ((status = 'confirmed') = (distributed_at IS NOT NULL)),
     CHECK (kind = 'reward' OR (status = 'confirmed' AND contribution_id IS NULL AND batch_id IS NULL))
 ) STRICT;
-CREATE INDEX rewards_open ON rewards (node_id, sequence) WHERE status <> 'confirmed';
-CREATE INDEX rewards_open_by_sequence ON rewards (sequence) WHERE status <> 'confirmed';
-CREATE INDEX rewards_by_batch ON rewards (batch_id) WHERE batch_id IS NOT NULL;
+-- Partial indexes are used only by statements that repeat their condition literally.
+CREATE INDEX rewards_open ON rewards (node_id, node_total_lamports) WHERE status IN ('pending', 'batched');
+CREATE INDEX rewards_open_by_sequence ON rewards (sequence) WHERE status IN ('pending', 'batched');
+CREATE INDEX rewards_batched ON rewards (batch_id) WHERE status = 'batched';
+
+-- One row per node that has ever had a pending reward: what a settlement needs to find its nodes without reading rewards.
+CREATE TABLE payables (
+    node_id         TEXT PRIMARY KEY REFERENCES nodes (id),
+    next_sequence   INTEGER,                     -- the node's oldest unconfirmed reward; NULL if all are confirmed
+    signed_lamports INTEGER NOT NULL DEFAULT 0 CHECK (signed_lamports >= 0), -- the highest total ever signed for the node
+    hold_reason     TEXT,                        -- why the last settlement did not credit its pending rewards
+    retry_at        INTEGER NOT NULL DEFAULT 0,  -- when a settlement tries again; 0 unless the node is held
+    CHECK ((hold_reason IS NULL) = (retry_at = 0))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX payables_due ON payables (retry_at, next_sequence) WHERE next_sequence IS NOT NULL;
+CREATE INDEX payables_held ON payables (hold_reason, node_id) WHERE hold_reason IS NOT NULL;
 
 -- A cache of the on-chain wallet accounts as last read. The chain is authoritative.
 CREATE TABLE wallets (
@@ -95,10 +108,15 @@ CREATE TABLE wallets (
     threshold_lamports                 INTEGER NOT NULL CHECK (threshold_lamports >= 0),
     oldest_unpaid_at                   INTEGER,           -- the time of the oldest unpaid credit; NULL if nothing is pending
     hold_reason                        TEXT,              -- why a due payout was not made
+    retry_at                           INTEGER NOT NULL DEFAULT 0, -- when a settlement tries again; 0 unless the payout is held
     last_signature                     TEXT,              -- the last finalized transaction that credited or paid the node
     last_slot                          INTEGER NOT NULL,  -- the finalized slot at which the account was read
-    last_updated_at                    INTEGER NOT NULL
+    last_updated_at                    INTEGER NOT NULL,
+    CHECK ((hold_reason IS NULL) = (retry_at = 0))
 ) STRICT;
+CREATE INDEX wallets_due_by_amount ON wallets (retry_at, node_id)
+    WHERE pending_rewards_lamports > 0 AND pending_rewards_lamports >= threshold_lamports;
+CREATE INDEX wallets_due_by_age ON wallets (oldest_unpaid_at, retry_at) WHERE oldest_unpaid_at IS NOT NULL;
 
 -- A cache of the on-chain treasury as last read, in one row.
 CREATE TABLE treasury (
@@ -106,6 +124,9 @@ CREATE TABLE treasury (
     balance_lamports         INTEGER NOT NULL CHECK (balance_lamports >= 0),
     credited_total_lamports  INTEGER NOT NULL CHECK (credited_total_lamports >= 0),
     paid_total_lamports      INTEGER NOT NULL CHECK (paid_total_lamports >= 0),
+    -- The sum of wallets.credited_lamports, so that it need not be computed. It equals credited_total_lamports once all
+    -- wallets are mirrored.
+    mirrored_credited_lamports INTEGER NOT NULL DEFAULT 0,
     max_pending_age_ms       INTEGER NOT NULL CHECK (max_pending_age_ms >= 0),
     paused                   INTEGER NOT NULL CHECK (paused IN (0, 1)),
     last_slot                INTEGER NOT NULL,
@@ -128,6 +149,16 @@ CREATE TABLE settlements (
 -- At most one settlement is open.
 CREATE UNIQUE INDEX settlements_one_open ON settlements (state) WHERE state = 'open';
 
+-- The nodes of the open settlement, chosen once. Empty while no settlement is open.
+CREATE TABLE settlement_nodes (
+    node_id  TEXT PRIMARY KEY REFERENCES nodes (id),
+    position INTEGER NOT NULL,  -- the order in which the nodes are served: those with the oldest rewards first
+    -- selected → read → planned, or held. If the wallet account has to be created first: selected → missing → registering
+    -- → read, or held.
+    state    TEXT    NOT NULL CHECK (state IN ('selected', 'missing', 'registering', 'read', 'planned', 'held'))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX settlement_nodes_by_state ON settlement_nodes (state, position);
+
 CREATE TABLE settlement_steps (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
     settlement_id INTEGER NOT NULL REFERENCES settlements (id),
@@ -142,7 +173,7 @@ CREATE TABLE batches (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,  -- batch_id in the program's events
     settlement_id INTEGER NOT NULL REFERENCES settlements (id),
     kind          TEXT    NOT NULL CHECK (kind IN ('register', 'credit', 'settle')),
-    state         TEXT    NOT NULL CHECK (state IN ('planned', 'confirmed', 'failed', 'split', 'review')),
+    state         TEXT    NOT NULL CHECK (state IN ('planned', 'confirmed', 'failed', 'split', 'superseded')),
     format        TEXT    NOT NULL CHECK (format IN ('v0', 'v1')),
     entry_count   INTEGER NOT NULL CHECK (entry_count > 0),
     records_root  TEXT    NOT NULL,  -- Merkle root of the reward records, hex; zeros for 'register'
@@ -156,12 +187,10 @@ CREATE INDEX batches_by_settlement ON batches (settlement_id, state);
 CREATE TABLE batch_entries (
     batch_id                 INTEGER NOT NULL REFERENCES batches (id),
     position                 INTEGER NOT NULL CHECK (position >= 0),
-    node_id                  TEXT    NOT NULL REFERENCES nodes (id),
+    node_id                  TEXT    NOT NULL,  -- not a foreign key, which would need an index
     wallet_address           TEXT    NOT NULL,
     owner                    TEXT    NOT NULL,
     destination              TEXT    NOT NULL,
-    credited_before_lamports INTEGER NOT NULL CHECK (credited_before_lamports >= 0),
-    paid_before_lamports     INTEGER NOT NULL CHECK (paid_before_lamports >= 0),
     target_lamports          INTEGER NOT NULL CHECK (target_lamports >= 0),
     outcome                  TEXT    CHECK (outcome IN ('credited', 'skipped', 'registered', 'evicted')),
     credit_skip              TEXT,
@@ -177,12 +206,13 @@ CREATE TABLE batch_records (
     reward_sequence INTEGER NOT NULL REFERENCES rewards (sequence),
     PRIMARY KEY (batch_id, leaf_index)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX batch_records_by_reward ON batch_records (reward_sequence);
 
 CREATE TABLE attempts (
     id                         INTEGER PRIMARY KEY AUTOINCREMENT,
     batch_id                   INTEGER NOT NULL REFERENCES batches (id),
     number                     INTEGER NOT NULL CHECK (number > 0),  -- the number within the batch, starting at 1
-    state                      TEXT    NOT NULL CHECK (state IN ('planned', 'signed', 'sent', 'landed', 'finalized', 'failed', 'expired', 'unknown', 'review')),
+    state                      TEXT    NOT NULL CHECK (state IN ('planned', 'signed', 'sent', 'landed', 'finalized', 'failed', 'expired')),
     version                    INTEGER NOT NULL DEFAULT 1,  -- incremented by every transition, for compare-and-set
     signature                  TEXT    UNIQUE,
     transaction_base64         TEXT,                        -- the signed transaction; resends use exactly these bytes
@@ -193,8 +223,8 @@ CREATE TABLE attempts (
     priority_fee_lamports      INTEGER NOT NULL CHECK (priority_fee_lamports >= 0),
     slot                       INTEGER,
     fee_lamports               INTEGER CHECK (fee_lamports >= 0),
-    unknown_polls              INTEGER NOT NULL DEFAULT 0,  -- polls with an unknown outcome; after a limit, the state becomes 'review'
     sent_at                    INTEGER,                     -- when the transaction was last sent
+    finalized_seen_at          INTEGER,                     -- when it was first found in a finalized block, without its log
     error                      TEXT,
     created_at                 INTEGER NOT NULL,
     updated_at                 INTEGER NOT NULL,
@@ -202,10 +232,10 @@ CREATE TABLE attempts (
     CHECK (state IN ('planned', 'failed') OR (signature IS NOT NULL AND transaction_base64 IS NOT NULL AND last_valid_block_height IS NOT NULL))
 ) STRICT;
 -- At most one live attempt per batch, so that a second payment for the same batch cannot be recorded.
-CREATE UNIQUE INDEX attempts_one_live ON attempts (batch_id) WHERE state IN ('planned', 'signed', 'sent', 'landed', 'unknown', 'review');
-CREATE INDEX attempts_by_batch ON attempts (batch_id, number);
+CREATE UNIQUE INDEX attempts_one_live ON attempts (batch_id) WHERE state IN ('planned', 'signed', 'sent', 'landed');
 
--- Leases, which grant exclusive write access to one runner. Every new holder gets a higher fencing_token.
+-- Leases, which grant exclusive write access to one runner. Every new holder gets a higher fencing_token, without which
+-- nothing can be written. All times are the database's, so that no runner's clock matters.
 CREATE TABLE leases (
     name          TEXT PRIMARY KEY,
     holder        TEXT    NOT NULL,

@@ -53,7 +53,7 @@ impl<'a, C: Chain> RentReader<'a, C> {
     /// [`ChainError`] if the RPC node cannot be reached, or returns an error or an invalid response.
     pub async fn new(chain: &'a C, network: Pubkey) -> Result<Option<Self>, ChainError> {
         let treasury = treasury_address(&network);
-        let read = chain.accounts(&[treasury], AccountData::Full, Commitment::Confirmed).await?;
+        let read = chain.accounts(&[treasury], AccountData::Full, Commitment::Confirmed, 0).await?;
         let account = read.accounts.into_iter().flatten().find(|account| account.owner == settlement::ID);
         let Some((lamports, state)) =
             account.and_then(|account| Some((account.lamports, Treasury::decode(&account.data).ok()?)))
@@ -92,7 +92,7 @@ impl<'a, C: Chain> RentReader<'a, C> {
     ) -> Result<Vec<AccountToAdjust>, ChainError> {
         let mut found = Vec::new();
         for chunk in addresses.chunks(MAX_ACCOUNTS_PER_READ) {
-            let read = self.chain.accounts(chunk, AccountData::Full, Commitment::Confirmed).await?;
+            let read = self.chain.accounts(chunk, AccountData::Full, Commitment::Confirmed, 0).await?;
             for (address, account) in chunk.iter().zip(read.accounts) {
                 let lamports = account.map_or(0, |account| self.difference(adjustment, &account));
                 if lamports > 0 {

@@ -178,7 +178,7 @@ impl BalanceSources<'_> {
                 Some(node),
             )
         };
-        let held = "SELECT hold_reason FROM rewards WHERE node_id = ?1 AND hold_reason IS NOT NULL LIMIT 1";
+        let held = "SELECT hold_reason FROM payables WHERE node_id = ?1 AND next_sequence IS NOT NULL";
         let hold_reason = self.ledger.rows(held, Some(node))?.into_iter().flatten().next().flatten();
         Ok(RewardSums { pending: sum("pending")?, batched: sum("batched")?, confirmed: sum("confirmed")?, hold_reason })
     }

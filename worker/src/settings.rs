@@ -86,8 +86,8 @@ impl AdminKey {
 pub(crate) struct SettlementSettings {
     /// The settler's key.
     pub key: SecretKey,
-    /// The URL of the RPC node. It can contain an access token.
-    pub rpc_url: String,
+    /// The URLs of the RPC nodes, at least one. They can contain access tokens.
+    pub rpc_urls: Vec<String>,
     pub engine: EngineConfig,
 }
 
@@ -154,13 +154,16 @@ impl Settings {
         let key = secret(PRIVATE_KEY, &self.private_key)?;
         let key = SecretKey::parse(key).map_err(|error| invalid(PRIVATE_KEY, error.to_string()))?;
 
-        let rpc_url = variable(RPC_URL, &self.rpc_url)?.trim();
-        // The parser's error message does not contain the URL.
-        let url = Url::parse(rpc_url).map_err(|error| {
-            invalid(RPC_URL, format!("not a valid URL ({error}): it must start with https:// or http://"))
-        })?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(invalid(RPC_URL, "must start with https:// or http://".to_owned()));
+        let rpc_urls: Vec<String> =
+            variable(RPC_URL, &self.rpc_url)?.split(',').map(|url| url.trim().to_owned()).collect();
+        for rpc_url in &rpc_urls {
+            // The parser's error message does not contain the URL.
+            let url = Url::parse(rpc_url).map_err(|error| {
+                invalid(RPC_URL, format!("not a valid URL ({error}): it must start with https:// or http://"))
+            })?;
+            if !matches!(url.scheme(), "http" | "https") {
+                return Err(invalid(RPC_URL, "must start with https:// or http://".to_owned()));
+            }
         }
 
         let name = variable(NETWORK, &self.network)?.trim();
@@ -183,7 +186,7 @@ impl Settings {
             Some("v1") => FormatChoice::Only(Format::V1),
             Some(_) => return Err(invalid(TRANSACTION_FORMAT, "must be auto, v0 or v1".to_owned())),
         };
-        Ok(SettlementSettings { key, rpc_url: rpc_url.to_owned(), engine })
+        Ok(SettlementSettings { key, rpc_urls, engine })
     }
 }
 

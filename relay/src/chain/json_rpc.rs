@@ -11,8 +11,8 @@ use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 
 use super::{
-    Account, AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, LatestBlockhash,
-    SignatureStatus, Simulation, StatusSearch, TransactionError,
+    Account, AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, FinalizedBlock,
+    LatestBlockhash, SignatureStatus, Simulation, StatusSearch, StatusesAtSlot, TransactionError, TransactionFault,
 };
 
 /// The newest transaction version this codec can decode. Nodes return an error for newer versions than requested.
@@ -25,6 +25,11 @@ pub enum RpcError {
     Unreachable(String),
     /// The response is not valid JSON-RPC.
     InvalidResponse(String),
+    /// HTTP status 429, or an error object that says the same. A transport must not wait and try again by itself.
+    RateLimited {
+        /// How long the node asks to wait, in milliseconds, if it says so.
+        retry_after_ms: Option<u64>,
+    },
     /// The node returned a JSON-RPC error object.
     ErrorResponse {
         /// The code of the error object: one that JSON-RPC 2.0 defines, or one of Solana's, such as −32005 for a node
@@ -52,17 +57,27 @@ impl<T: Transport> JsonRpc<T> {
     }
 
     async fn call<R: for<'de> Deserialize<'de>>(&self, method: &'static str, params: Value) -> Result<R, ChainError> {
-        let result = self.0.call(method, params).await.map_err(|error| match error {
-            RpcError::Unreachable(reason) => ChainError::Unreachable(reason),
-            RpcError::InvalidResponse(reason) => ChainError::InvalidResponse(format!("{method}: {reason}")),
-            RpcError::ErrorResponse { message, .. } if is_unsupported_version(&message) => {
-                ChainError::UnsupportedVersion
-            }
-            RpcError::ErrorResponse { code, message } => ChainError::ErrorResponse { method, code, message },
-        })?;
+        let result = self.0.call(method, params).await.map_err(|error| chain_error(method, error))?;
         serde_json::from_value(result).map_err(|error| ChainError::InvalidResponse(format!("{method}: {error}")))
     }
 }
+
+fn chain_error(method: &'static str, error: RpcError) -> ChainError {
+    match error {
+        RpcError::Unreachable(reason) => ChainError::Unreachable(reason),
+        RpcError::InvalidResponse(reason) => ChainError::InvalidResponse(format!("{method}: {reason}")),
+        RpcError::RateLimited { retry_after_ms } => ChainError::RateLimited { retry_after_ms },
+        RpcError::ErrorResponse { code: TOO_MANY_REQUESTS, .. } => ChainError::RateLimited { retry_after_ms: None },
+        RpcError::ErrorResponse { message, .. } if is_unsupported_version(&message) => ChainError::UnsupportedVersion,
+        RpcError::ErrorResponse { code, message } => ChainError::ErrorResponse { method, code, message },
+    }
+}
+
+/// The code with which some providers limit the rate, in an error object instead of an HTTP status.
+const TOO_MANY_REQUESTS: i64 = 429;
+
+/// Agave's code for "minimum context slot has not been reached".
+const MIN_CONTEXT_SLOT_NOT_REACHED: i64 = -32016;
 
 /// Whether a node rejected the transaction's version: current nodes say so, and older ones fail to decode it.
 fn is_unsupported_version(message: &str) -> bool {
@@ -96,6 +111,13 @@ struct Context {
 struct BlockhashResponse {
     blockhash: String,
     last_valid_block_height: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EpochInfoResponse {
+    absolute_slot: u64,
+    block_height: u64,
 }
 
 #[derive(Deserialize)]
@@ -145,13 +167,6 @@ struct PriorityFeeResponse {
     prioritization_fee: u64,
 }
 
-/// Decodes a transaction error such as `{"InstructionError": [index, {"Custom": code}]}`.
-fn transaction_error(value: Value) -> TransactionError {
-    let custom_code =
-        value.pointer("/InstructionError/1/Custom").and_then(Value::as_u64).and_then(|code| u32::try_from(code).ok());
-    TransactionError { text: value.to_string(), custom_code }
-}
-
 fn parse<P: std::str::FromStr>(what: &str, text: &str) -> Result<P, ChainError> {
     text.parse().map_err(|_| ChainError::InvalidResponse(format!("'{text}' is not a valid {what}")))
 }
@@ -187,8 +202,11 @@ impl<T: Transport> Chain for JsonRpc<T> {
         })
     }
 
-    async fn block_height(&self, commitment: Commitment) -> Result<u64, ChainError> {
-        self.call("getBlockHeight", json!([{"commitment": commitment.as_str()}])).await
+    async fn finalized_block(&self) -> Result<FinalizedBlock, ChainError> {
+        // The only method that returns slot and height of the same block.
+        let response: EpochInfoResponse =
+            self.call("getEpochInfo", json!([{"commitment": Commitment::Finalized.as_str()}])).await?;
+        Ok(FinalizedBlock { slot: response.absolute_slot, height: response.block_height })
     }
 
     async fn accounts(
@@ -196,17 +214,24 @@ impl<T: Transport> Chain for JsonRpc<T> {
         addresses: &[Pubkey],
         data: AccountData,
         commitment: Commitment,
+        min_slot: u64,
     ) -> Result<AccountsAtSlot, ChainError> {
         let encoded: Vec<String> = addresses.iter().map(Pubkey::to_string).collect();
-        let commitment = commitment.as_str();
-        let options = match data {
-            AccountData::Full => json!({"encoding": "base64", "commitment": commitment}),
-            AccountData::Omitted => {
-                json!({"encoding": "base64", "commitment": commitment, "dataSlice": {"offset": 0, "length": 0}})
-            }
-        };
+        let mut options = json!({"encoding": "base64", "commitment": commitment.as_str(), "minContextSlot": min_slot});
+        if let (AccountData::Omitted, Some(options)) = (data, options.as_object_mut()) {
+            options.insert("dataSlice".to_owned(), json!({"offset": 0, "length": 0}));
+        }
         let response: WithContext<Vec<Option<AccountResponse>>> =
-            self.call("getMultipleAccounts", json!([encoded, options])).await?;
+            match self.call("getMultipleAccounts", json!([encoded, options])).await {
+                Err(ChainError::ErrorResponse { code: MIN_CONTEXT_SLOT_NOT_REACHED, .. }) => {
+                    return Err(ChainError::Behind { slot: 0, min_slot });
+                }
+                response => response?,
+            };
+        // Not every node heeds minContextSlot.
+        if response.context.slot < min_slot {
+            return Err(ChainError::Behind { slot: response.context.slot, min_slot });
+        }
         if response.value.len() != addresses.len() {
             return Err(ChainError::InvalidResponse(format!(
                 "getMultipleAccounts: expected {} accounts, got {}",
@@ -235,8 +260,8 @@ impl<T: Transport> Chain for JsonRpc<T> {
                 }]),
             )
             .await?;
-        let error = response.value.err.map(transaction_error);
-        if error.as_ref().is_some_and(|error| is_unsupported_version(&error.text)) {
+        let error = response.value.err.as_ref().map(TransactionError::from_json);
+        if error.as_ref().is_some_and(|error| error.fault == TransactionFault::Version) {
             return Err(ChainError::UnsupportedVersion);
         }
         Ok(Simulation {
@@ -261,11 +286,7 @@ impl<T: Transport> Chain for JsonRpc<T> {
         Ok(())
     }
 
-    async fn statuses(
-        &self,
-        signatures: &[Signature],
-        search: StatusSearch,
-    ) -> Result<Vec<Option<SignatureStatus>>, ChainError> {
+    async fn statuses(&self, signatures: &[Signature], search: StatusSearch) -> Result<StatusesAtSlot, ChainError> {
         let encoded: Vec<String> = signatures.iter().map(Signature::to_string).collect();
         let response: WithContext<Vec<Option<StatusResponse>>> = self
             .call(
@@ -280,21 +301,18 @@ impl<T: Transport> Chain for JsonRpc<T> {
                 response.value.len()
             )));
         }
-        Ok(response
-            .value
-            .into_iter()
-            .map(|status| {
-                status.map(|status| SignatureStatus {
-                    slot: status.slot,
-                    // Finalized statuses have no confirmation count.
-                    finalized: match status.confirmation_status.as_deref() {
-                        Some(name) => name == Commitment::Finalized.as_str(),
-                        None => status.confirmations.is_none(),
-                    },
-                    error: status.err.map(transaction_error),
-                })
+        let statuses = response.value.into_iter().map(|status| {
+            status.map(|status| SignatureStatus {
+                slot: status.slot,
+                // Finalized statuses have no confirmation count.
+                finalized: match status.confirmation_status.as_deref() {
+                    Some(name) => name == Commitment::Finalized.as_str(),
+                    None => status.confirmations.is_none(),
+                },
+                error: status.err.as_ref().map(TransactionError::from_json),
             })
-            .collect())
+        });
+        Ok(StatusesAtSlot { slot: response.context.slot, statuses: statuses.collect() })
     }
 
     async fn transaction(&self, signature: &Signature) -> Result<Option<ExecutedTransaction>, ChainError> {

@@ -8,11 +8,17 @@ mod error;
 mod json_rpc;
 #[cfg(feature = "native")]
 mod native;
+mod pool;
+mod transaction_error;
+pub mod verdict;
+pub mod wire;
 
 pub use error::ChainError;
 pub use json_rpc::{JsonRpc, RpcError, Transport};
 #[cfg(feature = "native")]
 pub use native::HttpTransport;
+pub use pool::Pool;
+pub use transaction_error::{TransactionError, TransactionFault};
 
 use solana_hash::Hash;
 use solana_pubkey::Pubkey;
@@ -34,6 +40,15 @@ pub struct LatestBlockhash {
     pub blockhash: Hash,
     /// The last block height at which a transaction that uses this blockhash can land.
     pub last_valid_block_height: u64,
+}
+
+/// The latest finalized block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FinalizedBlock {
+    /// Its slot.
+    pub slot: u64,
+    /// Its height: the number of blocks before it. Lower than the slot, because slots can be empty.
+    pub height: u64,
 }
 
 /// An on-chain account.
@@ -89,15 +104,6 @@ pub struct Simulation {
     pub loaded_accounts_data_bytes: Option<u32>,
 }
 
-/// Why a transaction failed during execution.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TransactionError {
-    /// The node's `TransactionError`, as JSON text.
-    pub text: String,
-    /// The code of `InstructionError::Custom`, if the transaction failed with one.
-    pub custom_code: Option<u32>,
-}
-
 /// The status of a signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignatureStatus {
@@ -107,6 +113,15 @@ pub struct SignatureStatus {
     pub finalized: bool,
     /// Set if the transaction failed: it then had no effect except charging the fee.
     pub error: Option<TransactionError>,
+}
+
+/// Signature statuses, and the slot up to which the node knows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusesAtSlot {
+    /// The slot of the bank that served the request. A transaction that landed later is missing.
+    pub slot: u64,
+    /// One entry per requested signature, in the same order; `None` if the signature is not found.
+    pub statuses: Vec<Option<SignatureStatus>>,
 }
 
 /// A transaction that was executed, successfully or not.
@@ -130,15 +145,19 @@ pub trait Chain {
     /// The latest blockhash at `confirmed` commitment.
     async fn latest_blockhash(&self) -> Result<LatestBlockhash, ChainError>;
 
-    /// The block height at `commitment`.
-    async fn block_height(&self, commitment: Commitment) -> Result<u64, ChainError>;
+    /// The latest finalized block.
+    async fn finalized_block(&self) -> Result<FinalizedBlock, ChainError>;
 
-    /// Fetches up to [`MAX_ACCOUNTS_PER_READ`] accounts, all at the same slot.
+    /// Fetches up to [`MAX_ACCOUNTS_PER_READ`] accounts, all at the same slot, which is `min_slot` or later.
+    ///
+    /// # Errors
+    /// [`ChainError::Behind`] if the node has not reached `min_slot` at this commitment yet.
     async fn accounts(
         &self,
         addresses: &[Pubkey],
         data: AccountData,
         commitment: Commitment,
+        min_slot: u64,
     ) -> Result<AccountsAtSlot, ChainError>;
 
     /// The rent-exempt minimum in lamports for an account of `data_len` bytes.
@@ -150,12 +169,8 @@ pub trait Chain {
     /// Submits the signed transaction, without preflight checks and without retries by the node.
     async fn send(&self, transaction: &[u8]) -> Result<(), ChainError>;
 
-    /// The status of each of up to [`MAX_SIGNATURES_PER_READ`] signatures; `None` if the signature is not found.
-    async fn statuses(
-        &self,
-        signatures: &[Signature],
-        search: StatusSearch,
-    ) -> Result<Vec<Option<SignatureStatus>>, ChainError>;
+    /// The status of each of up to [`MAX_SIGNATURES_PER_READ`] signatures.
+    async fn statuses(&self, signatures: &[Signature], search: StatusSearch) -> Result<StatusesAtSlot, ChainError>;
 
     /// The finalized transaction with this signature; `None` if the node does not have it or has purged it.
     async fn transaction(&self, signature: &Signature) -> Result<Option<ExecutedTransaction>, ChainError>;
@@ -180,8 +195,8 @@ impl<C: Chain + ?Sized> Chain for &C {
         (**self).latest_blockhash().await
     }
 
-    async fn block_height(&self, commitment: Commitment) -> Result<u64, ChainError> {
-        (**self).block_height(commitment).await
+    async fn finalized_block(&self) -> Result<FinalizedBlock, ChainError> {
+        (**self).finalized_block().await
     }
 
     async fn accounts(
@@ -189,8 +204,9 @@ impl<C: Chain + ?Sized> Chain for &C {
         addresses: &[Pubkey],
         data: AccountData,
         commitment: Commitment,
+        min_slot: u64,
     ) -> Result<AccountsAtSlot, ChainError> {
-        (**self).accounts(addresses, data, commitment).await
+        (**self).accounts(addresses, data, commitment, min_slot).await
     }
 
     async fn minimum_balance(&self, data_len: u64) -> Result<u64, ChainError> {
@@ -205,11 +221,7 @@ impl<C: Chain + ?Sized> Chain for &C {
         (**self).send(transaction).await
     }
 
-    async fn statuses(
-        &self,
-        signatures: &[Signature],
-        search: StatusSearch,
-    ) -> Result<Vec<Option<SignatureStatus>>, ChainError> {
+    async fn statuses(&self, signatures: &[Signature], search: StatusSearch) -> Result<StatusesAtSlot, ChainError> {
         (**self).statuses(signatures, search).await
     }
 

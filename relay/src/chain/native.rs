@@ -1,45 +1,67 @@
-//! The native transport, based on Solana's own RPC client.
+//! The native transport: JSON-RPC over HTTP.
 
 use std::time::Duration;
 
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Client, Response, redirect};
 use serde_json::Value;
-use solana_rpc_client::http_sender::HttpSender;
-use solana_rpc_client::rpc_sender::RpcSender;
-use solana_rpc_client_api::client_error::ErrorKind;
-use solana_rpc_client_api::request::{RpcError as ClientRpcError, RpcRequest};
 
+use super::wire::{MAX_RESPONSE_BYTES, decode_http, encode_request};
 use super::{RpcError, Transport};
 
-/// More than any healthy node needs for the calls made here, and less than the lifetime of a blockhash.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// Longer than a healthy node needs for any request of the engine, and much shorter than a lease lasts.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// JSON-RPC over HTTP using Solana's client, which also backs off when a node responds with 429 Too Many Requests.
-pub struct HttpTransport(HttpSender);
+/// Sends requests to a Solana RPC node. It never waits and tries again by itself: that is for the caller to decide, who may
+/// hold a lease.
+pub struct HttpTransport {
+    client: Client,
+    url: String,
+}
 
 impl HttpTransport {
     /// Creates a transport for the RPC node at `url`. Does not connect yet.
-    pub fn new(url: &str) -> Self {
-        Self(HttpSender::new_with_timeout(url, REQUEST_TIMEOUT))
+    ///
+    /// # Errors
+    /// [`RpcError::Unreachable`] if the HTTP client cannot be initialized.
+    pub fn new(url: &str) -> Result<Self, RpcError> {
+        let client = Client::builder()
+            // Following a redirect would send the request to another host.
+            .redirect(redirect::Policy::none())
+            .timeout(REQUEST_TIMEOUT)
+            .build()
+            .map_err(|error| RpcError::Unreachable(error_chain(&error)))?;
+        Ok(Self { client, url: url.to_owned() })
+    }
+
+    async fn body(mut response: Response) -> Result<Vec<u8>, RpcError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            if body.len().saturating_add(chunk.len()) > MAX_RESPONSE_BYTES {
+                return Err(RpcError::InvalidResponse(format!(
+                    "the response is larger than {MAX_RESPONSE_BYTES} bytes"
+                )));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
     }
 }
 
 impl Transport for HttpTransport {
     async fn call(&self, method: &'static str, params: Value) -> Result<Value, RpcError> {
-        self.0.send(RpcRequest::Custom { method }, params).await.map_err(|error| match *error.kind {
-            // The URL may contain an access token, so it must not be logged.
-            ErrorKind::Reqwest(error) if error.is_decode() => {
-                RpcError::InvalidResponse(error.without_url().to_string())
-            }
-            ErrorKind::Reqwest(error) => RpcError::Unreachable(error_chain(&error.without_url())),
-            ErrorKind::RpcError(ClientRpcError::RpcResponseError { code, message, .. }) => {
-                RpcError::ErrorResponse { code, message }
-            }
-            ErrorKind::RpcError(error) => RpcError::InvalidResponse(error.to_string()),
-            ErrorKind::SerdeJson(error) => RpcError::InvalidResponse(error.to_string()),
-            ErrorKind::Io(error) => RpcError::Unreachable(error.to_string()),
-            _ => RpcError::Unreachable("the request failed".to_owned()),
-        })
+        let request = self.client.post(&self.url).header(CONTENT_TYPE, "application/json");
+        let response = request.body(encode_request(method, &params)).send().await.map_err(unreachable)?;
+        let status = response.status().as_u16();
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let body = Self::body(response).await?;
+        decode_http(status, retry_after.as_deref(), &body)
     }
+}
+
+/// The error without the URL, which may contain an access token.
+fn unreachable(error: reqwest::Error) -> RpcError {
+    RpcError::Unreachable(error_chain(&error.without_url()))
 }
 
 /// The message of an error and of all its sources.

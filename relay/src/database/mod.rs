@@ -17,7 +17,7 @@ pub mod wire;
 
 pub use row::Row;
 pub use statement::{IntoParameter, Statement};
-pub(crate) use statements::statements;
+pub(crate) use statements::{now_ms, statements};
 
 /// An error of the database.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

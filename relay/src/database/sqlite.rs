@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
+use rusqlite::functions::FunctionFlags;
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
@@ -105,6 +107,19 @@ impl SqliteDatabase {
         Self::open_with(file, OpenFlags::SQLITE_OPEN_READ_WRITE)
     }
 
+    /// Replaces the database's own clock, by which leases expire, with `now_ms` in Unix milliseconds. For simulations.
+    ///
+    /// # Errors
+    /// The error that SQLite returned.
+    pub fn set_clock(&self, now_ms: impl Fn() -> i64 + Send + 'static) -> Result<(), rusqlite::Error> {
+        // SQLite's `unixepoch('subsec')` returns the current time in seconds as a floating-point number.
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        connection.create_scalar_function("unixepoch", 1, FunctionFlags::SQLITE_UTF8, move |_| {
+            #[allow(clippy::cast_precision_loss, reason = "times in milliseconds are far below 2^53")]
+            Ok(now_ms() as f64 / 1_000.0)
+        })
+    }
+
     fn open_with(file: &Path, flags: OpenFlags) -> Result<Self, SqliteError> {
         let mut connection = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(|error| open_error(file, error))?;
@@ -131,6 +146,9 @@ impl Database for SqliteDatabase {
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    // With statistics of kind STAT4 compiled in, SQLite would otherwise prepare a statement again for most parameters, in the
+    // hope of a better plan. The plans of these statements do not depend on the parameters.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;

@@ -20,4 +20,11 @@ macro_rules! statements {
     };
 }
 
-pub(crate) use statements;
+/// SQL for the database's own time in Unix milliseconds, for what must not depend on the clock of whoever runs the statement.
+macro_rules! now_ms {
+    () => {
+        "CAST(unixepoch('subsec') * 1000 AS INTEGER)"
+    };
+}
+
+pub(crate) use {now_ms, statements};

@@ -24,7 +24,8 @@ pub(super) enum BatchesProgress {
 }
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
-    /// Advances the selected open batches as far as one call can.
+    /// Advances the selected open batches as far as one call can: the batches in flight are tracked while others are
+    /// simulated and signed.
     pub(super) async fn advance_batches(
         &self,
         lease: &Lease,
@@ -36,34 +37,31 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let mut in_flight = Vec::new();
         for open_batch in self.open_batches(open, selection).await? {
             match open_batch.live_attempt().map(|attempt| attempt.state) {
-                // A batch in review is tracked but never signed again.
-                None if open_batch.batch.in_review() => {}
                 None => to_simulate.push(open_batch),
                 Some(AttemptState::Planned) => to_sign.push(open_batch),
                 Some(_) => in_flight.push(open_batch),
             }
         }
+        if to_simulate.is_empty() && to_sign.is_empty() && in_flight.is_empty() {
+            return Ok(BatchesProgress::AllClosed);
+        }
         let per_call = self.config.batches_per_call.max(1);
+        let mut after_ms = POLL_MS;
         if !to_sign.is_empty() {
             to_sign.truncate(per_call);
             self.sign_and_send(lease, open, to_sign).await?;
-            return Ok(BatchesProgress::Waiting { after_ms: 0 });
-        }
-        if !to_simulate.is_empty() {
+            after_ms = 0;
+        } else if !to_simulate.is_empty() {
             to_simulate.truncate(per_call);
             self.plan_attempts(lease, open, to_simulate).await?;
-            return Ok(BatchesProgress::Waiting { after_ms: 0 });
+            after_ms = 0;
         }
-        if in_flight.is_empty() {
-            return Ok(BatchesProgress::AllClosed);
+        if !in_flight.is_empty() {
+            self.renew(lease).await?;
+            if self.track(lease, open, in_flight).await? == Tracking::Advanced {
+                after_ms = 0;
+            }
         }
-        // Batches in review do not keep the settlement open.
-        let all_in_review = in_flight.iter().all(|open_batch| open_batch.batch.in_review());
-        let tracking = self.track(lease, open, in_flight).await?;
-        Ok(match tracking {
-            _ if all_in_review => BatchesProgress::AllClosed,
-            Tracking::Advanced => BatchesProgress::Waiting { after_ms: 0 },
-            Tracking::Unchanged => BatchesProgress::Waiting { after_ms: POLL_MS },
-        })
+        Ok(BatchesProgress::Waiting { after_ms })
     }
 }

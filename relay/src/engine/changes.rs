@@ -13,18 +13,27 @@ pub(super) struct Changes {
     now_ms: i64,
     statements: Vec<Statement>,
     events: Vec<Event>,
+    /// The id of the last batch that these changes add.
+    last_batch_id: Option<i64>,
 }
 
 impl Changes {
     /// Starts changes to an open settlement.
     pub(super) fn for_settlement(open: &OpenSettlement, now_ms: i64) -> Self {
-        Self { settlement_id: open.id, step: open.step, now_ms, statements: Vec::new(), events: Vec::new() }
+        Self {
+            settlement_id: open.id,
+            step: open.step,
+            now_ms,
+            statements: Vec::new(),
+            events: Vec::new(),
+            last_batch_id: None,
+        }
     }
 
     /// Starts with the statement that opens a settlement.
     pub(super) fn opening(trigger: &str, now_ms: i64) -> Self {
         let statements = vec![settlements::open_new(trigger, now_ms)];
-        Self { settlement_id: 0, step: Step::Validate, now_ms, statements, events: Vec::new() }
+        Self { settlement_id: 0, step: Step::Validate, now_ms, statements, events: Vec::new(), last_batch_id: None }
     }
 
     /// Appends a statement.
@@ -35,6 +44,13 @@ impl Changes {
     /// Appends statements.
     pub(super) fn extend(&mut self, statements: impl IntoIterator<Item = Statement>) {
         self.statements.extend(statements);
+    }
+
+    /// The id for the next batch that these changes add. `last_id` is that of the last batch in the ledger.
+    pub(super) fn next_batch_id(&mut self, last_id: i64) -> i64 {
+        let id = self.last_batch_id.unwrap_or(last_id).saturating_add(1);
+        self.last_batch_id = Some(id);
+        id
     }
 
     /// Logs progress.

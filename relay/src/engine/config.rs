@@ -11,6 +11,9 @@ use crate::transaction::{Budget, Format};
 
 use super::EngineError;
 
+/// JSON-RPC 2.0's code for invalid parameters.
+const INVALID_PARAMS: i64 = -32602;
+
 /// Which transaction format to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FormatChoice {
@@ -35,8 +38,11 @@ impl FormatChoice {
         let probe =
             Format::V1.build(&payer, &nothing, &Budget::WIDEST, Hash::default())?.signed(Signature::default())?;
         match chain.simulate(&probe.bytes).await {
-            Ok(simulation) if simulation.error.is_none() => Ok(Format::V1),
-            Ok(_) | Err(ChainError::UnsupportedVersion | ChainError::ErrorResponse { .. }) => Ok(Format::V0),
+            Err(ChainError::UnsupportedVersion) => Ok(Format::V0),
+            // Whatever else is wrong with the payer or the cluster, the version was understood.
+            Ok(_) => Ok(Format::V1),
+            // Nodes from before v1 cannot decode it, which they call invalid parameters.
+            Err(ChainError::ErrorResponse { code: INVALID_PARAMS, .. }) => Ok(Format::V0),
             Err(error) => Err(error.into()),
         }
     }

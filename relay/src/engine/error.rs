@@ -52,4 +52,10 @@ impl EngineError {
             _ => false,
         }
     }
+
+    /// Whether the error came from the ledger's server or from the RPC node, so that it can end without anybody changing
+    /// anything here.
+    pub fn is_external(&self) -> bool {
+        self.is_transient() || matches!(self, Self::Chain(_))
+    }
 }

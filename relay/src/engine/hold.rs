@@ -21,14 +21,36 @@ pub enum HoldReason {
     NodeClosed,
     /// Creating the wallet account failed.
     RegistrationFailed,
-    /// The chain's credited total matches no total in the ledger. The relay cannot decide which of them is right.
+    /// The chain has credited more than this ledger has ever signed for: another ledger has settled the network, this one
+    /// was restored from a backup, or the settler's key was stolen. An operator decides, with `williw-relay review`.
+    ChainAboveLedger,
+    /// The chain has credited less than the ledger has confirmed: the RPC node shows another history of the chain.
+    ChainBelowLedger,
+    /// The running totals of the node's rewards have a gap: rewards are missing in the ledger.
     TotalMismatch,
-    /// An earlier batch with this node needs manual review.
-    EarlierBatchOpen,
     /// The batch failed with this as its only entry; holds the cluster's error.
     Evicted(String),
     /// The program skipped the entry, or would skip it.
     Skipped(SkipReason),
+    /// The program skipped the entry, for a reason that was only in the log, which the RPC node does not have.
+    SkippedUnknown,
+}
+
+impl HoldReason {
+    /// The text of [`HoldReason::ChainAboveLedger`].
+    pub const CHAIN_ABOVE_LEDGER: &str = "chain_above_ledger";
+    /// The text of [`HoldReason::ChainBelowLedger`].
+    pub const CHAIN_BELOW_LEDGER: &str = "chain_below_ledger";
+    /// The text of [`HoldReason::TotalMismatch`].
+    pub const TOTAL_MISMATCH: &str = "total_mismatch";
+
+    /// The text of [`HoldReason::SkippedUnknown`].
+    pub const SKIPPED_UNKNOWN: &str = "skipped (reason unknown: the RPC node does not have the transaction's log)";
+
+    /// Whether ledger and chain disagree, so that only an operator can decide.
+    pub fn is_disagreement(&self) -> bool {
+        matches!(self, Self::ChainAboveLedger | Self::ChainBelowLedger | Self::TotalMismatch)
+    }
 }
 
 impl fmt::Display for HoldReason {
@@ -42,13 +64,15 @@ impl fmt::Display for HoldReason {
             Self::WalletUnreadable => f.write_str("wallet_unreadable"),
             Self::NodeClosed => f.write_str("node_closed"),
             Self::RegistrationFailed => f.write_str("registration_failed"),
-            Self::TotalMismatch => f.write_str("total_mismatch"),
-            Self::EarlierBatchOpen => f.write_str("earlier_batch_open"),
+            Self::ChainAboveLedger => f.write_str(Self::CHAIN_ABOVE_LEDGER),
+            Self::ChainBelowLedger => f.write_str(Self::CHAIN_BELOW_LEDGER),
+            Self::TotalMismatch => f.write_str(Self::TOTAL_MISMATCH),
             Self::Evicted(reason) => write!(f, "evicted: {reason}"),
             Self::Skipped(reason @ SkipReason::WalletShort) => {
                 write!(f, "{}: rent has risen, top up the wallets with 'williw-relay rent top-up'", reason.as_str())
             }
             Self::Skipped(reason) => f.write_str(reason.as_str()),
+            Self::SkippedUnknown => f.write_str(Self::SKIPPED_UNKNOWN),
         }
     }
 }

@@ -6,15 +6,19 @@
 //! never signs a batch again while an earlier attempt may still land, and never writes without holding the lease.
 
 mod advance_batches;
+mod books;
 mod changes;
+mod close;
 mod config;
 mod error;
 mod hold;
 mod lease;
 mod open_batch;
 mod plan;
+mod read;
 mod reconcile;
 mod review;
+mod signatures;
 mod simulate;
 mod split;
 mod states;
@@ -25,14 +29,15 @@ mod sync;
 mod text;
 mod track;
 mod validate;
-mod verdict;
 
 pub use config::{EngineConfig, FormatChoice, NetworkRef};
 pub use error::EngineError;
 pub use hold::HoldReason;
 pub use review::{Excess, ReviewError, Reviewer};
-pub use states::{AttemptState, BatchState, EntryOutcome, SettlementState};
+pub use states::{AttemptState, BatchState, EntryOutcome, NodeState, SettlementState};
 pub use step::Step;
+
+use std::cell::Cell;
 
 use settlement::client::treasury_address;
 use solana_pubkey::Pubkey;
@@ -45,7 +50,8 @@ use crate::signer::Signer;
 
 use changes::Changes;
 use lease::Lease;
-use store::settlements::HeldRewards;
+use store::payables;
+use store::settlement_nodes::{self, HeldNodes};
 
 /// The implementations of the five traits that an [`Engine`] runs on.
 pub struct EngineParts<D, C, S, K, E> {
@@ -71,6 +77,8 @@ pub struct Engine<D, C, S, K, E> {
     config: EngineConfig,
     network: Pubkey,
     treasury: Pubkey,
+    /// Whether this process has checked that the RPC node belongs to the ledger's cluster.
+    cluster_checked: Cell<bool>,
 }
 
 /// What requests a settlement.
@@ -78,7 +86,7 @@ pub struct Engine<D, C, S, K, E> {
 pub struct Trigger<'a> {
     /// The trigger's name in the ledger: `cron`, `api`, `cli`, …
     pub name: &'a str,
-    /// Whether to retry held rewards now instead of [`HOLD_RETRY_MS`] after the last settlement.
+    /// Whether to retry what is held now instead of [`HOLD_RETRY_MS`] after it was held.
     pub retry_held: bool,
 }
 
@@ -110,7 +118,7 @@ pub enum Progress {
     },
 }
 
-/// How long after a settlement its held rewards (no address, a cap, an empty treasury) are retried, in milliseconds.
+/// After how many milliseconds a settlement tries again what an earlier one has held (no address, an empty treasury, …).
 pub const HOLD_RETRY_MS: i64 = 10 * 60 * 1000;
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
@@ -126,13 +134,15 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             treasury: treasury_address(&network),
             network,
             config,
+            cluster_checked: Cell::new(false),
         }
     }
 
     /// Advances the open settlement, or opens one if there is something to settle.
     ///
     /// # Errors
-    /// [`EngineError`]. Unfinished work stays in the ledger, and the next call resumes it.
+    /// [`EngineError`]. Unfinished work stays in the ledger, and the next call resumes it. The lease is kept; call
+    /// [`Engine::stop`] before a longer pause.
     pub async fn advance(&self, trigger: Trigger<'_>) -> Result<Progress, EngineError> {
         let lease = match self.take_lease().await? {
             Ok(lease) => lease,
@@ -141,21 +151,14 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let Some(open) = store::settlements::open(&self.database).await? else {
             return self.open_settlement(&lease, trigger).await;
         };
-        match self.step(&lease, &open).await {
+        match self.checked_step(&lease, &open).await {
             Ok(progress) => {
                 if matches!(progress, Progress::Finished { .. }) {
                     self.release(&lease).await?;
                 }
                 Ok(progress)
             }
-            // While it has open batches, the settlement stays open: each of them is tracked to its end.
-            Err(EngineError::Rejected(reason)) if !store::batches::any_open(&self.database, open.id).await? => {
-                let mut changes = Changes::for_settlement(&open, self.clock.now_ms());
-                changes.fail_settlement(&reason);
-                self.commit(&lease, changes).await?;
-                self.release(&lease).await?;
-                Ok(Progress::Finished { settlement_id: open.id, failure: Some(reason) })
-            }
+            Err(EngineError::Rejected(reason)) => self.give_up(&lease, &open, reason).await,
             Err(error) => {
                 self.record_error(&lease, &open, &error).await?;
                 Err(error)
@@ -172,19 +175,59 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         Ok(store::leases::release_held_by(&self.database, &self.config.holder).await?)
     }
 
+    /// Closes a settlement that cannot proceed as failed. While it has batches in flight it stays open: each of them is
+    /// tracked to its end, once the reason is gone.
+    async fn give_up(
+        &self,
+        lease: &Lease,
+        open: &store::settlements::OpenSettlement,
+        reason: String,
+    ) -> Result<Progress, EngineError> {
+        let now = self.clock.now_ms();
+        // On another cluster, nothing is known about its batches.
+        if self.cluster_checked.get() {
+            let mut changes = Changes::for_settlement(open, now);
+            changes.extend(store::batches::abandon(open.id, &reason, now));
+            self.commit(lease, changes).await?;
+        }
+        if store::batches::any_open(&self.database, open.id).await? {
+            let error = EngineError::Rejected(reason);
+            self.record_error(lease, open, &error).await?;
+            return Err(error);
+        }
+        let mut changes = Changes::for_settlement(open, now);
+        changes.extend([payables::recount(), settlement_nodes::clear()]);
+        changes.fail_settlement(&reason);
+        self.commit(lease, changes).await?;
+        self.release(lease).await?;
+        Ok(Progress::Finished { settlement_id: open.id, failure: Some(reason) })
+    }
+
     async fn open_settlement(&self, lease: &Lease, trigger: Trigger<'_>) -> Result<Progress, EngineError> {
         let now = self.clock.now_ms();
-        let held = if trigger.retry_held {
-            HeldRewards::Retry
-        } else {
-            HeldRewards::RetryIfLastClosedBefore(now.saturating_sub(HOLD_RETRY_MS))
-        };
-        if !store::settlements::has_work(&self.database, held, now).await? {
+        let held = if trigger.retry_held { HeldNodes::All } else { HeldNodes::Due };
+        if !store::settlements::has_work(&self.database, now, held).await? {
             self.release(lease).await?;
             return Ok(Progress::Idle);
         }
-        self.commit(lease, Changes::opening(trigger.name, now)).await?;
+        let mut changes = Changes::opening(trigger.name, now);
+        changes.push(settlement_nodes::choose(self.config.max_nodes, now, held));
+        self.commit(lease, changes).await?;
         Ok(Progress::Opened)
+    }
+
+    /// As [`Engine::step`], once the RPC node is known to belong to the ledger's cluster. A settlement can have been opened
+    /// by a process that was connected to another node.
+    async fn checked_step(
+        &self,
+        lease: &Lease,
+        open: &store::settlements::OpenSettlement,
+    ) -> Result<Progress, EngineError> {
+        if !self.cluster_checked.get() {
+            validate::check_binding(&self.database, &self.chain, &self.network).await?;
+            self.cluster_checked.set(true);
+        }
+        self.step(lease, open).await
     }
 
     async fn step(&self, lease: &Lease, open: &store::settlements::OpenSettlement) -> Result<Progress, EngineError> {

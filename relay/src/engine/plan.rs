@@ -6,12 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use settlement::client::is_reserved_address;
+use settlement::rules::credit::{Budget, CreditedWallet, Limits as CreditLimits};
 use settlement::rules::window::Window;
 use settlement::rules::{SkipReason, payout, rent_floor, rent_minimum};
 use settlement::state::{NodeWallet, Treasury};
 use solana_pubkey::Pubkey;
 
-use crate::chain::{Account, AccountData, Chain, Commitment, MAX_ACCOUNTS_PER_READ};
+use crate::chain::{Account, AccountData, Chain, Commitment};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
@@ -23,13 +24,24 @@ use crate::types::NodeId;
 use super::changes::Changes;
 use super::hold::HoldReason;
 use super::lease::Lease;
+use super::read::concurrently;
 use super::store::batches::{Entry, NewBatch};
 use super::store::rewards::PendingReward;
 use super::store::settlements::{self, OpenSettlement};
-use super::store::wallets::{MirroredWallet, WalletTotals};
-use super::store::{batches, rewards, wallets};
+use super::store::wallets::MirroredWallet;
+use super::store::{batches, payables, rewards, settlement_nodes, wallets};
 use super::text::plural;
-use super::{Engine, EngineError, Progress, Step};
+use super::{Engine, EngineError, HOLD_RETRY_MS, NodeState, Progress, Step};
+
+/// The number of nodes that are planned in one piece: ten full batches of credits.
+const NODES_PER_PIECE: usize = 600;
+
+/// The maximum number of rewards in one piece. Each node gets an equal share, so that one node with many rewards delays no
+/// other; the next settlements take what remains.
+const REWARDS_PER_PIECE: usize = 20_000;
+
+/// The maximum number of batches in one piece, whose statements are written in one transaction.
+const BATCHES_PER_PIECE: usize = 40;
 
 /// The limits on a plan. Amounts are in lamports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +52,8 @@ struct Limits {
     window_left: u64,
     /// What the treasury holds above its rent-exempt minimum.
     treasury_left: u64,
+    /// What can be credited before the treasury's credited total exceeds 2^64 - 1.
+    total_left: u64,
     max_pending_age_s: u64,
     rent_per_byte: u64,
     /// The maximum number of entries in a credit batch.
@@ -56,80 +70,81 @@ struct Limits {
 #[derive(Clone, Debug)]
 struct NodeRewards<'a> {
     wallet: &'a MirroredWallet,
-    rewards: Vec<&'a PendingReward>,
+    rewards: &'a [PendingReward],
 }
 
 /// The batches to add and the reasons for what is held.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Plan {
     batches: Vec<NewBatch>,
-    /// Why not all pending rewards of a node were planned.
-    held: BTreeMap<NodeId, HoldReason>,
+    /// Why not all pending rewards of a node were planned; `None` clears an earlier reason.
+    holds: BTreeMap<NodeId, Option<HoldReason>>,
     /// Why a due payout is held; `None` clears an earlier reason.
     payout_holds: BTreeMap<NodeId, Option<HoldReason>>,
+    /// Nodes that are left to the next piece.
+    postponed: BTreeSet<NodeId>,
 }
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
+    /// Plans the next piece of nodes, those with the oldest rewards first.
     pub(super) async fn plan(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
         let now = self.clock.now_ms();
-        let candidates = wallets::candidates(&self.database, self.config.max_nodes, now).await?;
-        let mut held: BTreeMap<NodeId, HoldReason> = BTreeMap::new();
-        let mut ready = Vec::new();
-        for candidate in &candidates {
-            if candidate.batched {
-                held.insert(candidate.node_id.clone(), HoldReason::EarlierBatchOpen);
-            } else if !candidate.suspended && candidate.address.is_some() {
-                ready.push(candidate);
-            }
-        }
-        let node_ids: Vec<&NodeId> = ready.iter().map(|candidate| &candidate.node_id).collect();
-        let addresses: BTreeMap<&NodeId, Option<Pubkey>> =
-            ready.iter().map(|candidate| (&candidate.node_id, candidate.address)).collect();
-        let mut mirrored = wallets::mirrored(&self.database, &node_ids).await?;
-        // The step `sync` holds the others: nothing is credited or paid unless the owner decides where it goes. The wallet
-        // of a closed node has no owner.
-        mirrored.retain(|wallet| {
-            wallet.destination_confirmed && addresses.get(&wallet.node_id).copied().flatten() == Some(wallet.owner)
-        });
-        let with_wallet: Vec<&NodeId> = mirrored.iter().map(|wallet| &wallet.node_id).collect();
-        let pending = rewards::pending(&self.database, &with_wallet).await?;
-
-        let limits = self.limits(now).await?;
-        let nodes = by_node(&mirrored, &pending);
-        let destinations = self.destinations(&nodes, &limits).await?;
-        let mut plan = plan(nodes, &destinations, &limits);
-        plan.held.append(&mut held);
-
         let mut changes = Changes::for_settlement(open, now);
         changes.push(settlements::require_step(open.id, Step::Plan));
-        let reasons: BTreeMap<NodeId, String> =
-            plan.held.iter().map(|(node, reason)| (node.clone(), reason.to_string())).collect();
-        changes.push(rewards::hold(&reasons));
-        changes.push(wallets::set_holds(
-            plan.payout_holds.iter().map(|(node, hold)| (node, hold.as_ref().map(HoldReason::to_string))),
-        ));
-        let mut id = batches::last_id(&self.database).await?;
+        let chosen = settlement_nodes::next(&self.database, NodeState::Read, NODES_PER_PIECE).await?;
+        if chosen.is_empty() {
+            let any = batches::any_open(&self.database, open.id).await?;
+            changes.go_to(if any { Step::Simulate } else { Step::Reconcile });
+            self.commit(lease, changes).await?;
+            return Ok(Progress::Continue { after_ms: 0 });
+        }
+        let node_ids: Vec<&NodeId> = chosen.iter().map(|node| &node.node_id).collect();
+        let mirrored = wallets::mirrored(&self.database, &node_ids).await?;
+        let pending = rewards::pending(&self.database, &node_ids, REWARDS_PER_PIECE / node_ids.len().max(1)).await?;
+        let nodes = by_node(&node_ids, &mirrored, &pending);
+
+        let limits = self.limits(open, now).await?;
+        let destinations = self.destinations(lease, &nodes, &limits).await?;
+        let plan = plan(nodes, &destinations, &limits);
+
+        let texts = |holds: &'_ BTreeMap<NodeId, Option<HoldReason>>| {
+            holds
+                .iter()
+                .map(|(node, hold)| (node.clone(), hold.as_ref().map(HoldReason::to_string)))
+                .collect::<Vec<_>>()
+        };
+        let (holds, payout_holds) = (texts(&plan.holds), texts(&plan.payout_holds));
+        changes.push(payables::hold(holds.iter().map(|(node, hold)| (node, hold.clone())), HOLD_RETRY_MS));
+        changes.push(wallets::hold(payout_holds.iter().map(|(node, hold)| (node, hold.clone())), HOLD_RETRY_MS));
+        let last_id = batches::last_id(&self.database).await?;
         for batch in &plan.batches {
-            id = id.saturating_add(1);
+            let id = changes.next_batch_id(last_id);
             changes.extend(batches::insert(id, open.id, batch, now));
             changes.extend(rewards::assign(id, None));
         }
+        let planned = node_ids.into_iter().filter(|node| !plan.postponed.contains(*node));
+        changes.push(settlement_nodes::move_to(planned, NodeState::Planned));
         log_plan(&plan, &mut changes);
-        changes.go_to(if plan.batches.is_empty() { Step::Reconcile } else { Step::Simulate });
         self.commit(lease, changes).await?;
         Ok(Progress::Continue { after_ms: 0 })
     }
 
-    /// Reads the limits that apply at `now_ms`.
-    async fn limits(&self, now_ms: i64) -> Result<Limits, EngineError> {
-        let read = self.chain.accounts(&[self.treasury], AccountData::Full, Commitment::Finalized).await?;
-        let (treasury, balance) = self.decode_treasury(read.accounts.first().and_then(Option::as_ref))?;
+    /// Reads the limits that apply at `now_ms`, after what the settlement has planned so far.
+    async fn limits(&self, open: &OpenSettlement, now_ms: i64) -> Result<Limits, EngineError> {
+        // Of an upgradeable program, the code is in a second account.
+        let addresses = [self.treasury, settlement::ID, program_data_address()];
+        let requests = [
+            self.chain.accounts(&addresses[..1], AccountData::Full, Commitment::Finalized, 0),
+            self.chain.accounts(&addresses[1..], AccountData::Omitted, Commitment::Confirmed, 0),
+        ];
+        let [treasury, program] = <[_; 2]>::try_from(concurrently(requests).await?)
+            .map_err(|_| EngineError::Rejected("the RPC node did not answer both requests".to_owned()))?;
+        let (treasury, balance) = self.decode_treasury(treasury.accounts.first().and_then(Option::as_ref))?;
         // An account without data pays rent for 128 bytes of overhead. The rate per byte is a whole number of lamports.
         let rent_per_byte = self.chain.minimum_balance(0).await? / settlement::rules::rent::ACCOUNT_OVERHEAD_BYTES;
-        // Of an upgradeable program, the code is in a second account.
-        let program_accounts = [settlement::ID, program_data_address()];
-        let program = self.chain.accounts(&program_accounts, AccountData::Omitted, Commitment::Confirmed).await?;
-        let treasury_minimum = self.chain.minimum_balance(Treasury::SIZE as u64).await?;
+        let treasury_minimum = rent_minimum(rent_per_byte, Treasury::SIZE as u64)
+            .ok_or_else(|| EngineError::Rejected("the cluster's rent exceeds every balance".to_owned()))?;
+        let planned = batches::planned_credit(&self.database, open.id).await?;
         let now_s = now_ms.div_euclid(1_000);
         let window = Window {
             limit: treasury.window_limit,
@@ -141,8 +156,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         Ok(Limits {
             per_node_cap: treasury.per_node_cap,
             per_batch_cap: treasury.per_batch_cap,
-            window_left: window.at(now_s).left(),
-            treasury_left: balance.saturating_sub(treasury_minimum),
+            window_left: window.at(now_s).left().saturating_sub(planned),
+            treasury_left: balance.saturating_sub(treasury_minimum).saturating_sub(planned),
+            total_left: u64::MAX.saturating_sub(treasury.credited_total).saturating_sub(planned),
             max_pending_age_s: treasury.max_pending_age,
             rent_per_byte,
             credit_capacity: capacity(BatchKind::Credit, format).max(1),
@@ -156,6 +172,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     /// Reads the destination accounts of the nodes whose payout may be due.
     async fn destinations(
         &self,
+        lease: &Lease,
         nodes: &[NodeRewards<'_>],
         limits: &Limits,
     ) -> Result<BTreeMap<Pubkey, Option<Account>>, EngineError> {
@@ -165,12 +182,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             .map(|node| node.wallet.destination)
             .collect();
         let wanted: Vec<Pubkey> = wanted.into_iter().collect();
-        let mut destinations = BTreeMap::new();
-        for chunk in wanted.chunks(MAX_ACCOUNTS_PER_READ) {
-            let read = self.chain.accounts(chunk, AccountData::Omitted, Commitment::Confirmed).await?;
-            destinations.extend(chunk.iter().copied().zip(read.accounts));
-        }
-        Ok(destinations)
+        let read = self.read_accounts(lease, &wanted, AccountData::Omitted, Commitment::Confirmed, 0).await?;
+        Ok(wanted.into_iter().zip(read.into_iter().map(|(_, account)| account)).collect())
     }
 }
 
@@ -179,18 +192,23 @@ fn program_data_address() -> Pubkey {
     Pubkey::find_program_address(&[settlement::ID.as_ref()], &solana_sdk_ids::bpf_loader_upgradeable::ID).0
 }
 
-/// Joins each wallet with its node's pending rewards, ordered by the node's oldest reward.
-fn by_node<'a>(mirrored: &'a [MirroredWallet], pending: &'a [PendingReward]) -> Vec<NodeRewards<'a>> {
-    let mut rewards: BTreeMap<&NodeId, Vec<&PendingReward>> = BTreeMap::new();
-    for reward in pending {
-        rewards.entry(&reward.node_id).or_default().push(reward);
-    }
-    let mut nodes: Vec<NodeRewards<'a>> = mirrored
-        .iter()
-        .map(|wallet| NodeRewards { wallet, rewards: rewards.remove(&wallet.node_id).unwrap_or_default() })
+/// Joins each node's wallet with its pending rewards, in the order of `node_ids`. `pending` is sorted by node.
+fn by_node<'a>(
+    node_ids: &[&NodeId],
+    mirrored: &'a [MirroredWallet],
+    pending: &'a [PendingReward],
+) -> Vec<NodeRewards<'a>> {
+    let wallets: BTreeMap<&NodeId, &MirroredWallet> = mirrored.iter().map(|wallet| (&wallet.node_id, wallet)).collect();
+    let mut rewards: BTreeMap<&NodeId, &'a [PendingReward]> = pending
+        .chunk_by(|one, next| one.node_id == next.node_id)
+        .filter_map(|of| Some((&of.first()?.node_id, of)))
         .collect();
-    nodes.sort_by_key(|node| node.rewards.first().map_or(i64::MAX, |reward| reward.sequence));
-    nodes
+    node_ids
+        .iter()
+        .filter_map(|id| {
+            Some(NodeRewards { wallet: wallets.get(id)?, rewards: rewards.remove(id).unwrap_or_default() })
+        })
+        .collect()
 }
 
 impl NodeRewards<'_> {
@@ -214,15 +232,27 @@ impl NodeRewards<'_> {
         )
     }
 
-    /// Whether the pending rewards start at the chain's credited total and have no gap. Otherwise the ledger or the chain
-    /// is missing records, and paying would be a guess.
+    /// Whether the chain's credited total lies within the first pending reward or before it, and the rewards have no gap.
+    /// Otherwise the ledger is missing rewards, and paying would be a guess.
     fn continues_credited_total(&self) -> bool {
-        let mut total = self.wallet.credited;
-        self.rewards.iter().all(|reward| {
-            let continues = reward.node_total.checked_sub(reward.amount).is_some_and(|before| before.get() == total);
-            total = reward.node_total.get();
-            continues
-        })
+        let credited = self.wallet.credited;
+        let start = |reward: &PendingReward| reward.node_total.checked_sub(reward.amount).map(|start| start.get());
+        let begins = self.rewards.first().is_none_or(|first| {
+            start(first).is_some_and(|start| start <= credited) && first.node_total.get() > credited
+        });
+        let continues = self.rewards.windows(2).all(|pair| match pair {
+            [one, next] => start(next) == Some(one.node_total.get()),
+            _ => true,
+        });
+        begins && continues
+    }
+
+    /// The rewards of which at least a part is credited once the credited total is `target`.
+    fn covered_by(&self, target: u64) -> &[PendingReward] {
+        let covered = self.rewards.partition_point(|reward| {
+            reward.node_total.checked_sub(reward.amount).is_some_and(|start| start.get() < target)
+        });
+        self.rewards.get(..covered).unwrap_or_default()
     }
 
     /// Applies the program's payout rules to a payout that brings the node's totals to `target`.
@@ -282,9 +312,8 @@ impl BatchBuilder {
         }
     }
 
-    /// Adds an entry. A settle batch loads the entry's destination, which has `destination_space` bytes of data.
-    fn add(&mut self, entry: Entry, destination_space: u64, rewards: &[&PendingReward]) {
-        let credited = entry.target.saturating_sub(entry.before.credited);
+    /// Adds an entry that credits `credited` lamports. A settle batch loads the entry's destination, which has `destination_space` bytes of data.
+    fn add(&mut self, entry: Entry, credited: u64, destination_space: u64, rewards: &[PendingReward]) {
         let above_cap = self.sum.checked_add(credited).is_none_or(|sum| sum > self.per_batch_cap);
         let loads_destination = self.kind == BatchKind::Settle;
         let too_much_data = loads_destination && !self.loaded.fits(&entry.destination, destination_space);
@@ -321,72 +350,82 @@ impl BatchBuilder {
 }
 
 /// Decides what to credit and pay out now. Nodes that come first in `nodes` are served first if the limits do not
-/// allow for all.
+/// allow for all. Totals are cumulative, so what the limits do not allow of a reward follows in later batches.
 fn plan(nodes: Vec<NodeRewards<'_>>, destinations: &BTreeMap<Pubkey, Option<Account>>, limits: &Limits) -> Plan {
     let mut plan = Plan::default();
     let mut credit = BatchBuilder::new(BatchKind::Credit, limits.credit_capacity, limits);
     let mut settle = BatchBuilder::new(BatchKind::Settle, limits.settle_capacity, limits);
-    let (mut window_left, mut treasury_left) = (limits.window_left, limits.treasury_left);
+    let mut planned = 0_u64;
 
     for node in nodes {
         let node_id = &node.wallet.node_id;
+        if credit.finished.len().saturating_add(settle.finished.len()) >= BATCHES_PER_PIECE {
+            plan.postponed.insert(node_id.clone());
+            continue;
+        }
         if !node.continues_credited_total() {
-            plan.held.insert(node_id.clone(), HoldReason::TotalMismatch);
+            plan.holds.insert(node_id.clone(), Some(HoldReason::TotalMismatch));
             // A due payout of this node is no work either, until the mismatch is resolved.
             plan.payout_holds.insert(node_id.clone(), Some(HoldReason::TotalMismatch));
             continue;
         }
-        // Only whole rewards are credited, oldest first, up to the limits.
-        let mut taken = 0;
-        let mut credited = 0_u64;
-        for reward in &node.rewards {
-            let Some(sum) = credited.checked_add(reward.amount.get()) else { break };
-            let exceeded = if sum > limits.per_node_cap {
-                Some(SkipReason::PerNodeCap)
-            } else if sum > limits.per_batch_cap {
-                Some(SkipReason::PerBatchCap)
-            } else if sum > window_left {
-                Some(SkipReason::WindowLimit)
-            } else if sum > treasury_left {
-                Some(SkipReason::TreasuryShort)
-            } else {
-                None
-            };
-            if let Some(reason) = exceeded {
-                plan.held.insert(node_id.clone(), HoldReason::Skipped(reason));
-                break;
-            }
-            credited = sum;
-            taken += 1;
-        }
-        let rewards = node.rewards.get(..taken).unwrap_or_default();
-        let target = rewards.last().map_or(node.wallet.credited, |reward| reward.node_total.get());
+        let (credited, hold) = allowed_credit(&node, limits, planned);
+        plan.holds.insert(node_id.clone(), hold);
+        let target = node.wallet.credited.saturating_add(credited);
         let destination = destinations.get(&node.wallet.destination).and_then(Option::as_ref);
         let payout = node.is_due(target, limits).then(|| node.check_payout(target, destination, limits));
         plan.payout_holds.insert(node_id.clone(), payout.and_then(Result::err).map(HoldReason::Skipped));
         let builder = match payout {
             Some(Ok(())) => &mut settle,
-            _ if rewards.is_empty() => continue,
+            _ if credited == 0 => continue,
             _ => &mut credit,
         };
-        window_left = window_left.saturating_sub(credited);
-        treasury_left = treasury_left.saturating_sub(credited);
-        builder.add(
-            Entry {
-                node_id: node_id.clone(),
-                wallet: node.wallet.address,
-                owner: node.wallet.owner,
-                destination: node.wallet.destination,
-                before: WalletTotals { credited: node.wallet.credited, paid: node.wallet.paid },
-                target,
-            },
-            destination.map_or(0, |account| account.space),
-            rewards,
-        );
+        planned = planned.saturating_add(credited);
+        let entry = Entry {
+            node_id: node_id.clone(),
+            wallet: node.wallet.address,
+            owner: node.wallet.owner,
+            destination: node.wallet.destination,
+            target,
+        };
+        let space = destination.map_or(0, |account| account.space);
+        builder.add(entry, credited, space, if credited == 0 { &[] } else { node.covered_by(target) });
     }
     plan.batches = credit.finish();
     plan.batches.extend(settle.finish());
     plan
+}
+
+/// How much of a node's rewards the program's limits allow to credit in one batch, after `planned` lamports for other nodes,
+/// and why the rest must wait longer than for the next batch.
+fn allowed_credit(node: &NodeRewards<'_>, limits: &Limits, planned: u64) -> (u64, Option<HoldReason>) {
+    let wallet = CreditedWallet { credited_total: node.wallet.credited, lamports: node.wallet.lamports };
+    let of_batch = CreditLimits {
+        per_node_cap: limits.per_node_cap,
+        per_batch_cap: limits.per_batch_cap,
+        window_left: limits.window_left.saturating_sub(planned),
+        treasury_left: limits.treasury_left.saturating_sub(planned),
+        total_left: limits.total_left.saturating_sub(planned),
+    };
+    match Budget::new(of_batch).credit(wallet, node.target()) {
+        Ok(credit) => (credit.delta, None),
+        Err(SkipReason::NothingToCredit) => (0, None),
+        Err(reason) => {
+            let CreditLimits { per_node_cap, per_batch_cap, window_left, treasury_left, total_left } = of_batch;
+            let allowed = [per_node_cap, per_batch_cap, window_left, treasury_left, total_left].into_iter().min();
+            let allowed = allowed.unwrap_or(0);
+            // A cap on each batch lets the rest follow in the next one; everything else needs time or funds.
+            let waits = allowed == 0 || allowed < per_node_cap.min(per_batch_cap);
+            let limit = match reason {
+                _ if !waits => return (allowed, None),
+                _ if allowed == window_left => SkipReason::WindowLimit,
+                _ if allowed == treasury_left => SkipReason::TreasuryShort,
+                _ if allowed == total_left => SkipReason::Overflow,
+                reason => reason,
+            };
+            (allowed, Some(HoldReason::Skipped(limit)))
+        }
+    }
 }
 
 fn log_plan(plan: &Plan, changes: &mut Changes) {
@@ -399,7 +438,7 @@ fn log_plan(plan: &Plan, changes: &mut Changes) {
         plural(plan.batches.len(), "batch")
     ));
     let mut held: BTreeMap<(&str, String), usize> = BTreeMap::new();
-    for reason in plan.held.values() {
+    for reason in plan.holds.values().flatten() {
         *held.entry(("rewards", reason.to_string())).or_default() += 1;
     }
     for reason in plan.payout_holds.values().flatten() {
@@ -446,6 +485,7 @@ mod tests {
         per_batch_cap: u64::MAX,
         window_left: u64::MAX,
         treasury_left: u64::MAX,
+        total_left: u64::MAX,
         max_pending_age_s: u64::MAX,
         rent_per_byte: 6_960,
         credit_capacity: 60,
@@ -455,10 +495,38 @@ mod tests {
         now_s: 1_800_000_000,
     };
 
-    fn plan_for(credited: u64, rewards: &[PendingReward]) -> Plan {
+    fn plan_with(limits: &Limits, credited: u64, rewards: &[PendingReward]) -> Plan {
         let wallet = wallet(credited);
-        let nodes = vec![NodeRewards { wallet: &wallet, rewards: rewards.iter().collect() }];
-        plan(nodes, &BTreeMap::new(), &UNLIMITED)
+        plan(vec![NodeRewards { wallet: &wallet, rewards }], &BTreeMap::new(), limits)
+    }
+
+    fn plan_for(credited: u64, rewards: &[PendingReward]) -> Plan {
+        plan_with(&UNLIMITED, credited, rewards)
+    }
+
+    #[test]
+    fn a_reward_that_is_credited_in_part_continues_where_it_was_left() {
+        let node: NodeId = "node".parse().unwrap();
+        let rewards = [reward(1, 5, 15), reward(2, 100, 115), reward(3, 2, 117)];
+        let planned = |limits: Limits, credited| {
+            let plan = plan_with(&limits, credited, &rewards);
+            let batch = plan.batches.first().expect("a batch");
+            (batch.entries[0].target, batch.records.clone(), plan.holds[&node].clone())
+        };
+        let cap = Limits { per_node_cap: 50, ..UNLIMITED };
+        assert_eq!(planned(cap, 10), (60, vec![1, 2], None), "the rest follows in the next batch");
+        let rest = [reward(2, 100, 115), reward(3, 2, 117)];
+        let batch = &plan_with(&cap, 60, &rest).batches[0];
+        assert_eq!((batch.entries[0].target, batch.records.as_slice()), (110, [2].as_slice()));
+        let batch = &plan_with(&cap, 110, &rest).batches[0];
+        assert_eq!((batch.entries[0].target, batch.records.as_slice()), (117, [2, 3].as_slice()));
+
+        let window = Limits { window_left: 7, ..UNLIMITED };
+        let hold = Some(HoldReason::Skipped(SkipReason::WindowLimit));
+        assert_eq!(planned(window, 10), (17, vec![1, 2], hold), "the window opens only with time");
+        let empty = plan_with(&Limits { treasury_left: 0, ..UNLIMITED }, 10, &rewards);
+        assert!(empty.batches.is_empty());
+        assert_eq!(empty.holds[&node], Some(HoldReason::Skipped(SkipReason::TreasuryShort)));
     }
 
     #[test]
@@ -467,16 +535,20 @@ mod tests {
         assert_eq!(plan.batches.len(), 1);
         assert_eq!(plan.batches[0].entries[0].target, 16);
         assert_eq!(plan.batches[0].records, [1, 2]);
-        assert!(plan.held.is_empty());
+        assert_eq!(plan.holds.values().flatten().count(), 0);
     }
 
     #[test]
     fn rewards_with_a_gap_before_or_between_them_are_held() {
         let node = "node".parse().unwrap();
-        for rewards in [[reward(1, 5, 16), reward(2, 1, 17)], [reward(1, 5, 15), reward(3, 1, 17)]] {
+        for rewards in [
+            [reward(1, 5, 16), reward(2, 1, 17)],
+            [reward(1, 5, 15), reward(3, 1, 17)],
+            [reward(1, 5, 9), reward(2, 2, 11)],
+        ] {
             let plan = plan_for(10, &rewards);
             assert!(plan.batches.is_empty());
-            assert_eq!(plan.held.get(&node), Some(&HoldReason::TotalMismatch));
+            assert_eq!(plan.holds.get(&node), Some(&Some(HoldReason::TotalMismatch)));
         }
     }
 

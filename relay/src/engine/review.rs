@@ -1,5 +1,5 @@
-//! Accepting what the chain has credited beyond the ledger's rewards, so that a node that is held as `total_mismatch` goes
-//! on.
+//! Accepting what the chain has credited beyond what the ledger has signed for, so that a node that is held as
+//! `chain_above_ledger` goes on.
 //!
 //! A single lamport that a stolen settler key credits makes the chain's total of a node differ from the ledger's. Nothing
 //! can take it back from the node's owner, so the ledger has to record it.
@@ -144,9 +144,8 @@ impl<D: Database, C: Chain, K: Clock> Reviewer<D, C, K> {
     /// # Errors
     /// [`ReviewError`], among others if the totals agree, as they do after the first call, or if the chain's is lower.
     pub async fn accept(&self, actor: &Actor, node_id: &NodeId) -> Result<Excess, ReviewError> {
-        let now = self.clock.now_ms();
         // A settlement that has read the rewards must not be under way while their totals move.
-        let Some(token) = leases::take(&self.database, &self.holder, now, now.saturating_add(LEASE_MS)).await? else {
+        let Some(token) = leases::take(&self.database, &self.holder, LEASE_MS).await? else {
             let (holder, _) = leases::current(&self.database).await?;
             return Err(ReviewError::Busy { holder });
         };
@@ -161,7 +160,7 @@ impl<D: Database, C: Chain, K: Clock> Reviewer<D, C, K> {
     async fn write(&self, actor: &Actor, node_id: &NodeId, token: i64) -> Result<Excess, ReviewError> {
         let (excess, correction) = self.compare(node_id).await?;
         let now = self.clock.now_ms();
-        let mut statements = vec![leases::require(&self.holder, token, now)];
+        let mut statements = vec![leases::require(&self.holder, token)];
         statements.extend(correction.statements(actor, now));
         statements.push(leases::clear_preconditions());
         self.database.batch(statements).await?;
@@ -182,7 +181,7 @@ impl<D: Database, C: Chain, K: Clock> Reviewer<D, C, K> {
         let node = reviews::totals(&self.database, node_id, Lamports::ZERO).await?.ok_or_else(unknown)?;
         let owner = node.address.ok_or_else(no_wallet)?;
         let address = node_wallet_address(&network, &node_id.on_chain(), &owner);
-        let read = self.chain.accounts(&[address], AccountData::Full, Commitment::Finalized).await?;
+        let read = self.chain.accounts(&[address], AccountData::Full, Commitment::Finalized, 0).await?;
         let account = read.accounts.into_iter().next().flatten().filter(|account| account.owner == settlement::ID);
         let wallet = account.and_then(|account| NodeWallet::decode(&account.data).ok()).ok_or_else(no_wallet)?;
         let too_large = || ReviewError::TotalTooLarge(node_id.clone());

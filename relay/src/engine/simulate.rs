@@ -5,7 +5,7 @@ use solana_hash::Hash;
 use solana_instruction::Instruction;
 use solana_signature::Signature;
 
-use crate::chain::{Chain, Simulation, TransactionError};
+use crate::chain::{Chain, ChainError, Simulation, TransactionError, TransactionFault};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
@@ -15,6 +15,7 @@ use crate::transaction::{BatchKind, Budget, Format};
 use super::changes::Changes;
 use super::lease::Lease;
 use super::open_batch::OpenBatch;
+use super::read::all_concurrently;
 use super::store::batches::{Batch, BatchSelection, Entry};
 use super::store::settlements::OpenSettlement;
 use super::store::{attempts, batches};
@@ -42,7 +43,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         Ok(Progress::Continue { after_ms: 0 })
     }
 
-    /// Simulates each batch and plans its next attempt.
+    /// Simulates the batches and plans their next attempts.
     pub(super) async fn plan_attempts(
         &self,
         lease: &Lease,
@@ -50,37 +51,57 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         batches: Vec<OpenBatch>,
     ) -> Result<(), EngineError> {
         let fees = self.recent_fees().await?;
+        let mut with_entries = Vec::with_capacity(batches.len());
         for open_batch in batches {
-            let batch = &open_batch.batch;
-            let entries = batches::entries(&self.database, batch.id).await?;
-            let mut changes = Changes::for_settlement(open, self.clock.now_ms());
-            changes.push(batches::require_unchanged(batch));
-            let number = open_batch.next_number();
-            if number > MAX_ATTEMPTS {
-                self.fail_batch(batch, &entries, &format!("it did not land in {MAX_ATTEMPTS} attempts"), &mut changes);
-            } else {
-                let simulation = self.simulate_batch(batch, &entries).await?;
-                match simulation.error {
-                    None => {
-                        let budget = Budget::for_batch(
-                            batch.kind,
-                            batch.format,
-                            entries.len(),
-                            simulation.units_consumed,
-                            simulation.loaded_accounts_data_bytes,
-                            compute_unit_price(&fees, number).min(self.config.max_compute_unit_price),
-                        );
-                        changes.push(attempts::insert(batch.id, number, &budget, self.clock.now_ms()));
-                    }
-                    Some(error) => match batch_wide_failure(batch.kind, &error) {
-                        Some(reason) => self.fail_batch(batch, &entries, &reason, &mut changes),
-                        None => self.split_or_evict(open, batch, &entries, &error, &mut changes).await?,
-                    },
-                }
-            }
-            self.commit(lease, changes).await?;
+            let entries = batches::entries(&self.database, open_batch.batch.id).await?;
+            with_entries.push((open_batch, entries));
         }
-        Ok(())
+        let now = self.clock.now_ms();
+        let mut changes = Changes::for_settlement(open, now);
+        let (exhausted, to_simulate): (Vec<_>, Vec<_>) =
+            with_entries.iter().partition(|(open_batch, _)| open_batch.next_number() > MAX_ATTEMPTS);
+        for (OpenBatch { batch, .. }, entries) in exhausted {
+            changes.push(batches::require_unchanged(batch));
+            self.fail_batch(batch, entries, &format!("it did not land in {MAX_ATTEMPTS} attempts"), &mut changes);
+        }
+        let requests = to_simulate.iter().map(|(open_batch, entries)| self.simulate_batch(&open_batch.batch, entries));
+        let simulations = all_concurrently(requests).await;
+        for ((open_batch, entries), simulation) in to_simulate.into_iter().zip(simulations) {
+            let (batch, simulation) = (&open_batch.batch, simulation?);
+            changes.push(batches::require_unchanged(batch));
+            let Some(error) = simulation.error else {
+                let number = open_batch.next_number();
+                let budget = Budget::for_batch(
+                    batch.kind,
+                    batch.format,
+                    entries.len(),
+                    simulation.units_consumed,
+                    simulation.loaded_accounts_data_bytes,
+                    compute_unit_price(&fees, number).min(self.config.max_compute_unit_price),
+                );
+                changes.push(attempts::insert(batch.id, number, &budget, now));
+                continue;
+            };
+            match failure_of(batch.kind, &error) {
+                Failure::Everything(reason) => {
+                    // What is in flight is still tracked to its end.
+                    let mut changes = Changes::for_settlement(open, now);
+                    changes.extend(batches::abandon(open.id, &reason, now));
+                    changes.error(format!("nothing more can be sent: {reason}"));
+                    return self.commit(lease, changes).await;
+                }
+                Failure::Node => {
+                    return Err(ChainError::ErrorResponse {
+                        method: "simulateTransaction",
+                        code: NODE_UNHEALTHY,
+                        message: error.text,
+                    }
+                    .into());
+                }
+                Failure::Entries => self.split_or_evict(open, batch, entries, &error, &mut changes).await?,
+            }
+        }
+        self.commit(lease, changes).await
     }
 
     async fn simulate_batch(&self, batch: &Batch, entries: &[Entry]) -> Result<Simulation, EngineError> {
@@ -148,30 +169,42 @@ fn compute_unit_price(fees: &[u64], number: u32) -> u64 {
     fees.get(last.saturating_mul(percentile) / 100).copied().unwrap_or(0)
 }
 
-/// Explains an error that splitting the batch cannot resolve because it does not depend on the entries. Returns `None`
-/// for an error that a single entry can cause.
-pub(super) fn batch_wide_failure(kind: BatchKind, error: &TransactionError) -> Option<String> {
-    if ["InsufficientFundsForFee", "AccountNotFound"].iter().any(|name| error.text.contains(name)) {
-        return Some("the settler cannot pay the transaction fee: send it SOL".to_owned());
-    }
-    if error.text.contains("ProgramAccountNotFound") {
-        return Some(
+/// What follows from a failed transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// No transaction of this settlement can succeed, for this reason.
+    Everything(String),
+    /// The RPC node could not tell.
+    Node,
+    /// One of the entries may be the cause: the batch is split.
+    Entries,
+}
+
+/// Decides what follows from the error of a batch.
+pub(super) fn failure_of(kind: BatchKind, error: &TransactionError) -> Failure {
+    match (error.fault, kind, error.custom_code) {
+        (TransactionFault::Payer, ..) => {
+            Failure::Everything("the settler cannot pay the transaction fee: send it SOL".to_owned())
+        }
+        (TransactionFault::Program, ..) => Failure::Everything(
             "the settlement program is not deployed on this cluster: deploy it, or check SOLANA_RPC_URL".to_owned(),
-        );
-    }
-    match (kind, error.custom_code) {
+        ),
+        (TransactionFault::Blockhash, ..) => Failure::Node,
         // Credit and settle skip invalid entries, so an error of the program concerns the whole batch.
-        (BatchKind::Credit | BatchKind::Settle, Some(code)) => Some(format!(
+        (_, BatchKind::Credit | BatchKind::Settle, Some(code)) => Failure::Everything(format!(
             "the settlement program rejects the batch: {}",
             settlement::client::error_message(code).unwrap_or_else(|| format!("error {code}"))
         )),
         // The System program's ResultWithNegativeLamports: the payer cannot fund the wallets' rent.
-        (BatchKind::Register, Some(1)) => {
-            Some("the settler cannot pay the rent of new wallet accounts: send it SOL".to_owned())
+        (_, BatchKind::Register, Some(1)) => {
+            Failure::Everything("the settler cannot pay the rent of new wallet accounts: send it SOL".to_owned())
         }
-        _ => None,
+        (TransactionFault::Version | TransactionFault::Transaction, ..) => Failure::Entries,
     }
 }
+
+/// Agave's code for a node that is unhealthy, which is asked again.
+const NODE_UNHEALTHY: i64 = -32005;
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,6 @@
 //! Splitting: a batch that fails as a whole, in a simulation or on the chain, is halved until the failing entry is alone,
 //! and only that entry is evicted.
 
-use std::collections::BTreeMap;
-
 use crate::chain::{Chain, TransactionError};
 use crate::clock::Clock;
 use crate::database::Database;
@@ -16,8 +14,8 @@ use super::hold::HoldReason;
 use super::store::batches::{Batch, BatchTransition, Entry, EntryResult, NewBatch};
 use super::store::rewards::PendingReward;
 use super::store::settlements::OpenSettlement;
-use super::store::{batches, rewards};
-use super::{Engine, EngineError, EntryOutcome};
+use super::store::{batches, payables, rewards, wallets};
+use super::{Engine, EngineError, EntryOutcome, HOLD_RETRY_MS};
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     /// Replaces the batch with its two halves, or fails it if it has only one entry.
@@ -35,13 +33,13 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
         let now = self.clock.now_ms();
         let records = rewards::records_of(&self.database, batch.id).await?;
-        let mut id = batches::last_id(&self.database).await?;
+        let last_id = batches::last_id(&self.database).await?;
         changes.push(batches::transition(batch.id, BatchTransition::Split { reason: &error.text }, now));
         let (first, second) = entries.split_at(entries.len() / 2);
         for half in [first, second] {
             let half_records: Vec<&PendingReward> =
                 records.iter().filter(|record| half.iter().any(|entry| entry.node_id == record.node_id)).collect();
-            id = id.saturating_add(1);
+            let id = changes.next_batch_id(last_id);
             changes.extend(batches::insert(id, open.id, &new_batch(batch, half, &half_records), now));
             changes.extend(rewards::assign(id, Some(batch.id)));
         }
@@ -55,12 +53,16 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             BatchKind::Register => HoldReason::RegistrationFailed,
             BatchKind::Credit | BatchKind::Settle => HoldReason::Evicted(reason.to_owned()),
         };
-        let holds: BTreeMap<_, _> = entries.iter().map(|entry| (entry.node_id.clone(), hold.to_string())).collect();
         let results = vec![EntryResult::without_skips(EntryOutcome::Evicted); entries.len()];
         let now = self.clock.now_ms();
         changes.push(batches::transition(batch.id, BatchTransition::Failed { reason }, now));
         changes.push(batches::set_results(batch.id, &results));
-        changes.push(rewards::return_to_pending(batch.id, &holds));
+        changes.push(rewards::return_to_pending(batch.id));
+        let holds = || entries.iter().map(|entry| (&entry.node_id, Some(hold.to_string())));
+        changes.push(payables::hold(holds(), HOLD_RETRY_MS));
+        if batch.kind == BatchKind::Settle {
+            changes.push(wallets::hold(holds(), HOLD_RETRY_MS));
+        }
         changes.warn(format!("batch {} failed: {reason}", batch.id));
     }
 }

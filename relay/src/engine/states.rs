@@ -15,7 +15,25 @@ text_enum! {
 }
 
 text_enum! {
-    /// The state of a batch: `planned → confirmed`, or one of the other ends.
+    /// How far a node has come in the open settlement.
+    pub enum NodeState: "state of a settlement's node" {
+        /// It was chosen.
+        Selected = "selected",
+        /// Its wallet account does not exist.
+        Missing = "missing",
+        /// A batch creates its wallet account.
+        Registering = "registering",
+        /// Its wallet account was read.
+        Read = "read",
+        /// It was planned into a batch, or there was nothing to do for it.
+        Planned = "planned",
+        /// It is held until a later settlement.
+        Held = "held",
+    }
+}
+
+text_enum! {
+    /// The state of a batch: `planned`, and then one of its ends.
     pub enum BatchState: "batch state" {
         /// Open: it still needs an attempt, or its attempt is in flight.
         Planned = "planned",
@@ -25,8 +43,9 @@ text_enum! {
         Failed = "failed",
         /// Replaced by two halves because it failed as a whole.
         Split = "split",
-        /// The outcome of its attempt stayed unknown; it needs manual review and is not signed again.
-        Review = "review",
+        /// None of its attempts landed, and nothing that it was for is left to do: another transaction, such as an owner's
+        /// withdrawal, has done it.
+        Superseded = "superseded",
     }
 }
 
@@ -45,8 +64,7 @@ text_enum! {
 }
 
 text_enum! {
-    /// The state of an attempt to land a batch: `planned → signed → sent → landed → finalized`, or `failed` or
-    /// `expired`, or `unknown` and then `review`.
+    /// The state of an attempt to land a batch: `planned → signed → sent → landed → finalized`, or `failed` or `expired`.
     pub enum AttemptState: "attempt state" {
         /// Simulated; it has a compute budget but no signature yet.
         Planned = "planned",
@@ -62,10 +80,6 @@ text_enum! {
         Failed = "failed",
         /// It can no longer land.
         Expired = "expired",
-        /// Its blockhash has expired, and whether it landed is unknown.
-        Unknown = "unknown",
-        /// Its outcome stayed unknown for too long; it needs manual review.
-        Review = "review",
     }
 }
 

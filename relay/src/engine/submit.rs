@@ -1,6 +1,6 @@
 //! Step 5: signs transactions, stores their signatures and bytes, and only then sends them.
 
-use crate::chain::Chain;
+use crate::chain::{Chain, ChainError};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
@@ -11,12 +11,17 @@ use super::advance_batches::BatchesProgress;
 use super::changes::Changes;
 use super::lease::Lease;
 use super::open_batch::OpenBatch;
+use super::read::all_concurrently;
 use super::store::attempts::Attempt;
 use super::store::batches::BatchSelection;
 use super::store::settlements::OpenSettlement;
-use super::store::{attempts, batches};
+use super::store::{attempts, batches, payables};
 use super::text::plural;
 use super::{AttemptState, Engine, EngineError, Progress, Step};
+
+/// The number of blocks beyond the finalized one up to which a blockhash can be valid: far more than the 150 for which it is
+/// and the 32 that it takes to finalize one.
+const MAX_VALID_BLOCKS: u64 = 1_000;
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     pub(super) async fn submit(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
@@ -38,7 +43,15 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         open: &OpenSettlement,
         batches: Vec<OpenBatch>,
     ) -> Result<(), EngineError> {
-        let latest = self.chain.latest_blockhash().await?;
+        let (latest, block) = (self.chain.latest_blockhash().await?, self.chain.finalized_block().await?);
+        // With a false expiry, an attempt that does not land would never be given up.
+        if latest.last_valid_block_height > block.height.saturating_add(MAX_VALID_BLOCKS) {
+            return Err(ChainError::InvalidResponse(format!(
+                "getLatestBlockhash: the blockhash is valid up to height {}, although the finalized height is {}",
+                latest.last_valid_block_height, block.height
+            ))
+            .into());
+        }
         let mut changes = Changes::for_settlement(open, self.clock.now_ms());
         let mut stored = Vec::with_capacity(batches.len());
         for OpenBatch { batch, latest_attempt } in batches {
@@ -58,6 +71,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             let signature = self.signer.sign(&unsigned.message_bytes()).await?;
             let signed = unsigned.signed(signature)?;
             changes.extend(attempts::sign(&attempt, &signed, latest.last_valid_block_height, self.clock.now_ms()));
+            changes.push(payables::raise_signed(batch.id));
             changes.info(format!(
                 "batch {} ({}, {}, {}), attempt {}: signed as {signature}",
                 batch.id,
@@ -69,13 +83,13 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             let version = attempt.version.saturating_add(1);
             stored.push((Attempt { state: AttemptState::Signed, version, ..attempt }, signed.bytes));
         }
-        // The central guarantee: nothing is sent unless this commit has stored its signature and bytes.
+        // The central guarantee: nothing is sent unless this commit has stored its signature and bytes, and the totals
+        // that the chain may reach from now on.
         self.commit(lease, changes).await?;
 
-        for (attempt, bytes) in stored {
-            self.send(lease, open, &attempt, &bytes).await?;
-        }
-        Ok(())
+        let stored: Vec<(&Attempt, &[u8])> =
+            stored.iter().map(|(attempt, bytes)| (attempt, bytes.as_slice())).collect();
+        self.send(lease, open, &stored).await
     }
 
     /// Sends stored bytes and records that they were sent. An error or a lost response is logged and does not change
@@ -84,14 +98,17 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         &self,
         lease: &Lease,
         open: &OpenSettlement,
-        attempt: &Attempt,
-        bytes: &[u8],
+        stored: &[(&Attempt, &[u8])],
     ) -> Result<(), EngineError> {
-        let mut changes = Changes::for_settlement(open, self.clock.now_ms());
-        if let Err(error) = self.chain.send(bytes).await {
-            changes.warn(format!("batch {}, attempt {}: {error}", attempt.batch_id, attempt.number));
+        let sent = all_concurrently(stored.iter().map(|(_, bytes)| self.chain.send(bytes))).await;
+        let now = self.clock.now_ms();
+        let mut changes = Changes::for_settlement(open, now);
+        for ((attempt, _), sent) in stored.iter().zip(sent) {
+            if let Err(error) = sent {
+                changes.warn(format!("batch {}, attempt {}: {error}", attempt.batch_id, attempt.number));
+            }
+            changes.extend(attempts::sent(attempt, now));
         }
-        changes.extend(attempts::sent(attempt, self.clock.now_ms()));
         self.commit(lease, changes).await
     }
 }

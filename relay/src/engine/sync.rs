@@ -1,14 +1,11 @@
-//! Step 2: reads the chain's wallets into the ledger and creates the missing ones.
+//! Step 2: reads the wallets of the settlement's nodes from the chain, piece by piece, and creates the missing ones.
 //!
-//! The chain is authoritative: credits found there are confirmed even if the ledger has no record of the transaction.
+//! The chain is authoritative for what has been credited and paid, the ledger for what it has signed. Where the chain has
+//! credited more, the ledger does not know what for, and holds the node.
 
-use std::collections::BTreeMap;
-
-use settlement::client::node_wallet_address;
-use settlement::state::{ClosedNode, NodeWallet};
 use solana_pubkey::Pubkey;
 
-use crate::chain::{AccountData, Chain, Commitment, MAX_ACCOUNTS_PER_READ};
+use crate::chain::Chain;
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
@@ -19,146 +16,131 @@ use crate::types::NodeId;
 
 use super::advance_batches::BatchesProgress;
 use super::changes::Changes;
+use super::close::disagreement;
 use super::hold::HoldReason;
 use super::lease::Lease;
+use super::read::{WalletAccount, WalletRead};
+use super::signatures::Lookups;
 use super::store::batches::{BatchSelection, Entry, NewBatch};
+use super::store::rewards::{Books, CreditedTotal};
+use super::store::settlement_nodes::ChosenNode;
 use super::store::settlements::{self, OpenSettlement};
-use super::store::wallets::{Candidate, WalletReading, WalletTotals};
-use super::store::{batches, rewards, wallets};
+use super::store::wallets::WalletReading;
+use super::store::{batches, payables, rewards, settlement_nodes, wallets};
 use super::text::plural;
-use super::{Engine, EngineError, Progress, Step};
+use super::{Engine, EngineError, HOLD_RETRY_MS, NodeState, Progress, Step};
 
-/// The account at a node's wallet address.
-enum WalletAccount {
-    /// The node has no wallet address, because that contains the owner's address, which the node has not registered yet.
-    NoAddress,
-    Open(Box<WalletReading>),
-    /// No wallet account exists at this address.
-    Missing {
-        address: Pubkey,
-        owner: Pubkey,
-    },
-    /// The remains of a closed wallet account: its totals without an owner.
-    Closed(Box<WalletReading>),
-    /// An account of the program with a layout that this version cannot decode.
-    Unreadable,
+/// The number of nodes whose wallets are read in one piece: six concurrent requests.
+const NODES_PER_PIECE: usize = 600;
+
+/// What is to be done with a node.
+enum Decision {
+    /// It can be credited and paid.
+    Ready,
+    /// Its wallet account has to be created first.
+    Create,
+    Hold(HoldReason),
 }
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     pub(super) async fn sync(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
-        // This also tracks batches in review: their outcome may be known by now.
-        match self.advance_batches(lease, open, BatchSelection::RegistrationsAndReviews).await? {
-            BatchesProgress::Waiting { after_ms } => return Ok(Progress::Continue { after_ms }),
-            BatchesProgress::AllClosed => {}
+        let at_once = Ok(Progress::Continue { after_ms: 0 });
+        if self.sync_piece(lease, open, NodeState::Selected).await? || self.plan_registrations(lease, open).await? {
+            return at_once;
         }
+        if let BatchesProgress::Waiting { after_ms } =
+            self.advance_batches(lease, open, BatchSelection::Registrations).await?
+        {
+            return Ok(Progress::Continue { after_ms });
+        }
+        // All registrations have ended, so their nodes' wallets should exist by now.
+        if self.sync_piece(lease, open, NodeState::Registering).await? {
+            return at_once;
+        }
+        let mut changes = Changes::for_settlement(open, self.clock.now_ms());
+        changes.go_to(Step::Plan);
+        self.commit(lease, changes).await?;
+        at_once
+    }
+
+    /// Reads the wallets of some of the nodes in a state. Returns whether there were any.
+    async fn sync_piece(&self, lease: &Lease, open: &OpenSettlement, state: NodeState) -> Result<bool, EngineError> {
+        let nodes = settlement_nodes::next(&self.database, state, NODES_PER_PIECE).await?;
+        if nodes.is_empty() {
+            return Ok(false);
+        }
+        let ids: Vec<&NodeId> = nodes.iter().map(|node| &node.node_id).collect();
+        let addresses: Vec<Option<Pubkey>> = nodes.iter().map(|node| node.wallet_address(&self.network)).collect();
+        let min_slot = wallets::last_slot(&self.database, &ids).await?;
+        let existing: Vec<Pubkey> = addresses.iter().copied().flatten().collect();
+        let mut read = self.read_wallets(lease, &existing, min_slot).await?.into_iter();
+        let books = rewards::books(&self.database, &ids).await?;
 
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
         changes.push(settlements::require_step(open.id, Step::Sync));
-        let attempted = batches::attempted_registrations(&self.database, open.id).await?;
-        let mut held: BTreeMap<NodeId, String> = BTreeMap::new();
-        let mut payout_holds: BTreeMap<NodeId, String> = BTreeMap::new();
+        let (mut ready, mut missing, mut held) = (Vec::new(), Vec::new(), Vec::new());
         let mut readings = Vec::new();
-        let mut missing = Vec::new();
-
-        let candidates = wallets::candidates(&self.database, self.config.max_nodes, now).await?;
-        for (candidate, account) in self.read_wallet_accounts(candidates).await? {
-            let hold = match &account {
-                _ if candidate.suspended => Some(HoldReason::NodeSuspended),
-                WalletAccount::NoAddress => Some(HoldReason::NoAddress),
-                WalletAccount::Unreadable => Some(HoldReason::WalletUnreadable),
-                WalletAccount::Closed(_) => Some(HoldReason::NodeClosed),
-                WalletAccount::Open(reading) if !reading.wallet.is_destination_confirmed() => {
-                    Some(HoldReason::DestinationUnconfirmed)
-                }
-                WalletAccount::Missing { .. } if attempted.contains(&candidate.node_id) => {
-                    Some(HoldReason::RegistrationFailed)
-                }
-                WalletAccount::Missing { address, owner } => {
-                    missing.push(registration(&candidate.node_id, *address, *owner));
-                    None
-                }
-                WalletAccount::Open(_) => None,
-            };
-            if let (WalletAccount::Open(_), Some(hold)) = (&account, &hold) {
-                payout_holds.insert(candidate.node_id.clone(), hold.to_string());
+        for (node, address) in nodes.iter().zip(addresses) {
+            let read = address.and_then(|address| Some((address, read.next()?)));
+            let node_books = books.get(&node.node_id).copied().unwrap_or_default();
+            if let Some((address, read)) = &read {
+                readings.extend(reading(&node.node_id, *address, read));
             }
-            if let WalletAccount::Open(reading) | WalletAccount::Closed(reading) = account {
-                readings.push(*reading);
-            }
-            if let Some(hold) = hold {
-                held.insert(candidate.node_id, hold.to_string());
-            }
-        }
-
-        changes.extend(wallets::upsert(&readings, now));
-        let read: Vec<&NodeId> = readings.iter().map(|reading| &reading.node_id).collect();
-        changes.push(rewards::confirm_covered(&read, now));
-        changes.push(rewards::hold(&held));
-        // A due payout of a held node is no work either. The plan clears the reason once the node is no longer held.
-        changes.push(wallets::set_holds(payout_holds.iter().map(|(node, hold)| (node, Some(hold.clone())))));
-        if missing.is_empty() {
-            changes.info(format!("{} read, {} held", plural(readings.len(), "wallet"), plural(held.len(), "node")));
-            changes.go_to(Step::Plan);
-        } else {
-            self.plan_registrations(open, missing, &mut changes).await?;
-        }
-        self.commit(lease, changes).await?;
-        Ok(Progress::Continue { after_ms: 0 })
-    }
-
-    /// Reads the account at each candidate's wallet address.
-    async fn read_wallet_accounts(
-        &self,
-        candidates: Vec<Candidate>,
-    ) -> Result<Vec<(Candidate, WalletAccount)>, EngineError> {
-        let mut all = Vec::with_capacity(candidates.len());
-        let mut with_address = Vec::with_capacity(candidates.len());
-        for candidate in candidates {
-            match candidate.address {
-                None => all.push((candidate, WalletAccount::NoAddress)),
-                Some(owner) => {
-                    let address = node_wallet_address(&self.network, &candidate.node_id.on_chain(), &owner);
-                    with_address.push((candidate, owner, address));
-                }
-            }
-        }
-        let mut candidates = with_address.into_iter().peekable();
-        while candidates.peek().is_some() {
-            let chunk: Vec<_> = candidates.by_ref().take(MAX_ACCOUNTS_PER_READ).collect();
-            let addresses: Vec<Pubkey> = chunk.iter().map(|(_, _, address)| *address).collect();
-            let read = self.chain.accounts(&addresses, AccountData::Full, Commitment::Finalized).await?;
-            for ((candidate, owner, address), account) in chunk.into_iter().zip(read.accounts) {
-                let reading = |wallet: NodeWallet, lamports: u64| {
-                    let node_id = candidate.node_id.clone();
-                    Box::new(WalletReading { node_id, address, lamports, slot: read.slot, wallet })
-                };
-                let account = match account {
-                    Some(account) if account.owner == settlement::ID => {
-                        match (NodeWallet::decode(&account.data), ClosedNode::decode(&account.data)) {
-                            (Ok(wallet), _) => WalletAccount::Open(reading(wallet, account.lamports)),
-                            (_, Ok(closed)) => WalletAccount::Closed(reading(closed.into(), account.lamports)),
-                            _ => WalletAccount::Unreadable,
-                        }
+            let account = read.map(|(_, read)| read.account);
+            match decide(node, account, node_books, state == NodeState::Registering) {
+                Decision::Ready => ready.push(&node.node_id),
+                Decision::Create => missing.push(&node.node_id),
+                Decision::Hold(reason) => {
+                    if reason.is_disagreement() {
+                        changes.error(disagreement(&node.node_id, &reason));
                     }
-                    // Anyone can send lamports to the address; the wallet account can still be created there.
-                    _ => WalletAccount::Missing { address, owner },
-                };
-                all.push((candidate, account));
+                    held.push((&node.node_id, reason));
+                }
             }
         }
-        Ok(all)
+        changes.extend(wallets::upsert(&readings, now));
+        let holds = || held.iter().map(|(node, reason)| (*node, Some(reason.to_string())));
+        changes.push(payables::hold(holds(), HOLD_RETRY_MS));
+        // A due payout of a held node is no work either. The plan clears the reason once the node is no longer held.
+        changes.push(wallets::hold(holds(), HOLD_RETRY_MS));
+        let (mut lookups, mut credits) = (Lookups::default(), Vec::new());
+        for reading in &readings {
+            let (node_id, total) = (&reading.node_id, reading.wallet.credited_total);
+            // An attempt of this ledger landed, although the RPC node did not know.
+            if books.get(node_id).is_some_and(|books| books.confirms_more(total)) {
+                let signature = self.crediting_signature(node_id, total, &mut lookups, &mut changes).await?;
+                credits.push(CreditedTotal { node_id, total, signature });
+            }
+        }
+        changes.push(rewards::confirm(&credits, now));
+        for (nodes, state) in [(&ready, NodeState::Read), (&missing, NodeState::Missing)] {
+            changes.push(settlement_nodes::move_to(nodes.iter().copied(), state));
+        }
+        changes.push(settlement_nodes::move_to(held.iter().map(|(node, _)| *node), NodeState::Held));
+        changes.info(format!("{} read, {} held", plural(readings.len(), "wallet"), plural(held.len(), "node")));
+        self.commit(lease, changes).await?;
+        Ok(true)
     }
 
-    /// Adds batches that create the missing wallet accounts.
-    async fn plan_registrations(
-        &self,
-        open: &OpenSettlement,
-        missing: Vec<Entry>,
-        changes: &mut Changes,
-    ) -> Result<(), EngineError> {
+    /// Plans batches that create the missing wallet accounts of some nodes. Returns whether there were any.
+    async fn plan_registrations(&self, lease: &Lease, open: &OpenSettlement) -> Result<bool, EngineError> {
+        let nodes = settlement_nodes::next(&self.database, NodeState::Missing, NODES_PER_PIECE).await?;
+        if nodes.is_empty() {
+            return Ok(false);
+        }
         let format = self.format().await?;
-        let mut id = batches::last_id(&self.database).await?;
+        let last_id = batches::last_id(&self.database).await?;
+        let now = self.clock.now_ms();
+        let mut changes = Changes::for_settlement(open, now);
+        changes.push(settlements::require_step(open.id, Step::Sync));
+        let missing: Vec<Entry> = nodes
+            .iter()
+            .filter_map(|node| {
+                let (owner, wallet) = (node.address?, node.wallet_address(&self.network)?);
+                Some(Entry { node_id: node.node_id.clone(), wallet, owner, destination: owner, target: 0 })
+            })
+            .collect();
         let mut batch_count = 0_usize;
         for entries in missing.chunks(capacity(BatchKind::Register, format).max(1)) {
             let batch = NewBatch {
@@ -168,20 +150,47 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 entries: entries.to_vec(),
                 records: Vec::new(),
             };
-            id = id.saturating_add(1);
+            let id = changes.next_batch_id(last_id);
             batch_count = batch_count.saturating_add(1);
-            changes.extend(batches::insert(id, open.id, &batch, self.clock.now_ms()));
+            changes.extend(batches::insert(id, open.id, &batch, now));
         }
+        changes.push(settlement_nodes::move_to(nodes.iter().map(|node| &node.node_id), NodeState::Registering));
         changes.info(format!(
             "creating {} in {}",
             plural(missing.len(), "wallet account"),
             plural(batch_count, "batch")
         ));
-        Ok(())
+        self.commit(lease, changes).await?;
+        Ok(true)
     }
 }
 
-/// The batch entry that creates the node's wallet account.
-fn registration(node_id: &NodeId, wallet: Pubkey, owner: Pubkey) -> Entry {
-    Entry { node_id: node_id.clone(), wallet, owner, destination: owner, before: WalletTotals::default(), target: 0 }
+/// Decides what is to be done with a node. `account` is what the chain has at the address of its wallet account.
+fn decide(node: &ChosenNode, account: Option<WalletAccount>, books: Books, registered: bool) -> Decision {
+    if node.suspended {
+        return Decision::Hold(HoldReason::NodeSuspended);
+    }
+    let Some(account) = account else { return Decision::Hold(HoldReason::NoAddress) };
+    match account {
+        WalletAccount::Unreadable => Decision::Hold(HoldReason::WalletUnreadable),
+        WalletAccount::Closed(..) => Decision::Hold(HoldReason::NodeClosed),
+        // Also if the node's address was changed: a second wallet account would be credited everything again.
+        WalletAccount::Missing if books.confirmed > 0 || node.was_credited => {
+            Decision::Hold(HoldReason::ChainBelowLedger)
+        }
+        WalletAccount::Missing if registered => Decision::Hold(HoldReason::RegistrationFailed),
+        WalletAccount::Missing => Decision::Create,
+        WalletAccount::Open(wallet, _) => match books.check(wallet.credited_total) {
+            Err(reason) => Decision::Hold(reason),
+            Ok(()) if !wallet.is_destination_confirmed() => Decision::Hold(HoldReason::DestinationUnconfirmed),
+            Ok(()) => Decision::Ready,
+        },
+    }
+}
+
+fn reading(node_id: &NodeId, address: Pubkey, read: &WalletRead) -> Option<WalletReading> {
+    let (WalletAccount::Open(wallet, lamports) | WalletAccount::Closed(wallet, lamports)) = &read.account else {
+        return None;
+    };
+    Some(WalletReading { node_id: node_id.clone(), address, lamports: *lamports, slot: read.slot, wallet: **wallet })
 }

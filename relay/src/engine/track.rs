@@ -1,34 +1,28 @@
 //! Tracks attempts in flight: determines the verdict on each and acts on it.
 
-use std::collections::BTreeMap;
-
-use solana_signature::Signature;
-
-use crate::chain::{Chain, Commitment, MAX_SIGNATURES_PER_READ, SignatureStatus, StatusSearch};
+use crate::chain::verdict::{self, SentTransaction, Verdict, Verdicts};
+use crate::chain::{Chain, TransactionError};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
 use crate::signer::Signer;
-use crate::transaction::BatchKind;
 
 use super::changes::Changes;
+use super::close::FinalizedAttempt;
 use super::lease::Lease;
 use super::open_batch::OpenBatch;
-use super::simulate::batch_wide_failure;
+use super::simulate::{Failure, failure_of};
 use super::store::attempts::{self, Attempt, AttemptTransition, StoredTransaction};
-use super::store::batches::{self, Batch, BatchTransition};
-use super::store::rewards;
+use super::store::batches::{self, Batch};
 use super::store::settlements::OpenSettlement;
-use super::store::wallets::WalletTotals;
-use super::verdict::{self, BlockhashValidity, Verdict};
 use super::{AttemptState, Engine, EngineError};
 
 /// The interval at which the same bytes are resent while their blockhash is valid: leaders drop transactions, and
 /// resent bytes can land only once.
-const RESEND_MS: i64 = 2_000;
+const RESEND_MS: u64 = 2_000;
 
-/// The number of polls with an unknown outcome after which an attempt needs manual review.
-const MAX_UNKNOWN_POLLS: u32 = 20;
+/// The maximum number of attempts whose state is written in one transaction.
+const ATTEMPTS_PER_WRITE: usize = 64;
 
 /// Whether tracking has changed the state of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +33,24 @@ pub(super) enum Tracking {
     Unchanged,
 }
 
+impl Tracking {
+    fn and(self, other: Self) -> Self {
+        if self == Self::Advanced { self } else { other }
+    }
+}
+
 /// A batch whose latest attempt is signed and may have been sent.
 pub(super) struct InFlight {
     pub(super) batch: Batch,
     pub(super) attempt: Attempt,
     pub(super) signed: StoredTransaction,
+}
+
+/// An attempt that failed in a finalized block.
+struct Reverted<'a> {
+    in_flight: &'a InFlight,
+    slot: u64,
+    error: TransactionError,
 }
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
@@ -62,156 +69,114 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 Some(InFlight { batch, attempt, signed })
             })
             .collect();
-        let signatures: Vec<Signature> = in_flight.iter().map(|one| one.signed.signature).collect();
-        // The height is read before the statuses: a transaction that lands in between is then found, not missed.
-        let height = self.chain.block_height(Commitment::Finalized).await?;
-        let statuses = self.recent_statuses(&signatures).await?;
-        let mut tracking = Tracking::Unchanged;
-        let mut transient_error = None;
-        for (one, status) in in_flight.iter().zip(statuses) {
-            match self.track_one(lease, open, one, status, height).await {
-                Ok(Tracking::Advanced) => tracking = Tracking::Advanced,
-                Ok(Tracking::Unchanged) => {}
-                // The node may respond for the next batch; this one is polled again.
-                Err(EngineError::Chain(error)) if error.is_transient() => transient_error = Some(error),
-                Err(error) => return Err(error),
+        let sent: Vec<SentTransaction> = in_flight
+            .iter()
+            .map(|one| SentTransaction {
+                signature: one.signed.signature,
+                last_valid_block_height: one.signed.last_valid_block_height,
+            })
+            .collect();
+        let Verdicts { verdicts, mut missing, .. } = verdict::verdicts(&self.chain, &sent).await?;
+
+        // The work of one call is bounded; what exceeds the bound is found again by the next call.
+        let per_call = self.config.batches_per_call.max(1);
+        let (mut finalized, mut reverted, mut dead) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut landed, mut pending) = (Vec::new(), Vec::new());
+        for (one, verdict) in in_flight.iter().zip(verdicts) {
+            match verdict {
+                Some(Verdict::Finalized { slot }) => finalized.push(FinalizedAttempt { in_flight: one, slot }),
+                Some(Verdict::Reverted { slot, error }) => reverted.push(Reverted { in_flight: one, slot, error }),
+                Some(Verdict::Dead) => dead.push(one),
+                Some(Verdict::Landed { slot, .. }) if one.attempt.state != AttemptState::Landed => {
+                    landed.push((one, slot))
+                }
+                Some(Verdict::Pending) if self.is_due_for_resend(&one.attempt) => pending.push(one),
+                Some(Verdict::Landed { .. } | Verdict::Pending) | None => {}
             }
         }
-        match transient_error {
+        landed.truncate(ATTEMPTS_PER_WRITE);
+        pending.truncate(ATTEMPTS_PER_WRITE);
+        let mut tracking = self.record_landed(lease, open, &landed).await?;
+        self.resend(lease, open, &pending).await?;
+        for wave in finalized.chunks(per_call).take(1) {
+            self.renew(lease).await?;
+            tracking = tracking.and(match self.close_finalized(lease, open, wave).await {
+                // A node serves accounts or transactions from an earlier slot, or does not answer: it is asked again.
+                Err(EngineError::Chain(error)) if error.is_transient() => {
+                    missing.get_or_insert(error);
+                    Tracking::Unchanged
+                }
+                closed => closed?,
+            });
+        }
+        for one in reverted.into_iter().take(per_call) {
+            self.act_on_revert(lease, open, one).await?;
+            tracking = Tracking::Advanced;
+        }
+        for wave in dead.chunks(per_call).take(1) {
+            self.renew(lease).await?;
+            self.end_dead(lease, open, wave).await?;
+            tracking = Tracking::Advanced;
+        }
+        match missing {
             Some(error) if tracking == Tracking::Unchanged => Err(error.into()),
             _ => Ok(tracking),
         }
     }
 
-    /// Determines the verdict on one attempt and acts on it.
-    async fn track_one(
+    async fn record_landed(
         &self,
         lease: &Lease,
         open: &OpenSettlement,
-        one: &InFlight,
-        status: Option<SignatureStatus>,
-        finalized_block_height: u64,
+        landed: &[(&InFlight, u64)],
     ) -> Result<Tracking, EngineError> {
-        let blockhash =
-            BlockhashValidity { last_valid_block_height: one.signed.last_valid_block_height, finalized_block_height };
-        let verdict = self.verdict(one, status, blockhash).await?;
-        self.act(lease, open, one, verdict).await
-    }
-
-    /// The statuses of the signatures, as far as the node's recent blocks show them.
-    async fn recent_statuses(&self, signatures: &[Signature]) -> Result<Vec<Option<SignatureStatus>>, EngineError> {
-        let mut statuses = Vec::with_capacity(signatures.len());
-        for chunk in signatures.chunks(MAX_SIGNATURES_PER_READ) {
-            statuses.extend(self.chain.statuses(chunk, StatusSearch::Recent).await?);
+        if landed.is_empty() {
+            return Ok(Tracking::Unchanged);
         }
-        Ok(statuses)
-    }
-
-    /// The status of one signature, searched for in the node's transaction history too.
-    async fn status_in_history(&self, signature: Signature) -> Result<Option<SignatureStatus>, EngineError> {
-        Ok(self.chain.statuses(&[signature], StatusSearch::FullHistory).await?.pop().flatten())
-    }
-
-    async fn verdict(
-        &self,
-        InFlight { batch, signed, .. }: &InFlight,
-        status: Option<SignatureStatus>,
-        blockhash: BlockhashValidity,
-    ) -> Result<Verdict, EngineError> {
-        if let Some(verdict) = verdict::from_status(status.as_ref(), blockhash) {
-            return Ok(verdict);
-        }
-        let status = self.status_in_history(signed.signature).await?;
-        if let Some(verdict) = verdict::from_status(status.as_ref(), blockhash) {
-            return Ok(verdict);
-        }
-        let entries = batches::entries(&self.database, batch.id).await?;
-        let read = self.read_wallets(&entries).await?;
-        let now: Vec<Option<WalletTotals>> =
-            read.wallets.iter().map(|wallet| wallet.as_ref().map(|(wallet, _)| WalletTotals::of(wallet))).collect();
-        Ok(verdict::from_wallets(match batch.kind {
-            BatchKind::Register => verdict::registration_evidence(&now),
-            BatchKind::Credit | BatchKind::Settle => verdict::payment_evidence(&entries, &now),
-        }))
-    }
-
-    /// Writes what follows from the verdict, or resends the attempt.
-    async fn act(
-        &self,
-        lease: &Lease,
-        open: &OpenSettlement,
-        one: &InFlight,
-        verdict: Verdict,
-    ) -> Result<Tracking, EngineError> {
-        let InFlight { batch, attempt, signed } = one;
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
-        let name = format!("batch {}, attempt {} ({})", batch.id, attempt.number, signed.signature);
-        match verdict {
-            Verdict::Finalized { slot } => return self.close_batch(lease, open, one, Some(slot)).await,
-            Verdict::EffectObserved => return self.close_batch(lease, open, one, None).await,
-            Verdict::Reverted { slot, error } => {
-                changes.extend(attempts::transition(
-                    attempt,
-                    AttemptTransition::Failed { slot, error: &error.text },
-                    now,
-                ));
-                changes.warn(format!("{name} failed on-chain and moved no lamports except its fee: {}", error.text));
-                self.close_review(batch, &mut changes);
-                // If the entries are not the cause, the next attempt's simulation finds out whether it persists.
-                if !batch.in_review() && batch_wide_failure(batch.kind, &error).is_none() {
-                    let entries = batches::entries(&self.database, batch.id).await?;
-                    changes.push(batches::require_unchanged(batch));
-                    self.split_or_evict(open, batch, &entries, &error, &mut changes).await?;
-                }
-            }
-            Verdict::Landed { slot } if attempt.state != AttemptState::Landed => {
-                changes.extend(attempts::transition(attempt, AttemptTransition::Landed { slot }, now));
-                changes.info(format!("{name} landed in slot {slot}"));
-            }
-            Verdict::Landed { .. } => return Ok(Tracking::Unchanged),
-            Verdict::Pending => {
-                let due = attempt.sent_at_ms.is_none_or(|sent| now.saturating_sub(sent) >= RESEND_MS);
-                if due {
-                    self.send(lease, open, attempt, &signed.bytes).await?;
-                }
-                return Ok(Tracking::Unchanged);
-            }
-            Verdict::Expired => {
-                changes.extend(attempts::transition(attempt, AttemptTransition::Expired, now));
-                changes.warn(format!("{name} expired without landing"));
-                self.close_review(batch, &mut changes);
-            }
-            Verdict::Unknown if attempt.state == AttemptState::Review => return Ok(Tracking::Unchanged),
-            Verdict::Unknown if attempt.unknown_polls >= MAX_UNKNOWN_POLLS => {
-                const REASON: &str = "the signature was not found, but some of the batch's wallets have changed since: \
-                    compare the wallets' credited totals with the batch's entries";
-                changes.extend(attempts::transition(attempt, AttemptTransition::Review { reason: REASON }, now));
-                changes.push(batches::transition(batch.id, BatchTransition::Review { reason: REASON }, now));
-                changes.error(format!("{name} needs manual review: {REASON}"));
-            }
-            Verdict::Unknown => {
-                changes.extend(attempts::unknown(attempt, now));
-                if attempt.unknown_polls == 0 {
-                    changes.warn(format!(
-                        "{name} expired, but some of its wallets have changed: outcome unknown, will retry"
-                    ));
-                }
-                self.commit(lease, changes).await?;
-                return Ok(Tracking::Unchanged);
-            }
+        for (InFlight { batch, attempt, signed }, slot) in landed {
+            changes.extend(attempts::transition(attempt, AttemptTransition::Landed { slot: *slot }, now));
+            changes.info(format!(
+                "batch {}, attempt {} ({}) landed in slot {slot}",
+                batch.id, attempt.number, signed.signature
+            ));
         }
         self.commit(lease, changes).await?;
         Ok(Tracking::Advanced)
     }
 
-    /// Closes a batch in review whose attempt turned out not to have landed, and returns its rewards to pending. Its
-    /// settlement may be closed, so the batch is not retried. A batch that is not in review stays open.
-    fn close_review(&self, batch: &Batch, changes: &mut Changes) {
-        if batch.in_review() {
-            let failed = BatchTransition::Failed { reason: "it did not land" };
-            changes.push(batches::transition(batch.id, failed, self.clock.now_ms()));
-            changes.push(rewards::return_to_pending(batch.id, &BTreeMap::new()));
+    /// Sends the same bytes again.
+    async fn resend(&self, lease: &Lease, open: &OpenSettlement, pending: &[&InFlight]) -> Result<(), EngineError> {
+        let stored: Vec<(&Attempt, &[u8])> =
+            pending.iter().map(|one| (&one.attempt, one.signed.bytes.as_slice())).collect();
+        if stored.is_empty() { Ok(()) } else { self.send(lease, open, &stored).await }
+    }
+
+    /// Whether the attempt was last sent long enough ago.
+    fn is_due_for_resend(&self, attempt: &Attempt) -> bool {
+        attempt.sent_at_ms.is_none_or(|sent| self.clock.now_ms().abs_diff(sent) >= RESEND_MS)
+    }
+
+    async fn act_on_revert(
+        &self,
+        lease: &Lease,
+        open: &OpenSettlement,
+        Reverted { in_flight, slot, error }: Reverted<'_>,
+    ) -> Result<(), EngineError> {
+        let InFlight { batch, attempt, signed } = in_flight;
+        let mut changes = Changes::for_settlement(open, self.clock.now_ms());
+        self.end_reverted(open, in_flight, slot, &error.text, &mut changes).await?;
+        changes.warn(format!(
+            "batch {}, attempt {} ({}) failed on-chain and moved no lamports except its fee: {}",
+            batch.id, attempt.number, signed.signature, error.text
+        ));
+        // If the entries are not the cause, the next attempt's simulation finds out whether it persists.
+        if failure_of(batch.kind, &error) == Failure::Entries {
+            let entries = batches::entries(&self.database, batch.id).await?;
+            changes.push(batches::require_unchanged(batch));
+            self.split_or_evict(open, batch, &entries, &error, &mut changes).await?;
         }
+        self.commit(lease, changes).await
     }
 }

@@ -30,7 +30,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
 
         let settler = self.signer.address();
         let addresses = [settlement::ID, self.network, self.treasury, settler];
-        let read = self.chain.accounts(&addresses, AccountData::Full, Commitment::Finalized).await?;
+        let read = self.chain.accounts(&addresses, AccountData::Full, Commitment::Finalized, 0).await?;
         let [program, network, treasury_account, settler_account] = read.accounts.as_slice() else {
             return Err(EngineError::Rejected("the RPC node returned fewer accounts than requested".to_owned()));
         };

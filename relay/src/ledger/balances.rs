@@ -15,9 +15,8 @@ statements! {
             CAST(wallets.pending_rewards_lamports AS TEXT) AS pending_rewards_lamports,
             CAST(wallets.total_rewards_distributed_lamports AS TEXT) AS total_rewards_distributed_lamports,
             CAST(wallets.threshold_lamports AS TEXT) AS threshold_lamports,
-            COALESCE(wallets.hold_reason, (SELECT rewards.hold_reason FROM rewards WHERE rewards.node_id = nodes.id
-                AND rewards.status <> 'confirmed' AND rewards.hold_reason IS NOT NULL
-                ORDER BY rewards.sequence LIMIT 1)) AS hold_reason,
+            COALESCE(wallets.hold_reason, (SELECT payables.hold_reason FROM payables WHERE payables.node_id = nodes.id
+                AND payables.next_sequence IS NOT NULL)) AS hold_reason,
             wallets.last_signature AS last_signature, CAST(wallets.last_updated_at AS TEXT) AS last_updated_at
         FROM nodes LEFT JOIN wallets ON wallets.node_id = nodes.id WHERE nodes.id = ?1";
 }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::rewards::{self, SELECT_REWARD_OF_CONTRIBUTION, UPDATE_TOTAL_REWARDS, reward_columns};
-use super::{DELETE_PRECONDITIONS, LedgerError, MAX_TOTAL_SCORE, nodes, sha256_hex};
+use super::{DELETE_PRECONDITIONS, LedgerError, MAX_TOTAL_SCORE, nodes, payables, sha256_hex};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Statement, statements};
 use crate::types::{ComputeContribution, ContributionId, RewardRate, RewardRecord};
@@ -132,6 +132,7 @@ pub async fn record<D: Database, C: Clock>(
                 .bind(now_ms),
             Statement::new(UPDATE_NODE_TOTALS).bind(node_id).bind(*compute_score).bind(now_ms),
             Statement::new(UPDATE_TOTAL_REWARDS).bind(rewards::json_ids([node_id])).bind(now_ms),
+            payables::mark(rewards::json_ids([node_id])),
             Statement::new(DELETE_PRECONDITIONS),
         ])
         .await;

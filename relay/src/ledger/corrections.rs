@@ -28,12 +28,19 @@ statements! {
             'credited on the chain without a reward in this ledger', 'confirmed', CAST(?5 AS INTEGER),
             CAST(?5 AS INTEGER))";
 
-    /// Lets the next settlement take the pending rewards of node ?1.
-    RELEASE_REWARDS = "UPDATE rewards SET hold_reason = NULL
-        WHERE node_id = ?1 AND status = 'pending' AND hold_reason = 'total_mismatch'";
+    /// Lets the next settlement take the pending rewards of node ?1, as if this ledger had signed for its total ?2.
+    RELEASE_REWARDS = "INSERT INTO payables (node_id, signed_lamports, next_sequence) VALUES (?1, CAST(?2 AS INTEGER),
+            (SELECT sequence FROM rewards WHERE node_id = ?1 AND status IN ('pending', 'batched')
+                ORDER BY node_total_lamports LIMIT 1))
+        ON CONFLICT (node_id) DO UPDATE SET hold_reason = NULL, retry_at = 0, next_sequence = excluded.next_sequence,
+            signed_lamports = MAX(signed_lamports, excluded.signed_lamports)";
 
     /// Lets the next settlement pay out node ?1.
-    RELEASE_WALLET = "UPDATE wallets SET hold_reason = NULL WHERE node_id = ?1 AND hold_reason = 'total_mismatch'";
+    RELEASE_WALLET = "UPDATE wallets SET hold_reason = NULL, retry_at = 0 WHERE node_id = ?1";
+
+    /// Confirms the pending rewards of node ?1 up to the total ?2 that the chain has credited, at ?3.
+    CONFIRM_COVERED = "UPDATE rewards SET status = 'confirmed', distributed_at = CAST(?3 AS INTEGER)
+        WHERE node_id = ?1 AND status IN ('pending', 'batched') AND node_total_lamports <= CAST(?2 AS INTEGER)";
 }
 
 /// The name of the operation in reward ids and in the audit log.
@@ -104,7 +111,8 @@ impl Correction {
                 .bind(*credited)
                 .bind(now_ms),
             Statement::new(UPDATE_TOTAL_REWARDS).bind(json_ids([node_id])).bind(now_ms),
-            Statement::new(RELEASE_REWARDS).bind(node_id),
+            Statement::new(CONFIRM_COVERED).bind(node_id).bind(*credited).bind(now_ms),
+            Statement::new(RELEASE_REWARDS).bind(node_id).bind(*credited),
             Statement::new(RELEASE_WALLET).bind(node_id),
             audit::entry(now_ms, actor, OPERATION, node_id.as_str(), &details),
         ]

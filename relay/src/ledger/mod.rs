@@ -16,6 +16,7 @@ mod idempotency;
 pub mod nodes;
 pub mod owners;
 mod pagination;
+mod payables;
 pub mod reviews;
 pub mod rewards;
 pub mod settlements;
@@ -47,6 +48,7 @@ const API_MODULES: &[&[&str]] = &[
     corrections::ALL,
     idempotency::ALL,
     nodes::ALL,
+    payables::ALL,
     rewards::ALL,
     tasks::ALL,
 ];

@@ -1,7 +1,7 @@
-//! Nodes whose credited total on the chain the ledger cannot explain.
+//! Nodes whose books in the ledger and on the chain disagree.
 //!
-//! The engine holds such a node as `total_mismatch`. An operator accepts the chain's total with
-//! [`Reviewer::accept`](crate::engine::Reviewer::accept).
+//! The engine holds such a node. Where the chain has credited more than the ledger has signed for, an operator accepts the
+//! chain's total with [`Reviewer::accept`](crate::engine::Reviewer::accept).
 
 use serde::Serialize;
 use solana_pubkey::Pubkey;
@@ -11,17 +11,23 @@ use crate::database::{Database, DatabaseError, Row, Statement, statements};
 use crate::types::{Lamports, NodeId};
 
 statements! {
-    /// The nodes that are held as `total_mismatch`, and those whose mirrored credited total differs from the total of
-    /// their confirmed rewards although none of their rewards is in a batch.
-    SELECT_MISMATCHES = "SELECT node_id, wallet_address, CAST(credited_lamports AS TEXT) AS credited_lamports,
-            CAST(confirmed_lamports AS TEXT) AS confirmed_lamports, hold_reason, CAST(last_slot AS TEXT) AS slot
-        FROM (SELECT node_id, wallet_address, credited_lamports, hold_reason, last_slot,
-                COALESCE((SELECT MAX(node_total_lamports) FROM rewards
-                    WHERE rewards.node_id = wallets.node_id AND status = 'confirmed'), 0) AS confirmed_lamports
-            FROM wallets) AS mirrored
-        WHERE hold_reason = 'total_mismatch' OR (credited_lamports <> confirmed_lamports
-            AND NOT EXISTS (SELECT 1 FROM rewards WHERE rewards.node_id = mirrored.node_id AND status = 'batched'))
-        ORDER BY node_id";
+    /// The nodes that are held because ledger and chain disagree.
+    SELECT_DISAGREEMENTS = "SELECT payables.node_id AS node_id, payables.hold_reason AS reason,
+            wallets.wallet_address AS wallet_address,
+            CAST(COALESCE(credited_lamports, 0) AS TEXT) AS credited_lamports,
+            CAST(signed_lamports AS TEXT) AS signed_lamports,
+            CAST(COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE rewards.node_id = payables.node_id
+                AND node_total_lamports < COALESCE((SELECT MIN(node_total_lamports) FROM rewards AS unconfirmed
+                    WHERE unconfirmed.node_id = payables.node_id AND unconfirmed.status IN ('pending', 'batched')),
+                    9223372036854775807)), 0) AS TEXT) AS confirmed_lamports,
+            CAST(last_slot AS TEXT) AS slot
+        FROM payables LEFT JOIN wallets ON wallets.node_id = payables.node_id
+        WHERE payables.hold_reason IN ('chain_above_ledger', 'chain_below_ledger', 'total_mismatch')
+        ORDER BY payables.hold_reason, payables.node_id LIMIT 1000";
+
+    /// The number of those nodes.
+    COUNT_DISAGREEMENTS = "SELECT CAST(COUNT(*) AS TEXT) AS count FROM payables
+        WHERE hold_reason IN ('chain_above_ledger', 'chain_below_ledger', 'total_mismatch')";
 
     /// How the rewards of node ?1 relate to the total ?2 that the chain has credited: those up to the total are covered,
     /// the others follow it.
@@ -40,48 +46,52 @@ statements! {
         FROM nodes WHERE id = ?1";
 }
 
-/// A node whose credited total the ledger cannot explain, as the last settlement has seen it.
+/// A node that is held because ledger and chain disagree, as the last settlement has seen it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NodeUnderReview {
-    /// The node that is held, or will be held once it has pending rewards.
+    /// The node that is held.
     pub node_id: NodeId,
-    /// Why: always `total_mismatch`.
-    pub reason: &'static str,
-    /// The node's wallet account on the chain.
-    #[serde(serialize_with = "as_text")]
-    pub wallet_address: Pubkey,
+    /// Why: `chain_above_ledger`, `chain_below_ledger` or `total_mismatch`.
+    pub reason: String,
+    /// The node's wallet account on the chain, in base58; null if none was ever read.
+    pub wallet_address: Option<String>,
     /// The total that the chain has credited.
     pub credited_lamports: Lamports,
+    /// The highest total that this ledger has signed for.
+    pub signed_lamports: Lamports,
     /// The total of the node's confirmed rewards.
     pub confirmed_lamports: Lamports,
-    /// Whether rewards of the node are held.
-    pub held: bool,
     /// The finalized slot at which the wallet account was read.
-    pub slot: u64,
+    pub slot: Option<u64>,
 }
 
-fn as_text<S: serde::Serializer>(address: &Pubkey, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(address)
-}
-
-/// Lists the nodes that need a review, by their ids.
+/// Lists the nodes that need a review, by reason and id; at most 1,000.
 ///
 /// # Errors
 /// [`LedgerError::Database`] if the ledger cannot be read.
 pub async fn list<D: Database>(database: &D) -> Result<Vec<NodeUnderReview>, LedgerError> {
-    let rows = database.query(Statement::new(SELECT_MISMATCHES)).await?;
+    let rows = database.query(Statement::new(SELECT_DISAGREEMENTS)).await?;
     Ok(rows.iter().map(node_under_review).collect::<Result<_, _>>()?)
+}
+
+/// Returns how many nodes need a review.
+///
+/// # Errors
+/// [`LedgerError::Database`] if the ledger cannot be read.
+pub async fn count<D: Database>(database: &D) -> Result<u64, LedgerError> {
+    let rows = database.query(Statement::new(COUNT_DISAGREEMENTS)).await?;
+    Ok(rows.first().map_or(Ok(0), |row| row.get("count"))?)
 }
 
 fn node_under_review(row: &Row) -> Result<NodeUnderReview, DatabaseError> {
     Ok(NodeUnderReview {
         node_id: row.get("node_id")?,
-        reason: "total_mismatch",
-        wallet_address: row.get("wallet_address")?,
+        reason: row.get("reason")?,
+        wallet_address: row.optional("wallet_address")?,
         credited_lamports: row.get("credited_lamports")?,
+        signed_lamports: row.get("signed_lamports")?,
         confirmed_lamports: row.get("confirmed_lamports")?,
-        held: row.optional::<String>("hold_reason")?.is_some(),
-        slot: row.get("slot")?,
+        slot: row.optional("slot")?,
     })
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::pagination::{self, Page};
-use super::{Actor, LedgerError, audit, idempotency, nodes, sha256_hex};
+use super::{Actor, LedgerError, audit, idempotency, nodes, payables, sha256_hex};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Row, Statement, statements};
 use crate::types::{IdempotencyKey, Lamports, NodeId, RewardDistribution, RewardRecord};
@@ -18,8 +18,16 @@ use crate::types::{IdempotencyKey, Lamports, NodeId, RewardDistribution, RewardR
 macro_rules! reward_columns {
     () => {
         "CAST(sequence AS TEXT) AS sequence, id, node_id, contribution_id,
-        CAST(amount_lamports AS TEXT) AS amount_lamports, CAST(node_total_lamports AS TEXT) AS node_total_lamports,
-        period, reason, status, hold_reason, CAST(batch_id AS TEXT) AS batch_id, transaction_signature,
+        CAST(amount_lamports AS TEXT) AS amount_lamports,
+        CAST(CASE status WHEN 'confirmed' THEN amount_lamports ELSE MAX(0, MIN(amount_lamports, amount_lamports
+            - node_total_lamports + COALESCE((SELECT credited_lamports FROM wallets
+                JOIN payables ON payables.node_id = wallets.node_id
+                WHERE wallets.node_id = rewards.node_id AND credited_lamports <= signed_lamports), 0))) END AS TEXT)
+            AS credited_lamports,
+        CAST(node_total_lamports AS TEXT) AS node_total_lamports,
+        period, reason, status, CASE status WHEN 'pending' THEN (SELECT payables.hold_reason FROM payables
+            WHERE payables.node_id = rewards.node_id) END AS hold_reason,
+        CAST(batch_id AS TEXT) AS batch_id, transaction_signature,
         CAST(distributed_at AS TEXT) AS distributed_at, CAST(created_at AS TEXT) AS created_at"
     };
 }
@@ -63,14 +71,14 @@ statements! {
 
     /// The first ?2 unconfirmed rewards after sequence number ?1.
     SELECT_OPEN = concat!(
-        "SELECT ", reward_columns!(), " FROM rewards WHERE status <> 'confirmed' AND sequence > CAST(?1 AS INTEGER)
+        "SELECT ", reward_columns!(), " FROM rewards WHERE status IN ('pending', 'batched') AND sequence > CAST(?1 AS INTEGER)
         ORDER BY rewards.sequence LIMIT CAST(?2 AS INTEGER)"
     );
 
     /// The first ?2 unconfirmed rewards of node ?3 after sequence number ?1.
     SELECT_OPEN_OF_NODE = concat!(
-        "SELECT ", reward_columns!(), " FROM rewards WHERE status <> 'confirmed' AND sequence > CAST(?1 AS INTEGER)
-        AND node_id = ?3 ORDER BY rewards.sequence LIMIT CAST(?2 AS INTEGER)"
+        "SELECT ", reward_columns!(), " FROM rewards WHERE status IN ('pending', 'batched') AND sequence > CAST(?1 AS INTEGER)
+        AND node_id = ?3 ORDER BY rewards.node_total_lamports LIMIT CAST(?2 AS INTEGER)"
     );
 }
 
@@ -170,6 +178,7 @@ pub async fn distribute<D: Database, C: Clock>(
             idempotency::store(key, OPERATION, &request_hash, CREATED, &json_text(&outcome)?, now_ms),
             Statement::new(INSERT_REWARDS).bind(rows.as_str()).bind(now_ms),
             Statement::new(UPDATE_TOTAL_REWARDS).bind(json_ids(node_ids.iter().copied())).bind(now_ms),
+            payables::mark(json_ids(node_ids.iter().copied())),
             audit::entry(now_ms, actor, OPERATION, key.as_str(), &details),
         ])
         .await;
@@ -256,6 +265,7 @@ fn record(row: &Row) -> Result<RewardRecord, DatabaseError> {
         node_id: row.get("node_id")?,
         contribution_id: row.optional("contribution_id")?,
         amount_lamports: row.get("amount_lamports")?,
+        credited_lamports: row.get("credited_lamports")?,
         node_total_lamports: row.get("node_total_lamports")?,
         period: row.get("period")?,
         reason: row.get("reason")?,

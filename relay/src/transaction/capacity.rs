@@ -1,6 +1,8 @@
 //! The number of entries that fit into one transaction. It is found by building transactions: a formula could drift
 //! from the wire format.
 
+use std::sync::OnceLock;
+
 use settlement::client::{BatchHeader, RegisterNodeArgs, SettleEntry, credit_ix, register_node_ix, settle_ix};
 use settlement::rules::{MAX_CREDIT_ENTRIES, MAX_SETTLE_ENTRIES};
 use solana_hash::Hash;
@@ -26,6 +28,25 @@ text_enum! {
 ///
 /// No two entries share an account here, so every real batch with this many entries fits.
 pub fn capacity(kind: BatchKind, format: Format) -> usize {
+    /// Building the transactions takes much longer than a plan does otherwise.
+    static KNOWN: [OnceLock<usize>; BatchKind::ALL.len() * 2] = [const { OnceLock::new() }; BatchKind::ALL.len() * 2];
+
+    let kind_index = match kind {
+        BatchKind::Register => 0,
+        BatchKind::Credit => 1,
+        BatchKind::Settle => 2,
+    };
+    let format_index = match format {
+        Format::V0 => 0,
+        Format::V1 => 1,
+    };
+    match KNOWN.get(kind_index * 2 + format_index) {
+        Some(known) => *known.get_or_init(|| largest_fitting(kind, format)),
+        None => largest_fitting(kind, format),
+    }
+}
+
+fn largest_fitting(kind: BatchKind, format: Format) -> usize {
     let max_entries = match kind {
         BatchKind::Credit => MAX_CREDIT_ENTRIES,
         BatchKind::Settle => MAX_SETTLE_ENTRIES,

@@ -75,7 +75,8 @@ text_enum! {
         Active = "active",
         /// The node has left the network; a heartbeat reactivates it.
         Inactive = "inactive",
-        /// An operator has suspended the node: its contributions are rejected. Rewards already earned are still paid.
+        /// An operator has suspended the node: its contributions are rejected, and rewards already earned are held until it is
+        /// active again.
         Suspended = "suspended",
     }
 }

@@ -45,6 +45,9 @@ pub struct RewardRecord {
     pub contribution_id: Option<ContributionId>,
     /// The amount of this reward alone, at least 1.
     pub amount_lamports: Lamports,
+    /// How much of it has been credited on-chain so far. Less than the amount while the network's caps let only a part
+    /// through, and zero while ledger and chain disagree.
+    pub credited_lamports: Lamports,
     /// The node's cumulative rewards up to and including this one.
     pub node_total_lamports: Lamports,
     /// The UTC day the reward was earned, `YYYY-MM-DD`.

@@ -62,7 +62,7 @@ pub struct BatchStatus {
     pub id: i64,
     /// The instruction: `register`, `credit` or `settle`.
     pub kind: String,
-    /// The state: `planned`, `confirmed`, `failed`, `split` or `review`.
+    /// The state: `planned`, `confirmed`, `failed`, `split` or `superseded`.
     pub state: String,
     /// The transaction format: `v0` or `v1`.
     pub format: String,
@@ -72,7 +72,7 @@ pub struct BatchStatus {
     pub records_root: String,
     /// The signature of the transaction that landed.
     pub signature: Option<String>,
-    /// Why the batch failed, was split or needs review.
+    /// Why the batch failed or was split.
     pub reason: Option<String>,
     /// The attempts to send the batch, oldest first.
     pub attempts: Vec<AttemptStatus>,
@@ -84,7 +84,7 @@ pub struct BatchStatus {
 pub struct AttemptStatus {
     /// The number of the attempt within the batch, starting at 1.
     pub number: u64,
-    /// The state: `planned`, `signed`, `sent`, `landed`, `finalized`, `failed`, `expired`, `unknown` or `review`.
+    /// The state: `planned`, `signed`, `sent`, `landed`, `finalized`, `failed` or `expired`.
     pub state: String,
     /// The signature of the transaction; null until it is signed.
     pub signature: Option<String>,

@@ -76,3 +76,31 @@ fn a_transaction_undone_by_a_fork_lands_again_and_pays_once() {
     fixture.settle_with(&engine).unwrap();
     assert_paid_once(&fixture, &node);
 }
+
+#[test]
+fn an_attempt_that_landed_is_not_signed_again_because_a_node_lags() {
+    let (fixture, node) = fixture();
+    let before = fixture.attempts().len();
+    // Longer than the blockhash is valid: by the other nodes' height, the attempt has expired.
+    fixture.chain.statuses_lag.set(20);
+    let engine = fixture.engine(&fixture.database, &fixture.chain);
+    let mut behind = 0;
+    for _ in 0..40 {
+        match block_on(engine.advance(TRIGGER)) {
+            Ok(Progress::Continue { after_ms: 0 } | Progress::Opened) => {}
+            Ok(_) => fixture.advance_time(800),
+            Err(error) => {
+                assert!(error.is_transient(), "{error}");
+                behind += 1;
+                fixture.chain.statuses_lag.set(20 + behind);
+                fixture.advance_time(800);
+            }
+        }
+    }
+    assert!(behind > 5, "the node was asked {behind} times while it lagged");
+    assert_eq!(fixture.attempts().len(), before + 1);
+    fixture.chain.statuses_lag.set(0);
+    fixture.settle_with(&engine).unwrap();
+    assert_paid_once(&fixture, &node);
+    assert_eq!(fixture.attempts().len(), before + 1, "no second attempt was signed");
+}

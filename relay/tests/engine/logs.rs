@@ -4,11 +4,11 @@ use settlement::client::set_destination_ix;
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
-use williw_relay::engine::{BatchState, HOLD_RETRY_MS};
+use williw_relay::engine::{BatchState, HOLD_RETRY_MS, Progress};
 use williw_relay::transaction::BatchKind;
 use williw_relay::types::RewardStatus;
 
-use crate::support::{EngineFixture, KeptLogs, NodeSpec, node_id};
+use crate::support::{EngineFixture, KeptLogs, NodeSpec, TRIGGER, block_on, node_id};
 
 /// Settles three nodes in one batch, the last of which the program credits but does not pay, because its owner changes
 /// the destination after the simulation. Returns the fixture and the new destination.
@@ -86,4 +86,32 @@ fn a_reward_that_was_not_credited_returns_to_pending_without_the_log_of_the_tran
         assert_eq!(fixture.treasury_state().credited_total, 1_200_002, "{kept:?}");
         assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 4, "{kept:?}");
     }
+}
+
+#[test]
+fn a_batch_stays_open_while_its_transaction_cannot_be_looked_up() {
+    let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
+    fixture.grant("a", 1);
+    fixture.settle();
+    fixture.grant("a", 2_000_000);
+    fixture.chain.lookups_fail.set(true);
+    let engine = fixture.engine(&fixture.database, &fixture.chain);
+    let mut failures = 0;
+    for _ in 0..60 {
+        match block_on(engine.advance(TRIGGER)) {
+            Ok(Progress::Continue { after_ms: 0 } | Progress::Opened) => {}
+            Ok(_) => fixture.advance_time(800),
+            Err(error) => {
+                assert!(error.is_transient(), "{error}");
+                failures += 1;
+                fixture.advance_time(800);
+            }
+        }
+    }
+    assert!(failures > 5, "{failures}");
+    assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 1);
+    fixture.chain.lookups_fail.set(false);
+    assert_eq!(fixture.settle_with(&engine).unwrap(), [None]);
+    assert!(fixture.rewards()[1].signature.is_some(), "the reward names its transaction");
+    assert_eq!(fixture.latest_batch().attempts.len(), 1);
 }

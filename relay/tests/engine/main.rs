@@ -12,6 +12,7 @@
 mod changed_accounts;
 mod crashes;
 mod forks;
+mod leases;
 mod limits;
 mod logs;
 mod rejections;

@@ -4,10 +4,10 @@ use settlement::client::{accept_admin_ix, close_network_ix, propose_admin_ix};
 use settlement::state::{AssetKind, Treasury};
 use solana_keypair::Keypair;
 use solana_signer::Signer as _;
-use williw_relay::engine::NetworkRef;
+use williw_relay::engine::{EngineError, NetworkRef};
 use williw_relay::types::RewardStatus;
 
-use crate::support::{EngineFixture, NodeSpec};
+use crate::support::{EngineFixture, NodeSpec, TRIGGER, block_on};
 
 fn with_a_pending_reward() -> EngineFixture {
     let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
@@ -127,4 +127,49 @@ fn a_ledger_bound_to_another_cluster_is_rejected() {
     let fixture = with_a_pending_reward();
     fixture.bind_to_genesis_hash("another");
     assert_rejected(&fixture, "genesis_hash another");
+}
+
+#[test]
+fn a_settlement_is_not_continued_on_another_cluster() {
+    let fixture = with_a_pending_reward();
+    let first = fixture.engine(&fixture.database, &fixture.chain);
+    fixture.advance_until_simulated(&first);
+    block_on(first.stop()).unwrap();
+    let sends = fixture.chain.sends.get();
+
+    fixture.chain.genesis.set([8; 32]);
+    let second = fixture.engine(&fixture.database, &fixture.chain);
+    for _ in 0..3 {
+        let error = block_on(second.advance(TRIGGER)).unwrap_err();
+        assert!(matches!(&error, EngineError::Rejected(reason) if reason.contains("genesis_hash")), "{error}");
+    }
+    block_on(second.stop()).unwrap();
+    assert_eq!(fixture.chain.sends.get(), sends, "nothing was sent");
+
+    fixture.chain.genesis.set([9; 32]);
+    assert_eq!(fixture.settle(), [None]);
+    assert_eq!(fixture.wallet("a").unwrap().paid_total, 1_000_000);
+}
+
+#[test]
+fn a_settler_that_can_pay_for_nothing_evicts_no_node() {
+    let nodes: Vec<NodeSpec> = (0..16).map(|index| NodeSpec::payable(&format!("n{index}"))).collect();
+    let fixture = EngineFixture::new(&nodes);
+    for node in &nodes {
+        fixture.grant(&node.name, 1);
+    }
+    fixture.settle();
+    for node in &nodes {
+        fixture.grant(&node.name, 2_000_000);
+    }
+    fixture.chain.payer_short.set(true);
+    let sends = fixture.chain.sends.get();
+    let reason = fixture.settle().pop().flatten().expect("the settlement fails");
+    assert!(reason.contains("send it SOL"), "{reason}");
+    assert_eq!(fixture.chain.sends.get(), sends, "nothing was sent");
+    assert!(fixture.hold_reasons().iter().all(Option::is_none), "no node is held for it");
+
+    fixture.chain.payer_short.set(false);
+    assert_eq!(fixture.settle(), [None]);
+    assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 32);
 }

@@ -10,7 +10,7 @@ use williw_relay::types::RewardStatus;
 use crate::support::{Crash, CrashPoint, CrashTiming, EngineFixture, NodeSpec, TRIGGER, block_on, node_id};
 
 /// What the ledger shows for a node that the chain has credited in excess.
-const MISMATCH: &str = "total_mismatch";
+const MISMATCH: &str = "chain_above_ledger";
 
 /// The node `a`, paid 1,500,000 lamports and then credited `excess` lamports with the settler's key. It has earned
 /// `pending` since.

@@ -1,12 +1,25 @@
-//! Attempts whose outcome does not follow from their status.
+//! Attempts whose outcome does not follow from their status, and books that disagree.
 
-use williw_relay::engine::{AttemptState, BatchState};
+use settlement::client::withdraw_ix;
+use solana_keypair::Keypair;
+use solana_signer::Signer as _;
+use williw_relay::engine::{AttemptState, BatchState, HOLD_RETRY_MS};
 use williw_relay::types::RewardStatus;
 
-use crate::support::{EngineFixture, NodeSpec, TRIGGER, block_on};
+use crate::support::{EngineFixture, NodeSpec, TRIGGER, block_on, node_id};
+
+/// Lets the engine sign and send its first attempt, and drops it, as well as what is resent.
+fn send_in_vain(fixture: &EngineFixture) {
+    fixture.chain.drop_sends.set(1_000);
+    let engine = fixture.engine(&fixture.database, &fixture.chain);
+    while !fixture.has_attempt_in(AttemptState::Sent) {
+        block_on(engine.advance(TRIGGER)).unwrap();
+    }
+    block_on(engine.stop()).unwrap();
+}
 
 #[test]
-fn a_batch_whose_wallets_have_reached_their_targets_is_confirmed_without_a_status() {
+fn an_attempt_that_landed_without_a_trace_is_not_paid_twice() {
     let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
     fixture.grant("a", 1);
     fixture.settle();
@@ -15,11 +28,63 @@ fn a_batch_whose_wallets_have_reached_their_targets_is_confirmed_without_a_statu
     assert_eq!(fixture.settle(), [None]);
     assert_eq!(fixture.wallet("a").unwrap().paid_total, 2_000_001);
     assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 2);
-    assert_eq!(fixture.latest_batch().attempts.len(), 1, "it was not signed again");
+    let batch = fixture.latest_batch();
+    assert_eq!((batch.state, batch.attempt_states()), (BatchState::Superseded, vec![AttemptState::Expired]));
+    assert_eq!(fixture.rewards()[1].signature, None, "no transaction is named that cannot be shown");
 }
 
 #[test]
-fn an_attempt_with_an_unknown_outcome_is_never_signed_again_and_needs_review() {
+fn an_owners_withdrawal_stops_no_batch() {
+    let owner = Keypair::new();
+    let nodes = [NodeSpec { address: Some(owner.pubkey()), ..NodeSpec::payable("a") }, NodeSpec::payable("b")];
+    let fixture = EngineFixture::new(&nodes);
+    for node in ["a", "b"] {
+        fixture.grant(node, 500);
+    }
+    fixture.settle();
+    for node in ["a", "b"] {
+        fixture.grant(node, 2_000_000);
+    }
+    send_in_vain(&fixture);
+    fixture.execute_as(
+        &owner,
+        withdraw_ix(owner.pubkey(), fixture.network, node_id("a").on_chain(), owner.pubkey(), Some(500)),
+    );
+    for _ in 0..20 {
+        fixture.advance_time(800);
+    }
+    fixture.chain.drop_sends.set(0);
+    assert_eq!(fixture.settle(), [None]);
+    assert_eq!(fixture.latest_batch().attempt_states(), [AttemptState::Expired, AttemptState::Finalized]);
+    for node in ["a", "b"] {
+        assert_eq!(fixture.wallet(node).unwrap().paid_total, 2_000_500, "{node}");
+    }
+    assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 4);
+}
+
+#[test]
+fn a_payout_that_never_landed_is_not_confirmed_by_the_owners_withdrawal() {
+    let owner = Keypair::new();
+    let node = NodeSpec { address: Some(owner.pubkey()), ..NodeSpec::payable("a") };
+    let fixture = EngineFixture::with_network(&[node], |args| args.max_pending_age = 3_600);
+    fixture.grant("a", 500);
+    fixture.settle();
+    fixture.advance_time(3_600_000);
+    send_in_vain(&fixture);
+    fixture.execute_as(
+        &owner,
+        withdraw_ix(owner.pubkey(), fixture.network, node_id("a").on_chain(), owner.pubkey(), None),
+    );
+    let landed = fixture.chain.landed().len();
+    assert_eq!(fixture.settle(), [None]);
+    let batch = fixture.latest_batch();
+    assert_eq!((batch.state, batch.signature), (BatchState::Superseded, None));
+    assert_eq!(fixture.chain.landed().len(), landed, "nothing was left to send");
+    assert_eq!(fixture.settle(), []);
+}
+
+#[test]
+fn a_credit_by_somebody_else_stops_neither_its_batch_nor_confirms_a_reward() {
     let fixture = EngineFixture::new(&[NodeSpec::payable("a"), NodeSpec::payable("b")]);
     for node in ["a", "b"] {
         fixture.grant(node, 1);
@@ -28,48 +93,35 @@ fn an_attempt_with_an_unknown_outcome_is_never_signed_again_and_needs_review() {
     for node in ["a", "b"] {
         fixture.grant(node, 10);
     }
-    // The relay's transaction is lost, and another transaction with the settler's key credits one of the two wallets.
-    fixture.chain.drop_sends.set(1_000);
-    let engine = fixture.engine(&fixture.database, &fixture.chain);
-    while !fixture.has_attempt_in(AttemptState::Sent) {
-        block_on(engine.advance(TRIGGER)).unwrap();
-    }
-    fixture.credit_outside_the_engine(&[("a", 11)]);
-    assert_eq!(fixture.settle_with(&engine).unwrap(), [None]);
-
-    let batch = fixture.latest_batch();
-    assert_eq!(batch.attempt_states(), [AttemptState::Review]);
-    assert_eq!(batch.state, BatchState::Review);
-    assert_eq!(fixture.wallet("b").unwrap().credited_total, 1, "nothing was paid on a guess");
-    // Later rewards of these nodes are held until the review.
+    send_in_vain(&fixture);
+    // The settler's key credits more than this ledger has signed for.
+    fixture.credit_outside_the_engine(&[("a", 12)]);
     fixture.chain.drop_sends.set(0);
-    fixture.grant("b", 5);
-    fixture.settle();
-    assert_eq!(fixture.wallet("b").unwrap().credited_total, 1);
-    assert_eq!(fixture.hold_reasons().pop().flatten().as_deref(), Some("earlier_batch_open"));
-}
-
-#[test]
-fn credits_found_on_the_chain_are_confirmed_even_if_the_ledger_has_no_record_of_them() {
-    let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
-    fixture.grant("a", 1);
-    fixture.settle();
-    fixture.grant("a", 10);
-    fixture.credit_outside_the_engine(&[("a", 11)]);
-    let sends = fixture.chain.sends.get();
     assert_eq!(fixture.settle(), [None]);
-    assert_eq!(fixture.chain.sends.get(), sends, "there was nothing left to send");
-    assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 2);
+    assert_eq!(fixture.wallet("b").unwrap().credited_total, 11);
+    assert_eq!(fixture.hold_reasons(), [None, None, Some("chain_above_ledger".to_owned()), None]);
 }
 
 #[test]
-fn rewards_that_do_not_continue_the_credited_total_are_held() {
-    let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
-    fixture.grant("a", 1);
-    fixture.settle();
-    fixture.credit_outside_the_engine(&[("a", 7)]);
-    fixture.grant("a", 10);
-    fixture.settle();
-    assert_eq!(fixture.wallet("a").unwrap().credited_total, 7);
-    assert_eq!(fixture.hold_reasons().pop().flatten().as_deref(), Some("total_mismatch"));
+fn no_reward_is_confirmed_by_a_total_that_this_ledger_has_not_signed() {
+    for (elsewhere, reward) in [(7, 3), (7, 6), (7, 7), (7, 10), (7, 100)] {
+        let fixture = EngineFixture::new(&[NodeSpec::payable("a"), NodeSpec::payable("b")]);
+        fixture.grant("a", 1);
+        fixture.settle();
+        // Another ledger has settled the network, or this one was restored from a backup.
+        fixture.credit_outside_the_engine(&[("a", 1 + elsewhere)]);
+        fixture.chain.produce_block();
+        fixture.grant("a", reward);
+        fixture.grant("b", 5);
+        assert_eq!(fixture.settle(), [None]);
+        assert_eq!(fixture.wallet("a").unwrap().credited_total, 1 + elsewhere);
+        assert_eq!(fixture.wallet("b").unwrap().credited_total, 5);
+        assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 2, "{elsewhere} {reward}");
+        assert_eq!(fixture.hold_reasons(), [None, Some("chain_above_ledger".to_owned()), None]);
+        // It stays held, and is no work until it is tried again.
+        assert_eq!(fixture.settle(), []);
+        fixture.advance_time(HOLD_RETRY_MS as u64);
+        assert_eq!(fixture.settle(), [None]);
+        assert_eq!(fixture.reward_count(RewardStatus::Pending), 1);
+    }
 }

@@ -25,7 +25,7 @@ async fn without_a_wallet_account_everything_earned_is_unsettled() {
     let ledger = Fixture::new();
     ledger.register("node-1").await;
     ledger.distribute("k", vec![grant("node-1", 700)]).await.unwrap();
-    ledger.write("UPDATE rewards SET hold_reason = 'no_address'");
+    ledger.write("UPDATE payables SET hold_reason = 'no_address', retry_at = 1");
     let balance = balances::balance(&ledger.database, &node_id("node-1")).await.unwrap();
     assert_eq!((balance.earned_lamports, balance.unsettled_lamports), (lamports(700), lamports(700)));
     assert_eq!((balance.credited_lamports, balance.sol_balance_lamports), (Lamports::ZERO, Lamports::ZERO));

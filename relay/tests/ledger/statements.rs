@@ -96,3 +96,39 @@ async fn api_statements_require_the_admin_scope() {
     reviews::list(&recorder).await.unwrap_err();
     assert_eq!(scope(), Scope::Ledger);
 }
+
+/// What a statement may scan: tables whose size does not grow with the number of nodes or with years of history, and
+/// subqueries, whose own tables are listed as well.
+const MAY_BE_SCANNED: &[&str] = &[
+    "CONSTANT ROW",
+    "(subquery",
+    "chosen",
+    "api_keys",
+    "ledger_binding",
+    "leases",
+    "preconditions",
+    "treasury",
+    // As many rows as a settlement has nodes.
+    "settlement_nodes",
+];
+
+#[test]
+fn no_statement_scans_a_table_that_grows() {
+    let ledger = Fixture::new();
+    let connection = Connection::open(ledger.file()).unwrap();
+    let mut scans = Vec::new();
+    for sql in all_statements().filter(|sql| !sql.contains("no_such_column") && !sql.contains("conformance")) {
+        let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let parameters = rusqlite::params_from_iter(std::iter::repeat_n("1", plan.parameter_count()));
+        let lines: Vec<String> =
+            plan.query_map(parameters, |row| row.get(3)).unwrap().collect::<Result<_, _>>().unwrap();
+        for line in lines {
+            let Some(scanned) = line.strip_prefix("SCAN ") else { continue };
+            let is_virtual = scanned.contains("VIRTUAL TABLE");
+            if !is_virtual && !MAY_BE_SCANNED.iter().any(|name| scanned.starts_with(name)) {
+                scans.push(format!("{line}\n    {sql}"));
+            }
+        }
+    }
+    assert!(scans.is_empty(), "{}", scans.join("\n"));
+}

@@ -34,7 +34,10 @@ fn engine_code(error: &EngineError) -> &'static str {
     match error {
         EngineError::Ledger(error) => error.code(),
         EngineError::Chain(ChainError::Unreachable(_)) => "CHAIN_UNAVAILABLE",
+        EngineError::Chain(ChainError::RateLimited { .. }) => "CHAIN_RATE_LIMITED",
+        EngineError::Chain(ChainError::Behind { .. }) => "CHAIN_BEHIND",
         EngineError::Chain(ChainError::InvalidResponse(_)) => "CHAIN_RESPONSE_INVALID",
+        EngineError::Chain(ChainError::NodesDisagree(_)) => "CHAIN_NODES_DISAGREE",
         EngineError::Chain(ChainError::ErrorResponse { .. } | ChainError::UnsupportedVersion) => "CHAIN_ERROR",
         EngineError::Signer(_) => "SIGNER_UNAVAILABLE",
         EngineError::Build(_) => "TRANSACTION_INVALID",

@@ -7,7 +7,7 @@
 
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
-use williw_relay::chain::JsonRpc;
+use williw_relay::chain::{JsonRpc, Pool};
 use williw_relay::engine::{Engine, EngineParts, Progress, Trigger};
 use williw_relay::signer::SecretKey;
 use worker::durable::{State, Storage};
@@ -73,7 +73,7 @@ impl Settlement {
         let settings = bindings::settings(&self.env).settlement(&self.holder).map_err(RunnerError::Setting)?;
         let parts = EngineParts {
             database: D1Ledger::from_env(&self.env),
-            chain: JsonRpc::new(FetchTransport::new(settings.rpc_url)),
+            chain: Pool::new(settings.rpc_urls.into_iter().map(|url| JsonRpc::new(FetchTransport::new(url)))),
             signer: settings.key,
             clock: WorkersClock::new(),
             events: ConsoleEvents,
@@ -83,7 +83,7 @@ impl Settlement {
 }
 
 /// The engine with the Worker's implementations of its interfaces.
-struct WorkerEngine(Engine<D1Ledger, JsonRpc<FetchTransport>, SecretKey, WorkersClock, ConsoleEvents>);
+struct WorkerEngine(Engine<D1Ledger, Pool<JsonRpc<FetchTransport>>, SecretKey, WorkersClock, ConsoleEvents>);
 
 impl SettlementEngine for WorkerEngine {
     async fn advance(&self, trigger: Trigger<'_>) -> Result<Progress, RunnerError> {

@@ -91,6 +91,7 @@ pub(crate) fn write_to_buffer(
 fn describe_rpc_error(error: RpcError) -> String {
     match error {
         RpcError::Unreachable(reason) | RpcError::InvalidResponse(reason) => reason,
+        RpcError::RateLimited { .. } => "the node limits the rate of requests".to_owned(),
         RpcError::ErrorResponse { code, message } => format!("{message} (code {code})"),
     }
 }
@@ -291,7 +292,7 @@ impl<C: Chain, T: Transport> Deployment<'_, C, T> {
 
     async fn balance(&self, address: Pubkey, retries: &mut Retries) -> Result<u64, DeployError> {
         loop {
-            let read = self.chain.accounts(&[address], AccountData::Omitted, Commitment::Finalized).await;
+            let read = self.chain.accounts(&[address], AccountData::Omitted, Commitment::Finalized, 0).await;
             if let Some(read) = retries.check(read)? {
                 return Ok(read.accounts.into_iter().flatten().next().map_or(0, |account| account.lamports));
             }

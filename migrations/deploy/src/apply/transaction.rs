@@ -12,7 +12,8 @@ use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 use solana_signer::Signer;
 use solana_transaction::versioned::VersionedTransaction;
-use williw_relay::chain::{Chain, ChainError, Commitment, Simulation, StatusSearch, TransactionError};
+use williw_relay::chain::verdict::{self, SentTransaction, Verdict};
+use williw_relay::chain::{Chain, ChainError, Simulation, TransactionError};
 use williw_relay::transaction::{Budget, Format, SignedTransaction};
 
 use crate::error::DeployError;
@@ -182,29 +183,32 @@ impl<C: Chain> Sender<'_, C> {
             }
             polls = polls.wrapping_add(1);
             tokio::time::sleep(POLL_INTERVAL).await;
-            // The height is read first, so that the status shows a transaction that lands in between.
-            let height = retries.check(self.chain.block_height(Commitment::Finalized).await)?;
-            let expired = height.is_some_and(|height| height > expiry);
-            let signatures: Vec<Signature> = pending.iter().map(|transaction| transaction.signature).collect();
-            let search =
-                if expired && until == Until::Finalized { StatusSearch::FullHistory } else { StatusSearch::Recent };
-            let statuses = self.chain.statuses(&signatures, search).await;
-            let Some(statuses) = retries.check(statuses)? else { continue };
+            let sent: Vec<SentTransaction> = pending
+                .iter()
+                .map(|one| SentTransaction { signature: one.signature, last_valid_block_height: expiry })
+                .collect();
+            let Some(found) = retries.check(verdict::verdicts(self.chain, &sent).await)? else { continue };
+            if let Some(error) = found.missing {
+                retries.check(Err::<(), _>(error))?;
+            }
             // Emptied every time: a fork that is abandoned takes its transactions with it.
             landed.clear();
-            for (signature, status) in signatures.into_iter().zip(statuses) {
-                let Some(status) = status else { continue };
-                if let Some(error) = &status.error {
-                    return Err(DeployError::Failed { step: step.to_owned(), signature, reason: describe(error) });
-                }
-                if status.finalized || until == Until::Landed {
-                    complete.push(signature);
-                } else {
-                    landed.push(signature);
+            let mut dead = 0_usize;
+            for (SentTransaction { signature, .. }, verdict) in sent.iter().zip(found.verdicts) {
+                match verdict {
+                    Some(Verdict::Reverted { error, .. } | Verdict::Landed { error: Some(error), .. }) => {
+                        let (step, signature) = (step.to_owned(), *signature);
+                        return Err(DeployError::Failed { step, signature, reason: describe(&error) });
+                    }
+                    Some(Verdict::Finalized { .. }) => complete.push(*signature),
+                    Some(Verdict::Landed { .. }) if until == Until::Landed => complete.push(*signature),
+                    Some(Verdict::Landed { .. }) => landed.push(*signature),
+                    Some(Verdict::Dead) => dead = dead.saturating_add(1),
+                    Some(Verdict::Pending) | None => {}
                 }
             }
             pending.retain(|transaction| !complete.contains(&transaction.signature));
-            if expired && landed.is_empty() {
+            if dead == pending.len() {
                 break;
             }
         }

@@ -91,7 +91,7 @@ impl Upload<'_> {
         retries: &mut Retries,
     ) -> Result<Vec<usize>, DeployError> {
         loop {
-            let read = sender.chain.accounts(&[self.buffer], AccountData::Full, Commitment::Confirmed).await;
+            let read = sender.chain.accounts(&[self.buffer], AccountData::Full, Commitment::Confirmed, 0).await;
             if let Some(read) = retries.check(read)? {
                 let account = read.accounts.into_iter().next().flatten();
                 let account = account.ok_or_else(|| {

@@ -83,7 +83,7 @@ pub(crate) async fn observe<C: Chain>(
         desired.payer,
         desired.admin,
     ];
-    let read = chain.accounts(&addresses, AccountData::Full, commitment).await?;
+    let read = chain.accounts(&addresses, AccountData::Full, commitment, 0).await?;
     let accounts: [Option<Account>; 11] = read
         .accounts
         .try_into()

@@ -58,6 +58,7 @@ Exit codes:
   5    The RPC node cannot be reached, or returned an error or an invalid response
   6    The settlement failed, or the transaction was rejected or expired
   7    The ledger rejected the request: unknown node, settlement or API key, invalid value, or nothing to accept
+  8    Everything else is settled, but nodes are held because ledger and chain disagree
   130  Interrupted before completion; the next run resumes";
 
 const SIGNER_HELP: &str = "\
@@ -122,10 +123,11 @@ pub(crate) struct ConnectionArguments {
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "WILLIW_LEDGER", value_name = "FILE|URL")]
     pub(crate) ledger: Option<LedgerLocation>,
 
-    /// The URL of a Solana RPC node, required by run, review accept, network, fund and rent
+    /// The URL of a Solana RPC node, required by run, review accept, network, fund and rent. With several URLs, separated by
+    /// commas, another node is used when one fails, and two must agree before anything is recorded as paid or as never landed
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "SOLANA_RPC_URL", hide_env_values = true)]
-    #[arg(value_name = "URL")]
-    pub(crate) rpc_url: Option<String>,
+    #[arg(value_name = "URL", value_delimiter = ',')]
+    pub(crate) rpc_url: Vec<String>,
 
     /// The name of the network, required by run, review accept, network, fund and rent: 1 to 32 characters of a-z, 0-9
     /// and '-'

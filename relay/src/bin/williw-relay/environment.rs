@@ -1,15 +1,15 @@
 //! Settings: secrets from the environment, and arguments that some commands require.
 
 use settlement::client::NetworkId;
-use williw_relay::chain::{HttpTransport, JsonRpc};
+use williw_relay::chain::{HttpTransport, JsonRpc, Pool};
 use williw_relay::engine::NetworkRef;
 use williw_relay::signer::SecretKey;
 
 use crate::arguments::ConnectionArguments;
 use crate::error::CliError;
 
-/// The client for the RPC node given on the command line.
-pub(crate) type Cluster = JsonRpc<HttpTransport>;
+/// The client for the RPC nodes given on the command line.
+pub(crate) type Cluster = Pool<JsonRpc<HttpTransport>>;
 
 /// Reads the signer's keypair from the environment.
 pub(crate) fn secret_key() -> Result<SecretKey, CliError> {
@@ -42,11 +42,17 @@ fn secret(name: &str) -> Result<Option<String>, CliError> {
     }
 }
 
-/// Creates the client for the RPC node.
+/// Creates the client for the RPC nodes.
 pub(crate) fn cluster(connection: &ConnectionArguments) -> Result<Cluster, CliError> {
-    let url = connection.rpc_url.as_deref().ok_or_else(|| {
-        CliError::Usage("the URL of an RPC node is required: pass --rpc-url or set SOLANA_RPC_URL".to_owned())
-    })?;
+    if connection.rpc_url.is_empty() {
+        return Err(CliError::Usage(
+            "the URL of an RPC node is required: pass --rpc-url or set SOLANA_RPC_URL".to_owned(),
+        ));
+    }
+    Ok(Pool::new(connection.rpc_url.iter().map(|url| node(url)).collect::<Result<Vec<_>, _>>()?))
+}
+
+fn node(url: &str) -> Result<JsonRpc<HttpTransport>, CliError> {
     // The URL is not part of the error, because it may contain an access token.
     let parsed = reqwest::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     if parsed.is_none() {
@@ -54,7 +60,9 @@ pub(crate) fn cluster(connection: &ConnectionArguments) -> Result<Cluster, CliEr
             "the RPC node's URL is invalid: it must start with https:// or http://".to_owned(),
         ));
     }
-    Ok(JsonRpc::new(HttpTransport::new(url)))
+    let transport =
+        HttpTransport::new(url).map_err(|_| CliError::Internal("the HTTP client cannot be initialized".to_owned()))?;
+    Ok(JsonRpc::new(transport))
 }
 
 /// Returns the network's name, which is required.

@@ -47,6 +47,12 @@ pub(crate) enum CliError {
         /// The reason stored with the settlement.
         reason: String,
     },
+    /// Nodes are held because ledger and chain disagree. Everything else was settled.
+    #[error("{nodes} node(s) are held, because ledger and chain disagree: see 'williw-relay review list'")]
+    BooksDisagree {
+        /// The number of nodes.
+        nodes: u64,
+    },
     #[error("{0}")]
     Interrupted(String),
     /// An unexpected error, such as an I/O error on standard output.
@@ -91,6 +97,7 @@ impl CliError {
             Self::Chain(_) => 5,
             Self::Rejected(_) | Self::Settlement { .. } => 6,
             Self::Ledger(_) | Self::Review(_) => 7,
+            Self::BooksDisagree { .. } => 8,
             Self::Interrupted(_) => 130,
         }
     }
@@ -107,6 +114,7 @@ impl CliError {
             Self::Rejected(_) => "REJECTED",
             Self::Review(_) => "REVIEW_REFUSED",
             Self::Settlement { .. } => "SETTLEMENT_FAILED",
+            Self::BooksDisagree { .. } => "BOOKS_DISAGREE",
             Self::Interrupted(_) => "INTERRUPTED",
             Self::Build(_) | Self::Internal(_) => "INTERNAL",
         }

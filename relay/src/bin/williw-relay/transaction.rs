@@ -6,7 +6,8 @@ use settlement::client::error_message;
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
-use williw_relay::chain::{Chain, ChainError, Commitment, StatusSearch, TransactionError};
+use williw_relay::chain::verdict::{self, SentTransaction, Verdict};
+use williw_relay::chain::{Chain, ChainError, TransactionError};
 use williw_relay::signer::{SecretKey, Signer};
 use williw_relay::transaction::{Budget, Format, SignedTransaction};
 
@@ -79,38 +80,31 @@ async fn submit_and_confirm<C: Chain>(
     let mut polls: u32 = 0;
     loop {
         polls = polls.wrapping_add(1);
-        // Read the block height before the status, so that a transaction that lands in between is not missed.
-        let height = tolerate_transient(chain.block_height(Commitment::Finalized).await)?;
-        let expired = height.is_some_and(|height| height > last_valid_block_height);
-        let search = if expired { StatusSearch::FullHistory } else { StatusSearch::Recent };
-        let status = tolerate_transient(chain.statuses(&[signature], search).await)?
-            .map(|statuses| statuses.into_iter().next().flatten());
-        match status {
-            Some(Some(status)) => {
-                if let Some(error) = status.error {
-                    return Err(CliError::Rejected(format!(
-                        "transaction {signature} failed without effect: {}",
-                        describe(&error)
-                    )));
-                }
-                if status.finalized {
-                    return Ok(signature);
-                }
-                if !landed {
-                    tracing::info!("landed in slot {}, waiting for finalization", status.slot);
-                    landed = true;
-                }
+        let sent = SentTransaction { signature, last_valid_block_height };
+        let verdict = tolerate_transient(verdict::verdicts(chain, &[sent]).await)?
+            .and_then(|found| found.verdicts.into_iter().next().flatten());
+        match verdict {
+            Some(Verdict::Finalized { .. }) => return Ok(signature),
+            Some(Verdict::Reverted { error, .. } | Verdict::Landed { error: Some(error), .. }) => {
+                return Err(CliError::Rejected(format!(
+                    "transaction {signature} failed without effect: {}",
+                    describe(&error)
+                )));
             }
-            Some(None) if expired => {
+            Some(Verdict::Landed { slot, error: None }) if !landed => {
+                tracing::info!("landed in slot {slot}, waiting for finalization");
+                landed = true;
+            }
+            Some(Verdict::Dead) => {
                 return Err(CliError::Rejected(format!("transaction {signature} expired without effect: try again")));
             }
-            Some(None) if polls.is_multiple_of(POLLS_PER_RESEND) => {
+            Some(Verdict::Pending) if polls.is_multiple_of(POLLS_PER_RESEND) => {
                 // Ignore errors: a node that already has the transaction may reject it. Only the status counts.
                 if let Err(error) = chain.send(&signed.bytes).await {
                     tracing::debug!("cannot resend the transaction: {error}");
                 }
             }
-            Some(None) | None => {}
+            Some(Verdict::Landed { .. } | Verdict::Pending) | None => {}
         }
         if shutdown.is_requested() {
             return Err(CliError::Interrupted(format!(

@@ -7,6 +7,7 @@ use solana_signature::Signature;
 
 use crate::database::{Database, DatabaseError, Row, Statement, statements};
 use crate::transaction::SignedTransaction;
+use crate::types::NodeId;
 
 use super::super::AttemptState;
 
@@ -18,7 +19,7 @@ statements! {
             CAST(compute_unit_limit AS TEXT) AS compute_unit_limit, \
             CAST(compute_unit_price AS TEXT) AS compute_unit_price, \
             CAST(loaded_accounts_data_limit AS TEXT) AS loaded_accounts_data_limit, \
-            CAST(unknown_polls AS TEXT) AS unknown_polls, CAST(sent_at AS TEXT) AS sent_at \
+            CAST(sent_at AS TEXT) AS sent_at, CAST(finalized_seen_at AS TEXT) AS finalized_seen_at \
         FROM attempts WHERE batch_id IN (SELECT CAST(value AS INTEGER) FROM json_each(?1)) \
             AND number = (SELECT MAX(number) FROM attempts AS other WHERE other.batch_id = attempts.batch_id)";
 
@@ -48,9 +49,17 @@ statements! {
             fee_lamports = COALESCE(CAST(?4 AS INTEGER), fee_lamports), error = ?5, updated_at = CAST(?6 AS INTEGER) \
         WHERE id = CAST(?1 AS INTEGER)";
 
-    /// Records at ?2 that the outcome of attempt ?1 is unknown.
-    UNKNOWN = "UPDATE attempts SET state = 'unknown', version = version + 1, unknown_polls = unknown_polls + 1, \
-        updated_at = CAST(?2 AS INTEGER) WHERE id = CAST(?1 AS INTEGER)";
+    /// Records that attempt ?1 was found in a finalized block at ?2.
+    SEEN_FINALIZED = "UPDATE attempts SET finalized_seen_at = CAST(?2 AS INTEGER), version = version + 1, \
+            updated_at = CAST(?2 AS INTEGER) \
+        WHERE id = CAST(?1 AS INTEGER)";
+
+    /// The signatures of all batches that contained the unconfirmed rewards of node ?1, newest first.
+    SIGNATURES_FOR = "SELECT DISTINCT CAST(attempts.batch_id AS TEXT) AS batch_id, attempts.signature AS signature \
+        FROM rewards JOIN batch_records ON batch_records.reward_sequence = rewards.sequence \
+            JOIN attempts ON attempts.batch_id = batch_records.batch_id \
+        WHERE rewards.node_id = ?1 AND rewards.status IN ('pending', 'batched') AND attempts.signature IS NOT NULL \
+        ORDER BY attempts.id DESC LIMIT 20";
 }
 
 /// One attempt to land a batch.
@@ -64,8 +73,9 @@ pub(crate) struct Attempt {
     pub(crate) compute_unit_limit: u32,
     pub(crate) loaded_accounts_data_limit: u32,
     pub(crate) compute_unit_price: u64,
-    pub(crate) unknown_polls: u32,
     pub(crate) sent_at_ms: Option<i64>,
+    /// When it was first found in a finalized block, if its batch could not be closed then.
+    pub(crate) finalized_seen_at_ms: Option<i64>,
     /// The signed transaction; `None` only for planned attempts.
     pub(crate) signed: Option<StoredTransaction>,
 }
@@ -104,8 +114,8 @@ fn attempt(row: &Row) -> Result<Attempt, DatabaseError> {
         compute_unit_limit: row.get("compute_unit_limit")?,
         loaded_accounts_data_limit: row.get("loaded_accounts_data_limit")?,
         compute_unit_price: row.get("compute_unit_price")?,
-        unknown_polls: row.get("unknown_polls")?,
         sent_at_ms: row.optional("sent_at")?,
+        finalized_seen_at_ms: row.optional("finalized_seen_at")?,
         signed,
     })
 }
@@ -148,36 +158,46 @@ pub(crate) fn sent(attempt: &Attempt, now_ms: i64) -> [Statement; 2] {
     [require(attempt), Statement::new(SENT).bind(attempt.id).bind(now_ms)]
 }
 
+/// Records when an attempt was first found in a finalized block.
+pub(crate) fn seen_finalized(attempt: &Attempt, now_ms: i64) -> [Statement; 2] {
+    [require(attempt), Statement::new(SEEN_FINALIZED).bind(attempt.id).bind(now_ms)]
+}
+
 /// A transition of a signed attempt, with what is stored along with its new state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AttemptTransition<'a> {
     /// It is in a confirmed block.
     Landed { slot: u64 },
-    /// It took effect. Slot and fee are unknown if only its effect was observed.
-    Finalized { slot: Option<u64>, fee_lamports: Option<u64> },
-    /// It failed in a finalized block.
-    Failed { slot: u64, error: &'a str },
+    /// It is in a finalized block and succeeded.
+    Finalized { slot: u64, fee_lamports: u64 },
+    /// It failed in a finalized block, which charged the fee.
+    Failed { slot: u64, fee_lamports: u64, error: &'a str },
     /// It can no longer land.
     Expired,
-    /// It needs manual review.
-    Review { reason: &'a str },
 }
 
 /// Moves an attempt to another state.
 pub(crate) fn transition(attempt: &Attempt, transition: AttemptTransition<'_>, now_ms: i64) -> [Statement; 2] {
     let (state, slot, fee_lamports, error) = match transition {
         AttemptTransition::Landed { slot } => (AttemptState::Landed, Some(slot), None, None),
-        AttemptTransition::Finalized { slot, fee_lamports } => (AttemptState::Finalized, slot, fee_lamports, None),
-        AttemptTransition::Failed { slot, error } => (AttemptState::Failed, Some(slot), None, Some(error)),
+        AttemptTransition::Finalized { slot, fee_lamports } => {
+            (AttemptState::Finalized, Some(slot), Some(fee_lamports), None)
+        }
+        AttemptTransition::Failed { slot, fee_lamports, error } => {
+            (AttemptState::Failed, Some(slot), Some(fee_lamports), Some(error))
+        }
         AttemptTransition::Expired => (AttemptState::Expired, None, None, None),
-        AttemptTransition::Review { reason } => (AttemptState::Review, None, None, Some(reason)),
     };
     let set =
         Statement::new(SET_STATE).bind(attempt.id).bind(state).bind(slot).bind(fee_lamports).bind(error).bind(now_ms);
     [require(attempt), set]
 }
 
-/// Moves an attempt to `unknown` and counts one more poll without an outcome.
-pub(crate) fn unknown(attempt: &Attempt, now_ms: i64) -> [Statement; 2] {
-    [require(attempt), Statement::new(UNKNOWN).bind(attempt.id).bind(now_ms)]
+/// Returns the batch and the signature of every attempt that may have credited unconfirmed rewards of a node, newest first.
+pub(crate) async fn signatures_for(
+    database: &impl Database,
+    node_id: &NodeId,
+) -> Result<Vec<(i64, Signature)>, DatabaseError> {
+    let rows = database.query(Statement::new(SIGNATURES_FOR).bind(node_id)).await?;
+    rows.iter().map(|row| Ok((row.get("batch_id")?, row.get("signature")?))).collect()
 }

@@ -1,6 +1,6 @@
 //! Batches and their entries.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::json;
 use solana_pubkey::Pubkey;
@@ -11,7 +11,6 @@ use crate::transaction::{BatchKind, Format};
 use crate::types::NodeId;
 
 use super::super::{BatchState, EntryOutcome};
-use super::wallets::WalletTotals;
 use super::{address, unsigned};
 
 statements! {
@@ -24,34 +23,30 @@ statements! {
             CAST(?7 AS INTEGER), CAST(?7 AS INTEGER))";
 
     /// Adds the entries in ?2 (a JSON array) to batch ?1.
-    INSERT_ENTRIES = "INSERT INTO batch_entries (batch_id, position, node_id, wallet_address, owner, destination, \
-            credited_before_lamports, paid_before_lamports, target_lamports) \
+    INSERT_ENTRIES = "INSERT INTO batch_entries (batch_id, position, node_id, wallet_address, owner, destination, target_lamports) \
         SELECT CAST(?1 AS INTEGER), key, value ->> 'node_id', value ->> 'wallet', value ->> 'owner', \
-            value ->> 'destination', CAST(value ->> 'credited_before' AS INTEGER), \
-            CAST(value ->> 'paid_before' AS INTEGER), CAST(value ->> 'target' AS INTEGER) \
+            value ->> 'destination', CAST(value ->> 'target' AS INTEGER) \
         FROM json_each(?2)";
 
     /// Adds the records in ?2 (a JSON array of reward sequences, in the order of the leaves) to batch ?1.
     INSERT_RECORDS = "INSERT INTO batch_records (batch_id, leaf_index, reward_sequence) \
         SELECT CAST(?1 AS INTEGER), key, CAST(value AS INTEGER) FROM json_each(?2)";
 
-    /// With ?2 = 1, the open register batches of settlement ?1 and every batch in review; with ?2 = 0, the other open
-    /// batches of settlement ?1.
+    /// The open batches of settlement ?1: with ?2 = 1 those that register nodes, with ?2 = 0 the others.
     OPEN = "SELECT CAST(id AS TEXT) AS id, kind, state, format, records_root FROM batches \
-        WHERE (settlement_id = CAST(?1 AS INTEGER) AND state = 'planned' AND (kind = 'register') = CAST(?2 AS INTEGER)) \
-            OR (state = 'review' AND ?2 = '1') \
+        WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'planned' AND (kind = 'register') = CAST(?2 AS INTEGER) \
         ORDER BY batches.id";
 
     /// The entries of batch ?1, in order.
     ENTRIES = "SELECT node_id, wallet_address, owner, destination, \
-            CAST(credited_before_lamports AS TEXT) AS credited_before, CAST(paid_before_lamports AS TEXT) AS paid_before, \
             CAST(target_lamports AS TEXT) AS target \
         FROM batch_entries WHERE batch_id = CAST(?1 AS INTEGER) ORDER BY position";
 
-    /// The nodes whose registration settlement ?1 has already attempted.
-    ATTEMPTED_REGISTRATIONS = "SELECT DISTINCT node_id FROM batch_entries \
-        JOIN batches ON batches.id = batch_entries.batch_id \
-        WHERE batches.settlement_id = CAST(?1 AS INTEGER) AND batches.kind = 'register'";
+    /// What the open payment batches of settlement ?1 credit beyond the mirrored credited totals.
+    PLANNED_CREDIT = "SELECT CAST(COALESCE(SUM(MAX(target_lamports - credited_lamports, 0)), 0) AS TEXT) AS credit \
+        FROM batches JOIN batch_entries ON batch_entries.batch_id = batches.id \
+            JOIN wallets ON wallets.node_id = batch_entries.node_id \
+        WHERE batches.settlement_id = CAST(?1 AS INTEGER) AND batches.state = 'planned' AND batches.kind <> 'register'";
 
     /// Fails the statement batch unless batch ?1 is in state ?2.
     REQUIRE_STATE = "INSERT INTO preconditions (state_unchanged) SELECT EXISTS ( \
@@ -62,17 +57,30 @@ statements! {
         updated_at = CAST(?5 AS INTEGER) WHERE id = CAST(?1 AS INTEGER)";
 
     /// Sets the results of the entries of batch ?1 from ?2, a JSON array by position.
-    SET_RESULTS = "UPDATE batch_entries SET \
-            outcome = (SELECT value ->> 'outcome' FROM json_each(?2) WHERE key = position), \
-            credit_skip = (SELECT value ->> 'credit_skip' FROM json_each(?2) WHERE key = position), \
-            payout_skip = (SELECT value ->> 'payout_skip' FROM json_each(?2) WHERE key = position) \
-        WHERE batch_id = CAST(?1 AS INTEGER)";
+    SET_RESULTS = "UPDATE batch_entries SET outcome = results.value ->> 'outcome', \
+            credit_skip = results.value ->> 'credit_skip', payout_skip = results.value ->> 'payout_skip' \
+        FROM json_each(?2) AS results WHERE batch_id = CAST(?1 AS INTEGER) AND position = results.key";
 
-    /// The reason of the first failed batch of settlement ?1, unless one of its payment batches is confirmed or in
-    /// review.
+    /// Closes the open batches of settlement ?1 that have no attempt in flight as failed, for the reason ?2, at ?3.
+    ABANDON = "UPDATE batches SET state = 'failed', reason = ?2, updated_at = CAST(?3 AS INTEGER) \
+        WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'planned' AND NOT EXISTS (SELECT 1 FROM attempts \
+            WHERE attempts.batch_id = batches.id AND attempts.state IN ('signed', 'sent', 'landed'))";
+
+    /// Ends the planned attempts of the failed batches of settlement ?1, which were never signed, at ?2.
+    ABANDON_ATTEMPTS = "UPDATE attempts SET state = 'failed', error = 'never signed', version = version + 1, \
+            updated_at = CAST(?2 AS INTEGER) \
+        WHERE state = 'planned' AND batch_id IN (SELECT id FROM batches \
+            WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'failed')";
+
+    /// Returns the rewards of the failed batches of settlement ?1 to pending.
+    ABANDON_REWARDS = "UPDATE rewards SET status = 'pending', batch_id = NULL \
+        WHERE status = 'batched' AND batch_id IN (SELECT id FROM batches \
+            WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'failed')";
+
+    /// The reason of the first failed batch of settlement ?1, unless one of its payment batches is confirmed.
     FAILURE = "SELECT reason FROM batches WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'failed' \
             AND NOT EXISTS (SELECT 1 FROM batches AS other WHERE other.settlement_id = CAST(?1 AS INTEGER) \
-                AND other.kind <> 'register' AND other.state IN ('confirmed', 'review')) \
+                AND other.kind <> 'register' AND other.state = 'confirmed') \
         ORDER BY batches.id LIMIT 1";
 
     /// Whether settlement ?1 has open batches.
@@ -91,9 +99,6 @@ pub(crate) struct Entry {
     pub(crate) wallet: Pubkey,
     pub(crate) owner: Pubkey,
     pub(crate) destination: Pubkey,
-    /// The wallet's totals when the batch was planned. Comparing them with the current ones shows whether an attempt took
-    /// effect.
-    pub(crate) before: WalletTotals,
     /// The credited total to reach, in lamports; 0 in a register batch.
     pub(crate) target: u64,
 }
@@ -105,21 +110,14 @@ pub(crate) struct Batch {
     pub(crate) kind: BatchKind,
     pub(crate) format: Format,
     pub(crate) records_root: Hash32,
-    /// The state when the batch was read: planned or in review.
+    /// The state when the batch was read.
     pub(crate) state: BatchState,
-}
-
-impl Batch {
-    /// Whether the batch needs manual review. Its latest attempt is still tracked, but the batch is not signed again.
-    pub(crate) fn in_review(&self) -> bool {
-        self.state == BatchState::Review
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BatchSelection {
-    /// The settlement's open register batches, and the batches in review of every settlement.
-    RegistrationsAndReviews,
+    /// The settlement's open register batches.
+    Registrations,
     /// The settlement's open credit and settle batches.
     Payments,
 }
@@ -133,8 +131,8 @@ pub(crate) enum BatchTransition<'a> {
     Failed { reason: &'a str },
     /// It was replaced by its halves.
     Split { reason: &'a str },
-    /// It needs manual review.
-    Review { reason: &'a str },
+    /// It did not land, and nothing that it was for is left to do.
+    Superseded,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,8 +179,6 @@ pub(crate) fn insert(id: i64, settlement_id: i64, batch: &NewBatch, now_ms: i64)
                 "wallet": entry.wallet.to_string(),
                 "owner": entry.owner.to_string(),
                 "destination": entry.destination.to_string(),
-                "credited_before": entry.before.credited.to_string(),
-                "paid_before": entry.before.paid.to_string(),
                 "target": entry.target.to_string(),
             })
         })
@@ -211,7 +207,7 @@ pub(crate) async fn open(
     settlement_id: i64,
     selection: BatchSelection,
 ) -> Result<Vec<Batch>, DatabaseError> {
-    let registrations = selection == BatchSelection::RegistrationsAndReviews;
+    let registrations = selection == BatchSelection::Registrations;
     let rows = database.query(Statement::new(OPEN).bind(settlement_id).bind(registrations)).await?;
     rows.iter().map(batch).collect()
 }
@@ -241,23 +237,26 @@ pub(crate) async fn entries(database: &impl Database, batch_id: i64) -> Result<V
                 wallet: address(row, "wallet_address")?,
                 owner: address(row, "owner")?,
                 destination: address(row, "destination")?,
-                before: WalletTotals {
-                    credited: unsigned(row, "credited_before")?,
-                    paid: unsigned(row, "paid_before")?,
-                },
                 target: unsigned(row, "target")?,
             })
         })
         .collect()
 }
 
-/// Returns the nodes whose registration this settlement has already attempted.
-pub(crate) async fn attempted_registrations(
-    database: &impl Database,
-    settlement_id: i64,
-) -> Result<BTreeSet<NodeId>, DatabaseError> {
-    let rows = database.query(Statement::new(ATTEMPTED_REGISTRATIONS).bind(settlement_id)).await?;
-    rows.iter().map(|row| row.get("node_id")).collect()
+/// Returns how many lamports the settlement's open batches credit once they land.
+pub(crate) async fn planned_credit(database: &impl Database, settlement_id: i64) -> Result<u64, DatabaseError> {
+    let rows = database.query(Statement::new(PLANNED_CREDIT).bind(settlement_id)).await?;
+    rows.first().map_or(Ok(0), |row| unsigned(row, "credit"))
+}
+
+/// Closes the settlement's batches that are not in flight, because nothing can be sent, and returns their rewards to
+/// pending.
+pub(crate) fn abandon(settlement_id: i64, reason: &str, now_ms: i64) -> [Statement; 3] {
+    [
+        Statement::new(ABANDON).bind(settlement_id).bind(reason).bind(now_ms),
+        Statement::new(ABANDON_ATTEMPTS).bind(settlement_id).bind(now_ms),
+        Statement::new(ABANDON_REWARDS).bind(settlement_id),
+    ]
 }
 
 /// Fails the statement batch unless `batch` is still in the state in which it was read.
@@ -271,7 +270,7 @@ pub(crate) fn transition(batch_id: i64, transition: BatchTransition<'_>, now_ms:
         BatchTransition::Confirmed { signature } => (BatchState::Confirmed, Some(signature), None),
         BatchTransition::Failed { reason } => (BatchState::Failed, None, Some(reason)),
         BatchTransition::Split { reason } => (BatchState::Split, None, Some(reason)),
-        BatchTransition::Review { reason } => (BatchState::Review, None, Some(reason)),
+        BatchTransition::Superseded => (BatchState::Superseded, None, None),
     };
     Statement::new(SET_STATE).bind(batch_id).bind(state).bind(signature).bind(reason).bind(now_ms)
 }
@@ -300,7 +299,7 @@ pub(crate) async fn counts(
     rows.iter().map(|row| Ok((row.get("state")?, row.get("count")?))).collect()
 }
 
-/// Returns why a settlement failed; `None` if one of its payment batches is confirmed or in review, or no batch failed.
+/// Returns why a settlement failed; `None` if one of its payment batches is confirmed, or no batch failed.
 pub(crate) async fn failure(database: &impl Database, settlement_id: i64) -> Result<Option<String>, DatabaseError> {
     let rows = database.query(Statement::new(FAILURE).bind(settlement_id)).await?;
     rows.first().map_or(Ok(None), |row| row.optional("reason"))

@@ -1,21 +1,36 @@
 //! The lease row and the preconditions of an atomic batch.
+//!
+//! Only the database's clock decides when a lease expires, and only the fencing token decides who may write: a runner whose
+//! lease has expired keeps its right to write until another one takes over.
 
-use crate::database::{Database, DatabaseError, Statement, statements};
+use crate::database::{Database, DatabaseError, Statement, now_ms, statements};
 
 statements! {
-    /// Acquires the lease for holder ?1 until ?3 if it has expired at ?2, or renews it if ?1 holds it. The fencing token
-    /// increases if the lease had expired or had another holder.
-    TAKE = "INSERT INTO leases (name, holder, fencing_token, expires_at) \
-        VALUES ('settlement', ?1, 1, CAST(?3 AS INTEGER)) \
+    /// Acquires the lease for holder ?1 for ?2 milliseconds if it has expired, or renews it if ?1 holds it. The fencing
+    /// token increases if the lease had expired or had another holder.
+    TAKE = concat!(
+        "INSERT INTO leases (name, holder, fencing_token, expires_at) \
+        VALUES ('settlement', ?1, 1, ", now_ms!(), " + CAST(?2 AS INTEGER)) \
         ON CONFLICT (name) DO UPDATE SET \
-            fencing_token = fencing_token + (holder <> excluded.holder OR expires_at <= CAST(?2 AS INTEGER)), \
+            fencing_token = fencing_token + (holder <> excluded.holder OR expires_at <= ", now_ms!(), "), \
             holder = excluded.holder, \
             expires_at = excluded.expires_at \
-        WHERE expires_at <= CAST(?2 AS INTEGER) OR holder = excluded.holder \
-        RETURNING CAST(fencing_token AS TEXT) AS fencing_token";
+        WHERE expires_at <= ", now_ms!(), " OR holder = excluded.holder \
+        RETURNING CAST(fencing_token AS TEXT) AS fencing_token"
+    );
 
-    /// The holder of the lease and when it expires.
-    CURRENT = "SELECT holder, CAST(expires_at AS TEXT) AS expires_at FROM leases WHERE name = 'settlement'";
+    /// The holder of the lease and the milliseconds until it expires.
+    CURRENT = concat!(
+        "SELECT holder, CAST(MAX(expires_at - ", now_ms!(), ", 0) AS TEXT) AS remaining_ms \
+        FROM leases WHERE name = 'settlement'"
+    );
+
+    /// Extends the lease by ?3 milliseconds from now if ?1 holds it with token ?2.
+    RENEW = concat!(
+        "UPDATE leases SET expires_at = ", now_ms!(), " + CAST(?3 AS INTEGER) \
+        WHERE name = 'settlement' AND holder = ?1 AND fencing_token = CAST(?2 AS INTEGER) \
+        RETURNING CAST(fencing_token AS TEXT) AS fencing_token"
+    );
 
     /// Expires the lease if ?1 holds it with token ?2.
     RELEASE = "UPDATE leases SET expires_at = 0 \
@@ -24,10 +39,9 @@ statements! {
     /// Expires the lease if ?1 holds it.
     RELEASE_HELD_BY = "UPDATE leases SET expires_at = 0 WHERE name = 'settlement' AND holder = ?1";
 
-    /// Fails the statement batch unless ?1 holds the lease with token ?2 at ?3.
+    /// Fails the statement batch unless ?1 holds the lease with token ?2, expired or not: nobody has taken over.
     REQUIRE = "INSERT INTO preconditions (lease_held) SELECT EXISTS ( \
-        SELECT 1 FROM leases WHERE name = 'settlement' AND holder = ?1 \
-            AND fencing_token = CAST(?2 AS INTEGER) AND expires_at > CAST(?3 AS INTEGER))";
+        SELECT 1 FROM leases WHERE name = 'settlement' AND holder = ?1 AND fencing_token = CAST(?2 AS INTEGER))";
 
     /// Deletes the preconditions, at the end of a batch.
     CLEAR_PRECONDITIONS = "DELETE FROM preconditions";
@@ -37,21 +51,31 @@ statements! {
 pub(crate) async fn take(
     database: &impl Database,
     holder: &str,
-    now_ms: i64,
-    expires_at_ms: i64,
+    duration_ms: i64,
 ) -> Result<Option<i64>, DatabaseError> {
-    let rows = database.query(Statement::new(TAKE).bind(holder).bind(now_ms).bind(expires_at_ms)).await?;
+    let rows = database.query(Statement::new(TAKE).bind(holder).bind(duration_ms)).await?;
     rows.first().map(|row| row.get("fencing_token")).transpose()
 }
 
-/// Returns the holder of the lease and when it expires, in Unix milliseconds.
-pub(crate) async fn current(database: &impl Database) -> Result<(String, i64), DatabaseError> {
+/// Returns the holder of the lease and the milliseconds until it expires.
+pub(crate) async fn current(database: &impl Database) -> Result<(String, u64), DatabaseError> {
     let rows = database.query(Statement::new(CURRENT)).await?;
     match rows.first() {
-        Some(row) => Ok((row.get("holder")?, row.get("expires_at")?)),
+        Some(row) => Ok((row.get("holder")?, row.get("remaining_ms")?)),
         // No lease was ever taken.
         None => Ok((String::new(), 0)),
     }
+}
+
+/// Extends the lease. Returns whether it is still held.
+pub(crate) async fn renew(
+    database: &impl Database,
+    holder: &str,
+    fencing_token: i64,
+    duration_ms: i64,
+) -> Result<bool, DatabaseError> {
+    let renew = Statement::new(RENEW).bind(holder).bind(fencing_token).bind(duration_ms);
+    Ok(!database.query(renew).await?.is_empty())
 }
 
 /// Releases the lease.
@@ -65,8 +89,8 @@ pub(crate) async fn release_held_by(database: &impl Database, holder: &str) -> R
 }
 
 /// The first statement of every batch that a runner writes: fails the batch unless the lease is held.
-pub(crate) fn require(holder: &str, fencing_token: i64, now_ms: i64) -> Statement {
-    Statement::new(REQUIRE).bind(holder).bind(fencing_token).bind(now_ms)
+pub(crate) fn require(holder: &str, fencing_token: i64) -> Statement {
+    Statement::new(REQUIRE).bind(holder).bind(fencing_token)
 }
 
 /// The last statement of every batch that a runner writes: deletes the preconditions.

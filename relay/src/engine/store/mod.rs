@@ -6,7 +6,9 @@ pub(crate) mod attempts;
 pub(crate) mod batches;
 pub(crate) mod binding;
 pub(crate) mod leases;
+pub(crate) mod payables;
 pub(crate) mod rewards;
+pub(crate) mod settlement_nodes;
 pub(crate) mod settlements;
 pub(crate) mod wallets;
 
@@ -15,8 +17,17 @@ use solana_pubkey::Pubkey;
 use crate::database::{DatabaseError, Row};
 
 /// All statements of the engine, by module.
-pub(crate) const MODULES: &[&[&str]] =
-    &[attempts::ALL, batches::ALL, binding::ALL, leases::ALL, rewards::ALL, settlements::ALL, wallets::ALL];
+pub(crate) const MODULES: &[&[&str]] = &[
+    attempts::ALL,
+    batches::ALL,
+    binding::ALL,
+    leases::ALL,
+    payables::ALL,
+    rewards::ALL,
+    settlement_nodes::ALL,
+    settlements::ALL,
+    wallets::ALL,
+];
 
 /// Reads a column that holds a base58 address.
 fn address(row: &Row, column: &str) -> Result<Pubkey, DatabaseError> {

@@ -1,4 +1,4 @@
-//! Reward rows in a settlement: `pending → batched → confirmed`, or back to `pending` with a hold reason.
+//! Reward rows in a settlement: `pending → batched → confirmed`, or back to `pending`.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,28 @@ use crate::merkle::RewardLeaf;
 use crate::types::{Lamports, NodeId};
 
 statements! {
-    /// The pending rewards of the nodes in ?1, oldest first, at most ?2. (`ORDER BY sequence` would sort by the text
-    /// alias, in which 10 comes before 9.)
-    PENDING = "SELECT CAST(sequence AS TEXT) AS sequence, id, node_id, \
+    /// The oldest pending rewards of each node in JSON array ?1, at most ?2 of each.
+    PENDING = "SELECT CAST(sequence AS TEXT) AS sequence, rewards.id AS id, node_id, \
             CAST(amount_lamports AS TEXT) AS amount_lamports, \
             CAST(node_total_lamports AS TEXT) AS node_total_lamports, period \
-        FROM rewards WHERE status = 'pending' AND node_id IN (SELECT value FROM json_each(?1)) \
-        ORDER BY rewards.sequence LIMIT CAST(?2 AS INTEGER)";
+        FROM json_each(?1) AS nodes CROSS JOIN rewards \
+        WHERE node_id = nodes.value AND status IN ('pending', 'batched') AND status = 'pending' \
+            AND node_total_lamports <= COALESCE(( \
+                SELECT node_total_lamports FROM rewards AS others \
+                WHERE others.node_id = nodes.value AND others.status IN ('pending', 'batched') \
+                ORDER BY others.node_total_lamports LIMIT 1 OFFSET CAST(?2 AS INTEGER) - 1), 9223372036854775807)";
+
+    /// For each node in JSON array ?1, the running totals of its last reward before the first unconfirmed one and of that one,
+    /// and the highest total that was signed for it.
+    BOOKS = "SELECT value AS node_id, \
+            CAST(COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE node_id = value \
+                AND node_total_lamports < COALESCE((SELECT MIN(node_total_lamports) FROM rewards AS unconfirmed \
+                    WHERE unconfirmed.node_id = value AND unconfirmed.status IN ('pending', 'batched')), \
+                    9223372036854775807)), 0) AS TEXT) AS confirmed, \
+            CAST((SELECT MIN(node_total_lamports) FROM rewards WHERE node_id = value \
+                AND status IN ('pending', 'batched')) AS TEXT) AS next, \
+            CAST(COALESCE((SELECT signed_lamports FROM payables WHERE payables.node_id = value), 0) AS TEXT) AS signed \
+        FROM json_each(?1)";
 
     /// The reward records of batch ?1 in the order of its Merkle leaves.
     RECORDS_OF = "SELECT CAST(rewards.sequence AS TEXT) AS sequence, id, node_id, \
@@ -24,14 +39,8 @@ statements! {
         FROM batch_records JOIN rewards ON rewards.sequence = batch_records.reward_sequence \
         WHERE batch_records.batch_id = CAST(?1 AS INTEGER) ORDER BY leaf_index";
 
-    /// Confirms, at ?2, the pending rewards of the nodes in ?1 that are covered by the credited totals of the mirrored
-    /// wallets.
-    CONFIRM_COVERED = "UPDATE rewards SET status = 'confirmed', hold_reason = NULL, distributed_at = CAST(?2 AS INTEGER) \
-        WHERE status = 'pending' AND node_id IN (SELECT value FROM json_each(?1)) \
-            AND node_total_lamports <= (SELECT credited_lamports FROM wallets WHERE wallets.node_id = rewards.node_id)";
-
     /// Assigns the records of batch ?1 to it: those that are pending or belong to batch ?2, from which it was split.
-    ASSIGN = "UPDATE rewards SET status = 'batched', batch_id = CAST(?1 AS INTEGER), hold_reason = NULL \
+    ASSIGN = "UPDATE rewards SET status = 'batched', batch_id = CAST(?1 AS INTEGER) \
         WHERE sequence IN (SELECT reward_sequence FROM batch_records WHERE batch_id = CAST(?1 AS INTEGER)) \
             AND (status = 'pending' OR (status = 'batched' AND batch_id = CAST(?2 AS INTEGER)))";
 
@@ -41,27 +50,19 @@ statements! {
         WHERE batch_records.batch_id = CAST(?1 AS INTEGER) \
             AND (rewards.status <> 'batched' OR rewards.batch_id <> CAST(?1 AS INTEGER)))";
 
-    /// Confirms, at ?3 with signature ?2, the rewards of batch ?1 that are covered by the credited totals of the mirrored
-    /// wallets.
-    CONFIRM = "UPDATE rewards SET status = 'confirmed', transaction_signature = ?2, hold_reason = NULL, \
-            distributed_at = CAST(?3 AS INTEGER) \
-        WHERE batch_id = CAST(?1 AS INTEGER) AND status = 'batched' \
-            AND node_total_lamports <= (SELECT credited_lamports FROM wallets WHERE wallets.node_id = rewards.node_id)";
+    /// Confirms, at ?2, the unconfirmed rewards up to the totals in ?1, a JSON array of `node_id`, `total` and `signature`.
+    CONFIRM = "UPDATE rewards SET status = 'confirmed', transaction_signature = credits.value ->> 'signature', \
+            distributed_at = CAST(?2 AS INTEGER) \
+        FROM json_each(?1) AS credits \
+        WHERE rewards.node_id = credits.value ->> 'node_id' AND rewards.status IN ('pending', 'batched') \
+            AND rewards.node_total_lamports <= CAST(credits.value ->> 'total' AS INTEGER)";
 
-    /// Returns the unconfirmed rewards of batch ?1 to pending, with hold reasons from ?2 (a JSON object by node id).
-    RETURN_TO_PENDING = "UPDATE rewards SET status = 'pending', batch_id = NULL, \
-            hold_reason = (SELECT value FROM json_each(?2) WHERE key = rewards.node_id) \
+    /// Returns the unconfirmed rewards of batch ?1 to pending.
+    RETURN_TO_PENDING = "UPDATE rewards SET status = 'pending', batch_id = NULL \
         WHERE batch_id = CAST(?1 AS INTEGER) AND status = 'batched'";
-
-    /// Sets the hold reasons of pending rewards from ?1 (a JSON object by node id).
-    HOLD = "UPDATE rewards SET hold_reason = (SELECT value FROM json_each(?1) WHERE key = rewards.node_id) \
-        WHERE status = 'pending' AND node_id IN (SELECT key FROM json_each(?1))";
 }
 
-/// The maximum number of rewards in one plan; the next settlement takes the remaining ones.
-const MAX_REWARDS: usize = 20_000;
-
-/// A reward that is not credited yet.
+/// A reward that is not credited yet, or not whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PendingReward {
     pub(crate) sequence: i64,
@@ -80,6 +81,28 @@ impl PendingReward {
     }
 }
 
+/// What the ledger says about the credited total of a node, in lamports. The chain's total lies between the two, unless
+/// something else than this ledger has credited the node, or the ledger belongs to another history of the chain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Books {
+    /// The running total of the last confirmed reward.
+    pub(crate) confirmed: u64,
+    /// The running total of the first unconfirmed reward.
+    pub(crate) next: Option<u64>,
+    /// The highest total that was ever signed.
+    pub(crate) signed: u64,
+}
+
+/// A total that the chain has credited to a node, as far as the ledger has signed for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CreditedTotal<'a> {
+    pub(crate) node_id: &'a NodeId,
+    /// In lamports.
+    pub(crate) total: u64,
+    /// The transaction that credited the last part, if it is known.
+    pub(crate) signature: Option<String>,
+}
+
 fn reward(row: &Row) -> Result<PendingReward, DatabaseError> {
     Ok(PendingReward {
         sequence: row.get("sequence")?,
@@ -91,12 +114,31 @@ fn reward(row: &Row) -> Result<PendingReward, DatabaseError> {
     })
 }
 
-/// Returns the pending rewards of `nodes`, oldest first. If the limit cuts them off, each node still gets its oldest
-/// rewards without a gap.
-pub(crate) async fn pending(database: &impl Database, nodes: &[&NodeId]) -> Result<Vec<PendingReward>, DatabaseError> {
-    let nodes: Vec<_> = nodes.iter().map(|node| node.as_str()).collect();
-    let rows = database.query(Statement::new(PENDING).bind(json!(nodes).to_string()).bind(MAX_REWARDS)).await?;
-    rows.iter().map(reward).collect()
+/// Returns the pending rewards of `nodes`, by node and oldest first, at most `limit_per_node` of each.
+pub(crate) async fn pending(
+    database: &impl Database,
+    nodes: &[&NodeId],
+    limit_per_node: usize,
+) -> Result<Vec<PendingReward>, DatabaseError> {
+    let statement = Statement::new(PENDING).bind(json_ids(nodes)).bind(limit_per_node.max(1));
+    let mut rewards = database.query(statement).await?.iter().map(reward).collect::<Result<Vec<_>, _>>()?;
+    rewards.sort_by(|one, other| (&one.node_id, one.node_total).cmp(&(&other.node_id, other.node_total)));
+    Ok(rewards)
+}
+
+/// Returns what the ledger says about the credited total of each node.
+pub(crate) async fn books(
+    database: &impl Database,
+    nodes: &[&NodeId],
+) -> Result<BTreeMap<NodeId, Books>, DatabaseError> {
+    let rows = database.query(Statement::new(BOOKS).bind(json_ids(nodes))).await?;
+    rows.iter()
+        .map(|row| {
+            let books =
+                Books { confirmed: row.get("confirmed")?, next: row.optional("next")?, signed: row.get("signed")? };
+            Ok((row.get("node_id")?, books))
+        })
+        .collect()
 }
 
 /// Returns the reward records of a batch, in the order of its Merkle leaves.
@@ -105,40 +147,32 @@ pub(crate) async fn records_of(database: &impl Database, batch_id: i64) -> Resul
     rows.iter().map(reward).collect()
 }
 
-/// Confirms the pending rewards of `nodes` that the chain has already credited.
-pub(crate) fn confirm_covered(nodes: &[&NodeId], now_ms: i64) -> Statement {
-    let nodes: Vec<_> = nodes.iter().map(|node| node.as_str()).collect();
-    Statement::new(CONFIRM_COVERED).bind(json!(nodes).to_string()).bind(now_ms)
-}
-
 /// Assigns all records of a batch to it, or fails the transaction. `split_from` is the batch that it was split from.
 pub(crate) fn assign(batch_id: i64, split_from: Option<i64>) -> [Statement; 2] {
     [Statement::new(ASSIGN).bind(batch_id).bind(split_from), Statement::new(REQUIRE_ASSIGNED).bind(batch_id)]
 }
 
-/// Confirms the rewards of a batch that the mirrored wallets cover, and returns the others to pending with their hold
-/// reasons.
-pub(crate) fn close_batch(
-    batch_id: i64,
-    signature: &str,
-    reasons: &BTreeMap<NodeId, String>,
-    now_ms: i64,
-) -> [Statement; 2] {
-    [Statement::new(CONFIRM).bind(batch_id).bind(signature).bind(now_ms), return_to_pending(batch_id, reasons)]
+/// Confirms the rewards that the totals cover.
+pub(crate) fn confirm(credits: &[CreditedTotal<'_>], now_ms: i64) -> Statement {
+    let rows: Vec<_> = credits
+        .iter()
+        .map(|credit| {
+            json!({
+                "node_id": credit.node_id.as_str(),
+                "total": credit.total.to_string(),
+                "signature": credit.signature,
+            })
+        })
+        .collect();
+    Statement::new(CONFIRM).bind(json!(rows).to_string()).bind(now_ms)
 }
 
-/// Returns the unconfirmed rewards of a batch to pending, with their hold reasons.
-pub(crate) fn return_to_pending(batch_id: i64, reasons: &BTreeMap<NodeId, String>) -> Statement {
-    Statement::new(RETURN_TO_PENDING).bind(batch_id).bind(json_by_node(reasons))
+/// Returns the unconfirmed rewards of a batch to pending.
+pub(crate) fn return_to_pending(batch_id: i64) -> Statement {
+    Statement::new(RETURN_TO_PENDING).bind(batch_id)
 }
 
-/// Sets the hold reasons of pending rewards.
-pub(crate) fn hold(reasons: &BTreeMap<NodeId, String>) -> Statement {
-    Statement::new(HOLD).bind(json_by_node(reasons))
-}
-
-fn json_by_node(reasons: &BTreeMap<NodeId, String>) -> String {
-    let object: serde_json::Map<String, serde_json::Value> =
-        reasons.iter().map(|(node, reason)| (node.to_string(), json!(reason))).collect();
-    serde_json::Value::Object(object).to_string()
+fn json_ids(nodes: &[&NodeId]) -> String {
+    let nodes: Vec<_> = nodes.iter().map(|node| node.as_str()).collect();
+    json!(nodes).to_string()
 }

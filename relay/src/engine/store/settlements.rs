@@ -1,26 +1,28 @@
 //! Settlements and their step log.
 
-use crate::database::{Database, DatabaseError, Statement, statements};
+use crate::database::{Database, DatabaseError, Statement, now_ms, statements};
 use crate::events::Level;
 
 use super::super::{SettlementState, Step};
+use super::settlement_nodes::HeldNodes;
 
 statements! {
     /// The open settlement.
     OPEN = "SELECT CAST(id AS TEXT) AS id, step, error FROM settlements WHERE state = 'open'";
 
-    /// Whether a settlement would have work at ?1. Held rewards, held payouts and batches in review count only if ?2 is 1
-    /// or the last settlement closed at ?3 or earlier.
-    HAS_WORK = "WITH retry (held) AS ( \
-            SELECT ?2 = '1' OR COALESCE((SELECT MAX(finished_at) FROM settlements), 0) <= CAST(?3 AS INTEGER)) \
-        SELECT CAST( \
-            EXISTS (SELECT 1 FROM rewards, retry WHERE status = 'pending' AND (hold_reason IS NULL OR held)) \
-            OR EXISTS (SELECT 1 FROM wallets, treasury, retry \
-                WHERE pending_rewards_lamports > 0 AND (hold_reason IS NULL OR held) \
-                AND (pending_rewards_lamports >= threshold_lamports \
-                    OR CAST(?1 AS INTEGER) - oldest_unpaid_at >= max_pending_age_ms)) \
-            OR EXISTS (SELECT 1 FROM batches, retry WHERE state = 'review' AND held) \
-        AS TEXT) AS has_work";
+    /// Whether a settlement would have work at ?1: unconfirmed rewards, or payouts that are due by amount or by age. What
+    /// is held counts if it is to be tried again by ?2, or by now if ?2 is NULL.
+    HAS_WORK = concat!(
+        "SELECT CAST( \
+            EXISTS (SELECT 1 FROM payables WHERE next_sequence IS NOT NULL AND retry_at <= COALESCE(CAST(?2 AS INTEGER), ", now_ms!(), ")) \
+            OR EXISTS (SELECT 1 FROM wallets \
+                WHERE pending_rewards_lamports > 0 AND pending_rewards_lamports >= threshold_lamports \
+                    AND retry_at <= COALESCE(CAST(?2 AS INTEGER), ", now_ms!(), ")) \
+            OR EXISTS (SELECT 1 FROM wallets WHERE oldest_unpaid_at IS NOT NULL \
+                AND oldest_unpaid_at <= CAST(?1 AS INTEGER) - (SELECT max_pending_age_ms FROM treasury) \
+                AND retry_at <= COALESCE(CAST(?2 AS INTEGER), ", now_ms!(), ")) \
+        AS TEXT) AS has_work"
+    );
 
     /// Opens a settlement for trigger ?1 at ?2.
     OPEN_NEW = "INSERT INTO settlements (trigger, state, step, started_at, updated_at) \
@@ -72,15 +74,6 @@ pub(crate) enum SettlementOutcome<'a> {
     Failed { reason: &'a str },
 }
 
-/// Whether rewards, payouts and batches that an earlier settlement held are retried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum HeldRewards {
-    /// They are retried now.
-    Retry,
-    /// They are retried if the last settlement closed at this time (Unix milliseconds) or earlier.
-    RetryIfLastClosedBefore(i64),
-}
-
 /// The lamports that a batch adds to its settlement's sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SettlementSums {
@@ -98,13 +91,8 @@ pub(crate) async fn open(database: &impl Database) -> Result<Option<OpenSettleme
 }
 
 /// Returns whether there is anything to settle.
-pub(crate) async fn has_work(database: &impl Database, held: HeldRewards, now_ms: i64) -> Result<bool, DatabaseError> {
-    let (retry_now, last_closed_before_ms) = match held {
-        HeldRewards::Retry => (true, None),
-        HeldRewards::RetryIfLastClosedBefore(ms) => (false, Some(ms)),
-    };
-    let statement = Statement::new(HAS_WORK).bind(now_ms).bind(retry_now).bind(last_closed_before_ms);
-    let rows = database.query(statement).await?;
+pub(crate) async fn has_work(database: &impl Database, now_ms: i64, held: HeldNodes) -> Result<bool, DatabaseError> {
+    let rows = database.query(Statement::new(HAS_WORK).bind(now_ms).bind(held.retry_by_ms())).await?;
     Ok(rows.first().map(|row| row.get::<u8>("has_work")).transpose()? == Some(1))
 }
 

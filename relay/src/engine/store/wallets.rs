@@ -4,26 +4,13 @@ use serde_json::json;
 use settlement::state::{NodeWallet, Treasury};
 use solana_pubkey::Pubkey;
 
-use crate::database::{Database, DatabaseError, Row, Statement, statements};
-use crate::types::{NodeId, NodeStatus};
+use crate::database::{Database, DatabaseError, Row, Statement, now_ms, statements};
+use crate::types::NodeId;
 
+use super::payables::holds_json;
 use super::{address, unsigned};
 
 statements! {
-    /// At most ?1 nodes with pending rewards, those without a hold reason first, and at most ?1 nodes whose payout is due
-    /// at ?2.
-    CANDIDATES = "WITH owed AS ( \
-            SELECT node_id FROM rewards WHERE status = 'pending' GROUP BY node_id \
-            ORDER BY MIN(hold_reason IS NOT NULL), MIN(sequence) LIMIT CAST(?1 AS INTEGER)), \
-        due AS ( \
-            SELECT node_id FROM wallets, treasury WHERE pending_rewards_lamports > 0 \
-                AND (pending_rewards_lamports >= threshold_lamports \
-                    OR CAST(?2 AS INTEGER) - oldest_unpaid_at >= max_pending_age_ms) \
-            ORDER BY hold_reason IS NOT NULL, node_id LIMIT CAST(?1 AS INTEGER)) \
-        SELECT id, address, status, \
-            CAST(EXISTS (SELECT 1 FROM rewards WHERE node_id = nodes.id AND status = 'batched') AS TEXT) AS batched \
-        FROM nodes WHERE id IN (SELECT node_id FROM owed UNION SELECT node_id FROM due) ORDER BY id";
-
     /// Mirrors the wallets in ?1 (a JSON array), read at ?2. A reading from a later slot is not overwritten.
     UPSERT = "INSERT INTO wallets (node_id, wallet_address, owner, destination, destination_confirmed, \
             sol_balance_lamports, credited_lamports, pending_rewards_lamports, \
@@ -49,10 +36,12 @@ statements! {
     /// Sets ?2 as the last transaction that credited or paid the wallets of the nodes in ?1.
     SET_SIGNATURE = "UPDATE wallets SET last_signature = ?2 WHERE node_id IN (SELECT value FROM json_each(?1))";
 
-    /// Sets payout hold reasons from ?1, a JSON array of `node_id` and `hold` (null clears the reason).
-    SET_HOLD = "UPDATE wallets SET hold_reason = ( \
-            SELECT value ->> 'hold' FROM json_each(?1) WHERE value ->> 'node_id' = wallets.node_id) \
-        WHERE node_id IN (SELECT value ->> 'node_id' FROM json_each(?1))";
+    /// Holds payouts for ?2 milliseconds for the reasons in ?1, a JSON array of `node_id` and `hold`; a null reason releases the payout.
+    HOLD = concat!(
+        "UPDATE wallets SET hold_reason = holds.value ->> 'hold', \
+            retry_at = CASE WHEN holds.value ->> 'hold' IS NULL THEN 0 ELSE ", now_ms!(), " + CAST(?2 AS INTEGER) END \
+        FROM json_each(?1) AS holds WHERE wallets.node_id = holds.value ->> 'node_id'"
+    );
 
     /// The mirrored wallets of the nodes in ?1.
     SELECT = "SELECT node_id, wallet_address, owner, destination, \
@@ -63,6 +52,16 @@ statements! {
             CAST(threshold_lamports AS TEXT) AS threshold_lamports, \
             CAST(oldest_unpaid_at AS TEXT) AS oldest_unpaid_at \
         FROM wallets WHERE node_id IN (SELECT value FROM json_each(?1)) ORDER BY node_id";
+
+    /// The latest slot at which one of the nodes in JSON array ?1 was read.
+    LAST_SLOT = "SELECT CAST(COALESCE(MAX(last_slot), 0) AS TEXT) AS slot \
+        FROM json_each(?1) AS nodes JOIN wallets ON wallets.node_id = nodes.value";
+
+    /// Adds what the readings in ?1 (as for UPSERT) credit beyond the mirrored totals to the treasury's sum of these totals.
+    ADD_MIRRORED = "UPDATE treasury SET mirrored_credited_lamports = mirrored_credited_lamports + COALESCE(( \
+            SELECT SUM(CAST(readings.value ->> 'credited' AS INTEGER) - COALESCE(wallets.credited_lamports, 0)) \
+            FROM json_each(?1) AS readings LEFT JOIN wallets ON wallets.node_id = readings.value ->> 'node_id' \
+            WHERE wallets.last_slot IS NULL OR CAST(readings.value ->> 'slot' AS INTEGER) >= wallets.last_slot), 0)";
 
     /// Mirrors the treasury: address ?1, balance ?2, credited ?3, paid ?4, maximum pending age ?5, paused ?6, slot ?7,
     /// at ?8. A reading from a later slot is not overwritten.
@@ -78,22 +77,11 @@ statements! {
         WHERE excluded.last_slot >= treasury.last_slot";
 
     /// The sum of the credited totals of all mirrored wallets.
-    CREDITED_SUM = "SELECT CAST(COALESCE(SUM(credited_lamports), 0) AS TEXT) AS credited FROM wallets";
+    CREDITED_SUM = "SELECT CAST(mirrored_credited_lamports AS TEXT) AS credited FROM treasury";
 }
 
 /// The maximum number of rows in one JSON parameter. It keeps the parameter far below D1's limit of 2 MB.
 const ROWS_PER_STATEMENT: usize = 1_000;
-
-/// A node with pending rewards or a due payout.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Candidate {
-    pub(crate) node_id: NodeId,
-    /// The address that the node has registered.
-    pub(crate) address: Option<Pubkey>,
-    pub(crate) suspended: bool,
-    /// Whether some of its rewards are in an open batch.
-    pub(crate) batched: bool,
-}
 
 /// A wallet account as read from the chain.
 #[derive(Clone, Debug)]
@@ -122,21 +110,6 @@ pub(crate) struct MirroredWallet {
     pub(crate) oldest_unpaid_at_ms: Option<i64>,
 }
 
-/// The totals of a wallet account, in lamports. Both only ever grow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct WalletTotals {
-    /// Everything ever credited to the wallet.
-    pub(crate) credited: u64,
-    /// Everything ever paid out of the wallet.
-    pub(crate) paid: u64,
-}
-
-impl WalletTotals {
-    pub(crate) fn of(wallet: &NodeWallet) -> Self {
-        Self { credited: wallet.credited_total, paid: wallet.paid_total }
-    }
-}
-
 /// The treasury as read from the chain.
 #[derive(Clone, Debug)]
 pub(crate) struct TreasuryReading {
@@ -146,30 +119,11 @@ pub(crate) struct TreasuryReading {
     pub(crate) treasury: Treasury,
 }
 
-/// Returns the candidates of a settlement: at most `limit` nodes with pending rewards and as many with due payouts.
-pub(crate) async fn candidates(
-    database: &impl Database,
-    limit: usize,
-    now_ms: i64,
-) -> Result<Vec<Candidate>, DatabaseError> {
-    let rows = database.query(Statement::new(CANDIDATES).bind(limit).bind(now_ms)).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Candidate {
-                node_id: row.get("id")?,
-                address: row.optional("address")?,
-                suspended: row.get::<NodeStatus>("status")? == NodeStatus::Suspended,
-                batched: row.get::<u8>("batched")? == 1,
-            })
-        })
-        .collect()
-}
-
 /// Mirrors wallet readings.
 pub(crate) fn upsert(readings: &[WalletReading], now_ms: i64) -> Vec<Statement> {
     readings
         .chunks(ROWS_PER_STATEMENT)
-        .map(|chunk| {
+        .flat_map(|chunk| {
             let rows: Vec<_> = chunk
                 .iter()
                 .map(|reading| {
@@ -192,9 +146,17 @@ pub(crate) fn upsert(readings: &[WalletReading], now_ms: i64) -> Vec<Statement> 
                     })
                 })
                 .collect();
-            Statement::new(UPSERT).bind(json!(rows).to_string()).bind(now_ms)
+            let rows = json!(rows).to_string();
+            [Statement::new(ADD_MIRRORED).bind(rows.as_str()), Statement::new(UPSERT).bind(rows.as_str()).bind(now_ms)]
         })
         .collect()
+}
+
+/// Returns the latest slot at which one of `nodes` was read; 0 if none was.
+pub(crate) async fn last_slot(database: &impl Database, nodes: &[&NodeId]) -> Result<u64, DatabaseError> {
+    let nodes: Vec<_> = nodes.iter().map(|node| node.as_str()).collect();
+    let rows = database.query(Statement::new(LAST_SLOT).bind(json!(nodes).to_string())).await?;
+    rows.first().map_or(Ok(0), |row| unsigned(row, "slot"))
 }
 
 /// On-chain limits can be `u64::MAX` ("unlimited"), which exceeds the range of the ledger's integers.
@@ -208,10 +170,12 @@ pub(crate) fn set_signature(nodes: &[&NodeId], signature: &str) -> Statement {
     Statement::new(SET_SIGNATURE).bind(json!(nodes).to_string()).bind(signature)
 }
 
-/// Sets each node's payout hold reason; `None` clears it.
-pub(crate) fn set_holds<'a>(holds: impl IntoIterator<Item = (&'a NodeId, Option<String>)>) -> Statement {
-    let rows: Vec<_> = holds.into_iter().map(|(node, hold)| json!({"node_id": node.as_str(), "hold": hold})).collect();
-    Statement::new(SET_HOLD).bind(json!(rows).to_string())
+/// Sets why each node's payout is held for `retry_after_ms` milliseconds; `None` releases it.
+pub(crate) fn hold<'a>(
+    holds: impl IntoIterator<Item = (&'a NodeId, Option<String>)>,
+    retry_after_ms: i64,
+) -> Statement {
+    Statement::new(HOLD).bind(holds_json(holds)).bind(retry_after_ms)
 }
 
 /// Returns the mirrored wallets of `nodes`.

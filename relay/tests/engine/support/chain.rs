@@ -9,8 +9,8 @@ use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 use solana_transaction::versioned::VersionedTransaction;
 use williw_relay::chain::{
-    Account, AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, LatestBlockhash,
-    SignatureStatus, Simulation, StatusSearch, TransactionError,
+    Account, AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, FinalizedBlock,
+    LatestBlockhash, SignatureStatus, Simulation, StatusSearch, StatusesAtSlot, TransactionError,
 };
 
 /// The number of blocks after which a block is finalized.
@@ -55,6 +55,16 @@ pub(crate) struct LocalChain {
     pub(crate) lose_responses: Cell<bool>,
     /// Whether statuses and transactions are unavailable, as on a node without history.
     pub(crate) without_history: Cell<bool>,
+    /// By how many blocks the node that answers about statuses is behind the others.
+    pub(crate) statuses_lag: Cell<u64>,
+    /// The number of calls of `transaction`.
+    pub(crate) lookups: Cell<u64>,
+    /// Whether `transaction` gets no answer.
+    pub(crate) lookups_fail: Cell<bool>,
+    /// Whether the fee payer could pay for no transaction without falling below its rent-exempt minimum.
+    pub(crate) payer_short: Cell<bool>,
+    /// The genesis hash.
+    pub(crate) genesis: Cell<[u8; 32]>,
     /// What transactions that land from now on leave of their logs.
     pub(crate) kept_logs: Cell<KeptLogs>,
     /// Transactions that write this account fail when they land, although their simulation succeeds.
@@ -82,6 +92,11 @@ impl LocalChain {
             drop_sends: Cell::new(0),
             lose_responses: Cell::new(false),
             without_history: Cell::new(false),
+            statuses_lag: Cell::new(0),
+            lookups: Cell::new(0),
+            lookups_fail: Cell::new(false),
+            payer_short: Cell::new(false),
+            genesis: Cell::new([9; 32]),
             kept_logs: Cell::new(KeptLogs::Complete),
             reverts: Cell::new(None),
             unloadable: Cell::new(None),
@@ -118,7 +133,7 @@ impl LocalChain {
         let reverts =
             self.reverts.get().is_some_and(|account| transaction.message.static_account_keys().contains(&account));
         let (error, meta) = if reverts {
-            (Some(TransactionError { text: REVERTED.to_owned(), custom_code: None }), Default::default())
+            (Some(TransactionError::from_json(&serde_json::from_str(REVERTED).expect("JSON"))), Default::default())
         } else {
             match self.svm.borrow_mut().send_transaction(transaction.clone()) {
                 Ok(meta) => (None, meta),
@@ -153,9 +168,7 @@ impl LocalChain {
 }
 
 fn transaction_error(error: &impl serde::Serialize) -> TransactionError {
-    let value = serde_json::to_value(error).expect("transaction errors serialize to JSON");
-    let custom_code = value.pointer("/InstructionError/1/Custom").and_then(serde_json::Value::as_u64);
-    TransactionError { text: value.to_string(), custom_code: custom_code.map(|code| code as u32) }
+    TransactionError::from_json(&serde_json::to_value(error).expect("transaction errors serialize to JSON"))
 }
 
 /// Makes a blockhash that encodes the height at which it was issued.
@@ -175,7 +188,7 @@ fn decode(bytes: &[u8]) -> VersionedTransaction {
 
 impl Chain for LocalChain {
     async fn genesis_hash(&self) -> Result<Hash, ChainError> {
-        Ok(Hash::new_from_array([9; 32]))
+        Ok(Hash::new_from_array(self.genesis.get()))
     }
 
     async fn latest_blockhash(&self) -> Result<LatestBlockhash, ChainError> {
@@ -183,12 +196,9 @@ impl Chain for LocalChain {
         Ok(LatestBlockhash { blockhash: blockhash_at(height), last_valid_block_height: height + BLOCKHASH_BLOCKS })
     }
 
-    async fn block_height(&self, commitment: Commitment) -> Result<u64, ChainError> {
-        let height = self.height.get();
-        Ok(match commitment {
-            Commitment::Confirmed => height,
-            Commitment::Finalized => height.saturating_sub(FINALITY_BLOCKS),
-        })
+    async fn finalized_block(&self) -> Result<FinalizedBlock, ChainError> {
+        let height = self.height.get().saturating_sub(FINALITY_BLOCKS);
+        Ok(FinalizedBlock { slot: height, height })
     }
 
     async fn accounts(
@@ -196,7 +206,12 @@ impl Chain for LocalChain {
         addresses: &[Pubkey],
         data: AccountData,
         _commitment: Commitment,
+        min_slot: u64,
     ) -> Result<AccountsAtSlot, ChainError> {
+        let slot = self.height.get();
+        if slot < min_slot {
+            return Err(ChainError::Behind { slot, min_slot });
+        }
         let svm = self.svm.borrow();
         let accounts = addresses
             .iter()
@@ -211,7 +226,7 @@ impl Chain for LocalChain {
                 })
             })
             .collect();
-        Ok(AccountsAtSlot { slot: self.height.get(), accounts })
+        Ok(AccountsAtSlot { slot, accounts })
     }
 
     async fn minimum_balance(&self, data_len: u64) -> Result<u64, ChainError> {
@@ -224,8 +239,13 @@ impl Chain for LocalChain {
             return Err(ChainError::UnsupportedVersion);
         }
         if self.unloadable.get().is_some_and(|account| transaction.message.static_account_keys().contains(&account)) {
-            let text = r#""MaxLoadedAccountsDataSizeExceeded""#.to_owned();
-            return Ok(Simulation { error: Some(TransactionError { text, custom_code: None }), ..Default::default() });
+            let error = TransactionError::from_json(&"MaxLoadedAccountsDataSizeExceeded".into());
+            return Ok(Simulation { error: Some(error), ..Default::default() });
+        }
+        if self.payer_short.get() {
+            let error =
+                TransactionError::from_json(&serde_json::json!({"InsufficientFundsForRent": {"account_index": 0}}));
+            return Ok(Simulation { error: Some(error), ..Default::default() });
         }
         let loaded_accounts_data_bytes = Some(self.loaded_bytes(&transaction));
         Ok(match self.svm.borrow().simulate_transaction(transaction) {
@@ -253,26 +273,31 @@ impl Chain for LocalChain {
         Ok(())
     }
 
-    async fn statuses(
-        &self,
-        signatures: &[Signature],
-        _search: StatusSearch,
-    ) -> Result<Vec<Option<SignatureStatus>>, ChainError> {
+    async fn statuses(&self, signatures: &[Signature], _search: StatusSearch) -> Result<StatusesAtSlot, ChainError> {
         let landed = self.landed.borrow();
-        Ok(signatures
+        let height = self.height.get().saturating_sub(self.statuses_lag.get());
+        let statuses = signatures
             .iter()
             .map(|signature| {
                 let landed = landed.get(signature).filter(|_| !self.without_history.get())?;
+                if landed.height > height {
+                    return None;
+                }
                 Some(SignatureStatus {
                     slot: landed.height,
-                    finalized: landed.height + FINALITY_BLOCKS <= self.height.get(),
+                    finalized: landed.height + FINALITY_BLOCKS <= height,
                     error: landed.error.clone(),
                 })
             })
-            .collect())
+            .collect();
+        Ok(StatusesAtSlot { slot: height, statuses })
     }
 
     async fn transaction(&self, signature: &Signature) -> Result<Option<ExecutedTransaction>, ChainError> {
+        self.lookups.set(self.lookups.get() + 1);
+        if self.lookups_fail.get() {
+            return Err(ChainError::Unreachable("no answer".to_owned()));
+        }
         if self.without_history.get() {
             return Ok(None);
         }

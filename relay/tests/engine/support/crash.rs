@@ -6,8 +6,8 @@ use solana_hash::Hash;
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 use williw_relay::chain::{
-    AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, LatestBlockhash, SignatureStatus,
-    Simulation, StatusSearch,
+    AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, FinalizedBlock, LatestBlockhash,
+    Simulation, StatusSearch, StatusesAtSlot,
 };
 use williw_relay::database::{Database, DatabaseError, Row, Statement};
 
@@ -80,8 +80,8 @@ impl<T: Chain> Chain for Crash<'_, T> {
         self.request(self.inner.latest_blockhash()).await
     }
 
-    async fn block_height(&self, commitment: Commitment) -> Result<u64, ChainError> {
-        self.request(self.inner.block_height(commitment)).await
+    async fn finalized_block(&self) -> Result<FinalizedBlock, ChainError> {
+        self.request(self.inner.finalized_block()).await
     }
 
     async fn accounts(
@@ -89,8 +89,9 @@ impl<T: Chain> Chain for Crash<'_, T> {
         addresses: &[Pubkey],
         data: AccountData,
         commitment: Commitment,
+        min_slot: u64,
     ) -> Result<AccountsAtSlot, ChainError> {
-        self.request(self.inner.accounts(addresses, data, commitment)).await
+        self.request(self.inner.accounts(addresses, data, commitment, min_slot)).await
     }
 
     async fn minimum_balance(&self, data_len: u64) -> Result<u64, ChainError> {
@@ -105,11 +106,7 @@ impl<T: Chain> Chain for Crash<'_, T> {
         self.request(self.inner.send(transaction)).await
     }
 
-    async fn statuses(
-        &self,
-        signatures: &[Signature],
-        search: StatusSearch,
-    ) -> Result<Vec<Option<SignatureStatus>>, ChainError> {
+    async fn statuses(&self, signatures: &[Signature], search: StatusSearch) -> Result<StatusesAtSlot, ChainError> {
         self.request(self.inner.statuses(signatures, search)).await
     }
 

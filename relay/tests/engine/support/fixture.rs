@@ -1,6 +1,7 @@
 //! The fixture: a network on the chain, its nodes in the ledger, and engines that settle it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use litesvm::LiteSVM;
 use settlement::client::{
@@ -69,7 +70,7 @@ impl NodeSpec {
 pub(crate) struct EngineFixture {
     pub(crate) chain: LocalChain,
     pub(crate) database: SqliteDatabase,
-    pub(crate) clock: ManualClock,
+    pub(crate) clock: Arc<ManualClock>,
     pub(crate) admin: Keypair,
     pub(crate) settler: Keypair,
     pub(crate) network: Pubkey,
@@ -105,10 +106,13 @@ impl EngineFixture {
         svm.airdrop(&settler.pubkey(), 10_000_000_000).expect("airdrop");
         let network_id = NetworkId::from_name("test").expect("a valid name");
         let network = NetworkRef::new(network_id, admin.pubkey(), None);
-        let clock = ManualClock::at(1_800_000_000_000);
+        let clock = Arc::new(ManualClock::at(1_800_000_000_000));
+        let database = SqliteDatabase::open(Path::new(":memory:")).expect("an in-memory database opens");
+        let of_database = Arc::clone(&clock);
+        database.set_clock(move || of_database.now_ms()).expect("the database's clock is replaced");
         let fixture = Self {
             chain: LocalChain::new(svm),
-            database: SqliteDatabase::open(Path::new(":memory:")).expect("an in-memory database opens"),
+            database,
             clock,
             admin,
             settler,
@@ -215,16 +219,21 @@ impl EngineFixture {
             public_key: None,
             capabilities: None,
         };
-        block_on(nodes::register(&self.database, &self.clock, &actor(), new)).expect("the node is registered");
+        block_on(nodes::register(&self.database, &*self.clock, &actor(), new)).expect("the node is registered");
     }
 
     /// Grants a reward to a node.
     pub(crate) fn grant(&self, node: &str, amount: u64) {
+        self.grant_many(node, 1, amount);
+    }
+
+    /// Grants `count` rewards of the same amount to a node.
+    pub(crate) fn grant_many(&self, node: &str, count: usize, amount: u64) {
         self.rewards_granted.set(self.rewards_granted.get() + 1);
         let key: IdempotencyKey = format!("grant-{}", self.rewards_granted.get()).parse().expect("a valid key");
         let entry = RewardDistribution { node_id: node_id(node), amount_lamports: lamports(amount), reason: None };
-        block_on(rewards::distribute(&self.database, &self.clock, &actor(), &key, vec![entry]))
-            .expect("the reward is granted");
+        block_on(rewards::distribute(&self.database, &*self.clock, &actor(), &key, vec![entry; count]))
+            .expect("the rewards are granted");
     }
 
     /// An engine in a new process, with its own lease holder name.
@@ -237,14 +246,32 @@ impl EngineFixture {
         let config = EngineConfig::new(self.network_ref, format!("process-{}", self.processes.get()));
         let secret = bs58::encode(self.settler.to_bytes()).into_string();
         let signer = SecretKey::parse(&secret).expect("a valid key");
-        Engine::new(EngineParts { database, chain, signer, clock: &self.clock, events: NoEvents }, config)
+        Engine::new(EngineParts { database, chain, signer, clock: &*self.clock, events: NoEvents }, config)
+    }
+
+    /// An engine in a new process whose clock differs from the others by `offset_ms`.
+    pub(crate) fn engine_with_clock(
+        &self,
+        offset_ms: i64,
+    ) -> Engine<&SqliteDatabase, &LocalChain, SecretKey, ManualClock, NoEvents> {
+        self.processes.set(self.processes.get() + 1);
+        let config = EngineConfig::new(self.network_ref, format!("process-{}", self.processes.get()));
+        let signer = SecretKey::parse(&bs58::encode(self.settler.to_bytes()).into_string()).expect("a valid key");
+        let clock = ManualClock::at(self.clock.now_ms() + offset_ms);
+        let (database, chain) = (&self.database, &self.chain);
+        Engine::new(EngineParts { database, chain, signer, clock, events: NoEvents }, config)
+    }
+
+    /// Advances the clock without producing a block.
+    pub(crate) fn advance_clock(&self, ms: i64) {
+        self.clock.advance(ms);
     }
 
     /// A reviewer in a new process.
     pub(crate) fn reviewer<D: Database, C: Chain>(&self, database: D, chain: C) -> Reviewer<D, C, &ManualClock> {
         self.processes.set(self.processes.get() + 1);
         let holder = format!("reviewer-{}", self.processes.get());
-        Reviewer { database, chain, clock: &self.clock, network: self.network_ref, holder }
+        Reviewer { database, chain, clock: &*self.clock, network: self.network_ref, holder }
     }
 
     /// Advances the clock and produces a block.
@@ -384,8 +411,11 @@ fn actor() -> Actor {
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match future.as_mut().poll(&mut context) {
-        std::task::Poll::Ready(value) => value,
-        std::task::Poll::Pending => panic!("the future is pending"),
+    // Concurrent requests yield now and then, although nothing in these tests waits.
+    for _ in 0..1_000 {
+        if let std::task::Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
     }
+    panic!("the future is pending");
 }

@@ -2,9 +2,9 @@
 
 use williw_relay::database::{Database as _, Statement};
 use williw_relay::engine::{AttemptState, BatchState};
-use williw_relay::ledger::settlements;
+use williw_relay::ledger::{rewards, settlements};
 use williw_relay::transaction::{BatchKind, Format};
-use williw_relay::types::{BatchStatus, RewardStatus, SettlementStatus, UnknownValueError};
+use williw_relay::types::{BatchStatus, RewardRecord, RewardStatus, SettlementStatus, UnknownValueError};
 
 use super::{EngineFixture, block_on};
 
@@ -46,7 +46,9 @@ pub(crate) struct Attempt {
 impl EngineFixture {
     /// All rewards in the order in which they were earned.
     pub(crate) fn rewards(&self) -> Vec<Reward> {
-        const SQL: &str = "SELECT node_id, status, hold_reason, transaction_signature FROM rewards ORDER BY sequence";
+        const SQL: &str = "SELECT node_id, status, transaction_signature, \
+            CASE status WHEN 'pending' THEN (SELECT hold_reason FROM payables WHERE payables.node_id = rewards.node_id) END \
+            AS hold_reason FROM rewards ORDER BY sequence";
         let rows = block_on(self.database.query(Statement::new(SQL))).expect("rewards are readable");
         rows.iter()
             .map(|row| Reward {
@@ -56,6 +58,11 @@ impl EngineFixture {
                 signature: row.optional("transaction_signature").expect("a text"),
             })
             .collect()
+    }
+
+    /// The unconfirmed rewards as the API lists them.
+    pub(crate) fn pending_rewards(&self) -> Vec<RewardRecord> {
+        block_on(rewards::pending(&self.database, None, None, 500)).expect("rewards are listed").items
     }
 
     /// The hold reasons of all rewards in the order in which they were earned.

@@ -52,7 +52,7 @@ pub(crate) async fn fund(
     let key = environment::secret_key()?;
     let address = network.address();
     let treasury = treasury_address(&address);
-    let response = chain.accounts(&[settlement::ID, address], AccountData::Full, Commitment::Confirmed).await?;
+    let response = chain.accounts(&[settlement::ID, address], AccountData::Full, Commitment::Confirmed, 0).await?;
     let [program, network_account] = response.accounts.as_slice() else {
         return Err(CliError::Internal("the RPC node returned the wrong number of accounts".to_owned()));
     };

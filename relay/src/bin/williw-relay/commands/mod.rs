@@ -17,7 +17,7 @@ use crate::error::CliError;
 
 /// The balance of an account in lamports; 0 if it does not exist.
 async fn balance<C: Chain>(chain: &C, address: Pubkey) -> Result<u64, CliError> {
-    let read = chain.accounts(&[address], AccountData::Omitted, Commitment::Confirmed).await?;
+    let read = chain.accounts(&[address], AccountData::Omitted, Commitment::Confirmed, 0).await?;
     Ok(read.accounts.first().and_then(Option::as_ref).map_or(0, |account| account.lamports))
 }
 

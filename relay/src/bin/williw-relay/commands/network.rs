@@ -119,7 +119,7 @@ pub(crate) async fn create(
 async fn exists_with<C: Chain>(chain: &C, expected: &NetworkRef, args: &CreateNetworkArgs) -> Result<bool, CliError> {
     let address = expected.address();
     let addresses = [settlement::ID, address, treasury_address(&address)];
-    let response = chain.accounts(&addresses, AccountData::Full, Commitment::Confirmed).await?;
+    let response = chain.accounts(&addresses, AccountData::Full, Commitment::Confirmed, 0).await?;
     let [program, network, treasury] = response.accounts.as_slice() else {
         return Err(CliError::Internal("the RPC node returned the wrong number of accounts".to_owned()));
     };

@@ -84,7 +84,7 @@ async fn adjust(
     let key = environment::secret_key()?;
     let database = ledger::open(connection, IfMissing::Fail)?;
     let network = expected.address();
-    let read = chain.accounts(&[settlement::ID, network], AccountData::Full, Commitment::Confirmed).await?;
+    let read = chain.accounts(&[settlement::ID, network], AccountData::Full, Commitment::Confirmed, 0).await?;
     let [program, network_account] = read.accounts.as_slice() else {
         return Err(CliError::Internal("the RPC node returned the wrong number of accounts".to_owned()));
     };

@@ -53,12 +53,12 @@ struct NodeLine<'a>(&'a NodeUnderReview);
 
 impl fmt::Display for NodeLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let NodeUnderReview { node_id, reason, credited_lamports, confirmed_lamports, held, .. } = self.0;
-        let held = if *held { "held" } else { "not held yet" };
+        let NodeUnderReview { node_id, reason, credited_lamports, signed_lamports, confirmed_lamports, .. } = self.0;
         write!(
             f,
-            "{node_id}  {reason} ({held})  credited on the chain {}, confirmed in the ledger {}",
+            "{node_id}  {reason}  credited on the chain {}, signed by this ledger {}, confirmed in it {}",
             format_sol(*credited_lamports),
+            format_sol(*signed_lamports),
             format_sol(*confirmed_lamports)
         )
     }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use serde_json::json;
-use williw_relay::chain::Chain;
+use williw_relay::chain::{Chain, ChainError};
 use williw_relay::clock::{Clock, SystemClock};
 use williw_relay::database::Database;
 use williw_relay::engine::{Engine, EngineConfig, EngineError, EngineParts, Progress, Trigger};
 use williw_relay::events::Events;
-use williw_relay::ledger::settlements;
+use williw_relay::ledger::{reviews, settlements};
 use williw_relay::signer::Signer;
 
 use crate::arguments::{ConnectionArguments, RunArguments};
@@ -86,12 +86,17 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
                 shutdown.sleep(LEASE_LOST_DELAY).await;
                 continue;
             }
-            Err(error) if error.is_transient() => {
-                let delay = backoff.next_delay(SystemClock.now_ms());
+            // With --watch, an answer that makes no sense is retried as well: a node or a proxy may recover.
+            Err(error) if error.is_transient() || (arguments.watch && error.is_external()) => {
+                let delay = backoff.next_delay(SystemClock.now_ms()).max(retry_after(&error));
                 if !arguments.watch && backoff.has_lasted(arguments.patience, SystemClock.now_ms()) {
                     return Err(error.into());
                 }
                 tracing::warn!("{error}; retrying in {} s", delay.as_secs());
+                // Nobody else should wait for a runner that waits.
+                if let Err(error) = engine.stop().await {
+                    tracing::debug!("cannot release the lease, which will expire by itself: {error}");
+                }
                 shutdown.sleep(delay).await;
                 continue;
             }
@@ -140,9 +145,22 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
                 if !settled {
                     output.result(&json!({"outcome": "idle", "settlement": null}), &"nothing to settle")?;
                 }
-                return Ok(());
+                return match reviews::count(database).await? {
+                    0 => Ok(()),
+                    nodes => Err(CliError::BooksDisagree { nodes }),
+                };
             }
         }
+    }
+}
+
+/// How long the RPC node has asked to wait.
+fn retry_after(error: &EngineError) -> Duration {
+    match error {
+        EngineError::Chain(ChainError::RateLimited { retry_after_ms: Some(ms) }) => {
+            Duration::from_millis(*ms).min(MAX_RETRY_DELAY)
+        }
+        _ => Duration::ZERO,
     }
 }
 

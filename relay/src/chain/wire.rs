@@ -1,37 +1,49 @@
-//! Encoding and decoding of JSON-RPC 2.0 messages, independent of the Workers runtime.
+//! Encoding and decoding of JSON-RPC 2.0 messages over HTTP, shared by all transports.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use williw_relay::chain::RpcError;
+
+use super::RpcError;
 
 /// The maximum size of a response, in bytes. For comparison: a hundred accounts of the program take 60 KB, and a
 /// transaction a few hundred KB at most.
-pub(crate) const MAX_RESPONSE_BYTES: usize = 8 * 1024 * 1024;
+pub const MAX_RESPONSE_BYTES: usize = 8 * 1024 * 1024;
 
 /// The body of a request.
-pub(crate) fn encode_request(method: &str, params: &Value) -> String {
+pub fn encode_request(method: &str, params: &Value) -> String {
     json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string()
 }
 
-/// Checks the HTTP status, accepting any status that carries a JSON-RPC message: Solana nodes send JSON-RPC errors with
-/// status 200, but some providers use other codes. Anything else comes from a proxy in front of the node.
+/// Decodes a response with HTTP status `status`. `retry_after` is its Retry-After header.
+///
+/// Solana nodes send JSON-RPC errors with status 200, but some providers use other codes. Anything that is not JSON-RPC
+/// comes from a proxy in front of the node.
 ///
 /// # Errors
-/// [`RpcError::ErrorResponse`] for "too many requests", [`RpcError::Unreachable`] for a server error, [`RpcError::InvalidResponse`]
-/// for anything else that is not JSON-RPC.
-pub(crate) fn check_status(status: u16, body: &[u8]) -> Result<(), RpcError> {
-    match status {
-        200..=299 => Ok(()),
-        429 => Err(RpcError::ErrorResponse { code: 429, message: "too many requests".to_owned() }),
-        500..=599 if !is_json_rpc(body) => Err(RpcError::Unreachable(format!("HTTP status {status}"))),
-        _ if !is_json_rpc(body) => Err(RpcError::InvalidResponse(format!("HTTP status {status}"))),
-        _ => Ok(()),
+/// [`RpcError::RateLimited`] for status 429, [`RpcError::ErrorResponse`] if the response is a JSON-RPC error,
+/// [`RpcError::Unreachable`] for a server error, [`RpcError::InvalidResponse`] for anything else that is not JSON-RPC.
+pub fn decode_http(status: u16, retry_after: Option<&str>, body: &[u8]) -> Result<Value, RpcError> {
+    if status == TOO_MANY_REQUESTS {
+        return Err(RpcError::RateLimited { retry_after_ms: retry_after.and_then(retry_after_ms) });
+    }
+    match decode_response(body) {
+        Err(RpcError::InvalidResponse(_)) if (500..=599).contains(&status) => {
+            Err(RpcError::Unreachable(format!("HTTP status {status}")))
+        }
+        Err(RpcError::InvalidResponse(_)) if !(200..=299).contains(&status) => {
+            Err(RpcError::InvalidResponse(format!("HTTP status {status}")))
+        }
+        decoded => decoded,
     }
 }
 
-/// Whether the body is a JSON-RPC result or error.
-fn is_json_rpc(body: &[u8]) -> bool {
-    !matches!(decode_response(body), Err(RpcError::InvalidResponse(_)))
+/// HTTP's status "429 Too Many Requests".
+const TOO_MANY_REQUESTS: u16 = 429;
+
+/// The delay of a Retry-After header, in milliseconds. Its other form, a date, depends on the clocks of both sides and is
+/// ignored.
+fn retry_after_ms(header: &str) -> Option<u64> {
+    header.trim().parse::<u32>().ok().map(|seconds| u64::from(seconds) * 1_000)
 }
 
 #[derive(Deserialize)]
@@ -57,7 +69,7 @@ struct ErrorObject {
 ///
 /// # Errors
 /// [`RpcError::ErrorResponse`] if the response is a JSON-RPC error, [`RpcError::InvalidResponse`] if it is not JSON-RPC.
-pub(crate) fn decode_response(body: &[u8]) -> Result<Value, RpcError> {
+fn decode_response(body: &[u8]) -> Result<Value, RpcError> {
     let response: RpcResponse =
         serde_json::from_slice(body).map_err(|error| RpcError::InvalidResponse(error.to_string()))?;
     if response.jsonrpc != "2.0" {
@@ -97,18 +109,32 @@ mod tests {
         let body = br#"{"jsonrpc":"2.0","id":1,"error":{"code":-32005,"message":"Node is behind","data":{}}}"#;
         assert_eq!(decode_response(body), Err(refused.clone()));
         for status in [200, 400, 503] {
-            assert_eq!(check_status(status, body), Ok(()), "{status}");
+            assert_eq!(decode_http(status, None, body), Err(refused.clone()), "{status}");
         }
     }
 
     #[test]
     fn a_body_that_is_not_json_rpc_is_rejected() {
         for body in [&b""[..], b"<html>", b"[]", b"{}", br#"{"jsonrpc":"1.0","result":1}"#, b"\xff", b"null"] {
-            assert!(matches!(decode_response(body), Err(RpcError::InvalidResponse(_))), "{body:?}");
-            assert!(matches!(check_status(404, body), Err(RpcError::InvalidResponse(_))), "{body:?}");
-            assert!(matches!(check_status(302, body), Err(RpcError::InvalidResponse(_))), "{body:?}");
-            assert!(matches!(check_status(502, body), Err(RpcError::Unreachable(_))), "{body:?}");
-            assert!(matches!(check_status(429, body), Err(RpcError::ErrorResponse { code: 429, .. })), "{body:?}");
+            let decode = |status| decode_http(status, Some("3"), body);
+            for status in [200, 302, 404] {
+                assert!(matches!(decode(status), Err(RpcError::InvalidResponse(_))), "{status} {body:?}");
+            }
+            assert!(matches!(decode(502), Err(RpcError::Unreachable(_))), "{body:?}");
+            assert_eq!(decode(429), Err(RpcError::RateLimited { retry_after_ms: Some(3_000) }), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn a_node_that_limits_the_rate_is_heard_even_if_it_answers_in_json_rpc() {
+        let body = br#"{"jsonrpc":"2.0","id":1,"error":{"code":-32429,"message":"slow down"}}"#;
+        for (header, retry_after_ms) in [
+            (None, None),
+            (Some(" 7 "), Some(7_000)),
+            (Some("Fri, 27 Nov 2026 00:00:00 GMT"), None),
+            (Some("-1"), None),
+        ] {
+            assert_eq!(decode_http(429, header, body), Err(RpcError::RateLimited { retry_after_ms }), "{header:?}");
         }
     }
 }

@@ -1,20 +1,17 @@
 //! JSON-RPC over the runtime's `fetch`, with a timeout and a maximum response size.
 
-mod codec;
-
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt, pin_mut};
 use serde_json::Value;
 use wasm_bindgen::JsValue;
+use williw_relay::chain::wire::{MAX_RESPONSE_BYTES, decode_http, encode_request};
 use williw_relay::chain::{RpcError, Transport};
 use worker::{AbortController, CacheMode, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect};
 
-use codec::MAX_RESPONSE_BYTES;
-
-/// Longer than a healthy node needs for any request of the engine, shorter than a blockhash stays valid.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// Longer than a healthy node needs for any request of the engine, and much shorter than a lease lasts.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Sends requests to a Solana RPC node with `fetch`.
 pub(crate) struct FetchTransport {
@@ -26,7 +23,7 @@ impl FetchTransport {
         Self { url }
     }
 
-    async fn exchange(&self, request: &str, abort: &AbortController) -> Result<Vec<u8>, RpcError> {
+    async fn exchange(&self, request: &str, abort: &AbortController) -> Result<Value, RpcError> {
         let headers = Headers::new();
         headers.set("content-type", "application/json").map_err(|error| unreachable(&error))?;
         let mut init = RequestInit::new();
@@ -40,6 +37,7 @@ impl FetchTransport {
         let mut response =
             Fetch::Request(request).send_with_signal(&abort.signal()).await.map_err(|error| unreachable(&error))?;
         let status = response.status_code();
+        let retry_after = response.headers().get("retry-after").ok().flatten();
         let mut chunks = response.stream().map_err(|error| unreachable(&error))?;
         let mut body = Vec::new();
         while let Some(chunk) = chunks.next().await {
@@ -51,14 +49,13 @@ impl FetchTransport {
             }
             body.extend_from_slice(&chunk);
         }
-        codec::check_status(status, &body)?;
-        Ok(body)
+        decode_http(status, retry_after.as_deref(), &body)
     }
 }
 
 impl Transport for FetchTransport {
     async fn call(&self, method: &'static str, params: Value) -> Result<Value, RpcError> {
-        let request = codec::encode_request(method, &params);
+        let request = encode_request(method, &params);
         let abort = AbortController::default();
         let outcome = {
             let exchange = self.exchange(&request, &abort);
@@ -75,7 +72,7 @@ impl Transport for FetchTransport {
             // Cancels the request if it is still in flight.
             abort.abort();
         }
-        codec::decode_response(&outcome?)
+        outcome
     }
 }
 

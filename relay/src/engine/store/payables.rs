@@ -1,0 +1,50 @@
+//! What the ledger owes each node: one row per node, so that a settlement finds its nodes without reading their rewards.
+
+use serde_json::json;
+
+use crate::database::{Statement, now_ms, statements};
+use crate::types::NodeId;
+
+statements! {
+    /// Finds the oldest unconfirmed reward of each node of the open settlement again.
+    RECOUNT = "UPDATE payables SET next_sequence = ( \
+            SELECT sequence FROM rewards WHERE rewards.node_id = payables.node_id AND status IN ('pending', 'batched') \
+            ORDER BY node_total_lamports LIMIT 1) \
+        WHERE node_id IN (SELECT node_id FROM settlement_nodes)";
+
+    /// Holds nodes for ?2 milliseconds for the reasons in ?1, a JSON array of `node_id` and `hold`; a null reason releases the node.
+    HOLD = concat!(
+        "UPDATE payables SET hold_reason = holds.value ->> 'hold', \
+            retry_at = CASE WHEN holds.value ->> 'hold' IS NULL THEN 0 ELSE ", now_ms!(), " + CAST(?2 AS INTEGER) END \
+        FROM json_each(?1) AS holds WHERE payables.node_id = holds.value ->> 'node_id'"
+    );
+
+    /// Raises the signed totals of the nodes of batch ?1 to its targets.
+    RAISE_SIGNED = "UPDATE payables SET signed_lamports = MAX(signed_lamports, batch_entries.target_lamports) \
+        FROM batch_entries \
+        WHERE batch_entries.batch_id = CAST(?1 AS INTEGER) AND payables.node_id = batch_entries.node_id";
+}
+
+/// Finds out again which nodes of the settlement still have unconfirmed rewards.
+pub(crate) fn recount() -> Statement {
+    Statement::new(RECOUNT)
+}
+
+/// Sets why each node's rewards are held for `retry_after_ms` milliseconds; `None` releases the node.
+pub(crate) fn hold<'a>(
+    holds: impl IntoIterator<Item = (&'a NodeId, Option<String>)>,
+    retry_after_ms: i64,
+) -> Statement {
+    Statement::new(HOLD).bind(holds_json(holds)).bind(retry_after_ms)
+}
+
+/// Hold reasons as a JSON array of `node_id` and `hold`.
+pub(super) fn holds_json<'a>(holds: impl IntoIterator<Item = (&'a NodeId, Option<String>)>) -> String {
+    let rows: Vec<_> = holds.into_iter().map(|(node, hold)| json!({"node_id": node.as_str(), "hold": hold})).collect();
+    json!(rows).to_string()
+}
+
+/// Records that the ledger signs for the targets of a batch. From then on, the chain's totals may reach them.
+pub(crate) fn raise_signed(batch_id: i64) -> Statement {
+    Statement::new(RAISE_SIGNED).bind(batch_id)
+}

@@ -1,0 +1,142 @@
+//! The nodes of the open settlement. They are chosen once, so that all its steps work on the same nodes, piece by piece.
+
+use serde_json::json;
+use settlement::client::node_wallet_address;
+use solana_pubkey::Pubkey;
+
+use crate::database::{Database, DatabaseError, Row, Statement, now_ms, statements};
+use crate::engine::NodeState;
+use crate::types::{NodeId, NodeStatus};
+
+statements! {
+    /// Chooses the nodes of the settlement: at most ?1 with unconfirmed rewards, then at most ?2 that are held, and at most ?2
+    /// each whose payout is due at ?3 by amount and by age. Nodes that are held take part if they are to be tried again by ?4, or by now if ?4 is NULL.
+    CHOOSE = concat!(
+        "INSERT INTO settlement_nodes (node_id, position, state) \
+        SELECT node_id, ROW_NUMBER() OVER (ORDER BY MIN(held), MIN(sequence)), 'selected' FROM ( \
+            SELECT * FROM (SELECT node_id, retry_at AS held, next_sequence AS sequence FROM payables \
+                WHERE next_sequence IS NOT NULL AND retry_at = 0 \
+                ORDER BY next_sequence LIMIT CAST(?1 AS INTEGER)) \
+            UNION ALL \
+            SELECT * FROM (SELECT node_id, retry_at AS held, next_sequence AS sequence FROM payables \
+                WHERE next_sequence IS NOT NULL AND retry_at > 0 AND retry_at <= COALESCE(CAST(?4 AS INTEGER), ", now_ms!(), ") \
+                ORDER BY retry_at, next_sequence LIMIT CAST(?2 AS INTEGER)) \
+            UNION ALL \
+            SELECT * FROM (SELECT node_id, retry_at AS held, 9223372036854775807 AS sequence FROM wallets \
+                WHERE pending_rewards_lamports > 0 AND pending_rewards_lamports >= threshold_lamports \
+                    AND retry_at <= COALESCE(CAST(?4 AS INTEGER), ", now_ms!(), ") \
+                ORDER BY retry_at, node_id LIMIT CAST(?2 AS INTEGER)) \
+            UNION ALL \
+            SELECT * FROM (SELECT node_id, retry_at AS held, 9223372036854775807 AS sequence FROM wallets \
+                WHERE oldest_unpaid_at IS NOT NULL \
+                    AND oldest_unpaid_at <= CAST(?3 AS INTEGER) - (SELECT max_pending_age_ms FROM treasury) \
+                    AND retry_at <= COALESCE(CAST(?4 AS INTEGER), ", now_ms!(), ") \
+                ORDER BY oldest_unpaid_at LIMIT CAST(?2 AS INTEGER))) \
+        GROUP BY node_id"
+    );
+
+    /// The first ?2 nodes in state ?1.
+    NEXT = "SELECT nodes.id AS id, nodes.address AS address, nodes.status AS status, \
+            wallets.owner AS wallet_owner, wallets.wallet_address AS wallet_address, \
+            CAST(COALESCE(wallets.credited_lamports, 0) > 0 AS TEXT) AS was_credited FROM ( \
+            SELECT node_id, position FROM settlement_nodes WHERE state = ?1 ORDER BY position LIMIT CAST(?2 AS INTEGER) \
+        ) AS chosen JOIN nodes ON nodes.id = chosen.node_id LEFT JOIN wallets ON wallets.node_id = chosen.node_id \
+        ORDER BY chosen.position";
+
+    /// The latest slot at which a wallet of the settlement's nodes was read.
+    LAST_SLOT = "SELECT CAST(COALESCE(MAX(last_slot), 0) AS TEXT) AS slot \
+        FROM settlement_nodes JOIN wallets ON wallets.node_id = settlement_nodes.node_id";
+
+    /// Moves the nodes in JSON array ?1 to state ?2.
+    MOVE = "UPDATE settlement_nodes SET state = ?2 FROM json_each(?1) AS nodes WHERE node_id = nodes.value";
+
+    /// Forgets the nodes, when the settlement is closed.
+    CLEAR = "DELETE FROM settlement_nodes";
+}
+
+/// Which of the nodes that an earlier settlement held take part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeldNodes {
+    /// All of them.
+    All,
+    /// Those whose time to be tried again has come, by the database's clock.
+    Due,
+}
+
+impl HeldNodes {
+    /// The latest time for which they may be held; `None` for the database's present time.
+    pub(super) fn retry_by_ms(self) -> Option<i64> {
+        match self {
+            Self::All => Some(i64::MAX),
+            Self::Due => None,
+        }
+    }
+}
+
+/// A node of the settlement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ChosenNode {
+    pub(crate) node_id: NodeId,
+    /// The address that the node has registered.
+    pub(crate) address: Option<Pubkey>,
+    pub(crate) suspended: bool,
+    /// Whether its wallet account was credited when it was last read.
+    pub(crate) was_credited: bool,
+    /// The owner and the address of its wallet account, as last read.
+    wallet: Option<(Pubkey, Pubkey)>,
+}
+
+impl ChosenNode {
+    /// The address of the node's wallet account. `None` if the node has no address, which is part of it.
+    pub(crate) fn wallet_address(&self, network: &Pubkey) -> Option<Pubkey> {
+        let owner = self.address?;
+        Some(match self.wallet {
+            // Deriving an address takes much longer than reading it.
+            Some((wallet_owner, address)) if wallet_owner == owner => address,
+            _ => node_wallet_address(network, &self.node_id.on_chain(), &owner),
+        })
+    }
+}
+
+/// Chooses at most `limit` nodes with unconfirmed rewards, and a quarter as many that are held, whose payouts are due by
+/// amount, and whose payouts are due by age.
+pub(crate) fn choose(limit: usize, now_ms: i64, held: HeldNodes) -> Statement {
+    Statement::new(CHOOSE).bind(limit).bind((limit / 4).max(1)).bind(now_ms).bind(held.retry_by_ms())
+}
+
+/// Returns the first `limit` nodes in a state.
+pub(crate) async fn next(
+    database: &impl Database,
+    state: NodeState,
+    limit: usize,
+) -> Result<Vec<ChosenNode>, DatabaseError> {
+    let rows = database.query(Statement::new(NEXT).bind(state).bind(limit)).await?;
+    rows.iter().map(chosen_node).collect()
+}
+
+fn chosen_node(row: &Row) -> Result<ChosenNode, DatabaseError> {
+    Ok(ChosenNode {
+        node_id: row.get("id")?,
+        address: row.optional("address")?,
+        suspended: row.get::<NodeStatus>("status")? == NodeStatus::Suspended,
+        was_credited: row.get::<u8>("was_credited")? == 1,
+        wallet: row.optional("wallet_owner")?.zip(row.optional("wallet_address")?),
+    })
+}
+
+/// Returns the latest slot at which a wallet of the settlement's nodes was read; 0 if none was.
+pub(crate) async fn last_slot(database: &impl Database) -> Result<u64, DatabaseError> {
+    let rows = database.query(Statement::new(LAST_SLOT)).await?;
+    rows.first().map_or(Ok(0), |row| row.get("slot"))
+}
+
+/// Moves nodes to another state.
+pub(crate) fn move_to<'a>(nodes: impl IntoIterator<Item = &'a NodeId>, state: NodeState) -> Statement {
+    let nodes: Vec<_> = nodes.into_iter().map(NodeId::as_str).collect();
+    Statement::new(MOVE).bind(json!(nodes).to_string()).bind(state)
+}
+
+/// Forgets the nodes of the settlement.
+pub(crate) fn clear() -> Statement {
+    Statement::new(CLEAR)
+}
