@@ -1,0 +1,334 @@
+//! Everybody but the relays: operators who grant rewards, owners, the admin, and strangers.
+
+use settlement::client::{
+    RegisterNodeArgs, UpdateNetworkArgs, close_node_ix, fund_ix, pause_ix, payout_ix, reopen_node_ix,
+    set_destination_ix, set_threshold_ix, top_up_rent_ix, treasury_address, unpause_ix, update_network_ix, withdraw_ix,
+    withdraw_surplus_ix,
+};
+use settlement::state::NodeWallet;
+use solana_account::ReadableAccount as _;
+use solana_instruction::Instruction;
+use solana_message::{Message, VersionedMessage};
+use solana_pubkey::Pubkey;
+use solana_signature::Signature;
+use solana_signer::Signer as _;
+use solana_transaction::versioned::VersionedTransaction;
+use std::rc::Rc;
+use williw_relay::database::Statement;
+use williw_relay::ledger::{Actor, nodes, rewards};
+use williw_relay::types::{IdempotencyKey, Lamports, NewNode, RewardDistribution};
+
+use crate::cluster::Travelling;
+use crate::ledger::at_once;
+use crate::scenario::{Actors, Node};
+use crate::world::{RelayClock, World};
+
+/// Lamports per byte and epoch of the cluster's rent at the start.
+const RENT_PER_BYTE: u64 = 6_960;
+
+/// Something that anybody but a relay does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    Grant,
+    TellAddress,
+    Withdraw,
+    SetDestination,
+    SetThreshold,
+    PayOut,
+    Close,
+    Pause,
+    Unpause,
+    ChangeLimits,
+    Fund,
+    WithdrawSurplus,
+    DrainSettler,
+    RefillSettler,
+    Suspend,
+    Reinstate,
+    ChangeRent,
+    BackUp,
+    Restore,
+}
+
+impl World {
+    /// Registers the nodes and grants the first rewards.
+    pub(crate) fn prepare(&self) {
+        for node in self.nodes() {
+            self.register(node, node.has_address);
+        }
+        for _ in 0..self.scenario.first_rewards {
+            self.grant();
+        }
+    }
+
+    /// Somebody does something.
+    pub(crate) fn act(&self) {
+        let actors = self.scenario.actors;
+        let mut possible = vec![Action::Grant, Action::Grant, Action::TellAddress];
+        let mut add = |enabled: bool, actions: &[Action]| possible.extend(actions.iter().filter(|_| enabled));
+        add(actors.owners, &[Action::Withdraw, Action::SetDestination, Action::SetThreshold, Action::PayOut]);
+        add(actors.closing, &[Action::Withdraw, Action::Close, Action::Close]);
+        add(actors.pauses, &[Action::Pause, Action::Unpause]);
+        add(actors.caps, &[Action::ChangeLimits]);
+        add(actors.treasury, &[Action::Fund, Action::WithdrawSurplus]);
+        add(actors.settler, &[Action::DrainSettler, Action::RefillSettler]);
+        add(actors.suspensions, &[Action::Suspend, Action::Reinstate]);
+        add(actors.rent, &[Action::ChangeRent]);
+        add(actors.restores, &[Action::BackUp, Action::Restore]);
+        let action = *self.random.borrow_mut().pick(&possible);
+        let node = self.random.borrow_mut().pick(self.nodes()).clone();
+        self.perform(action, &node);
+    }
+
+    fn perform(&self, action: Action, node: &Node) {
+        let network = self.keys.network().address();
+        let (admin, settler) = (self.keys.admin.pubkey(), self.keys.settler.pubkey());
+        let (owner, id) = (node.owner, node.id.on_chain());
+        let amount = |low, high| self.random.borrow_mut().amount(low, high);
+        match action {
+            Action::Grant => self.grant(),
+            Action::TellAddress => self.register(node, true),
+            Action::Withdraw => {
+                let part = self.chance(500).then(|| amount(1, 500));
+                let destination = self.wallet(node).map_or(owner, |wallet| wallet.destination);
+                self.submit("owner", action, withdraw_ix(owner, network, id, destination, part));
+            }
+            Action::SetDestination => {
+                let unpayable = [treasury_address(&network), settlement::ID];
+                let destinations = [owner, node.spare, unpayable[0], unpayable[1]];
+                let destination = *self.random.borrow_mut().pick(&destinations);
+                self.submit("owner", action, set_destination_ix(owner, network, id, destination));
+            }
+            Action::SetThreshold => {
+                self.submit("owner", action, set_threshold_ix(owner, network, id, amount(1_000, 4_000)));
+            }
+            Action::PayOut => {
+                let destination = self.wallet(node).map_or(owner, |wallet| wallet.destination);
+                self.submit("stranger", action, payout_ix(network, &[(node.wallet, destination)]));
+            }
+            Action::Close => self.submit("owner", action, close_node_ix(owner, network, id, owner)),
+            Action::Pause => self.submit("admin", action, pause_ix(admin, network)),
+            Action::Unpause => self.submit("admin", action, unpause_ix(admin, network)),
+            Action::ChangeLimits => {
+                let args = UpdateNetworkArgs {
+                    per_node_cap: Some(amount(200, 5_000)),
+                    per_batch_cap: Some(amount(500, 8_000)),
+                    window_limit: Some(amount(1_000, 20_000)),
+                    max_pending_age: Some(amount(5, 600)),
+                    ..UpdateNetworkArgs::default()
+                };
+                self.submit("admin", action, update_network_ix(admin, network, args));
+            }
+            Action::Fund => self.submit("admin", action, fund_ix(admin, network, admin, amount(1, 20_000))),
+            Action::WithdrawSurplus => self.withdraw_surplus(amount(0, 2_000)),
+            Action::DrainSettler => {
+                let left = *self.random.borrow_mut().pick(&[0, 900_000]);
+                let balance = self.balance(&settler);
+                if balance > left {
+                    let transfer = solana_system_interface::instruction::transfer(&settler, &admin, balance - left);
+                    self.submit("settler", action, transfer);
+                }
+            }
+            Action::RefillSettler => self.refill_settler(),
+            Action::Suspend => self.set_status(node, "suspended"),
+            Action::Reinstate => self.set_status(node, "active"),
+            Action::ChangeRent => self.set_rent(amount(700, 2 * RENT_PER_BYTE)),
+            Action::BackUp => self.back_up_ledger(),
+            // Nobody restores a backup that was just made.
+            Action::Restore => self.restore_requested.set(self.now_ms() - self.backed_up_at.get() > 8_000),
+        }
+    }
+
+    /// The balance of an address in the newest block.
+    fn balance(&self, address: &Pubkey) -> u64 {
+        let cluster = self.cluster.borrow();
+        let state = cluster.blocks[cluster.tip].state.borrow();
+        state.accounts_db().get_account_ref(address).map_or(0, |account| account.lamports())
+    }
+
+    /// The wallet account of a node in the newest block.
+    fn wallet(&self, node: &Node) -> Option<NodeWallet> {
+        let cluster = self.cluster.borrow();
+        let state = cluster.blocks[cluster.tip].state.borrow();
+        state.accounts_db().get_account_ref(&node.wallet).and_then(|account| NodeWallet::decode(account.data()).ok())
+    }
+
+    /// Sends a transaction whose fee the sponsor pays. The signatures of others than the settler are taken for granted.
+    pub(crate) fn submit(&self, actor: &str, what: impl std::fmt::Debug, instruction: Instruction) {
+        let mut cluster = self.cluster.borrow_mut();
+        let blockhash = cluster.blocks[cluster.tip].hash;
+        let message = Message::new_with_blockhash(&[instruction], Some(&self.keys.sponsor.pubkey()), &blockhash);
+        let mut signatures = vec![Signature::default(); usize::from(message.header.num_required_signatures)];
+        let mut bytes = [0; 64];
+        bytes[..32].copy_from_slice(&self.random.borrow_mut().bytes());
+        signatures[0] = Signature::from(bytes);
+        let transaction = Rc::new(VersionedTransaction { signatures, message: VersionedMessage::Legacy(message) });
+        cluster.mempool.push(Travelling { transaction, patience: 20 });
+        drop(cluster);
+        self.tell(actor, format_args!("{what:?}"));
+    }
+
+    /// The admin withdraws all but `left` lamports of the surplus.
+    pub(crate) fn withdraw_surplus(&self, left: u64) {
+        let (admin, network) = (self.keys.admin.pubkey(), self.keys.network().address());
+        let cluster = self.cluster.borrow();
+        let minimum = {
+            let state = cluster.blocks[cluster.tip].state.borrow();
+            state.minimum_balance_for_rent_exemption(settlement::state::Treasury::SIZE)
+        };
+        drop(cluster);
+        let surplus = self.balance(&treasury_address(&network)).saturating_sub(minimum);
+        if surplus > left {
+            let withdraw = withdraw_surplus_ix(admin, network, admin, surplus - left);
+            self.submit("admin", Action::WithdrawSurplus, withdraw);
+        }
+    }
+
+    fn refill_settler(&self) {
+        let (admin, settler) = (self.keys.admin.pubkey(), self.keys.settler.pubkey());
+        let transfer = solana_system_interface::instruction::transfer(&admin, &settler, 1_000_000_000);
+        self.submit("admin", Action::RefillSettler, transfer);
+    }
+
+    /// Gives a wallet account what it lacks after the rent rate has risen. The program tops up only those with a pending
+    /// amount, but the cluster rejects every credit to an account below its minimum that does not lift it above.
+    fn top_up_rent(&self, node: &Node) {
+        let (admin, network) = (self.keys.admin.pubkey(), self.keys.network().address());
+        let Some(wallet) = self.wallet(node) else { return };
+        let minimum = {
+            let cluster = self.cluster.borrow();
+            let state = cluster.blocks[cluster.tip].state.borrow();
+            state.minimum_balance_for_rent_exemption(NodeWallet::SIZE)
+        };
+        let missing = (minimum + wallet.pending()).saturating_sub(self.balance(&node.wallet));
+        if missing == 0 {
+            return;
+        }
+        let top_up = if wallet.pending() > 0 {
+            top_up_rent_ix(admin, network, &[node.wallet])
+        } else {
+            solana_system_interface::instruction::transfer(&admin, &node.wallet, missing)
+        };
+        self.submit("admin", "TopUpRent", top_up);
+    }
+
+    /// Changes the cluster's rent from the next block on.
+    fn set_rent(&self, lamports_per_byte: u64) {
+        self.tell("cluster", format_args!("rent is {lamports_per_byte} lamports a byte"));
+        let mut cluster = self.cluster.borrow_mut();
+        let tip = cluster.tip;
+        let mut state = cluster.blocks[tip].state.borrow().clone();
+        let mut rent: solana_rent::Rent = state.get_sysvar();
+        rent.lamports_per_byte = lamports_per_byte;
+        state.set_sysvar(&rent);
+        cluster.blocks[tip].state = Rc::new(std::cell::RefCell::new(state));
+    }
+
+    fn clock(&self) -> RelayClock {
+        RelayClock { now: self.ledger.clock(), skew_ms: Rc::default() }
+    }
+
+    fn register(&self, node: &Node, with_address: bool) {
+        self.tell(
+            "operator",
+            format_args!("registers {} {}", node.id, if with_address { "with its address" } else { "" }),
+        );
+        let new = NewNode {
+            id: node.id.clone(),
+            address: with_address.then(|| node.owner.to_string().parse().expect("a valid address")),
+            public_key: None,
+            capabilities: None,
+        };
+        let (clock, operator) = (self.clock(), Actor::operator());
+        let registered = nodes::register(self.ledger.database(), &clock, &operator, new);
+        at_once(registered).expect("the node is registered");
+    }
+
+    fn set_status(&self, node: &Node, status: &str) {
+        const SQL: &str = "UPDATE nodes SET status = ?1 WHERE id = ?2";
+        self.tell("operator", format_args!("makes {} {status}", node.id));
+        self.ledger.run(vec![Statement::new(SQL).bind(status).bind(&node.id)]).expect("the node is updated");
+    }
+
+    /// Grants a reward to some node, or several to one.
+    fn grant(&self) {
+        let number = self.granted.get() + 1;
+        self.granted.set(number);
+        let index = self.random.borrow_mut().index(self.nodes().len());
+        let count = if self.chance(200) { 3 } else { 1 };
+        let entries: Vec<_> = (0..count)
+            .map(|_| {
+                let large = self.chance(150);
+                let amount = self.random.borrow_mut().amount(1, if large { 6_000 } else { 900 });
+                self.checker.borrow_mut().earned[index] += amount;
+                self.tell("operator", format_args!("grants {amount} to {}", self.nodes()[index].id));
+                RewardDistribution {
+                    node_id: self.nodes()[index].id.clone(),
+                    amount_lamports: Lamports::new(amount).expect("a valid amount"),
+                    reason: None,
+                }
+            })
+            .collect();
+        let key: IdempotencyKey = format!("grant-{number}").parse().expect("a valid key");
+        let (clock, operator) = (self.clock(), Actor::operator());
+        let granted = rewards::distribute(self.ledger.database(), &clock, &operator, &key, entries);
+        at_once(granted).expect("the rewards are granted");
+    }
+
+    /// Everything becomes as it should be: whatever keeps a reward from being paid is put right.
+    pub(crate) fn put_right(&self) {
+        let (admin, network) = (self.keys.admin.pubkey(), self.keys.network().address());
+        let Actors { pauses, caps, treasury, settler, suspensions, rent, restores, .. } = self.scenario.actors;
+        if rent {
+            self.set_rent(RENT_PER_BYTE);
+        }
+        if pauses {
+            self.submit("admin", Action::Unpause, unpause_ix(admin, network));
+        }
+        let parameters = self.scenario.parameters;
+        let limits = [parameters.per_node_cap, parameters.per_batch_cap, parameters.window_limit];
+        if caps || limits != [Some(u64::MAX); 3] {
+            let args = UpdateNetworkArgs {
+                per_node_cap: Some(u64::MAX),
+                per_batch_cap: Some(u64::MAX),
+                window_limit: Some(u64::MAX),
+                ..UpdateNetworkArgs::default()
+            };
+            self.submit("admin", Action::ChangeLimits, update_network_ix(admin, network, args));
+        }
+        if treasury || self.scenario.treasury.is_some() {
+            self.submit("admin", Action::Fund, fund_ix(admin, network, admin, 1_000_000_000));
+        }
+        if settler {
+            self.refill_settler();
+        }
+        for node in self.nodes() {
+            if !node.has_address || restores {
+                self.register(node, true);
+            }
+            if suspensions {
+                self.set_status(node, "active");
+            }
+        }
+    }
+
+    /// As [`World::put_right`], once the network is no longer paused.
+    pub(crate) fn put_nodes_right(&self) {
+        let (admin, network) = (self.keys.admin.pubkey(), self.keys.network().address());
+        let Actors { owners, closing, rent, .. } = self.scenario.actors;
+        if !(owners || closing || rent) {
+            return;
+        }
+        for node in self.nodes() {
+            let (owner, node_id) = (node.owner, node.id.on_chain());
+            self.top_up_rent(node);
+            if self.wallet(node).is_some() {
+                self.submit("owner", Action::SetDestination, set_destination_ix(owner, network, node_id, owner));
+            } else if self.balance(&node.wallet) > 0 {
+                let args = RegisterNodeArgs { node_id, owner, destination: None, threshold: None };
+                let sponsor = self.keys.sponsor.pubkey();
+                self.submit("admin", "Reopen", reopen_node_ix(admin, sponsor, network, args));
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The state from which every run starts: the program, its network and a funded treasury.
+
+use std::path::PathBuf;
+
+use litesvm::LiteSVM;
+use settlement::client::{CreateNetworkArgs, NetworkId, create_network_ix, fund_ix};
+use solana_instruction::Instruction;
+use solana_keypair::Keypair;
+use solana_message::{Message, VersionedMessage};
+use solana_pubkey::Pubkey;
+use solana_signer::Signer as _;
+use solana_transaction::versioned::VersionedTransaction;
+use williw_relay::engine::NetworkRef;
+
+/// The name of the network.
+const NETWORK_NAME: &str = "simulation";
+
+/// The keys of all runs.
+pub(crate) struct Keys {
+    pub(crate) admin: Keypair,
+    pub(crate) settler: Keypair,
+    /// Pays the fees of everybody but the settler.
+    pub(crate) sponsor: Keypair,
+}
+
+impl Keys {
+    pub(crate) fn new() -> Self {
+        let key = |number| Keypair::new_from_array([number; 32]);
+        Self { admin: key(1), settler: key(2), sponsor: key(3) }
+    }
+
+    /// The network that the admin creates.
+    pub(crate) fn network(&self) -> NetworkRef {
+        NetworkRef::new(NetworkId::from_name(NETWORK_NAME).expect("a valid name"), self.admin.pubkey(), None)
+    }
+}
+
+fn program_file() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")), PathBuf::from);
+    std::env::var_os("WILLIW_PROGRAM_SO").map_or_else(|| target.join("deploy/settlement.so"), PathBuf::from)
+}
+
+/// Creates the state. Signatures are verified by the simulated cluster, once per transaction, and so are blockhashes.
+pub(crate) fn template(now_ms: i64) -> LiteSVM {
+    let file = program_file();
+    assert!(file.exists(), "{} is missing: run `make program`", file.display());
+    let keys = Keys::new();
+    let mut svm = LiteSVM::new().with_sigverify(false).with_blockhash_check(false).with_transaction_history(0);
+    svm.add_program_from_file(settlement::ID, &file).expect("the program loads");
+    super::set_time(&mut svm, 1, now_ms / 1_000);
+    for (key, lamports) in
+        [(&keys.admin, 1_000_000_000_000_u64), (&keys.settler, 1_000_000_000), (&keys.sponsor, 1_000_000_000_000)]
+    {
+        svm.airdrop(&key.pubkey(), lamports).expect("airdrop");
+    }
+    let (admin, network) = (keys.admin.pubkey(), keys.network());
+    let args = CreateNetworkArgs {
+        id: network.id.0,
+        settler: keys.settler.pubkey(),
+        guardian: admin,
+        default_threshold: 1_000,
+        per_node_cap: u64::MAX,
+        per_batch_cap: u64::MAX,
+        window_limit: u64::MAX,
+        window_seconds: 60,
+        max_pending_age: 3_600,
+        max_pause_seconds: 60,
+    };
+    execute(&mut svm, admin, create_network_ix(admin, args));
+    execute(&mut svm, admin, fund_ix(admin, network.address(), admin, 10_000_000_000));
+    svm
+}
+
+/// Executes an instruction outside of any block. Signatures are taken for granted.
+pub(crate) fn execute(svm: &mut LiteSVM, payer: Pubkey, instruction: Instruction) {
+    let message = Message::new_with_blockhash(&[instruction], Some(&payer), &svm.latest_blockhash());
+    let signatures = vec![Default::default(); usize::from(message.header.num_required_signatures)];
+    let transaction = VersionedTransaction { signatures, message: VersionedMessage::Legacy(message) };
+    svm.send_transaction(transaction).expect("the instruction succeeds");
+}

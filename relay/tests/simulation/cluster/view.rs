@@ -1,0 +1,210 @@
+//! What one RPC node answers: it serves the state of its own slot, remembers statuses for a while, and may have no history.
+
+use solana_message::VersionedMessage;
+use solana_pubkey::Pubkey;
+use solana_signature::Signature;
+use solana_transaction::versioned::VersionedTransaction;
+use williw_relay::chain::{
+    Account, AccountData, AccountsAtSlot, ChainError, Commitment, ExecutedTransaction, FinalizedBlock, LatestBlockhash,
+    SignatureStatus, Simulation, StatusSearch, StatusesAtSlot, TransactionError,
+};
+
+use solana_account::ReadableAccount as _;
+
+use super::{BLOCKHASH_BLOCKS, CACHED_BLOCKS, CONFIRMED_BLOCKS, Cluster, FINALITY_BLOCKS, set_time};
+
+/// Agave's code for a node that keeps no history of transactions.
+const NO_HISTORY: i64 = -32011;
+
+/// What a node knows of transactions that are no longer in its cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum History {
+    /// Everything.
+    Full,
+    /// Nothing, and it says so.
+    Refused,
+    /// Nothing, and it answers that there is no such transaction.
+    Silent,
+}
+
+/// An RPC node.
+#[derive(Clone, Debug)]
+pub(crate) struct View {
+    /// The newest block that the node has processed.
+    pub(crate) head: usize,
+    pub(crate) lag_slots: u64,
+    /// Until this slot of the cluster, the node processes no block, and stays on a fork that was dropped.
+    pub(crate) stuck_until_slot: u64,
+    pub(crate) history: History,
+    /// Whether the node answers as if it had not kept the logs of transactions.
+    pub(crate) loses_logs: bool,
+    /// The number of blocks by which the node's index of transactions is behind.
+    pub(crate) index_lag: u64,
+    /// Whether simulations report the size of loaded accounts.
+    pub(crate) reports_loaded_data: bool,
+}
+
+impl View {
+    /// The node becomes one that keeps up, as far as that depends on the cluster.
+    pub(crate) fn heal(&mut self) {
+        self.lag_slots = self.lag_slots.min(2);
+        self.index_lag = self.index_lag.min(2);
+        self.stuck_until_slot = 0;
+        // Without a node that has history, an operator has to step in, because nothing tells that an attempt is dead.
+        if self.history == History::Refused {
+            self.history = History::Full;
+        }
+    }
+}
+
+impl Cluster {
+    fn at(&self, view: usize, commitment: Commitment) -> usize {
+        let depth = match commitment {
+            Commitment::Confirmed => CONFIRMED_BLOCKS,
+            Commitment::Finalized => FINALITY_BLOCKS,
+        };
+        self.ancestor(self.views[view].head, depth)
+    }
+
+    /// `getLatestBlockhash` at `confirmed`.
+    pub(crate) fn latest_blockhash(&self, view: usize) -> LatestBlockhash {
+        let block = &self.blocks[self.at(view, Commitment::Confirmed)];
+        LatestBlockhash { blockhash: block.hash, last_valid_block_height: block.height + BLOCKHASH_BLOCKS }
+    }
+
+    /// `getEpochInfo` at `finalized`.
+    pub(crate) fn finalized_block(&self, view: usize) -> FinalizedBlock {
+        let block = &self.blocks[self.at(view, Commitment::Finalized)];
+        FinalizedBlock { slot: block.slot, height: block.height }
+    }
+
+    /// `getMultipleAccounts`.
+    pub(crate) fn accounts(
+        &self,
+        view: usize,
+        addresses: &[Pubkey],
+        data: AccountData,
+        commitment: Commitment,
+        min_slot: u64,
+    ) -> Result<AccountsAtSlot, ChainError> {
+        let block = &self.blocks[self.at(view, commitment)];
+        if block.slot < min_slot {
+            return Err(ChainError::Behind { slot: block.slot, min_slot });
+        }
+        let state = block.state.borrow();
+        let account = |address: &Pubkey| {
+            let account = state.accounts_db().get_account_ref(address).filter(|account| account.lamports() > 0)?;
+            Some(Account {
+                lamports: account.lamports(),
+                owner: *account.owner(),
+                executable: account.executable(),
+                space: account.data().len() as u64,
+                data: if data == AccountData::Full { account.data().to_vec() } else { Vec::new() },
+            })
+        };
+        Ok(AccountsAtSlot { slot: block.slot, accounts: addresses.iter().map(account).collect() })
+    }
+
+    /// `getMinimumBalanceForRentExemption`.
+    pub(crate) fn minimum_balance(&self, view: usize, data_len: u64) -> u64 {
+        let state = self.blocks[self.at(view, Commitment::Finalized)].state.borrow();
+        state.minimum_balance_for_rent_exemption(data_len as usize)
+    }
+
+    /// `simulateTransaction` at `confirmed`, with a recent blockhash and without verifying signatures.
+    pub(crate) fn simulate(&self, view: usize, bytes: &[u8]) -> Result<Simulation, ChainError> {
+        let transaction = decode(bytes)?;
+        if self.rejects_v1 && matches!(transaction.message, VersionedMessage::V1(_)) {
+            return Err(ChainError::UnsupportedVersion);
+        }
+        let block = &self.blocks[self.at(view, Commitment::Confirmed)];
+        set_time(&mut block.state.borrow_mut(), block.slot, block.time_s);
+        let state = block.state.borrow();
+        let loaded = transaction
+            .message
+            .static_account_keys()
+            .iter()
+            .filter_map(|key| state.accounts_db().get_account_ref(key))
+            .map(|account| 64 + account.data().len() as u32)
+            .sum();
+        let loaded_accounts_data_bytes = self.views[view].reports_loaded_data.then_some(loaded);
+        Ok(match state.simulate_transaction(transaction) {
+            Ok(info) => {
+                Simulation { error: None, units_consumed: info.meta.compute_units_consumed, loaded_accounts_data_bytes }
+            }
+            Err(failed) => {
+                let json = serde_json::to_value(&failed.err).expect("transaction errors serialize to JSON");
+                Simulation {
+                    error: Some(TransactionError::from_json(&json)),
+                    units_consumed: failed.meta.compute_units_consumed,
+                    loaded_accounts_data_bytes,
+                }
+            }
+        })
+    }
+
+    /// `getSignatureStatuses`, as of the node's newest block.
+    pub(crate) fn statuses(
+        &self,
+        view: usize,
+        signatures: &[Signature],
+        search: StatusSearch,
+    ) -> Result<StatusesAtSlot, ChainError> {
+        let View { head, history, .. } = self.views[view];
+        if search == StatusSearch::FullHistory && history == History::Refused {
+            let message = "Transaction history is not available from this node".to_owned();
+            return Err(ChainError::ErrorResponse { method: "getSignatureStatuses", code: NO_HISTORY, message });
+        }
+        let root = self.ancestor(head, FINALITY_BLOCKS);
+        let head_height = self.blocks[head].height;
+        let status = |signature: &Signature| {
+            let (block, executed) = self.find(signature, head)?;
+            let block = &self.blocks[block];
+            let cached = block.height + CACHED_BLOCKS >= head_height;
+            let known = cached || (search == StatusSearch::FullHistory && history == History::Full);
+            known.then(|| SignatureStatus {
+                slot: block.slot,
+                finalized: block.height <= self.blocks[root].height,
+                error: executed.error.clone(),
+            })
+        };
+        Ok(StatusesAtSlot { slot: self.blocks[head].slot, statuses: signatures.iter().map(status).collect() })
+    }
+
+    /// `getTransaction` at `finalized`.
+    pub(crate) fn transaction(
+        &self,
+        view: usize,
+        signature: &Signature,
+    ) -> Result<Option<ExecutedTransaction>, ChainError> {
+        let View { head, history, loses_logs, index_lag, .. } = self.views[view];
+        if history == History::Refused {
+            let message = "Transaction history is not available from this node".to_owned();
+            return Err(ChainError::ErrorResponse { method: "getTransaction", code: NO_HISTORY, message });
+        }
+        let root = self.ancestor(head, FINALITY_BLOCKS + index_lag);
+        let Some((block, executed)) = self.find(signature, root) else { return Ok(None) };
+        let forgotten = self.blocks[block].height + CACHED_BLOCKS < self.blocks[root].height;
+        if forgotten && history == History::Silent {
+            return Ok(None);
+        }
+        let log_messages = if loses_logs { Vec::new() } else { executed.logs.clone() };
+        Ok(Some(ExecutedTransaction { slot: executed.slot, fee_lamports: executed.fee, log_messages }))
+    }
+}
+
+/// Decodes a transaction as a node does that receives it.
+pub(crate) fn decode(bytes: &[u8]) -> Result<VersionedTransaction, ChainError> {
+    let refused = |message: &str| ChainError::ErrorResponse {
+        method: "sendTransaction",
+        code: -32602,
+        message: message.to_owned(),
+    };
+    let transaction: VersionedTransaction =
+        wincode::deserialize(bytes).map_err(|_| refused("failed to deserialize the transaction"))?;
+    let limit = if matches!(transaction.message, VersionedMessage::V1(_)) { 4_096 } else { 1_232 };
+    if bytes.len() > limit {
+        return Err(refused("the transaction is too large"));
+    }
+    Ok(transaction)
+}

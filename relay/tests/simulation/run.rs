@@ -1,0 +1,281 @@
+//! One run: a seed's scenario from its start until everything is settled.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::task::{Context, Waker};
+
+use litesvm::LiteSVM;
+use settlement::client::update_network_ix;
+use solana_account::Account;
+use solana_signer::Signer as _;
+
+use crate::agenda::Task;
+use crate::cluster::{Cluster, FollowedNode, SLOT_MS, template};
+use crate::faults::Faults;
+use crate::ledger::Ledger;
+use crate::process::{Process, start};
+use crate::random::Random;
+use crate::scenario::Scenario;
+use crate::story::Story;
+use crate::world::{Relay, START_MS, World};
+
+/// The slot at which every run starts.
+const FIRST_SLOT: u64 = 1_000;
+
+/// How long settling may take once all faults have ended: two retries of what is held, ten minutes each, and the time of a
+/// settlement.
+const PATIENCE_MS: i64 = 30 * 60 * 1_000;
+
+/// The number of events after which a run is considered endless.
+const MAX_EVENTS: usize = 400_000;
+
+/// The interval between slots in which nothing can happen, once all faults have ended.
+const QUIET_SLOT_MS: i64 = 12 * SLOT_MS;
+
+/// The result of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// The first promise that was broken.
+    pub(crate) violation: Option<String>,
+    /// The hash of the story.
+    pub(crate) hash: u64,
+    /// The number of events.
+    pub(crate) events: usize,
+    /// The story, if it was recorded.
+    pub(crate) story: String,
+}
+
+thread_local! {
+    static TEMPLATE: LiteSVM = template(START_MS);
+}
+
+/// Runs the scenario of a seed.
+pub(crate) fn run_seed(seed: u64, recorded: bool) -> Outcome {
+    let mut random = Random::new(seed);
+    let scenario = Scenario::of(&mut random);
+    run(scenario, random, recorded)
+}
+
+/// Runs a scenario. All further randomness comes from `random`.
+pub(crate) fn run(scenario: Scenario, random: Random, recorded: bool) -> Outcome {
+    run_with(scenario, random, recorded, |_| {})
+}
+
+/// As [`run`], with something that happens besides.
+pub(crate) fn run_with(
+    scenario: Scenario,
+    random: Random,
+    recorded: bool,
+    besides: impl FnOnce(&Rc<World>),
+) -> Outcome {
+    let mut story = Story::new(recorded);
+    story.tell(0, "scenario", format_args!("{scenario:?}"));
+    let relays = scenario
+        .skews_ms
+        .iter()
+        .zip(["relay-a", "relay-b"])
+        .enumerate()
+        .map(|(number, (skew, name))| Relay {
+            name,
+            skew_ms: Rc::new(Cell::new(*skew)),
+            view: number % scenario.views.len(),
+            incarnation: Cell::new(0),
+        })
+        .collect();
+    let cluster = cluster(&scenario);
+    // Without its log, nobody can tell whom a transaction credited.
+    let undisturbed = scenario.faults == Faults::NONE && !scenario.views.iter().any(|view| view.loses_logs);
+    let world = Rc::new(World::new(scenario, random, story, cluster, Ledger::empty(START_MS), relays));
+    world.prepare();
+    if world.scenario.actors.restores {
+        world.back_up_ledger();
+    }
+    if let Some(left) = world.scenario.treasury {
+        world.withdraw_surplus(left);
+    }
+    world.schedule(SLOT_MS, Task::Slot);
+    world.schedule(world.between(1, world.scenario.act_ms), Task::Act);
+    world.schedule(world.scenario.heal_ms, Task::Heal);
+    for relay in 0..world.relays.len() {
+        world.schedule(world.between(0, 3_000), Task::Start(relay));
+    }
+    besides(&world);
+    drive(&world);
+    if world.violation().is_none() {
+        world.checker.borrow().at_rest(&world, undisturbed);
+    }
+    let story = world.story.borrow();
+    Outcome { violation: world.violation(), hash: story.hash(), events: story.len(), story: story.text() }
+}
+
+fn cluster(scenario: &Scenario) -> Cluster {
+    let mut svm = TEMPLATE.with(LiteSVM::clone);
+    let keys = crate::cluster::Keys::new();
+    let followed = scenario
+        .nodes
+        .iter()
+        .map(|node| {
+            let receivers: Vec<_> = [node.owner, node.spare].into_iter().zip(node.funds).collect();
+            for (address, lamports) in &receivers {
+                let account = Account { lamports: *lamports, rent_epoch: u64::MAX, ..Account::default() };
+                svm.set_account(*address, account).expect("the account is written");
+            }
+            FollowedNode { wallet: node.wallet, receivers }
+        })
+        .collect();
+    let admin = keys.admin.pubkey();
+    let update = update_network_ix(admin, keys.network().address(), scenario.parameters);
+    crate::cluster::execute_as(&mut svm, admin, update);
+    let mut cluster = Cluster::new(svm, FIRST_SLOT, START_MS, followed);
+    cluster.views.clone_from(&scenario.views);
+    cluster.rejects_v1 = scenario.rejects_v1;
+    cluster
+}
+
+/// Lets everything happen until all is settled or a promise is broken.
+fn drive(world: &Rc<World>) {
+    let mut processes: Vec<Option<(crate::agenda::ProcessId, Process)>> = world.relays.iter().map(|_| None).collect();
+    let mut deadline = i64::MAX;
+    while world.violation().is_none() {
+        let next = world.agenda.borrow_mut().next();
+        let Some((at_ms, task)) = next else {
+            world.violate("nothing happens any more".to_owned());
+            return;
+        };
+        if at_ms > deadline || world.story.borrow().len() > MAX_EVENTS {
+            let unsettled = world.checker.borrow().unsettled(world).unwrap_or_default();
+            world.violate(format!("not everything was settled in time: {unsettled}"));
+            return;
+        }
+        world.now.store(at_ms, std::sync::atomic::Ordering::Relaxed);
+        match task {
+            Task::Wake(process, waker) => {
+                let Some((running, future)) = &mut processes[process.relay] else { continue };
+                if *running != process {
+                    continue;
+                }
+                if world.chance(world.faults.get().crash) {
+                    world.tell(world.relays[process.relay].name, format_args!("CRASHES"));
+                    processes[process.relay] = None;
+                    world.schedule(world.between(100, 8_000), Task::Start(process.relay));
+                    continue;
+                }
+                if world.chance(world.faults.get().hang) {
+                    let ms = world.between(5_000, 50_000);
+                    world.tell(world.relays[process.relay].name, format_args!("stands still for {ms} ms"));
+                    world.suspended[process.relay].set(world.now_ms() + ms);
+                }
+                if world.suspended[process.relay].get() > world.now_ms() {
+                    let until = world.suspended[process.relay].get() - world.now_ms();
+                    world.schedule(until, Task::Wake(process, waker));
+                    continue;
+                }
+                waker.wake();
+                if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                    processes[process.relay] = None;
+                    // A human has looked.
+                    world.schedule(world.between(2_000, 20_000), Task::Start(process.relay));
+                }
+            }
+            Task::Start(relay) => {
+                if processes[relay].is_none() {
+                    let (process, mut future) = start(world, relay);
+                    let _ = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                    processes[relay] = Some((process, future));
+                }
+            }
+            Task::Slot => slot(world),
+            Task::Act => {
+                if !world.healed.get() {
+                    world.act();
+                    world.schedule(world.between(1, 2 * world.scenario.act_ms), Task::Act);
+                }
+            }
+            Task::Heal => {
+                world.tell("world", format_args!("all faults end"));
+                world.faults.set(Faults::NONE);
+                world.healed.set(true);
+                world.restore_requested.set(false);
+                for view in &mut world.cluster.borrow_mut().views {
+                    view.heal();
+                }
+                world.put_right();
+                // Again, once whatever was still on its way has arrived or expired.
+                world.schedule_effect(8_000, World::put_right);
+                world.schedule_effect(12_000, World::put_nodes_right);
+                world.schedule(15_000, Task::Look);
+                deadline = world.now_ms() + PATIENCE_MS + 2 * world.largest_skew.get();
+            }
+            Task::Look => {
+                if world.checker.borrow().unsettled(world).is_none() {
+                    world.tell("world", format_args!("everything is settled"));
+                    return;
+                }
+                world.schedule(5_000, Task::Look);
+            }
+            Task::Effect(effect) => effect(world),
+        }
+        if world.restore_requested.replace(false) {
+            for (relay, process) in processes.iter_mut().enumerate() {
+                *process = None;
+                world.schedule(world.between(500, 5_000), Task::Start(relay));
+            }
+            world.restore_ledger();
+        }
+    }
+}
+
+/// The next slot of the cluster, with what happens once a slot.
+fn slot(world: &Rc<World>) {
+    let faults = world.faults.get();
+    let now = world.now_ms();
+    let slot = FIRST_SLOT + ((now - START_MS) / SLOT_MS).unsigned_abs();
+    if world.chance(faults.fork) {
+        let depth = world.between(1, 4).unsigned_abs();
+        let kept = world.between(0, 1_000).unsigned_abs();
+        let dropped = world.cluster.borrow_mut().fork(depth, || world.chance(kept));
+        if dropped > 0 {
+            world.tell("cluster", format_args!("drops {dropped} blocks"));
+        }
+    }
+    if world.chance(faults.stuck_view) {
+        let mut cluster = world.cluster.borrow_mut();
+        let view = world.between(0, cluster.views.len() as i64 - 1) as usize;
+        cluster.views[view].stuck_until_slot = slot + world.between(2, 60).unsigned_abs();
+        drop(cluster);
+        world.tell("cluster", format_args!("node {view} is stuck"));
+    }
+    if world.chance(faults.clock_jump) {
+        let relay = world.between(0, world.relays.len() as i64 - 1) as usize;
+        let skew = world.between(-300_000, 300_000);
+        world.relays[relay].skew_ms.set(skew);
+        world.largest_skew.set(world.largest_skew.get().max(skew.abs()));
+        world.tell(world.relays[relay].name, format_args!("has a clock that is {skew} ms ahead"));
+    }
+    if !world.chance(faults.skipped_slot) {
+        let drift = if faults == Faults::NONE { 0 } else { world.between(0, 2) };
+        let include = 1_000 - faults.postponed;
+        let index = {
+            let mut random = world.random.borrow_mut();
+            world.cluster.borrow_mut().produce(slot, now / 1_000 - drift, include, &mut random)
+        };
+        for executed in &world.cluster.borrow().blocks[index].executed {
+            let outcome = executed.error.as_ref().map_or("succeeds", |error| &error.text);
+            world.tell("cluster", format_args!("slot {slot}: {} {outcome}", executed.signature));
+        }
+        world.checker.borrow_mut().block(world, index);
+    }
+    let cluster = world.cluster.borrow();
+    let is_quiet = world.healed.get() && cluster.mempool.is_empty() && {
+        let recent = (0..6).map(|depth| &cluster.blocks[cluster.ancestor(cluster.tip, depth)]);
+        recent.into_iter().all(|block| block.executed.is_empty())
+    };
+    let wait = if is_quiet {
+        let next = world.agenda.borrow().next_at().unwrap_or(now);
+        (next - now).clamp(SLOT_MS, QUIET_SLOT_MS)
+    } else {
+        SLOT_MS
+    };
+    drop(cluster);
+    world.schedule(wait, Task::Slot);
+}

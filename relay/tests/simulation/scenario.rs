@@ -1,0 +1,170 @@
+//! What a seed stands for: the nodes, the relays, the RPC nodes, the faults, and who acts how often.
+
+use settlement::client::{UpdateNetworkArgs, node_wallet_address};
+use solana_pubkey::Pubkey;
+use williw_relay::transaction::Format;
+use williw_relay::types::NodeId;
+
+use crate::cluster::{History, Keys, View};
+use crate::faults::Faults;
+use crate::random::Random;
+
+/// A node of the network.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) id: NodeId,
+    pub(crate) owner: Pubkey,
+    /// Another address of the owner.
+    pub(crate) spare: Pubkey,
+    pub(crate) wallet: Pubkey,
+    /// Whether the node has told its address when it is registered.
+    pub(crate) has_address: bool,
+    /// The balances of `owner` and `spare` at the start.
+    pub(crate) funds: [u64; 2],
+}
+
+/// Who acts beside the relays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Actors {
+    /// Owners withdraw, and set destinations and thresholds; anyone pays out.
+    pub(crate) owners: bool,
+    /// Owners close their nodes.
+    pub(crate) closing: bool,
+    /// The admin pauses and unpauses.
+    pub(crate) pauses: bool,
+    /// The admin changes caps and the outflow window.
+    pub(crate) caps: bool,
+    /// The admin funds the treasury and withdraws from it.
+    pub(crate) treasury: bool,
+    /// The settler's account runs out of lamports.
+    pub(crate) settler: bool,
+    /// Nodes are suspended and reinstated.
+    pub(crate) suspensions: bool,
+    /// The rent rate rises and falls.
+    pub(crate) rent: bool,
+    /// The operator restores the ledger from a backup.
+    pub(crate) restores: bool,
+}
+
+/// What a seed stands for.
+#[derive(Clone, Debug)]
+pub(crate) struct Scenario {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) views: Vec<View>,
+    pub(crate) faults: Faults,
+    pub(crate) actors: Actors,
+    /// When the faults end, in milliseconds after the start.
+    pub(crate) heal_ms: i64,
+    /// The mean time between two actions, in milliseconds.
+    pub(crate) act_ms: i64,
+    /// The number of rewards granted at the start.
+    pub(crate) first_rewards: usize,
+    pub(crate) format: Option<Format>,
+    pub(crate) rejects_v1: bool,
+    pub(crate) max_nodes: usize,
+    pub(crate) batches_per_call: usize,
+    pub(crate) parameters: UpdateNetworkArgs,
+    /// By how much the clocks of the relays are ahead at the start.
+    pub(crate) skews_ms: Vec<i64>,
+    /// What the treasury holds at the start is withdrawn, except for this.
+    pub(crate) treasury: Option<u64>,
+}
+
+impl Scenario {
+    /// The scenario of a seed.
+    pub(crate) fn of(random: &mut Random) -> Self {
+        // One run in eight is undisturbed, and then has to be perfect.
+        let undisturbed = random.chance(125);
+        let faults = if undisturbed { Faults::NONE } else { Faults::mixture(random) };
+        let mut sometimes = |per_mille| !undisturbed && random.chance(per_mille);
+        let actors = Actors {
+            owners: sometimes(600),
+            closing: sometimes(150),
+            pauses: sometimes(200),
+            caps: sometimes(300),
+            treasury: sometimes(250),
+            settler: sometimes(250),
+            suspensions: sometimes(200),
+            rent: sometimes(250),
+            restores: sometimes(120),
+        };
+        let relays = if random.chance(600) { 2 } else { 1 };
+        let views = (0..random.amount(1, 3)).map(|_| view(undisturbed, random)).collect();
+        let node_count = random.amount(1, 5);
+        let network = Keys::new().network().address();
+        let nodes = (0..node_count).map(|number| node(number, undisturbed, &network, random)).collect();
+        let few = |random: &mut Random, most| if random.chance(300) { random.amount(1, most) } else { u64::MAX };
+        let parameters = UpdateNetworkArgs {
+            per_node_cap: Some(few(random, 5_000).max(200)),
+            per_batch_cap: Some(few(random, 8_000).max(500)),
+            window_limit: Some(few(random, 20_000).max(2_000)),
+            window_seconds: Some(random.amount(10, 60)),
+            max_pending_age: Some(random.amount(5, 600)),
+            ..UpdateNetworkArgs::default()
+        };
+        let skew = |random: &mut Random| if random.chance(400) { random.between(-120_000, 120_000) } else { 0 };
+        let format = if random.chance(300) { Some(*random.pick(&[Format::V0, Format::V1])) } else { None };
+        Self {
+            nodes,
+            views,
+            faults,
+            actors,
+            heal_ms: if actors.restores || random.chance(100) {
+                random.between(25_000, 90_000)
+            } else {
+                random.between(5_000, 25_000)
+            },
+            act_ms: random.between(500, 4_000),
+            first_rewards: random.index(node_count as usize + 2) + 1,
+            format,
+            rejects_v1: format != Some(Format::V1) && random.chance(150),
+            max_nodes: if random.chance(250) { random.amount(1, 4) as usize } else { 3_000 },
+            batches_per_call: random.amount(1, 8) as usize,
+            parameters,
+            skews_ms: (0..relays).map(|_| if undisturbed { 0 } else { skew(random) }).collect(),
+            treasury: if !undisturbed && random.chance(150) { Some(random.amount(0, 3_000)) } else { None },
+        }
+    }
+}
+
+fn view(undisturbed: bool, random: &mut Random) -> View {
+    let sometimes = |random: &mut Random, per_mille| !undisturbed && random.chance(per_mille);
+    View {
+        head: 0,
+        lag_slots: if sometimes(random, 500) { random.amount(0, 12) } else { 0 },
+        stuck_until_slot: 0,
+        history: if sometimes(random, 200) {
+            *random.pick(&[History::Refused, History::Silent])
+        } else {
+            History::Full
+        },
+        loses_logs: sometimes(random, 150),
+        index_lag: if sometimes(random, 300) { random.amount(0, 6) } else { 0 },
+        reports_loaded_data: !sometimes(random, 150),
+    }
+}
+
+fn node(number: u64, undisturbed: bool, network: &Pubkey, random: &mut Random) -> Node {
+    let id: NodeId = format!("node-{number}").parse().expect("a valid node id");
+    let owner = address(random);
+    let spare = address(random);
+    let mut funds = || if undisturbed || random.chance(700) { 1_000_000_000 } else { 0 };
+    Node {
+        wallet: node_wallet_address(network, &id.on_chain(), &owner),
+        funds: [funds(), funds()],
+        has_address: undisturbed || random.chance(850),
+        id,
+        owner,
+        spare,
+    }
+}
+
+/// An address that belongs to a key, as the addresses of owners must.
+fn address(random: &mut Random) -> Pubkey {
+    loop {
+        let address = Pubkey::new_from_array(random.bytes());
+        if address.is_on_curve() {
+            return address;
+        }
+    }
+}

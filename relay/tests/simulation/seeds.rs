@@ -1,0 +1,56 @@
+//! Runs many seeds on all cores.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::run::run_seed;
+
+/// How many seeds may fail before the rest is not run any more.
+const MAX_FAILURES: usize = 20;
+
+/// A number from an environment variable.
+pub(crate) fn number_from_environment(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name} is not a number: {value}")))
+}
+
+/// Runs `count` seeds from `first` on, and panics with the story of the lowest one that fails.
+pub(crate) fn run_all(first: u64, count: u64) {
+    let next = AtomicU64::new(first);
+    let failures = Mutex::new(Vec::new());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + count || failures.lock().expect("no thread panics").len() >= MAX_FAILURES {
+                        return;
+                    }
+                    if let Some(failure) = failure(seed) {
+                        failures.lock().expect("no thread panics").push((seed, failure));
+                    }
+                }
+            });
+        }
+    });
+    let mut failures = failures.into_inner().expect("no thread panics");
+    failures.sort();
+    let Some((seed, _)) = failures.first() else { return };
+    if let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| run_seed(*seed, true))) {
+        println!("The story of seed {seed}:\n{}", outcome.story);
+    }
+    let list: Vec<String> = failures.iter().map(|(seed, failure)| format!("seed {seed}: {failure}")).collect();
+    panic!("{} of the seeds fail:\n{}", failures.len(), list.join("\n"));
+}
+
+fn failure(seed: u64) -> Option<String> {
+    match catch_unwind(AssertUnwindSafe(|| run_seed(seed, false))) {
+        Ok(outcome) => outcome.violation,
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().cloned();
+            Some(text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned())).unwrap_or_default())
+        }
+    }
+}
