@@ -58,6 +58,18 @@ fn a_lost_transaction_is_signed_again_only_after_its_blockhash_has_expired() {
 }
 
 #[test]
+fn a_lost_credit_is_signed_again_in_the_same_batch() {
+    let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
+    fixture.grant("a", 100);
+    fixture.settle();
+    fixture.grant("a", 100);
+    fixture.chain.drop_sends.set(6);
+    assert_eq!(fixture.settle(), [None]);
+    assert_eq!(fixture.wallet("a").unwrap().credited_total, 200);
+    assert_eq!(fixture.latest_batch().attempt_states(), [AttemptState::Expired, AttemptState::Finalized]);
+}
+
+#[test]
 fn a_transaction_undone_by_a_fork_lands_again_and_pays_once() {
     let (fixture, node) = fixture();
     let engine = fixture.engine(&fixture.database, &fixture.chain);
