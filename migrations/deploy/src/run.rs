@@ -2,7 +2,7 @@
 
 use solana_loader_v3_interface::get_program_data_address;
 use solana_pubkey::Pubkey;
-use williw_relay::chain::{Chain, ChainError, Commitment, HttpTransport, JsonRpc};
+use williw_relay::chain::{Chain, Commitment, HttpTransport, JsonRpc};
 
 use crate::apply::{Deployment, Simulated, chunk_size, load_buffers, write_to_buffer};
 use crate::arguments::Arguments;
@@ -24,8 +24,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), DeployError> {
     let configuration = Configuration::read(&arguments.config)?;
     let url = arguments.url.as_deref().unwrap_or(&configuration.cluster.url);
     let endpoint = Endpoint::resolve(url, |name| std::env::var(name).ok())?;
-    let transport =
-        || HttpTransport::new(endpoint.url()).map_err(|error| ChainError::Unreachable(format!("{error:?}")));
+    let transport = || HttpTransport::new(endpoint.url());
     let (chain, transport) = (JsonRpc::new(transport()?), transport()?);
     let genesis = chain.genesis_hash().await?;
     let cluster = endpoint.kind(&genesis);

@@ -7,7 +7,7 @@ use reqwest::{Client, Response, redirect};
 use serde_json::Value;
 
 use super::wire::{MAX_RESPONSE_BYTES, decode_http, encode_request};
-use super::{RpcError, Transport};
+use super::{ChainError, RpcError, Transport};
 
 /// Longer than a healthy node needs for any request of the engine, and much shorter than a lease lasts.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,14 +23,14 @@ impl HttpTransport {
     /// Creates a transport for the RPC node at `url`. Does not connect yet.
     ///
     /// # Errors
-    /// [`RpcError::Unreachable`] if the HTTP client cannot be initialized.
-    pub fn new(url: &str) -> Result<Self, RpcError> {
+    /// [`ChainError::Unreachable`] if the HTTP client cannot be initialized.
+    pub fn new(url: &str) -> Result<Self, ChainError> {
         let client = Client::builder()
             // Following a redirect would send the request to another host.
             .redirect(redirect::Policy::none())
             .timeout(REQUEST_TIMEOUT)
             .build()
-            .map_err(|error| RpcError::Unreachable(error_chain(&error)))?;
+            .map_err(|error| ChainError::Unreachable(error_chain(&error)))?;
         Ok(Self { client, url: url.to_owned() })
     }
 

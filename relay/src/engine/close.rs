@@ -110,6 +110,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             let effect = BatchEffect::of(one.in_flight, &entries, &nodes, event.as_ref())?;
             self.close_as_confirmed(open, one, executed, &entries, &nodes, effect, &mut lookups, &mut changes).await?;
         }
+        lookups.log(&mut changes);
         self.commit(lease, changes).await?;
         Ok(Tracking::Advanced)
     }
@@ -149,16 +150,14 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             for Credit { node_id, total, by } in &effect.credits {
                 let signature = match by {
                     CreditedBy::This => Some(signature.clone()),
-                    CreditedBy::Another => self.crediting_signature(node_id, *total, lookups, changes).await?,
+                    CreditedBy::Another => self.crediting_signature(node_id, *total, lookups).await?,
                     CreditedBy::Unknown => None,
                 };
                 credits.push(CreditedTotal { node_id, total: *total, signature });
             }
             changes.push(rewards::confirm(&credits, now));
             changes.push(rewards::return_to_pending(batch.id));
-            for (node, reason) in effect.held.iter().filter(|(_, reason)| reason.is_disagreement()) {
-                changes.error(disagreement(node, reason));
-            }
+            log_disagreements(&effect.held, changes);
             changes.push(payables::hold(
                 effect.held.iter().map(|(node, reason)| (*node, Some(reason.to_string()))),
                 HOLD_RETRY_MS,
@@ -208,14 +207,14 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             for entry in entries {
                 let (node_id, wallet) = (&entry.node_id, nodes.wallet(entry).and_then(|read| read.account.totals()));
                 if let Some(wallet) = wallet.filter(|wallet| nodes.books(entry).confirms_more(wallet.credited_total)) {
-                    let signature =
-                        self.crediting_signature(node_id, wallet.credited_total, &mut lookups, &mut changes).await?;
+                    let signature = self.crediting_signature(node_id, wallet.credited_total, &mut lookups).await?;
                     credits.push(CreditedTotal { node_id, total: wallet.credited_total, signature });
                 }
             }
             changes.push(rewards::confirm(&credits, now));
             changes.push(rewards::return_to_pending(batch.id));
         }
+        lookups.log(&mut changes);
         self.commit(lease, changes).await
     }
 
@@ -255,9 +254,16 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     }
 }
 
-/// The log line about a node whose books disagree.
-pub(super) fn disagreement(node: &NodeId, reason: &HoldReason) -> String {
-    format!("node {node} is held, because ledger and chain disagree ({reason}): see 'williw-relay review list'")
+/// Logs the nodes that are held because ledger and chain disagree, in one line however many they are.
+pub(super) fn log_disagreements(held: &[(&NodeId, HoldReason)], changes: &mut Changes) {
+    let mut disagreeing = held.iter().filter(|(_, reason)| reason.is_disagreement());
+    if let Some((first, reason)) = disagreeing.next() {
+        let count = disagreeing.count().saturating_add(1);
+        changes.error(format!(
+            "{} held as {reason}, because ledger and chain disagree: see 'williw-relay review list'; the first of them is {first}",
+            plural(count, "node")
+        ));
+    }
 }
 
 /// The fee of an attempt whose transaction the RPC node does not have: that of its signature and of its priority.

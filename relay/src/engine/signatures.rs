@@ -18,6 +18,7 @@ use crate::types::NodeId;
 use super::changes::Changes;
 use super::store::attempts;
 use super::store::batches::{self, Entry};
+use super::text::plural;
 use super::{Engine, EngineError};
 
 /// The maximum number of transactions that one call of `advance` looks up. Rewards whose transaction is not found are
@@ -26,7 +27,29 @@ const MAX_LOOKUPS: usize = 20;
 
 /// The transactions that one call of `advance` has looked up.
 #[derive(Default)]
-pub(super) struct Lookups(BTreeMap<Signature, Option<(Vec<Entry>, BatchSettled)>>);
+pub(super) struct Lookups {
+    found: BTreeMap<Signature, Option<(Vec<Entry>, BatchSettled)>>,
+    /// The number of nodes for which none was found, and the first of them.
+    unnamed: Option<(usize, NodeId)>,
+}
+
+impl Lookups {
+    fn add_unnamed(&mut self, node_id: &NodeId) {
+        let (count, _) = self.unnamed.get_or_insert_with(|| (0, node_id.clone()));
+        *count = count.saturating_add(1);
+    }
+
+    /// Logs the nodes for which no transaction was found, in one line however many they are.
+    pub(super) fn log(&self, changes: &mut Changes) {
+        if let Some((count, first)) = &self.unnamed {
+            changes.warn(format!(
+                "{} credited on the chain by transactions that the RPC node does not show, the first of them {first}: their \
+                 rewards name no transaction",
+                plural(*count, "node")
+            ));
+        }
+    }
+}
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     /// The event of batch `batch_id` with `entries` entries, from the log of its transaction. `None` if the RPC node has not
@@ -45,7 +68,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     }
 
     /// The signature of the latest of this ledger's transactions that brought a node to `total`, which confirms rewards of it.
-    /// `None`, with a warning, if none can be shown.
+    /// `None` if none can be shown, see [`Lookups::log`].
     ///
     /// # Errors
     /// A transient error of the RPC node, which is asked again later, or one of the ledger.
@@ -54,26 +77,23 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         node_id: &NodeId,
         total: u64,
         lookups: &mut Lookups,
-        changes: &mut Changes,
     ) -> Result<Option<String>, EngineError> {
         for (batch_id, signature) in attempts::signatures_for(&self.database, node_id).await? {
-            if !lookups.0.contains_key(&signature) {
-                if lookups.0.len() >= MAX_LOOKUPS {
+            if !lookups.found.contains_key(&signature) {
+                if lookups.found.len() >= MAX_LOOKUPS {
                     break;
                 }
                 let found = self.look_up(batch_id, &signature).await?;
-                lookups.0.insert(signature, found);
+                lookups.found.insert(signature, found);
             }
-            let Some(Some((entries, event))) = lookups.0.get(&signature) else { continue };
+            let Some(Some((entries, event))) = lookups.found.get(&signature) else { continue };
             // A transaction with a lower target credited earlier rewards, or an earlier part.
             let position = entries.iter().position(|entry| entry.node_id == *node_id && entry.target >= total);
             if position.is_some_and(|position| has_credited(event, position)) {
                 return Ok(Some(signature.to_string()));
             }
         }
-        changes.warn(format!(
-            "node {node_id} is credited on the chain, but the RPC node shows none of this ledger's transactions that did it"
-        ));
+        lookups.add_unnamed(node_id);
         Ok(None)
     }
 

@@ -16,7 +16,7 @@ use crate::types::NodeId;
 
 use super::advance_batches::BatchesProgress;
 use super::changes::Changes;
-use super::close::disagreement;
+use super::close::log_disagreements;
 use super::hold::HoldReason;
 use super::lease::Lease;
 use super::read::{WalletAccount, WalletRead};
@@ -91,14 +91,10 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             match decide(node, account, node_books, state == NodeState::Registering) {
                 Decision::Ready => ready.push(&node.node_id),
                 Decision::Create => missing.push(&node.node_id),
-                Decision::Hold(reason) => {
-                    if reason.is_disagreement() {
-                        changes.error(disagreement(&node.node_id, &reason));
-                    }
-                    held.push((&node.node_id, reason));
-                }
+                Decision::Hold(reason) => held.push((&node.node_id, reason)),
             }
         }
+        log_disagreements(&held, &mut changes);
         changes.extend(wallets::upsert(&readings, now));
         let holds = || held.iter().map(|(node, reason)| (*node, Some(reason.to_string())));
         changes.push(payables::hold(holds(), HOLD_RETRY_MS));
@@ -109,10 +105,11 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             let (node_id, total) = (&reading.node_id, reading.wallet.credited_total);
             // An attempt of this ledger landed, although the RPC node did not know.
             if books.get(node_id).is_some_and(|books| books.confirms_more(total)) {
-                let signature = self.crediting_signature(node_id, total, &mut lookups, &mut changes).await?;
+                let signature = self.crediting_signature(node_id, total, &mut lookups).await?;
                 credits.push(CreditedTotal { node_id, total, signature });
             }
         }
+        lookups.log(&mut changes);
         changes.push(rewards::confirm(&credits, now));
         for (nodes, state) in [(&ready, NodeState::Read), (&missing, NodeState::Missing)] {
             changes.push(settlement_nodes::move_to(nodes.iter().copied(), state));

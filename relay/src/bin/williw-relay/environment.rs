@@ -60,9 +60,7 @@ fn node(url: &str) -> Result<JsonRpc<HttpTransport>, CliError> {
             "the RPC node's URL is invalid: it must start with https:// or http://".to_owned(),
         ));
     }
-    let transport =
-        HttpTransport::new(url).map_err(|_| CliError::Internal("the HTTP client cannot be initialized".to_owned()))?;
-    Ok(JsonRpc::new(transport))
+    Ok(JsonRpc::new(HttpTransport::new(url)?))
 }
 
 /// Returns the network's name, which is required.

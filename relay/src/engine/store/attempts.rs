@@ -54,11 +54,13 @@ statements! {
             updated_at = CAST(?2 AS INTEGER) \
         WHERE id = CAST(?1 AS INTEGER)";
 
-    /// The signatures of all batches that contained the unconfirmed rewards of node ?1, newest first.
+    /// The signatures of all batches that contained the oldest unconfirmed reward of node ?1, newest first. Every batch that
+    /// has credited the node since contained it.
     SIGNATURES_FOR = "SELECT DISTINCT CAST(attempts.batch_id AS TEXT) AS batch_id, attempts.signature AS signature \
-        FROM rewards JOIN batch_records ON batch_records.reward_sequence = rewards.sequence \
-            JOIN attempts ON attempts.batch_id = batch_records.batch_id \
-        WHERE rewards.node_id = ?1 AND rewards.status IN ('pending', 'batched') AND attempts.signature IS NOT NULL \
+        FROM batch_records JOIN attempts ON attempts.batch_id = batch_records.batch_id \
+        WHERE attempts.signature IS NOT NULL AND batch_records.reward_sequence = ( \
+            SELECT sequence FROM rewards WHERE node_id = ?1 AND status IN ('pending', 'batched') \
+            ORDER BY node_total_lamports LIMIT 1) \
         ORDER BY attempts.id DESC LIMIT 20";
 }
 

@@ -10,7 +10,8 @@ use crate::types::{NodeId, NodeStatus};
 
 statements! {
     /// Chooses the nodes of the settlement: at most ?1 with unconfirmed rewards, then at most ?2 that are held, and at most ?2
-    /// each whose payout is due at ?3 by amount and by age. Nodes that are held take part if they are to be tried again by ?4, or by now if ?4 is NULL.
+    /// each whose payout is due at ?3 by amount and by age. Nodes that are held take part if they are to be tried again by
+    /// ?4, or by now if ?4 is NULL.
     CHOOSE = concat!(
         "INSERT INTO settlement_nodes (node_id, position, state) \
         SELECT node_id, ROW_NUMBER() OVER (ORDER BY MIN(held), MIN(sequence)), 'selected' FROM ( \
