@@ -12,14 +12,32 @@ use super::host::{Call, Host, Meta, Seed};
 use super::input::{Account, Input};
 use super::keys::{EVENT_AUTHORITY, Key, PROGRAM, same};
 use crate::events::{BatchSettled, PaidOut};
-use crate::rules::{MAX_CREDIT_ENTRIES, MAX_SETTLE_ENTRIES, SkipSet};
+use crate::rules::{MAX_CREDIT_ENTRIES, SkipSet};
 use crate::unlikely::unlikely;
 
 /// Seed of the event authority, defined by Anchor.
 const SEED: &[u8] = b"__event_authority";
 
-/// Bytes of the longest event: a batch in which every entry was skipped.
-const MAX_LEN: usize = 8 + 8 + 32 + 8 + 8 + 32 + 1 + 4 * 8 + 4 + MAX_CREDIT_ENTRIES + MAX_SETTLE_ENTRIES;
+/// The layout of the longest event, which gives the buffer its size: a [`BatchSettled`] with as many reasons as there
+/// can be, one for each entry of the largest credit, or two for each entry of the largest settle.
+#[repr(C, packed)]
+struct LongestEvent {
+    discriminator: [u8; 8],
+    network: Key,
+    batch_id: u64,
+    sequence: u64,
+    records_root: [u8; 32],
+    n: u8,
+    credited: u64,
+    paid: u64,
+    credit_skips: u64,
+    payout_skips: u64,
+    reasons_len: u32,
+    reasons: [u8; MAX_CREDIT_ENTRIES],
+}
+
+/// Bytes of the longest event.
+const MAX_LEN: usize = size_of::<LongestEvent>();
 
 /// An event being serialized.
 ///
