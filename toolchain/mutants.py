@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Mutation testing of the program: changes one thing at a time in programs/settlement/src and checks that a test fails.
 
-    mutants.py [--shard K/N] [--diff REF] [--file GLOB]... [--match REGEX] [--missed] [--native] [--list]
+    mutants.py [--shard K/N] [--diff REF] [--file GLOB]... [--match REGEX] [--missed] [--resume] [--native] [--list]
 
 After env.sh and "setup.sh --with cargo-mutants"; "make mutants" does both. The mutants are those that cargo-mutants lists,
 plus three kinds that it doesn't: a deleted statement, a deleted constraint of an account, and a signer that need not sign.
@@ -82,6 +82,11 @@ class Mutant:
     @property
     def key(self):
         return (self.file, self.what, self.code)
+
+    @property
+    def identity(self):
+        """The mutant in unchanged sources."""
+        return (self.file, self.start, self.end, self.replacement, self.what, self.code)
 
     @property
     def is_native(self):
@@ -262,6 +267,17 @@ def find_mutants(tree, options):
     return mutants
 
 
+def earlier_results(path):
+    """The outcome of each mutant of the last run."""
+    if not os.path.exists(path):
+        raise MutantsError("there are no results of an earlier run")
+    fields = ("file", "start", "end", "replacement", "what", "code")
+    return {
+        tuple(item[name] for name in fields): (item["outcome"], item["by"], item["seconds"])
+        for item in json.loads(read(path))
+    }
+
+
 # ---- running ----------------------------------------------------------------------------------------------------------
 def read(path):
     with open(path, encoding="utf-8", newline="") as file:
@@ -405,10 +421,12 @@ class Runner:
         write(path, original[: mutant.start] + mutant.replacement + original[mutant.end :])
         try:
             if mutant.is_native:
-                binaries = self.build_tests(("lib", *NATIVE_TESTS), log)
-                if binaries is None:
-                    return UNVIABLE, ""
-                for name in ("lib", *NATIVE_TESTS):
+                # The tests that are about the file first: most mutants need no others.
+                first = "fast_path_input" if matches(mutant.file, ("fast_path/*",)) else "lib"
+                for name in (first, *(name for name in ("lib", *NATIVE_TESTS) if name != first)):
+                    binaries = self.build_tests((name,), log)
+                    if binaries is None:
+                        return UNVIABLE, ""
                     if outcome := self.test(name, binaries[name], log):
                         return outcome, name
             if not self.program_hash:
@@ -496,6 +514,7 @@ def parse_arguments():
     parser.add_argument("--file", action="append", default=[], metavar="GLOB", help="test only these files, such as 'rules/*'")
     parser.add_argument("--match", metavar="REGEX", help="test only mutants whose name matches")
     parser.add_argument("--missed", action="store_true", help="test only the mutants that the last run missed")
+    parser.add_argument("--resume", action="store_true", help="keep the results of the last run; test what it did not test or missed")
     parser.add_argument("--native", action="store_true", help="run only the native tests, which is faster")
     parser.add_argument("--list", action="store_true", help="list the mutants and exit")
     return parser.parse_args()
@@ -525,14 +544,24 @@ def main():
         for mutant in mutants:
             print(mutant.name)
         return 0
+    tested = earlier_results(results) if options.resume else {}
+    for mutant in mutants:
+        mutant.outcome, mutant.by, mutant.seconds = tested.get(mutant.identity, ("", "", 0.0))
+        if mutant.outcome in (MISSED, EXPLAINED):
+            mutant.outcome = EXPLAINED if explanation_of(mutant, explanations) else ""
+    untested = [mutant for mutant in mutants if not mutant.outcome]
+    mutants = [mutant for mutant in mutants if mutant.outcome] + untested
     if not mutants:
         say("there are no mutants to test")
         return 0
-    say(f"{len(mutants)} mutants")
-    runner.baseline(native=any(mutant.is_native for mutant in mutants), program=not options.native)
+    say(f"{len(mutants)} mutants" + (f", {len(untested)} of them not tested yet" if options.resume else ""))
+    if untested:
+        runner.baseline(native=any(mutant.is_native for mutant in untested), program=not options.native)
 
     started = time.monotonic()
     for number, mutant in enumerate(mutants, 1):
+        if number <= len(mutants) - len(untested):
+            continue
         begun = time.monotonic()
         log = f"{runner.logs}/{number:04}"
         write(log, f"{mutant.name}\n{mutant.code}\n")
@@ -547,7 +576,7 @@ def main():
 
     print_table(mutants)
     seconds = time.monotonic() - started
-    say(f"{seconds:.0f} s, {seconds / len(mutants):.1f} s per mutant; details: {results}")
+    say(f"{seconds:.0f} s, {seconds / max(len(untested), 1):.1f} s per mutant; details: {results}")
     status = 0
     for mutant in mutants:
         if mutant.outcome == MISSED:
