@@ -15,6 +15,8 @@ pub struct Artifacts {
     pub program: PathBuf,
     /// The `williw-relay` binary.
     pub relay: PathBuf,
+    /// The library that shifts a process's clock, for tests. Not necessarily built.
+    pub clock_shim: PathBuf,
     /// The Worker's entry module (`index.js`).
     pub worker: PathBuf,
     /// The `williw-localnet` binary.
@@ -38,6 +40,7 @@ impl Artifacts {
         Ok(Self {
             program: built(&target.join("deploy/settlement.so"), "the program's bytecode", "run 'make program'")?,
             relay: built(&profile_directory.join("williw-relay"), "the relay", "run 'cargo build -p williw-relay'")?,
+            clock_shim: profile_directory.join("examples/libclock_shim.so"),
             worker: built(&checkout.join("worker/build/index.js"), "the Worker", "run 'make worker'")?,
             localnet: tool(&localnet::command_name())?,
             wrangler: tool("wrangler")?,

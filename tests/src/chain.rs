@@ -6,9 +6,13 @@ use std::time::Duration;
 use settlement::client::{node_id, node_wallet_address, treasury_address};
 use settlement::state::{NodeWallet, Treasury};
 use solana_commitment_config::CommitmentConfig;
+use solana_instruction::Instruction;
+use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_rpc_client::rpc_client::{GetConfirmedSignaturesForAddress2Config, RpcClient};
 use solana_signature::Signature;
+use solana_signer::Signer;
+use solana_transaction::Transaction;
 
 use crate::HarnessError;
 use crate::wait::{self, Poll};
@@ -177,6 +181,19 @@ impl ChainClient {
             let balance = self.balance(address)?;
             Ok(Poll::when(balance >= wanted, || format!("balance {balance} lamports")))
         })
+    }
+
+    /// Sends a transaction with these instructions, for which the first signer pays, and waits until it is finalized.
+    ///
+    /// # Errors
+    /// [`HarnessError::Rpc`] if it fails or does not land.
+    pub fn send(&self, instructions: &[Instruction], signers: &[&Keypair]) -> Result<(), HarnessError> {
+        let payer = signers.first().map(|signer| signer.pubkey());
+        let failed =
+            |error: solana_rpc_client_api::client_error::Error| rpc("sending a transaction".to_owned(), &error);
+        let blockhash = self.rpc.get_latest_blockhash().map_err(failed)?;
+        let transaction = Transaction::new_signed_with_payer(instructions, payer.as_ref(), signers, blockhash);
+        self.rpc.send_and_confirm_transaction(&transaction).map(drop).map_err(failed)
     }
 
     fn account(&self, address: &Pubkey) -> Result<Option<(u64, Vec<u8>)>, HarnessError> {

@@ -2,12 +2,12 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::blocking::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::HarnessError;
 
@@ -15,7 +15,7 @@ use crate::HarnessError;
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How the proxy handles a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Fault {
     /// Forwards the request and returns the node's response.
     Forward,
@@ -25,6 +25,10 @@ pub enum Fault {
     CloseConnection,
     /// Responds with this body and status 200 without forwarding the request.
     Respond(&'static str),
+    /// Responds with this result without forwarding the request.
+    Answer(Value),
+    /// Forwards the request and changes the `result` of the node's response.
+    Change(fn(&mut Value)),
 }
 
 type Decide = dyn Fn(&str, &Value) -> Fault + Send + Sync;
@@ -83,22 +87,90 @@ impl Drop for FaultyRpc {
     }
 }
 
+/// Holds requests back: a point in a run at which something else happens.
+#[derive(Debug, Default)]
+pub struct Gate {
+    state: Mutex<GateState>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum GateState {
+    /// Nothing has arrived.
+    #[default]
+    Waiting,
+    /// A request has arrived and is held back.
+    Arrived,
+    /// Requests pass.
+    Open,
+}
+
+impl Gate {
+    /// Holds the caller, a request, back until the gate is open, at most for [`READ_TIMEOUT`]. Returns whether it was held
+    /// back.
+    pub fn pass(&self) -> bool {
+        let mut state = self.lock();
+        let was_open = *state == GateState::Open;
+        if !was_open {
+            *state = GateState::Arrived;
+            self.changed.notify_all();
+            drop(self.changed.wait_timeout_while(state, READ_TIMEOUT, |state| *state != GateState::Open));
+        }
+        !was_open
+    }
+
+    /// Waits for a request to arrive.
+    ///
+    /// # Errors
+    /// [`HarnessError::Timeout`] after `deadline`.
+    pub fn wait_for_request(&self, deadline: Duration) -> Result<(), HarnessError> {
+        let waited = self.changed.wait_timeout_while(self.lock(), deadline, |state| *state == GateState::Waiting);
+        if waited.unwrap_or_else(PoisonError::into_inner).1.timed_out() {
+            return Err(HarnessError::Timeout {
+                what: "a request at the gate".to_owned(),
+                waited: deadline,
+                last: None,
+            });
+        }
+        Ok(())
+    }
+
+    /// Lets what is held back and everything that follows pass.
+    pub fn open(&self) {
+        *self.lock() = GateState::Open;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, GateState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Handles one request and closes the connection.
 fn serve(connection: &TcpStream, client: &Client, upstream: &str, decide: &Decide) -> std::io::Result<()> {
     connection.set_read_timeout(Some(READ_TIMEOUT))?;
     let body = read_request(connection)?;
     let request: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
     let method = request.get("method").and_then(Value::as_str).unwrap_or_default();
+    let forward = || -> std::io::Result<Vec<u8>> {
+        let sent = client.post(upstream).header("Content-Type", "application/json").body(body.clone()).send();
+        Ok(sent.and_then(reqwest::blocking::Response::bytes).map_err(std::io::Error::other)?.to_vec())
+    };
     let response = match decide(method, request.get("params").unwrap_or(&Value::Null)) {
         Fault::CloseConnection => return Ok(()),
         Fault::Respond(text) => text.as_bytes().to_vec(),
-        fault @ (Fault::Forward | Fault::DropResponse) => {
-            let sent = client.post(upstream).header("Content-Type", "application/json").body(body).send();
-            let response = sent.and_then(reqwest::blocking::Response::bytes).map_err(std::io::Error::other)?;
-            if fault == Fault::DropResponse {
-                return Ok(());
-            }
-            response.to_vec()
+        Fault::Answer(result) => {
+            json!({"jsonrpc": "2.0", "id": request.get("id"), "result": result}).to_string().into()
+        }
+        Fault::Forward => forward()?,
+        Fault::DropResponse => {
+            forward()?;
+            return Ok(());
+        }
+        Fault::Change(change) => {
+            let mut response: Value = serde_json::from_slice(&forward()?)?;
+            response.get_mut("result").into_iter().for_each(change);
+            response.to_string().into()
         }
     };
     let mut connection = connection;

@@ -77,6 +77,20 @@ impl Process {
         }
     }
 
+    /// Waits until the process has exited, and returns its exit status.
+    ///
+    /// # Errors
+    /// [`HarnessError::Timeout`] after `deadline`.
+    pub fn wait(&mut self, deadline: Duration) -> Result<ExitStatus, HarnessError> {
+        let status = wait::until(&format!("{} to exit", self.name), deadline, || {
+            let status = self.child.try_wait().map_err(HarnessError::io(format!("checking {}", self.name)))?;
+            Ok(status.map_or_else(|| Poll::Pending(tail(&self.log)), Poll::Ready))
+        })?;
+        kill_group(self.group);
+        running().retain(|group| *group != self.group);
+        Ok(status)
+    }
+
     /// Sends SIGTERM to the group, and SIGKILL if it is still running after [`STOP_GRACE`].
     pub fn stop(&mut self) {
         stop_group(self.group);

@@ -39,7 +39,7 @@ pub struct RelayCli {
     artifacts: Artifacts,
     rpc_url: String,
     network: NetworkId,
-    admin: Pubkey,
+    admin: Keypair,
     admin_file: PathBuf,
     settler: Keypair,
     settler_file: PathBuf,
@@ -60,8 +60,8 @@ impl RelayCli {
             network: NetworkId::from_name(network).map_err(|error| {
                 HarnessError::Unexpected(format!("'{network}' is not a valid network name: {error}"))
             })?,
-            admin: admin.pubkey(),
             admin_file: files::write_keypair(directory, "admin", &admin)?,
+            admin,
             settler_file: files::write_keypair(directory, "settler", &settler)?,
             settler,
         })
@@ -69,12 +69,17 @@ impl RelayCli {
 
     /// The admin's address.
     pub fn admin(&self) -> Pubkey {
-        self.admin
+        self.admin.pubkey()
+    }
+
+    /// The admin's keypair.
+    pub fn admin_keypair(&self) -> &Keypair {
+        &self.admin
     }
 
     /// The network's address. The admin is its creator.
     pub fn network(&self) -> Pubkey {
-        network_address(&self.admin, &self.network)
+        network_address(&self.admin(), &self.network)
     }
 
     /// The settler's address.
@@ -135,7 +140,7 @@ impl RelayCli {
             .env_clear()
             .env("SOLANA_RPC_URL", &self.rpc_url)
             .env("NETWORK", self.network.name())
-            .env("NETWORK_CREATOR", self.admin.to_string())
+            .env("NETWORK_CREATOR", self.admin().to_string())
             .env("SOLANA_PRIVATE_KEY", key_file);
         command
     }

@@ -16,6 +16,7 @@ mod d1_conformance;
 mod demo;
 mod deploy;
 mod environment_failures;
+mod failure_modes;
 mod idempotency;
 mod invalid_requests;
 mod lost_rpc_responses;

@@ -7,7 +7,8 @@ use crate::database::{Database, DatabaseError, Statement, now_ms, statements};
 
 statements! {
     /// Acquires the lease for holder ?1 for ?2 milliseconds if it has expired, or renews it if ?1 holds it. The fencing
-    /// token increases if the lease had expired or had another holder.
+    /// token increases if the lease had expired or had another holder. A lease that has longer left than any lease lasts was
+    /// taken before the database's clock was set back: it has expired as well.
     TAKE = concat!(
         "INSERT INTO leases (name, holder, fencing_token, expires_at) \
         VALUES ('settlement', ?1, 1, ", now_ms!(), " + CAST(?2 AS INTEGER)) \
@@ -15,7 +16,7 @@ statements! {
             fencing_token = fencing_token + (holder <> excluded.holder OR expires_at <= ", now_ms!(), "), \
             holder = excluded.holder, \
             expires_at = excluded.expires_at \
-        WHERE expires_at <= ", now_ms!(), " OR holder = excluded.holder \
+        WHERE expires_at <= ", now_ms!(), " OR expires_at > excluded.expires_at OR holder = excluded.holder \
         RETURNING CAST(fencing_token AS TEXT) AS fencing_token"
     );
 

@@ -1,0 +1,88 @@
+//! An RPC node that is slow, goes away in the middle of a settlement, answers nothing, or belongs to another cluster.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use williw_tests::faults::{Fault, FaultyRpc};
+use williw_tests::process::{run_to_exit, run_to_success};
+use williw_tests::wait;
+
+use super::Scenario;
+use crate::fixture::{OrFail, localnet, seed};
+
+#[test]
+fn a_slow_rpc_node_only_delays_a_settlement() {
+    let mut scenario = Scenario::new("slow-rpc");
+    let proxy = FaultyRpc::start(localnet().url(), |_, _| {
+        wait::sleep(Duration::from_millis(300));
+        Fault::Forward
+    })
+    .or_fail();
+    run_to_success(scenario.relay(&proxy.url())).or_fail();
+    scenario.verify();
+    assert_eq!(scenario.latest_attempts(), ["finalized"]);
+}
+
+#[test]
+fn an_rpc_node_that_goes_away_after_a_transaction_was_sent_delays_its_confirmation() {
+    let mut scenario = Scenario::new("rpc-goes-away");
+    let requests = AtomicU32::new(0);
+    let proxy = FaultyRpc::start(localnet().url(), move |method, _| {
+        let sent = requests.load(Ordering::SeqCst) > 0 || method == "sendTransaction";
+        // Down for four requests after the first transaction.
+        match if sent { requests.fetch_add(1, Ordering::SeqCst) } else { 0 } {
+            1..=4 => Fault::CloseConnection,
+            _ => Fault::Forward,
+        }
+    })
+    .or_fail();
+    run_to_success(scenario.relay(&proxy.url())).or_fail();
+    scenario.verify();
+    assert_eq!(scenario.latest_attempts(), ["finalized"]);
+}
+
+#[test]
+fn an_rpc_node_that_answers_null_is_reported_and_its_answer_never_used() {
+    let mut scenario = Scenario::new("rpc-null");
+    let random = Mutex::new(fastrand::Rng::with_seed(seed(4)));
+    let proxy = FaultyRpc::start(localnet().url(), move |method, _| {
+        let is_null = random.lock().is_ok_and(|mut random| random.u8(0..8) == 0);
+        // The result of `getTransaction` may be null.
+        if is_null && method != "getTransaction" { Fault::Answer(Value::Null) } else { Fault::Forward }
+    })
+    .or_fail();
+    // Each run may end at an answer that makes no sense; each next one resumes.
+    for _ in 0..40 {
+        let output = run_to_exit(scenario.relay(&proxy.url())).or_fail();
+        if output.status.success() {
+            break;
+        }
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(5), "{error}");
+        assert!(error.contains("SOLANA_RPC_URL"), "{error}");
+    }
+    scenario.run_and_verify();
+    assert_eq!(scenario.latest_attempts(), ["finalized"]);
+}
+
+#[test]
+fn an_rpc_node_of_another_cluster_is_refused_in_the_middle_of_a_settlement() {
+    let mut scenario = Scenario::new("other-cluster");
+    let mut held = scenario.spawn_up_to("getSignatureStatuses", Fault::CloseConnection);
+    held.relay.kill();
+    let other = FaultyRpc::start(localnet().url(), |method, _| match method {
+        "getGenesisHash" => Fault::Answer(json!("5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d")),
+        // On another cluster, nothing of this one is known.
+        "sendTransaction" => panic!("a transaction was sent to another cluster"),
+        _ => Fault::Answer(Value::Null),
+    })
+    .or_fail();
+    let output = run_to_exit(scenario.relay(&other.url())).or_fail();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && error.contains("genesis_hash"), "{error}");
+    assert_ne!(scenario.latest_attempts(), ["expired"], "nothing was concluded from it");
+    scenario.run_and_verify();
+    assert_eq!(scenario.latest_attempts(), ["finalized"]);
+}
