@@ -103,6 +103,19 @@ fn a_runner_whose_clock_is_wrong_blocks_no_other() {
 }
 
 #[test]
+fn a_lease_from_before_the_databases_clock_was_set_back_blocks_nobody() {
+    let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
+    fixture.grant("a", 2_000_000);
+    fixture.advance_clock(3_600_000);
+    block_on(fixture.engine_with_clock(0).advance(TRIGGER)).unwrap();
+    fixture.advance_clock(-3_600_000);
+    let engine = fixture.engine(&fixture.database, &fixture.chain);
+    let progress = block_on(engine.advance(TRIGGER)).unwrap();
+    assert!(matches!(progress, Progress::Continue { .. }), "{progress:?}");
+    assert_eq!(fixture.settle_with(&engine).unwrap(), [None]);
+}
+
+#[test]
 fn a_payout_that_is_due_only_by_a_wrong_clock_is_tried_once() {
     let fixture = EngineFixture::with_network(&[NodeSpec::payable("a")], |args| args.max_pending_age = 3_600);
     fixture.grant("a", 5);
