@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -237,16 +237,16 @@ fn run(connection: &mut Connection, statements: &[Statement]) -> Result<Vec<Vec<
 }
 
 fn rows(mut prepared: CachedStatement<'_>, parameters: &[Option<String>]) -> Result<Vec<Row>, DatabaseError> {
-    let columns: Vec<String> = prepared.column_names().map(str::to_owned).collect();
+    let columns: Arc<[String]> = prepared.column_names().map(str::to_owned).collect();
     let mut found = prepared.query(rusqlite::params_from_iter(parameters)).map_err(database_error)?;
     let mut rows = Vec::new();
     while let Some(row) = found.next().map_err(database_error)? {
-        let row = columns
+        let values = columns
             .iter()
             .enumerate()
-            .map(|(index, column)| Ok((column.clone(), text(column, row.get_ref(index).map_err(database_error)?)?)))
-            .collect::<Result<Row, DatabaseError>>()?;
-        rows.push(row);
+            .map(|(index, column)| text(column, row.get_ref(index).map_err(database_error)?))
+            .collect::<Result<_, DatabaseError>>()?;
+        rows.push(Row::new(Arc::clone(&columns), values));
     }
     Ok(rows)
 }
