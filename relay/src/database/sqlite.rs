@@ -26,6 +26,13 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The size of the prepared statement cache, more than the number of the ledger's statements.
 const STATEMENT_CACHE: usize = 200;
 
+/// The size of the page cache in KiB. A settlement touches the pages of its nodes again and again.
+const PAGE_CACHE_KIB: i64 = 64 * 1_024;
+
+/// After how many pages the write-ahead log is copied back into the file: 64 MiB. A page that many commits change is then
+/// copied once.
+const CHECKPOINT_PAGES: i64 = 16 * 1_024;
+
 /// The table in which wrangler records applied migrations. This module records them there too.
 const CREATE_MIGRATIONS_TABLE: &str = "CREATE TABLE IF NOT EXISTS d1_migrations (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -152,6 +159,9 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // A negative number is in KiB instead of pages.
+    connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "trusted_schema", false)
 }
 

@@ -71,7 +71,10 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let now = self.clock.now_ms();
         let requests = finalized.iter().map(|one| self.chain.transaction(&one.in_flight.signed.signature));
         let (mut ready, mut first_seen, mut failure) = (Vec::new(), Vec::new(), None);
-        for (one, executed) in finalized.iter().zip(all_concurrently(requests).await) {
+        let executed = all_concurrently(requests).await;
+        let ids: Vec<i64> = finalized.iter().map(|one| one.in_flight.batch.id).collect();
+        let all_entries = batches::entries_of(&self.database, &ids).await?;
+        for ((one, executed), entries) in finalized.iter().zip(executed).zip(all_entries) {
             let InFlight { batch, attempt, .. } = one.in_flight;
             let executed = match executed {
                 Ok(executed) => executed,
@@ -80,7 +83,6 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                     continue;
                 }
             };
-            let entries = batches::entries(&self.database, batch.id).await?;
             let event = executed.as_ref().and_then(|executed| self.event_of(batch.id, entries.len(), executed));
             let has_event = event.is_some() || batch.kind == BatchKind::Register;
             match attempt.finalized_seen_at_ms {
@@ -98,7 +100,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             self.commit(lease, changes).await?;
         }
         if ready.is_empty() {
-            return failure.map_or(Ok(Tracking::Unchanged), |error| Err(error.into()));
+            return failure.map_or(Ok(Tracking::UNCHANGED), |error| Err(error.into()));
         }
         self.renew(lease).await?;
         let min_slot = ready.iter().map(|(one, ..)| one.slot).max().unwrap_or(0);
@@ -184,10 +186,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         open: &OpenSettlement,
         dead: &[&InFlight],
     ) -> Result<(), EngineError> {
-        let mut with_entries = Vec::with_capacity(dead.len());
-        for one in dead {
-            with_entries.push((*one, batches::entries(&self.database, one.batch.id).await?));
-        }
+        let ids: Vec<i64> = dead.iter().map(|one| one.batch.id).collect();
+        let entries = batches::entries_of(&self.database, &ids).await?;
+        let with_entries: Vec<(&InFlight, Vec<Entry>)> = dead.iter().copied().zip(entries).collect();
         let nodes = self.batch_nodes(lease, with_entries.iter().flat_map(|(_, entries)| entries), 0).await?;
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);

@@ -33,15 +33,13 @@ use super::store::{batches, payables, rewards, settlement_nodes, wallets};
 use super::text::plural;
 use super::{Engine, EngineError, HOLD_RETRY_MS, NodeState, Progress, Step};
 
-/// The number of nodes that are planned in one piece: ten full batches of credits.
-const NODES_PER_PIECE: usize = 600;
-
 /// The maximum number of rewards in one piece. Each node gets an equal share, so that one node with many rewards delays no
 /// other; the next settlements take what remains.
 const REWARDS_PER_PIECE: usize = 20_000;
 
-/// The maximum number of batches in one piece, whose statements are written in one transaction.
-const BATCHES_PER_PIECE: usize = 40;
+/// The fewest nodes per batch, on average, with which all nodes of a piece are planned at once: a limit on the number of
+/// batches whose statements are written in one transaction.
+const NODES_PER_BATCH: usize = 15;
 
 /// The limits on a plan. Amounts are in lamports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +58,8 @@ struct Limits {
     credit_capacity: usize,
     /// The maximum number of entries in a settle batch.
     settle_capacity: usize,
+    /// The maximum number of batches in one piece.
+    max_batches: usize,
     /// The data of the settlement program's accounts, in bytes.
     program_bytes: u64,
     format: Format,
@@ -91,7 +91,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
         changes.push(settlements::require_step(open.id, Step::Plan));
-        let chosen = settlement_nodes::next(&self.database, NodeState::Read, NODES_PER_PIECE).await?;
+        let chosen = settlement_nodes::next(&self.database, NodeState::Read, self.config.nodes_per_call.max(1)).await?;
         if chosen.is_empty() {
             let any = batches::any_open(&self.database, open.id).await?;
             changes.go_to(if any { Step::Simulate } else { Step::Reconcile });
@@ -163,6 +163,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             rent_per_byte,
             credit_capacity: capacity(BatchKind::Credit, format).max(1),
             settle_capacity: capacity(BatchKind::Settle, format).max(1),
+            max_batches: (self.config.nodes_per_call / NODES_PER_BATCH).max(1),
             program_bytes: program.accounts.iter().flatten().map(|account| account.space).sum(),
             format,
             now_s,
@@ -359,7 +360,7 @@ fn plan(nodes: Vec<NodeRewards<'_>>, destinations: &BTreeMap<Pubkey, Option<Acco
 
     for node in nodes {
         let node_id = &node.wallet.node_id;
-        if credit.finished.len().saturating_add(settle.finished.len()) >= BATCHES_PER_PIECE {
+        if credit.finished.len().saturating_add(settle.finished.len()) >= limits.max_batches {
             plan.postponed.insert(node_id.clone());
             continue;
         }
@@ -490,6 +491,7 @@ mod tests {
         rent_per_byte: 6_960,
         credit_capacity: 60,
         settle_capacity: 30,
+        max_batches: 40,
         program_bytes: 500_000,
         format: Format::V1,
         now_s: 1_800_000_000,

@@ -1,5 +1,7 @@
 //! Step 4, and before every further attempt: simulating a batch shows whether it fails, and how much data it loads.
 
+use std::collections::BTreeMap;
+
 use settlement::client::{BatchHeader, RegisterNodeArgs, SettleEntry, credit_ix, register_node_ix, settle_ix};
 use solana_hash::Hash;
 use solana_instruction::Instruction;
@@ -51,11 +53,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         batches: Vec<OpenBatch>,
     ) -> Result<(), EngineError> {
         let fees = self.recent_fees().await?;
-        let mut with_entries = Vec::with_capacity(batches.len());
-        for open_batch in batches {
-            let entries = batches::entries(&self.database, open_batch.batch.id).await?;
-            with_entries.push((open_batch, entries));
-        }
+        let ids: Vec<i64> = batches.iter().map(|open_batch| open_batch.batch.id).collect();
+        let entries = batches::entries_of(&self.database, &ids).await?;
+        let with_entries: Vec<(OpenBatch, Vec<Entry>)> = batches.into_iter().zip(entries).collect();
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
         let (exhausted, to_simulate): (Vec<_>, Vec<_>) =
@@ -64,10 +64,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             changes.push(batches::require_unchanged(batch));
             self.fail_batch(batch, entries, &format!("it did not land in {MAX_ATTEMPTS} attempts"), &mut changes);
         }
-        let requests = to_simulate.iter().map(|(open_batch, entries)| self.simulate_batch(&open_batch.batch, entries));
-        let simulations = all_concurrently(requests).await;
-        for ((open_batch, entries), simulation) in to_simulate.into_iter().zip(simulations) {
-            let (batch, simulation) = (&open_batch.batch, simulation?);
+        for ((open_batch, entries), simulation) in to_simulate.iter().zip(self.simulations(&to_simulate).await?) {
+            let batch = &open_batch.batch;
             changes.push(batches::require_unchanged(batch));
             let Some(error) = simulation.error else {
                 let number = open_batch.next_number();
@@ -102,6 +100,63 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             }
         }
         self.commit(lease, changes).await
+    }
+
+    /// A simulation for each of the batches. Of credits of one format, only the largest is simulated if it succeeds: all
+    /// wallets have the same size, so it loads the most data, and nothing of a single node makes a credit fail.
+    async fn simulations(&self, batches: &[&(OpenBatch, Vec<Entry>)]) -> Result<Vec<Simulation>, EngineError> {
+        let mut largest: BTreeMap<Format, usize> = BTreeMap::new();
+        for (position, (open_batch, entries)) in batches.iter().enumerate() {
+            if open_batch.batch.kind == BatchKind::Credit {
+                let largest = largest.entry(open_batch.batch.format).or_insert(position);
+                if batches.get(*largest).is_some_and(|(_, of_largest)| of_largest.len() < entries.len()) {
+                    *largest = position;
+                }
+            }
+        }
+        let mut known: Vec<Option<Simulation>> = vec![None; batches.len()];
+        let is_first = |position: usize, batch: &Batch| {
+            batch.kind != BatchKind::Credit || largest.get(&batch.format) == Some(&position)
+        };
+        self.simulate_those(batches, &mut known, |position, batch| is_first(position, batch)).await?;
+        let of_format: BTreeMap<Format, Simulation> = largest
+            .iter()
+            .filter_map(|(format, position)| Some((*format, known.get(*position)?.clone()?)))
+            .filter(|(_, simulation)| simulation.error.is_none())
+            .collect();
+        for (simulation, (open_batch, _)) in known.iter_mut().zip(batches) {
+            if simulation.is_none() {
+                *simulation = of_format.get(&open_batch.batch.format).cloned();
+            }
+        }
+        self.simulate_those(batches, &mut known, |_, _| true).await?;
+        Ok(known.into_iter().map(Option::unwrap_or_default).collect())
+    }
+
+    /// Simulates the selected batches that are not known yet.
+    async fn simulate_those(
+        &self,
+        batches: &[&(OpenBatch, Vec<Entry>)],
+        known: &mut [Option<Simulation>],
+        selected: impl Fn(usize, &Batch) -> bool,
+    ) -> Result<(), EngineError> {
+        let positions: Vec<usize> = batches
+            .iter()
+            .zip(known.iter())
+            .enumerate()
+            .filter(|(position, ((open_batch, _), known))| known.is_none() && selected(*position, &open_batch.batch))
+            .map(|(position, _)| position)
+            .collect();
+        let requests = positions
+            .iter()
+            .filter_map(|position| batches.get(*position))
+            .map(|(open_batch, entries)| self.simulate_batch(&open_batch.batch, entries));
+        for (position, simulation) in positions.iter().zip(all_concurrently(requests).await) {
+            if let Some(known) = known.get_mut(*position) {
+                *known = Some(simulation?);
+            }
+        }
+        Ok(())
     }
 
     async fn simulate_batch(&self, batch: &Batch, entries: &[Entry]) -> Result<Simulation, EngineError> {

@@ -30,9 +30,6 @@ use super::store::{batches, payables, rewards, settlement_nodes, wallets};
 use super::text::plural;
 use super::{Engine, EngineError, HOLD_RETRY_MS, NodeState, Progress, Step};
 
-/// The number of nodes whose wallets are read in one piece: six concurrent requests.
-const NODES_PER_PIECE: usize = 600;
-
 /// What is to be done with a node.
 enum Decision {
     /// It can be credited and paid.
@@ -65,7 +62,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
 
     /// Reads the wallets of some of the nodes in a state. Returns whether there were any.
     async fn sync_piece(&self, lease: &Lease, open: &OpenSettlement, state: NodeState) -> Result<bool, EngineError> {
-        let nodes = settlement_nodes::next(&self.database, state, NODES_PER_PIECE).await?;
+        let nodes = settlement_nodes::next(&self.database, state, self.config.nodes_per_call.max(1)).await?;
         if nodes.is_empty() {
             return Ok(false);
         }
@@ -122,7 +119,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
 
     /// Plans batches that create the missing wallet accounts of some nodes. Returns whether there were any.
     async fn plan_registrations(&self, lease: &Lease, open: &OpenSettlement) -> Result<bool, EngineError> {
-        let nodes = settlement_nodes::next(&self.database, NodeState::Missing, NODES_PER_PIECE).await?;
+        let nodes = settlement_nodes::next(&self.database, NodeState::Missing, self.config.nodes_per_call.max(1)).await?;
         if nodes.is_empty() {
             return Ok(false);
         }

@@ -35,7 +35,7 @@ pub(crate) fn settle(file: &Path, nodes: u64, rewards: u64) -> Result<(), BenchE
     chain.check()?;
     let secret = settler().to_base58_string();
     let signer = SecretKey::parse(&secret).map_err(BenchError::other)?;
-    let config = EngineConfig::new(network()?, "bench".to_owned());
+    let config = EngineConfig::new(network()?, "bench".to_owned()).with_local_ledger();
     let parts = EngineParts { database: &database, chain: &chain, signer, clock: &*clock, events: NoEvents };
     let engine = Engine::new(parts, config);
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(BenchError::other)?;
