@@ -77,9 +77,10 @@ CREATE TABLE rewards (
     CHECK ((status = 'confirmed') = (distributed_at IS NOT NULL)),
     CHECK (kind = 'reward' OR (status = 'confirmed' AND contribution_id IS NULL AND batch_id IS NULL))
 ) STRICT;
--- Partial indexes are used only by statements that repeat their condition literally.
-CREATE INDEX rewards_open ON rewards (node_id, node_total_lamports) WHERE status IN ('pending', 'batched');
-CREATE INDEX rewards_open_by_sequence ON rewards (sequence) WHERE status IN ('pending', 'batched');
+-- Partial indexes are used only by statements that repeat their condition literally. These two depend on distributed_at, which
+-- is NULL until a reward is confirmed, because an update of the status would otherwise write them again.
+CREATE INDEX rewards_open ON rewards (node_id, node_total_lamports) WHERE distributed_at IS NULL;
+CREATE INDEX rewards_open_by_sequence ON rewards (sequence) WHERE distributed_at IS NULL;
 CREATE INDEX rewards_batched ON rewards (batch_id) WHERE status = 'batched';
 
 -- One row per node that has ever had a pending reward: what a settlement needs to find its nodes without reading rewards.

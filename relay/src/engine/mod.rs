@@ -9,6 +9,7 @@ mod advance_batches;
 mod books;
 mod changes;
 mod close;
+mod close_credits;
 mod config;
 mod error;
 mod hold;
@@ -79,6 +80,8 @@ pub struct Engine<D, C, S, K, E> {
     treasury: Pubkey,
     /// Whether this process has checked that the RPC node belongs to the ledger's cluster.
     cluster_checked: Cell<bool>,
+    /// What this process knows about the plan in progress.
+    planned_credit: Cell<Option<plan::PlannedCredit>>,
 }
 
 /// What requests a settlement.
@@ -135,6 +138,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             network,
             config,
             cluster_checked: Cell::new(false),
+            planned_credit: Cell::new(None),
         }
     }
 

@@ -76,27 +76,39 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
         changes.push(settlements::require_step(open.id, Step::Sync));
-        let (mut ready, mut missing, mut held) = (Vec::new(), Vec::new(), Vec::new());
-        let mut readings = Vec::new();
+        let (mut missing, mut held) = (Vec::new(), Vec::new());
+        let (mut readings, mut changed) = (Vec::new(), Vec::new());
         for (node, address) in nodes.iter().zip(addresses) {
             let read = address.and_then(|address| Some((address, read.next()?)));
             let node_books = books.get(&node.node_id).copied().unwrap_or_default();
             if let Some((address, read)) = &read {
                 readings.extend(reading(&node.node_id, *address, read));
+                changed.extend(
+                    readings
+                        .last()
+                        .filter(|reading| {
+                            reading.node_id == node.node_id
+                                && node.wallet.as_ref().is_none_or(|mirrored| !reading.is_mirrored(mirrored))
+                        })
+                        .cloned(),
+                );
             }
             let account = read.map(|(_, read)| read.account);
             match decide(node, account, node_books, state == NodeState::Registering) {
-                Decision::Ready => ready.push(&node.node_id),
+                Decision::Ready => {}
                 Decision::Create => missing.push(&node.node_id),
                 Decision::Hold(reason) => held.push((&node.node_id, reason)),
             }
         }
         log_disagreements(&held, &mut changes);
-        changes.extend(wallets::upsert(&readings, now));
-        let holds = || held.iter().map(|(node, reason)| (*node, Some(reason.to_string())));
-        changes.push(payables::hold(holds(), HOLD_RETRY_MS));
-        // A due payout of a held node is no work either. The plan clears the reason once the node is no longer held.
-        changes.push(wallets::hold(holds(), HOLD_RETRY_MS));
+        // What the chain says is written only where it is new.
+        changes.extend(wallets::upsert(&changed, now));
+        if !held.is_empty() {
+            let holds = || held.iter().map(|(node, reason)| (*node, Some(reason.to_string())));
+            changes.push(payables::hold(holds(), HOLD_RETRY_MS));
+            // A due payout of a held node is no work either. The plan clears the reason once the node is no longer held.
+            changes.push(wallets::hold(holds(), HOLD_RETRY_MS));
+        }
         let (mut lookups, mut credits) = (Lookups::default(), Vec::new());
         for reading in &readings {
             let (node_id, total) = (&reading.node_id, reading.wallet.credited_total);
@@ -107,11 +119,16 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             }
         }
         lookups.log(&mut changes);
-        changes.push(rewards::confirm(&credits, now));
-        for (nodes, state) in [(&ready, NodeState::Read), (&missing, NodeState::Missing)] {
-            changes.push(settlement_nodes::move_to(nodes.iter().copied(), state));
+        if !credits.is_empty() {
+            changes.push(rewards::confirm(&credits, now));
         }
-        changes.push(settlement_nodes::move_to(held.iter().map(|(node, _)| *node), NodeState::Held));
+        let held_ids: Vec<&NodeId> = held.iter().map(|(node, _)| *node).collect();
+        for (nodes, to) in [(missing, NodeState::Missing), (held_ids, NodeState::Held)] {
+            if !nodes.is_empty() {
+                changes.push(settlement_nodes::move_to(nodes, to));
+            }
+        }
+        changes.push(settlement_nodes::move_all(&nodes, state, NodeState::Read));
         changes.info(format!("{} read, {} held", plural(readings.len(), "wallet"), plural(held.len(), "node")));
         self.commit(lease, changes).await?;
         Ok(true)
@@ -119,7 +136,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
 
     /// Plans batches that create the missing wallet accounts of some nodes. Returns whether there were any.
     async fn plan_registrations(&self, lease: &Lease, open: &OpenSettlement) -> Result<bool, EngineError> {
-        let nodes = settlement_nodes::next(&self.database, NodeState::Missing, self.config.nodes_per_call.max(1)).await?;
+        let nodes =
+            settlement_nodes::next(&self.database, NodeState::Missing, self.config.nodes_per_call.max(1)).await?;
         if nodes.is_empty() {
             return Ok(false);
         }
@@ -169,7 +187,7 @@ fn decide(node: &ChosenNode, account: Option<WalletAccount>, books: Books, regis
         WalletAccount::Unreadable => Decision::Hold(HoldReason::WalletUnreadable),
         WalletAccount::Closed(..) => Decision::Hold(HoldReason::NodeClosed),
         // Also if the node's address was changed: a second wallet account would be credited everything again.
-        WalletAccount::Missing if books.confirmed > 0 || node.was_credited => {
+        WalletAccount::Missing if books.confirmed > 0 || node.was_credited() => {
             Decision::Hold(HoldReason::ChainBelowLedger)
         }
         WalletAccount::Missing if registered => Decision::Hold(HoldReason::RegistrationFailed),

@@ -179,10 +179,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
         let attempts: Vec<&Attempt> = pending.iter().map(|one| &one.attempt).collect();
         let bytes = attempts::bytes_of(&self.database, &attempts).await?;
-        let stored: Vec<(&Attempt, &[u8])> = attempts
-            .into_iter()
-            .filter_map(|attempt| Some((attempt, bytes.get(&attempt.id)?.as_slice())))
-            .collect();
+        let stored: Vec<(&Attempt, &[u8])> =
+            attempts.into_iter().filter_map(|attempt| Some((attempt, bytes.get(&attempt.id)?.as_slice()))).collect();
         self.send(lease, open, &stored).await
     }
 

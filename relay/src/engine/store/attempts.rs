@@ -26,8 +26,8 @@ statements! {
             AND number = (SELECT MAX(number) FROM attempts AS other WHERE other.batch_id = attempts.batch_id)";
 
     /// The signed bytes of the attempts in JSON array ?1.
-    BYTES_OF = "SELECT CAST(id AS TEXT) AS id, transaction_base64 \
-        FROM json_each(?1) AS wanted CROSS JOIN attempts ON id = CAST(wanted.value AS INTEGER)";
+    BYTES_OF = "SELECT CAST(attempts.id AS TEXT) AS id, transaction_base64 \
+        FROM json_each(?1) AS wanted CROSS JOIN attempts ON attempts.id = CAST(wanted.value AS INTEGER)";
 
     /// Adds a planned attempt to batch ?1: number ?2, compute unit limit ?3, loaded data limit ?4, compute unit price ?5,
     /// priority fee ?6, at ?7.
@@ -65,7 +65,7 @@ statements! {
     SIGNATURES_FOR = "SELECT DISTINCT CAST(attempts.batch_id AS TEXT) AS batch_id, attempts.signature AS signature \
         FROM batch_records JOIN attempts ON attempts.batch_id = batch_records.batch_id \
         WHERE attempts.signature IS NOT NULL AND batch_records.reward_sequence = ( \
-            SELECT sequence FROM rewards WHERE node_id = ?1 AND status IN ('pending', 'batched') \
+            SELECT sequence FROM rewards WHERE node_id = ?1 AND distributed_at IS NULL \
             ORDER BY node_total_lamports LIMIT 1) \
         ORDER BY attempts.id DESC LIMIT 20";
 }
@@ -123,10 +123,9 @@ pub(crate) async fn bytes_of(
 fn attempt(row: &Row) -> Result<Attempt, DatabaseError> {
     let signed = match row.optional::<Signature>("signature")? {
         None => None,
-        Some(signature) => Some(StoredTransaction {
-            signature,
-            last_valid_block_height: row.get("last_valid_block_height")?,
-        }),
+        Some(signature) => {
+            Some(StoredTransaction { signature, last_valid_block_height: row.get("last_valid_block_height")? })
+        }
     };
     Ok(Attempt {
         id: row.get("id")?,

@@ -33,7 +33,8 @@ statements! {
         SELECT CAST(?1 AS INTEGER), key, CAST(value AS INTEGER) FROM json_each(?2)";
 
     /// The open batches of settlement ?1: with ?2 = 1 those that register nodes, with ?2 = 0 the others.
-    OPEN = "SELECT CAST(id AS TEXT) AS id, kind, state, format, records_root FROM batches \
+    OPEN = "SELECT CAST(id AS TEXT) AS id, kind, state, format, records_root, \
+            CAST(entry_count AS TEXT) AS entry_count FROM batches \
         WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'planned' AND (kind = 'register') = CAST(?2 AS INTEGER) \
         ORDER BY batches.id";
 
@@ -111,6 +112,7 @@ pub(crate) struct Batch {
     pub(crate) kind: BatchKind,
     pub(crate) format: Format,
     pub(crate) records_root: Hash32,
+    pub(crate) entry_count: u64,
     /// The state when the batch was read.
     pub(crate) state: BatchState,
 }
@@ -224,6 +226,7 @@ fn batch(row: &Row) -> Result<Batch, DatabaseError> {
         kind: row.get("kind")?,
         format: row.get("format")?,
         records_root,
+        entry_count: unsigned(row, "entry_count")?,
         state: row.get("state")?,
     })
 }

@@ -10,8 +10,10 @@ use solana_hash::Hash;
 use williw_relay::signer::{SecretKey, Signer as _};
 use williw_relay::transaction::{Budget, Format};
 
-use crate::BenchError;
-use crate::world::{CREDITED_BEFORE, NOW_MS, REWARD_LAMPORTS, WALLET_RENT, int, network, node_id, owner, settler, wallet};
+use crate::world::{
+    CREDITED_BEFORE, NOW_MS, REWARD_LAMPORTS, WALLET_RENT, int, network, node_id, owner, settler, wallet,
+};
+use crate::{BenchError, process};
 
 const NODES_PER_BATCH: u64 = 60;
 const BATCHES_PER_COMMIT: u64 = 50;
@@ -23,7 +25,9 @@ pub(crate) fn bare(file: &Path, nodes: u64, rewards: u64) -> Result<(), BenchErr
     connection.set_prepared_statement_cache_capacity(100);
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    let start = Instant::now();
+    connection.pragma_update(None, "cache_size", -65_536)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 16_384)?;
+    let (start, processor) = (Instant::now(), process::processor_time()?);
     let transaction = connection.transaction()?;
     transaction.execute(
         "INSERT INTO settlements (trigger, state, step, started_at, updated_at) VALUES ('bare', 'open', 'plan', ?1, ?1)",
@@ -87,8 +91,8 @@ pub(crate) fn bare(file: &Path, nodes: u64, rewards: u64) -> Result<(), BenchErr
         transaction.commit()?;
         let transaction = connection.transaction()?;
         {
-            let mut confirm_batch = transaction
-                .prepare_cached("UPDATE batches SET state = 'confirmed', signature = ?2 WHERE id = ?1")?;
+            let mut confirm_batch =
+                transaction.prepare_cached("UPDATE batches SET state = 'confirmed', signature = ?2 WHERE id = ?1")?;
             let mut finalize = transaction
                 .prepare_cached("UPDATE attempts SET state = 'finalized', version = 3, slot = 1 WHERE batch_id = ?1")?;
             for batch in batches {
@@ -111,17 +115,27 @@ pub(crate) fn bare(file: &Path, nodes: u64, rewards: u64) -> Result<(), BenchErr
                     confirm.execute(params![int(1 + round * nodes + index), signature, NOW_MS])?;
                 }
                 let (id, pending) = (node_id(index), total - CREDITED_BEFORE);
-                update_wallet.execute(params![id, int(WALLET_RENT + pending), int(total), int(pending), NOW_MS, signature])?;
+                update_wallet.execute(params![
+                    id,
+                    int(WALLET_RENT + pending),
+                    int(total),
+                    int(pending),
+                    NOW_MS,
+                    signature
+                ])?;
                 update_payable.execute([id])?;
             }
         }
         transaction.commit()?;
     }
     let seconds = start.elapsed().as_secs_f64();
+    let processor = process::processor_time()?.saturating_sub(processor).as_secs_f64();
     println!(
         "{}",
         json!({
             "measurement": "bare",
+            "processor_seconds": (processor * 1_000.0).round() / 1_000.0,
+            "nodes_per_processor_second": (nodes as f64 / processor).round(),
             "nodes": nodes,
             "rewards_per_node": rewards,
             "seconds": (seconds * 1_000.0).round() / 1_000.0,
@@ -145,8 +159,9 @@ pub(crate) fn sign() -> Result<(), BenchError> {
     while start.elapsed() < DURATION {
         let header = BatchHeader { batch_id: batches, records_root: [1; 32] };
         let instruction = credit_ix(payer, network, header, &entries);
-        let unsigned =
-            Format::V1.build(&payer, &[instruction], &budget, Hash::new_from_array([2; 32])).map_err(BenchError::other)?;
+        let unsigned = Format::V1
+            .build(&payer, &[instruction], &budget, Hash::new_from_array([2; 32]))
+            .map_err(BenchError::other)?;
         let signature = runtime.block_on(signer.sign(&unsigned.message_bytes())).map_err(BenchError::other)?;
         std::hint::black_box(unsigned.signed(signature).map_err(BenchError::other)?);
         batches += 1;

@@ -259,10 +259,7 @@ impl Chain for MemoryChain<'_> {
             for (byte, value) in hash.iter_mut().zip(slot.to_le_bytes()) {
                 *byte = value;
             }
-            LatestBlockhash {
-                blockhash: Hash::new_from_array(hash),
-                last_valid_block_height: slot + BLOCKHASH_BLOCKS,
-            }
+            LatestBlockhash { blockhash: Hash::new_from_array(hash), last_valid_block_height: slot + BLOCKHASH_BLOCKS }
         }))
     }
 

@@ -19,13 +19,7 @@ pub(crate) struct CountedDatabase {
 
 impl CountedDatabase {
     pub(crate) fn new(inner: SqliteDatabase) -> Self {
-        Self {
-            inner,
-            calls: Cell::new(0),
-            statements: Cell::new(0),
-            total: Cell::default(),
-            longest: Cell::default(),
-        }
+        Self { inner, calls: Cell::new(0), statements: Cell::new(0), total: Cell::default(), longest: Cell::default() }
     }
 }
 

@@ -38,7 +38,15 @@ pub(crate) fn prepare(file: &Path, nodes: u64, rewards: u64) -> Result<(), Bench
             let (id, owner) = (node_id(index), owner(index).to_string());
             insert_node.execute(params![id, owner, NOW_MS])?;
             let address = wallet(index).to_string();
-            insert_wallet.execute(params![id, address, owner, int(WALLET_RENT), int(CREDITED_BEFORE), i64::MAX, NOW_MS])?;
+            insert_wallet.execute(params![
+                id,
+                address,
+                owner,
+                int(WALLET_RENT),
+                int(CREDITED_BEFORE),
+                i64::MAX,
+                NOW_MS
+            ])?;
             insert_payable.execute(params![id, int(1 + nodes + index), int(CREDITED_BEFORE)])?;
         }
         // The reward that was settled before, and the pending ones, round after round.

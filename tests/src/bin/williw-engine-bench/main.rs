@@ -8,7 +8,7 @@ mod chain;
 mod counted;
 mod ledger;
 mod measure;
-mod memory;
+mod process;
 mod world;
 
 use std::path::{Path, PathBuf};

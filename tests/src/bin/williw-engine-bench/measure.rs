@@ -14,7 +14,7 @@ use williw_relay::signer::SecretKey;
 use crate::chain::MemoryChain;
 use crate::counted::CountedDatabase;
 use crate::world::{CREDITED_BEFORE, NOW_MS, REWARD_LAMPORTS, network, settler};
-use crate::{BenchError, ledger, memory};
+use crate::{BenchError, ledger, process};
 
 const TRIGGER: Trigger<'static> = Trigger { name: "bench", retry_held: false };
 
@@ -40,8 +40,8 @@ pub(crate) fn settle(file: &Path, nodes: u64, rewards: u64) -> Result<(), BenchE
     let engine = Engine::new(parts, config);
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(BenchError::other)?;
 
-    memory::reset_peak()?;
-    let start = Instant::now();
+    process::reset_peak()?;
+    let (start, processor) = (Instant::now(), process::processor_time()?);
     let (mut settlements, mut calls) = (0_u64, 0_u64);
     let mut longest_call = Duration::ZERO;
     loop {
@@ -58,7 +58,8 @@ pub(crate) fn settle(file: &Path, nodes: u64, rewards: u64) -> Result<(), BenchE
         }
     }
     let total = start.elapsed();
-    let peak_kib = memory::peak_kib()?;
+    let processor = process::processor_time()?.saturating_sub(processor).saturating_sub(chain.time.get());
+    let peak_kib = process::peak_kib()?;
     let engine_time = total.saturating_sub(chain.time.get());
     let (database_calls, database_time) = (database.calls.get(), database.total.get());
     let longest_write = database.longest.get();
@@ -94,6 +95,8 @@ pub(crate) fn settle(file: &Path, nodes: u64, rewards: u64) -> Result<(), BenchE
             "nodes": nodes,
             "rewards_per_node": rewards,
             "seconds": (seconds * 1_000.0).round() / 1_000.0,
+            "processor_seconds": (processor.as_secs_f64() * 1_000.0).round() / 1_000.0,
+            "nodes_per_processor_second": (nodes as f64 / processor.as_secs_f64()).round(),
             "chain_seconds": (chain.time.get().as_secs_f64() * 1_000.0).round() / 1_000.0,
             "database_seconds": (database_time.as_secs_f64() * 1_000.0).round() / 1_000.0,
             "nodes_per_second": (nodes as f64 / seconds).round(),

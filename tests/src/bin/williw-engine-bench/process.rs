@@ -1,4 +1,6 @@
-//! The memory of this process.
+//! The memory and the processor time of this process.
+
+use std::time::Duration;
 
 use crate::BenchError;
 
@@ -14,4 +16,13 @@ pub(crate) fn peak_kib() -> Result<u64, BenchError> {
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok())
         .ok_or_else(|| BenchError::Other("/proc/self/status has no VmHWM".to_owned()))
+}
+
+/// The processor time that this thread has taken.
+pub(crate) fn processor_time() -> Result<Duration, BenchError> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").map_err(BenchError::other)?;
+    let nanoseconds = text.split_whitespace().next().and_then(|number| number.parse().ok());
+    nanoseconds
+        .map(Duration::from_nanos)
+        .ok_or_else(|| BenchError::Other("/proc/thread-self/schedstat cannot be read".to_owned()))
 }
