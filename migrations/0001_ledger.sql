@@ -152,13 +152,13 @@ CREATE UNIQUE INDEX settlements_one_open ON settlements (state) WHERE state = 'o
 
 -- The nodes of the open settlement, chosen once. Empty while no settlement is open.
 CREATE TABLE settlement_nodes (
-    node_id  TEXT PRIMARY KEY REFERENCES nodes (id),
-    position INTEGER NOT NULL,  -- the order in which the nodes are served: those with the oldest rewards first
+    position INTEGER PRIMARY KEY,  -- the order in which the nodes are served: those with the oldest rewards first
+    node_id  TEXT    NOT NULL REFERENCES nodes (id),
     -- selected → read → planned, or held. If the wallet account has to be created first: selected → missing → registering
     -- → read, or held.
     state    TEXT    NOT NULL CHECK (state IN ('selected', 'missing', 'registering', 'read', 'planned', 'held'))
-) STRICT, WITHOUT ROWID;
-CREATE INDEX settlement_nodes_by_state ON settlement_nodes (state, position);
+) STRICT;
+CREATE INDEX settlement_nodes_by_state ON settlement_nodes (state);
 
 CREATE TABLE settlement_steps (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,

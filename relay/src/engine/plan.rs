@@ -144,7 +144,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         changes.push(if plan.postponed.is_empty() {
             settlement_nodes::move_all(&chosen, NodeState::Read, NodeState::Planned)
         } else {
-            let planned = node_ids.into_iter().filter(|node| !plan.postponed.contains(*node));
+            let planned = chosen.iter().filter(|node| !plan.postponed.contains(&node.node_id));
             settlement_nodes::move_to(planned, NodeState::Planned)
         });
         log_plan(&plan, &mut changes);

@@ -76,7 +76,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
         changes.push(settlements::require_step(open.id, Step::Sync));
-        let (mut missing, mut held) = (Vec::new(), Vec::new());
+        let (mut missing, mut held_nodes, mut held) = (Vec::new(), Vec::new(), Vec::new());
         let (mut readings, mut changed) = (Vec::new(), Vec::new());
         for (node, address) in nodes.iter().zip(addresses) {
             let read = address.and_then(|address| Some((address, read.next()?)));
@@ -96,8 +96,11 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             let account = read.map(|(_, read)| read.account);
             match decide(node, account, node_books, state == NodeState::Registering) {
                 Decision::Ready => {}
-                Decision::Create => missing.push(&node.node_id),
-                Decision::Hold(reason) => held.push((&node.node_id, reason)),
+                Decision::Create => missing.push(node),
+                Decision::Hold(reason) => {
+                    held_nodes.push(node);
+                    held.push((&node.node_id, reason));
+                }
             }
         }
         log_disagreements(&held, &mut changes);
@@ -122,8 +125,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         if !credits.is_empty() {
             changes.push(rewards::confirm(&credits, now));
         }
-        let held_ids: Vec<&NodeId> = held.iter().map(|(node, _)| *node).collect();
-        for (nodes, to) in [(missing, NodeState::Missing), (held_ids, NodeState::Held)] {
+        for (nodes, to) in [(missing, NodeState::Missing), (held_nodes, NodeState::Held)] {
             if !nodes.is_empty() {
                 changes.push(settlement_nodes::move_to(nodes, to));
             }
@@ -166,7 +168,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             batch_count = batch_count.saturating_add(1);
             changes.extend(batches::insert(id, open.id, &batch, now));
         }
-        changes.push(settlement_nodes::move_to(nodes.iter().map(|node| &node.node_id), NodeState::Registering));
+        changes.push(settlement_nodes::move_to(&nodes, NodeState::Registering));
         changes.info(format!(
             "creating {} in {}",
             plural(missing.len(), "wallet account"),

@@ -53,8 +53,8 @@ statements! {
     LAST_SLOT = "SELECT CAST(COALESCE(MAX(last_slot), 0) AS TEXT) AS slot \
         FROM settlement_nodes JOIN wallets ON wallets.node_id = settlement_nodes.node_id";
 
-    /// Moves the nodes in JSON array ?1 to state ?2.
-    MOVE = "UPDATE settlement_nodes SET state = ?2 FROM json_each(?1) AS nodes WHERE node_id = nodes.value";
+    /// Moves the nodes at the positions in JSON array ?1 to state ?2.
+    MOVE = "UPDATE settlement_nodes SET state = ?2 WHERE position IN (SELECT CAST(value AS INTEGER) FROM json_each(?1))";
 
     /// Moves the nodes in state ?1 up to position ?3 to state ?2.
     MOVE_UP_TO = "UPDATE settlement_nodes SET state = ?2 WHERE state = ?1 AND position <= CAST(?3 AS INTEGER)";
@@ -160,9 +160,9 @@ pub(crate) fn move_all(nodes: &[ChosenNode], from: NodeState, to: NodeState) -> 
 }
 
 /// Moves nodes to another state.
-pub(crate) fn move_to<'a>(nodes: impl IntoIterator<Item = &'a NodeId>, state: NodeState) -> Statement {
-    let nodes: Vec<_> = nodes.into_iter().map(NodeId::as_str).collect();
-    Statement::new(MOVE).bind(json!(nodes).to_string()).bind(state)
+pub(crate) fn move_to<'a>(nodes: impl IntoIterator<Item = &'a ChosenNode>, state: NodeState) -> Statement {
+    let positions: Vec<_> = nodes.into_iter().map(|node| node.position).collect();
+    Statement::new(MOVE).bind(json!(positions).to_string()).bind(state)
 }
 
 /// Forgets the nodes of the settlement.
