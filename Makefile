@@ -71,7 +71,8 @@ mutants: ## change the program one line at a time and check that a test fails; S
 	@$(USE) toolchain/mutants.py $(addprefix --shard ,$(SHARD)) $(addprefix --diff ,$(DIFF)) $(foreach file,$(FILES),--file '$(file)') $(ARGS)
 
 bench: program worker relay ## run the benchmarks, print the results and write docs/BENCHMARKS.md
-	@$(USE) exec cargo run -q $(LOCKED) -p williw-tests --bin williw-bench
+	@$(USE) cargo build -q $(LOCKED) --release -p williw-tests --no-default-features --bin williw-engine-bench; \
+	  exec cargo run -q $(LOCKED) -p williw-tests --bin williw-bench -- $(ARGS)
 
 lint: setup ## check formatting, scripts and dependencies, and run clippy
 	@$(USE) toolchain/lint.sh $(LOCKED)

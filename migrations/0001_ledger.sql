@@ -77,9 +77,10 @@ CREATE TABLE rewards (
     CHECK ((status = 'confirmed') = (distributed_at IS NOT NULL)),
     CHECK (kind = 'reward' OR (status = 'confirmed' AND contribution_id IS NULL AND batch_id IS NULL))
 ) STRICT;
--- Partial indexes are used only by statements that repeat their condition literally.
-CREATE INDEX rewards_open ON rewards (node_id, node_total_lamports) WHERE status IN ('pending', 'batched');
-CREATE INDEX rewards_open_by_sequence ON rewards (sequence) WHERE status IN ('pending', 'batched');
+-- Partial indexes are used only by statements that repeat their condition literally. These two depend on distributed_at, which
+-- is NULL until a reward is confirmed, because an update of the status would otherwise write them again.
+CREATE INDEX rewards_open ON rewards (node_id, node_total_lamports) WHERE distributed_at IS NULL;
+CREATE INDEX rewards_open_by_sequence ON rewards (sequence) WHERE distributed_at IS NULL;
 CREATE INDEX rewards_batched ON rewards (batch_id) WHERE status = 'batched';
 
 -- One row per node that has ever had a pending reward: what a settlement needs to find its nodes without reading rewards.
@@ -151,13 +152,13 @@ CREATE UNIQUE INDEX settlements_one_open ON settlements (state) WHERE state = 'o
 
 -- The nodes of the open settlement, chosen once. Empty while no settlement is open.
 CREATE TABLE settlement_nodes (
-    node_id  TEXT PRIMARY KEY REFERENCES nodes (id),
-    position INTEGER NOT NULL,  -- the order in which the nodes are served: those with the oldest rewards first
+    position INTEGER PRIMARY KEY,  -- the order in which the nodes are served: those with the oldest rewards first
+    node_id  TEXT    NOT NULL REFERENCES nodes (id),
     -- selected → read → planned, or held. If the wallet account has to be created first: selected → missing → registering
     -- → read, or held.
     state    TEXT    NOT NULL CHECK (state IN ('selected', 'missing', 'registering', 'read', 'planned', 'held'))
-) STRICT, WITHOUT ROWID;
-CREATE INDEX settlement_nodes_by_state ON settlement_nodes (state, position);
+) STRICT;
+CREATE INDEX settlement_nodes_by_state ON settlement_nodes (state);
 
 CREATE TABLE settlement_steps (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -25,6 +25,13 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The size of the prepared statement cache, more than the number of the ledger's statements.
 const STATEMENT_CACHE: usize = 200;
+
+/// The size of the page cache in KiB. A settlement touches the pages of its nodes again and again.
+const PAGE_CACHE_KIB: i64 = 64 * 1_024;
+
+/// After how many pages the write-ahead log is copied back into the file: 64 MiB. A page that many commits change is then
+/// copied once.
+const CHECKPOINT_PAGES: i64 = 16 * 1_024;
 
 /// The table in which wrangler records applied migrations. This module records them there too.
 const CREATE_MIGRATIONS_TABLE: &str = "CREATE TABLE IF NOT EXISTS d1_migrations (
@@ -152,6 +159,9 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // A negative number is in KiB instead of pages.
+    connection.pragma_update(None, "cache_size", -PAGE_CACHE_KIB)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "trusted_schema", false)
 }
 
@@ -237,16 +247,16 @@ fn run(connection: &mut Connection, statements: &[Statement]) -> Result<Vec<Vec<
 }
 
 fn rows(mut prepared: CachedStatement<'_>, parameters: &[Option<String>]) -> Result<Vec<Row>, DatabaseError> {
-    let columns: Vec<String> = prepared.column_names().map(str::to_owned).collect();
+    let columns: Arc<[String]> = prepared.column_names().map(str::to_owned).collect();
     let mut found = prepared.query(rusqlite::params_from_iter(parameters)).map_err(database_error)?;
     let mut rows = Vec::new();
     while let Some(row) = found.next().map_err(database_error)? {
-        let row = columns
+        let values = columns
             .iter()
             .enumerate()
-            .map(|(index, column)| Ok((column.clone(), text(column, row.get_ref(index).map_err(database_error)?)?)))
-            .collect::<Result<Row, DatabaseError>>()?;
-        rows.push(row);
+            .map(|(index, column)| text(column, row.get_ref(index).map_err(database_error)?))
+            .collect::<Result<_, DatabaseError>>()?;
+        rows.push(Row::new(Arc::clone(&columns), values));
     }
     Ok(rows)
 }

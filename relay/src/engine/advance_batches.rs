@@ -12,9 +12,6 @@ use super::store::settlements::OpenSettlement;
 use super::track::Tracking;
 use super::{AttemptState, Engine, EngineError};
 
-/// The interval between two polls of signature statuses: about two slots, as statuses change no faster.
-const POLL_MS: u64 = 800;
-
 /// What remains to be done for the selected batches.
 pub(super) enum BatchesProgress {
     /// Some batches are open. Call again after this many milliseconds.
@@ -46,22 +43,25 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             return Ok(BatchesProgress::AllClosed);
         }
         let per_call = self.config.batches_per_call.max(1);
-        let mut after_ms = POLL_MS;
+        let mut is_busy = true;
         if !to_sign.is_empty() {
             to_sign.truncate(per_call);
             self.sign_and_send(lease, open, to_sign).await?;
-            after_ms = 0;
         } else if !to_simulate.is_empty() {
             to_simulate.truncate(per_call);
             self.plan_attempts(lease, open, to_simulate).await?;
-            after_ms = 0;
+        } else {
+            is_busy = false;
         }
-        if !in_flight.is_empty() {
-            self.renew(lease).await?;
-            if self.track(lease, open, in_flight).await? == Tracking::Advanced {
-                after_ms = 0;
-            }
+        if in_flight.is_empty() {
+            return Ok(BatchesProgress::Waiting { after_ms: 0 });
         }
-        Ok(BatchesProgress::Waiting { after_ms })
+        self.renew(lease).await?;
+        Ok(BatchesProgress::Waiting {
+            after_ms: match self.track(lease, open, in_flight).await? {
+                Tracking::Unchanged { poll_after_ms } if !is_busy => poll_after_ms,
+                _ => 0,
+            },
+        })
     }
 }

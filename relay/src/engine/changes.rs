@@ -53,6 +53,11 @@ impl Changes {
         id
     }
 
+    /// The id of the last batch that these changes add.
+    pub(super) fn last_batch_id(&self) -> Option<i64> {
+        self.last_batch_id
+    }
+
     /// Logs progress.
     pub(super) fn info(&mut self, message: impl Into<String>) {
         self.log(Level::Info, message.into());

@@ -15,6 +15,7 @@ use crate::transaction::{BatchKind, Budget};
 use crate::types::NodeId;
 
 use super::changes::Changes;
+use super::close_credits::Executed;
 use super::hold::HoldReason;
 use super::lease::Lease;
 use super::read::{WalletAccount, WalletRead, all_concurrently};
@@ -80,14 +81,13 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                     continue;
                 }
             };
-            let entries = batches::entries(&self.database, batch.id).await?;
-            let event = executed.as_ref().and_then(|executed| self.event_of(batch.id, entries.len(), executed));
+            let event = executed.as_ref().and_then(|executed| self.event_of(batch.id, batch.entry_count, executed));
             let has_event = event.is_some() || batch.kind == BatchKind::Register;
+            let is_complete = executed.is_some() && has_event;
             match attempt.finalized_seen_at_ms {
-                _ if executed.is_some() && has_event => ready.push((one, executed, event, entries)),
-                None => first_seen.push(attempt),
-                Some(seen) if now.abs_diff(seen) >= LOG_PATIENCE_MS => ready.push((one, executed, event, entries)),
-                Some(_) => {}
+                None if !is_complete => first_seen.push(attempt),
+                Some(seen) if !is_complete && now.abs_diff(seen) < LOG_PATIENCE_MS => {}
+                _ => ready.push(Executed { attempt: one, transaction: executed, event }),
             }
         }
         if !first_seen.is_empty() {
@@ -98,17 +98,22 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             self.commit(lease, changes).await?;
         }
         if ready.is_empty() {
-            return failure.map_or(Ok(Tracking::Unchanged), |error| Err(error.into()));
+            return failure.map_or(Ok(Tracking::UNCHANGED), |error| Err(error.into()));
         }
         self.renew(lease).await?;
-        let min_slot = ready.iter().map(|(one, ..)| one.slot).max().unwrap_or(0);
-        let nodes = self.batch_nodes(lease, ready.iter().flat_map(|(_, _, _, entries)| entries), min_slot).await?;
-
         let mut changes = Changes::for_settlement(open, now);
+        let others = self.close_as_planned(open, ready, &mut changes).await?;
         let mut lookups = Lookups::default();
-        for (one, executed, event, entries) in ready {
-            let effect = BatchEffect::of(one.in_flight, &entries, &nodes, event.as_ref())?;
-            self.close_as_confirmed(open, one, executed, &entries, &nodes, effect, &mut lookups, &mut changes).await?;
+        if !others.is_empty() {
+            let min_slot = others.iter().map(|one| one.attempt.slot).max().unwrap_or(0);
+            let ids: Vec<i64> = others.iter().map(|one| one.attempt.in_flight.batch.id).collect();
+            let all_entries = batches::entries_of(&self.database, &ids).await?;
+            let nodes = self.batch_nodes(lease, all_entries.iter().flatten(), min_slot).await?;
+            for (Executed { attempt: one, transaction, event }, entries) in others.into_iter().zip(&all_entries) {
+                let effect = BatchEffect::of(one.in_flight, entries, &nodes, event.as_ref())?;
+                self.close_as_confirmed(open, one, transaction, entries, &nodes, effect, &mut lookups, &mut changes)
+                    .await?;
+            }
         }
         lookups.log(&mut changes);
         self.commit(lease, changes).await?;
@@ -184,10 +189,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         open: &OpenSettlement,
         dead: &[&InFlight],
     ) -> Result<(), EngineError> {
-        let mut with_entries = Vec::with_capacity(dead.len());
-        for one in dead {
-            with_entries.push((*one, batches::entries(&self.database, one.batch.id).await?));
-        }
+        let ids: Vec<i64> = dead.iter().map(|one| one.batch.id).collect();
+        let entries = batches::entries_of(&self.database, &ids).await?;
+        let with_entries: Vec<(&InFlight, Vec<Entry>)> = dead.iter().copied().zip(entries).collect();
         let nodes = self.batch_nodes(lease, with_entries.iter().flat_map(|(_, entries)| entries), 0).await?;
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);

@@ -90,8 +90,10 @@ pub struct EngineConfig {
     pub max_compute_unit_price: u64,
     /// The maximum number of nodes in one settlement; the next settlement takes the remaining ones.
     pub max_nodes: usize,
-    /// The maximum number of batches that one call of `advance` simulates or signs. It bounds the call's duration and
-    /// its requests.
+    /// The maximum number of nodes that one call of `advance` reads or plans. It bounds the size of a write.
+    pub nodes_per_call: usize,
+    /// The maximum number of batches that one call of `advance` simulates, signs or closes. It bounds the call's duration
+    /// and its requests.
     pub batches_per_call: usize,
 }
 
@@ -106,7 +108,14 @@ impl EngineConfig {
             max_compute_unit_price: 1_000_000,
             // Stays within a Worker's subrequest limit and D1's 2 MB of parameters per statement.
             max_nodes: 3_000,
+            nodes_per_call: 600,
             batches_per_call: 8,
         }
+    }
+
+    /// As many nodes and batches at once as a ledger in a local file can take: each write stays below a second.
+    #[must_use]
+    pub fn with_local_ledger(self) -> Self {
+        Self { max_nodes: 30_000, nodes_per_call: 3_000, batches_per_call: 50, ..self }
     }
 }

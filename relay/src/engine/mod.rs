@@ -9,6 +9,7 @@ mod advance_batches;
 mod books;
 mod changes;
 mod close;
+mod close_credits;
 mod config;
 mod error;
 mod hold;
@@ -79,6 +80,10 @@ pub struct Engine<D, C, S, K, E> {
     treasury: Pubkey,
     /// Whether this process has checked that the RPC node belongs to the ledger's cluster.
     cluster_checked: Cell<bool>,
+    /// The fencing token of the lease, and when it was last taken or renewed.
+    fresh_lease: Cell<Option<(i64, i64)>>,
+    /// What this process knows about the plan in progress.
+    planned_credit: Cell<Option<plan::PlannedCredit>>,
 }
 
 /// What requests a settlement.
@@ -135,6 +140,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             network,
             config,
             cluster_checked: Cell::new(false),
+            fresh_lease: Cell::new(None),
+            planned_credit: Cell::new(None),
         }
     }
 
@@ -144,6 +151,11 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     /// [`EngineError`]. Unfinished work stays in the ledger, and the next call resumes it. The lease is kept; call
     /// [`Engine::stop`] before a longer pause.
     pub async fn advance(&self, trigger: Trigger<'_>) -> Result<Progress, EngineError> {
+        // Most calls find nothing to do, and need no lease to find that out.
+        let held = if trigger.retry_held { HeldNodes::All } else { HeldNodes::Due };
+        if !store::settlements::is_open_or_has_work(&self.database, self.clock.now_ms(), held).await? {
+            return Ok(Progress::Idle);
+        }
         let lease = match self.take_lease().await? {
             Ok(lease) => lease,
             Err(busy) => return Ok(busy),
@@ -172,6 +184,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     /// # Errors
     /// [`EngineError::Ledger`] if the ledger is unavailable; the lease then expires on its own.
     pub async fn stop(&self) -> Result<(), EngineError> {
+        self.fresh_lease.set(None);
         Ok(store::leases::release_held_by(&self.database, &self.config.holder).await?)
     }
 

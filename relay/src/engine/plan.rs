@@ -27,21 +27,20 @@ use super::lease::Lease;
 use super::read::concurrently;
 use super::store::batches::{Entry, NewBatch};
 use super::store::rewards::PendingReward;
+use super::store::settlement_nodes::ChosenNode;
 use super::store::settlements::{self, OpenSettlement};
 use super::store::wallets::MirroredWallet;
 use super::store::{batches, payables, rewards, settlement_nodes, wallets};
 use super::text::plural;
 use super::{Engine, EngineError, HOLD_RETRY_MS, NodeState, Progress, Step};
 
-/// The number of nodes that are planned in one piece: ten full batches of credits.
-const NODES_PER_PIECE: usize = 600;
-
 /// The maximum number of rewards in one piece. Each node gets an equal share, so that one node with many rewards delays no
 /// other; the next settlements take what remains.
 const REWARDS_PER_PIECE: usize = 20_000;
 
-/// The maximum number of batches in one piece, whose statements are written in one transaction.
-const BATCHES_PER_PIECE: usize = 40;
+/// The fewest nodes per batch, on average, with which all nodes of a piece are planned at once: a limit on the number of
+/// batches whose statements are written in one transaction.
+const NODES_PER_BATCH: usize = 15;
 
 /// The limits on a plan. Amounts are in lamports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +59,8 @@ struct Limits {
     credit_capacity: usize,
     /// The maximum number of entries in a settle batch.
     settle_capacity: usize,
+    /// The maximum number of batches in one piece.
+    max_batches: usize,
     /// The data of the settlement program's accounts, in bytes.
     program_bytes: u64,
     format: Format,
@@ -83,6 +84,16 @@ struct Plan {
     payout_holds: BTreeMap<NodeId, Option<HoldReason>>,
     /// Nodes that are left to the next piece.
     postponed: BTreeSet<NodeId>,
+    /// What the batches credit, in base units.
+    credited: u64,
+}
+
+/// What a settlement's batches credit, as long as `last_batch_id` is the last batch in the ledger.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PlannedCredit {
+    settlement_id: i64,
+    last_batch_id: i64,
+    planned: u64,
 }
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
@@ -91,7 +102,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
         changes.push(settlements::require_step(open.id, Step::Plan));
-        let chosen = settlement_nodes::next(&self.database, NodeState::Read, NODES_PER_PIECE).await?;
+        let chosen = settlement_nodes::next(&self.database, NodeState::Read, self.config.nodes_per_call.max(1)).await?;
         if chosen.is_empty() {
             let any = batches::any_open(&self.database, open.id).await?;
             changes.go_to(if any { Step::Simulate } else { Step::Reconcile });
@@ -99,38 +110,62 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             return Ok(Progress::Continue { after_ms: 0 });
         }
         let node_ids: Vec<&NodeId> = chosen.iter().map(|node| &node.node_id).collect();
-        let mirrored = wallets::mirrored(&self.database, &node_ids).await?;
+        let mirrored: Vec<MirroredWallet> = chosen.iter().filter_map(|node| node.wallet.clone()).collect();
         let pending = rewards::pending(&self.database, &node_ids, REWARDS_PER_PIECE / node_ids.len().max(1)).await?;
         let nodes = by_node(&node_ids, &mirrored, &pending);
 
-        let limits = self.limits(open, now).await?;
+        let last_id = batches::last_id(&self.database).await?;
+        let planned = self.planned_credit(open, last_id).await?;
+        let limits = self.limits(planned, now).await?;
         let destinations = self.destinations(lease, &nodes, &limits).await?;
         let plan = plan(nodes, &destinations, &limits);
 
-        let texts = |holds: &'_ BTreeMap<NodeId, Option<HoldReason>>| {
-            holds
-                .iter()
-                .map(|(node, hold)| (node.clone(), hold.as_ref().map(HoldReason::to_string)))
-                .collect::<Vec<_>>()
+        // Reasons are written where there is one, or was.
+        let changed = |holds: &BTreeMap<NodeId, Option<HoldReason>>, was_held: fn(&ChosenNode) -> bool| {
+            let changed = chosen.iter().filter_map(|node| {
+                let hold = holds.get(&node.node_id)?.as_ref();
+                (hold.is_some() || was_held(node)).then(|| (node.node_id.clone(), hold.map(HoldReason::to_string)))
+            });
+            changed.collect::<Vec<_>>()
         };
-        let (holds, payout_holds) = (texts(&plan.holds), texts(&plan.payout_holds));
-        changes.push(payables::hold(holds.iter().map(|(node, hold)| (node, hold.clone())), HOLD_RETRY_MS));
-        changes.push(wallets::hold(payout_holds.iter().map(|(node, hold)| (node, hold.clone())), HOLD_RETRY_MS));
-        let last_id = batches::last_id(&self.database).await?;
+        let holds = changed(&plan.holds, |node| node.is_held);
+        if !holds.is_empty() {
+            changes.push(payables::hold(holds.iter().map(|(node, hold)| (node, hold.clone())), HOLD_RETRY_MS));
+        }
+        let holds = changed(&plan.payout_holds, |node| node.is_payout_held);
+        if !holds.is_empty() {
+            changes.push(wallets::hold(holds.iter().map(|(node, hold)| (node, hold.clone())), HOLD_RETRY_MS));
+        }
         for batch in &plan.batches {
             let id = changes.next_batch_id(last_id);
             changes.extend(batches::insert(id, open.id, batch, now));
             changes.extend(rewards::assign(id, None));
         }
-        let planned = node_ids.into_iter().filter(|node| !plan.postponed.contains(*node));
-        changes.push(settlement_nodes::move_to(planned, NodeState::Planned));
+        changes.push(if plan.postponed.is_empty() {
+            settlement_nodes::move_all(&chosen, NodeState::Read, NodeState::Planned)
+        } else {
+            let planned = chosen.iter().filter(|node| !plan.postponed.contains(&node.node_id));
+            settlement_nodes::move_to(planned, NodeState::Planned)
+        });
         log_plan(&plan, &mut changes);
+        let last_id = changes.last_batch_id().unwrap_or(last_id);
         self.commit(lease, changes).await?;
+        let planned = planned.saturating_add(plan.credited);
+        self.planned_credit.set(Some(PlannedCredit { settlement_id: open.id, last_batch_id: last_id, planned }));
         Ok(Progress::Continue { after_ms: 0 })
     }
 
-    /// Reads the limits that apply at `now_ms`, after what the settlement has planned so far.
-    async fn limits(&self, open: &OpenSettlement, now_ms: i64) -> Result<Limits, EngineError> {
+    /// What the settlement's batches credit, of which `last_batch_id` is the last one. Nothing else changes it while they are
+    /// being planned, so that the sum need not be computed anew for every piece.
+    async fn planned_credit(&self, open: &OpenSettlement, last_batch_id: i64) -> Result<u64, EngineError> {
+        match self.planned_credit.get() {
+            Some(known) if (known.settlement_id, known.last_batch_id) == (open.id, last_batch_id) => Ok(known.planned),
+            _ => Ok(batches::planned_credit(&self.database, open.id).await?),
+        }
+    }
+
+    /// Reads the limits that apply at `now_ms`, after `planned` base units in the settlement's batches.
+    async fn limits(&self, planned: u64, now_ms: i64) -> Result<Limits, EngineError> {
         // Of an upgradeable program, the code is in a second account.
         let addresses = [self.treasury, settlement::ID, program_data_address()];
         let requests = [
@@ -144,7 +179,6 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let rent_per_byte = self.chain.minimum_balance(0).await? / settlement::rules::rent::ACCOUNT_OVERHEAD_BYTES;
         let treasury_minimum = rent_minimum(rent_per_byte, Treasury::SIZE as u64)
             .ok_or_else(|| EngineError::Rejected("the cluster's rent exceeds every balance".to_owned()))?;
-        let planned = batches::planned_credit(&self.database, open.id).await?;
         let now_s = now_ms.div_euclid(1_000);
         let window = Window {
             limit: treasury.window_limit,
@@ -163,6 +197,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             rent_per_byte,
             credit_capacity: capacity(BatchKind::Credit, format).max(1),
             settle_capacity: capacity(BatchKind::Settle, format).max(1),
+            max_batches: (self.config.nodes_per_call / NODES_PER_BATCH).max(1),
             program_bytes: program.accounts.iter().flatten().map(|account| account.space).sum(),
             format,
             now_s,
@@ -359,7 +394,7 @@ fn plan(nodes: Vec<NodeRewards<'_>>, destinations: &BTreeMap<Pubkey, Option<Acco
 
     for node in nodes {
         let node_id = &node.wallet.node_id;
-        if credit.finished.len().saturating_add(settle.finished.len()) >= BATCHES_PER_PIECE {
+        if credit.finished.len().saturating_add(settle.finished.len()) >= limits.max_batches {
             plan.postponed.insert(node_id.clone());
             continue;
         }
@@ -391,6 +426,7 @@ fn plan(nodes: Vec<NodeRewards<'_>>, destinations: &BTreeMap<Pubkey, Option<Acco
         let space = destination.map_or(0, |account| account.space);
         builder.add(entry, credited, space, if credited == 0 { &[] } else { node.covered_by(target) });
     }
+    plan.credited = planned;
     plan.batches = credit.finish();
     plan.batches.extend(settle.finish());
     plan
@@ -490,6 +526,7 @@ mod tests {
         rent_per_byte: 6_960,
         credit_capacity: 60,
         settle_capacity: 30,
+        max_batches: 40,
         program_bytes: 500_000,
         format: Format::V1,
         now_s: 1_800_000_000,

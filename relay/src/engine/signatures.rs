@@ -54,16 +54,11 @@ impl Lookups {
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     /// The event of batch `batch_id` with `entries` entries, from the log of its transaction. `None` if the RPC node has not
     /// kept the log, or the cluster has truncated it.
-    pub(super) fn event_of(
-        &self,
-        batch_id: i64,
-        entries: usize,
-        executed: &ExecutedTransaction,
-    ) -> Option<BatchSettled> {
+    pub(super) fn event_of(&self, batch_id: i64, entries: u64, executed: &ExecutedTransaction) -> Option<BatchSettled> {
         BatchSettled::from_logs(&executed.log_messages).into_iter().find(|event| {
             event.network == self.network
                 && u64::try_from(batch_id) == Ok(event.batch_id)
-                && usize::from(event.n) == entries
+                && u64::from(event.n) == entries
         })
     }
 
@@ -113,7 +108,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         };
         let Some(executed) = executed else { return Ok(None) };
         let entries = batches::entries(&self.database, batch_id).await?;
-        let event = self.event_of(batch_id, entries.len(), &executed);
+        let event = self.event_of(batch_id, entries.len() as u64, &executed);
         Ok(event.map(|event| (entries, event)))
     }
 }

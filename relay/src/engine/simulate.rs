@@ -1,5 +1,7 @@
 //! Step 4, and before every further attempt: simulating a batch shows whether it fails, and how much data it loads.
 
+use std::collections::BTreeMap;
+
 use settlement::client::{BatchHeader, RegisterNodeArgs, SettleEntry, credit_ix, register_node_ix, settle_ix};
 use solana_hash::Hash;
 use solana_instruction::Instruction;
@@ -51,30 +53,24 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         batches: Vec<OpenBatch>,
     ) -> Result<(), EngineError> {
         let fees = self.recent_fees().await?;
-        let mut with_entries = Vec::with_capacity(batches.len());
-        for open_batch in batches {
-            let entries = batches::entries(&self.database, open_batch.batch.id).await?;
-            with_entries.push((open_batch, entries));
-        }
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
         let (exhausted, to_simulate): (Vec<_>, Vec<_>) =
-            with_entries.iter().partition(|(open_batch, _)| open_batch.next_number() > MAX_ATTEMPTS);
-        for (OpenBatch { batch, .. }, entries) in exhausted {
+            batches.into_iter().partition(|open_batch| open_batch.next_number() > MAX_ATTEMPTS);
+        for OpenBatch { batch, .. } in &exhausted {
+            let entries = batches::entries(&self.database, batch.id).await?;
             changes.push(batches::require_unchanged(batch));
-            self.fail_batch(batch, entries, &format!("it did not land in {MAX_ATTEMPTS} attempts"), &mut changes);
+            self.fail_batch(batch, &entries, &format!("it did not land in {MAX_ATTEMPTS} attempts"), &mut changes);
         }
-        let requests = to_simulate.iter().map(|(open_batch, entries)| self.simulate_batch(&open_batch.batch, entries));
-        let simulations = all_concurrently(requests).await;
-        for ((open_batch, entries), simulation) in to_simulate.into_iter().zip(simulations) {
-            let (batch, simulation) = (&open_batch.batch, simulation?);
+        for (open_batch, simulation) in to_simulate.iter().zip(self.simulations(&to_simulate).await?) {
+            let batch = &open_batch.batch;
             changes.push(batches::require_unchanged(batch));
             let Some(error) = simulation.error else {
                 let number = open_batch.next_number();
                 let budget = Budget::for_batch(
                     batch.kind,
                     batch.format,
-                    entries.len(),
+                    usize::try_from(batch.entry_count).unwrap_or(usize::MAX),
                     simulation.units_consumed,
                     simulation.loaded_accounts_data_bytes,
                     compute_unit_price(&fees, number).min(self.config.max_compute_unit_price),
@@ -98,10 +94,50 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                     }
                     .into());
                 }
-                Failure::Entries => self.split_or_evict(open, batch, entries, &error, &mut changes).await?,
+                Failure::Entries => {
+                    let entries = batches::entries(&self.database, batch.id).await?;
+                    self.split_or_evict(open, batch, &entries, &error, &mut changes).await?;
+                }
             }
         }
         self.commit(lease, changes).await
+    }
+
+    /// A simulation of each of the batches. Of the credits in one format, only the largest is simulated if it succeeds: wallets
+    /// have the same size, so that it loads the most data, and the program skips what it cannot credit.
+    async fn simulations(&self, batches: &[OpenBatch]) -> Result<Vec<Simulation>, EngineError> {
+        let mut largest: BTreeMap<Format, &Batch> = BTreeMap::new();
+        for OpenBatch { batch, .. } in batches.iter().filter(|open_batch| open_batch.batch.kind == BatchKind::Credit) {
+            let largest = largest.entry(batch.format).or_insert(batch);
+            if largest.entry_count < batch.entry_count {
+                *largest = batch;
+            }
+        }
+        let all = || batches.iter().map(|open_batch| &open_batch.batch);
+        let is_simulated = |batch: &Batch| {
+            batch.kind != BatchKind::Credit || largest.get(&batch.format).is_some_and(|largest| largest.id == batch.id)
+        };
+        let mut known = self.simulate_all(all().filter(|batch| is_simulated(batch)).collect()).await?;
+        let succeeded: BTreeMap<Format, Simulation> = largest
+            .iter()
+            .filter_map(|(format, batch)| Some((*format, known.get(&batch.id)?.clone())))
+            .filter(|(_, simulation)| simulation.error.is_none())
+            .collect();
+        let unknown = all().filter(|batch| !is_simulated(batch) && !succeeded.contains_key(&batch.format)).collect();
+        known.extend(self.simulate_all(unknown).await?);
+        let of_batch = |batch: &Batch| known.get(&batch.id).or_else(|| succeeded.get(&batch.format)).cloned();
+        Ok(all().filter_map(of_batch).collect())
+    }
+
+    /// Simulates batches. Returns the simulations by batch.
+    async fn simulate_all(&self, batches: Vec<&Batch>) -> Result<BTreeMap<i64, Simulation>, EngineError> {
+        if batches.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let ids: Vec<i64> = batches.iter().map(|batch| batch.id).collect();
+        let entries = batches::entries_of(&self.database, &ids).await?;
+        let requests = batches.iter().zip(&entries).map(|(batch, entries)| self.simulate_batch(batch, entries));
+        ids.into_iter().zip(all_concurrently(requests).await).map(|(id, simulation)| Ok((id, simulation?))).collect()
     }
 
     async fn simulate_batch(&self, batch: &Batch, entries: &[Entry]) -> Result<Simulation, EngineError> {

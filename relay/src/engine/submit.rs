@@ -54,9 +54,10 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
         let mut changes = Changes::for_settlement(open, self.clock.now_ms());
         let mut stored = Vec::with_capacity(batches.len());
-        for OpenBatch { batch, latest_attempt } in batches {
+        let ids: Vec<i64> = batches.iter().map(|open_batch| open_batch.batch.id).collect();
+        let entries = batches::entries_of(&self.database, &ids).await?;
+        for (OpenBatch { batch, latest_attempt }, entries) in batches.into_iter().zip(entries) {
             let Some(attempt) = latest_attempt else { continue };
-            let entries = batches::entries(&self.database, batch.id).await?;
             let budget = Budget {
                 compute_unit_limit: attempt.compute_unit_limit,
                 loaded_accounts_data_limit: attempt.loaded_accounts_data_limit,

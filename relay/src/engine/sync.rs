@@ -30,9 +30,6 @@ use super::store::{batches, payables, rewards, settlement_nodes, wallets};
 use super::text::plural;
 use super::{Engine, EngineError, HOLD_RETRY_MS, NodeState, Progress, Step};
 
-/// The number of nodes whose wallets are read in one piece: six concurrent requests.
-const NODES_PER_PIECE: usize = 600;
-
 /// What is to be done with a node.
 enum Decision {
     /// It can be credited and paid.
@@ -65,7 +62,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
 
     /// Reads the wallets of some of the nodes in a state. Returns whether there were any.
     async fn sync_piece(&self, lease: &Lease, open: &OpenSettlement, state: NodeState) -> Result<bool, EngineError> {
-        let nodes = settlement_nodes::next(&self.database, state, NODES_PER_PIECE).await?;
+        let nodes = settlement_nodes::next(&self.database, state, self.config.nodes_per_call.max(1)).await?;
         if nodes.is_empty() {
             return Ok(false);
         }
@@ -79,27 +76,42 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
         changes.push(settlements::require_step(open.id, Step::Sync));
-        let (mut ready, mut missing, mut held) = (Vec::new(), Vec::new(), Vec::new());
-        let mut readings = Vec::new();
+        let (mut missing, mut held_nodes, mut held) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut readings, mut changed) = (Vec::new(), Vec::new());
         for (node, address) in nodes.iter().zip(addresses) {
             let read = address.and_then(|address| Some((address, read.next()?)));
             let node_books = books.get(&node.node_id).copied().unwrap_or_default();
             if let Some((address, read)) = &read {
                 readings.extend(reading(&node.node_id, *address, read));
+                changed.extend(
+                    readings
+                        .last()
+                        .filter(|reading| {
+                            reading.node_id == node.node_id
+                                && node.wallet.as_ref().is_none_or(|mirrored| !reading.is_mirrored(mirrored))
+                        })
+                        .cloned(),
+                );
             }
             let account = read.map(|(_, read)| read.account);
             match decide(node, account, node_books, state == NodeState::Registering) {
-                Decision::Ready => ready.push(&node.node_id),
-                Decision::Create => missing.push(&node.node_id),
-                Decision::Hold(reason) => held.push((&node.node_id, reason)),
+                Decision::Ready => {}
+                Decision::Create => missing.push(node),
+                Decision::Hold(reason) => {
+                    held_nodes.push(node);
+                    held.push((&node.node_id, reason));
+                }
             }
         }
         log_disagreements(&held, &mut changes);
-        changes.extend(wallets::upsert(&readings, now));
-        let holds = || held.iter().map(|(node, reason)| (*node, Some(reason.to_string())));
-        changes.push(payables::hold(holds(), HOLD_RETRY_MS));
-        // A due payout of a held node is no work either. The plan clears the reason once the node is no longer held.
-        changes.push(wallets::hold(holds(), HOLD_RETRY_MS));
+        // What the chain says is written only where it is new.
+        changes.extend(wallets::upsert(&changed, now));
+        if !held.is_empty() {
+            let holds = || held.iter().map(|(node, reason)| (*node, Some(reason.to_string())));
+            changes.push(payables::hold(holds(), HOLD_RETRY_MS));
+            // A due payout of a held node is no work either. The plan clears the reason once the node is no longer held.
+            changes.push(wallets::hold(holds(), HOLD_RETRY_MS));
+        }
         let (mut lookups, mut credits) = (Lookups::default(), Vec::new());
         for reading in &readings {
             let (node_id, total) = (&reading.node_id, reading.wallet.credited_total);
@@ -110,11 +122,15 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             }
         }
         lookups.log(&mut changes);
-        changes.push(rewards::confirm(&credits, now));
-        for (nodes, state) in [(&ready, NodeState::Read), (&missing, NodeState::Missing)] {
-            changes.push(settlement_nodes::move_to(nodes.iter().copied(), state));
+        if !credits.is_empty() {
+            changes.push(rewards::confirm(&credits, now));
         }
-        changes.push(settlement_nodes::move_to(held.iter().map(|(node, _)| *node), NodeState::Held));
+        for (nodes, to) in [(missing, NodeState::Missing), (held_nodes, NodeState::Held)] {
+            if !nodes.is_empty() {
+                changes.push(settlement_nodes::move_to(nodes, to));
+            }
+        }
+        changes.push(settlement_nodes::move_all(&nodes, state, NodeState::Read));
         changes.info(format!("{} read, {} held", plural(readings.len(), "wallet"), plural(held.len(), "node")));
         self.commit(lease, changes).await?;
         Ok(true)
@@ -122,7 +138,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
 
     /// Plans batches that create the missing wallet accounts of some nodes. Returns whether there were any.
     async fn plan_registrations(&self, lease: &Lease, open: &OpenSettlement) -> Result<bool, EngineError> {
-        let nodes = settlement_nodes::next(&self.database, NodeState::Missing, NODES_PER_PIECE).await?;
+        let nodes =
+            settlement_nodes::next(&self.database, NodeState::Missing, self.config.nodes_per_call.max(1)).await?;
         if nodes.is_empty() {
             return Ok(false);
         }
@@ -151,7 +168,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             batch_count = batch_count.saturating_add(1);
             changes.extend(batches::insert(id, open.id, &batch, now));
         }
-        changes.push(settlement_nodes::move_to(nodes.iter().map(|node| &node.node_id), NodeState::Registering));
+        changes.push(settlement_nodes::move_to(&nodes, NodeState::Registering));
         changes.info(format!(
             "creating {} in {}",
             plural(missing.len(), "wallet account"),
@@ -172,7 +189,7 @@ fn decide(node: &ChosenNode, account: Option<WalletAccount>, books: Books, regis
         WalletAccount::Unreadable => Decision::Hold(HoldReason::WalletUnreadable),
         WalletAccount::Closed(..) => Decision::Hold(HoldReason::NodeClosed),
         // Also if the node's address was changed: a second wallet account would be credited everything again.
-        WalletAccount::Missing if books.confirmed > 0 || node.was_credited => {
+        WalletAccount::Missing if books.confirmed > 0 || node.was_credited() => {
             Decision::Hold(HoldReason::ChainBelowLedger)
         }
         WalletAccount::Missing if registered => Decision::Hold(HoldReason::RegistrationFailed),

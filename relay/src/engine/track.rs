@@ -29,11 +29,31 @@ const ATTEMPTS_PER_WRITE: usize = 64;
 pub(super) enum Tracking {
     /// At least one attempt is in a new state.
     Advanced,
-    /// Every attempt is in the same state as before.
-    Unchanged,
+    /// Every attempt is in the same state as before. They are asked for again after this many milliseconds.
+    Unchanged { poll_after_ms: u64 },
+}
+
+/// The interval between two polls of signature statuses: about two slots, as statuses change no faster.
+const POLL_MS: u64 = 800;
+
+/// The longest interval between two polls, while blocks have to be finalized.
+const MAX_POLL_MS: u64 = 4_000;
+
+/// How long a slot lasts.
+const SLOT_MS: u64 = 400;
+
+/// When to ask again. `next_finalized` is the slot of the block that will be finalized first, if nothing else can happen
+/// before: then it pays to wait for half of the blocks that have to be finalized until then.
+fn poll_after_ms(next_finalized: Option<u64>, finalized: u64) -> u64 {
+    next_finalized.map_or(POLL_MS, |slot| {
+        (slot.saturating_sub(finalized).saturating_mul(SLOT_MS) / 2).clamp(POLL_MS, MAX_POLL_MS)
+    })
 }
 
 impl Tracking {
+    /// As far as is known, nothing will change before the usual interval is over.
+    pub(super) const UNCHANGED: Self = Self::Unchanged { poll_after_ms: POLL_MS };
+
     fn and(self, other: Self) -> Self {
         if self == Self::Advanced { self } else { other }
     }
@@ -65,7 +85,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             .into_iter()
             .filter_map(|OpenBatch { batch, latest_attempt }| {
                 let attempt = latest_attempt?;
-                let signed = attempt.signed.clone()?;
+                let signed = attempt.signed?;
                 Some(InFlight { batch, attempt, signed })
             })
             .collect();
@@ -76,13 +96,18 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 last_valid_block_height: one.signed.last_valid_block_height,
             })
             .collect();
-        let Verdicts { verdicts, mut missing, .. } = verdict::verdicts(&self.chain, &sent).await?;
+        let Verdicts { block, verdicts, mut missing } = verdict::verdicts(&self.chain, &sent).await?;
 
         // The work of one call is bounded; what exceeds the bound is found again by the next call.
         let per_call = self.config.batches_per_call.max(1);
         let (mut finalized, mut reverted, mut dead) = (Vec::new(), Vec::new(), Vec::new());
         let (mut landed, mut pending) = (Vec::new(), Vec::new());
+        let mut next_finalized = Some(u64::MAX);
         for (one, verdict) in in_flight.iter().zip(verdicts) {
+            next_finalized = match &verdict {
+                Some(Verdict::Landed { slot, .. }) => next_finalized.map(|next| next.min(*slot)),
+                _ => None,
+            };
             match verdict {
                 Some(Verdict::Finalized { slot }) => finalized.push(FinalizedAttempt { in_flight: one, slot }),
                 Some(Verdict::Reverted { slot, error }) => reverted.push(Reverted { in_flight: one, slot, error }),
@@ -104,7 +129,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 // A node serves accounts or transactions from an earlier slot, or does not answer: it is asked again.
                 Err(EngineError::Chain(error)) if error.is_transient() => {
                     missing.get_or_insert(error);
-                    Tracking::Unchanged
+                    Tracking::UNCHANGED
                 }
                 closed => closed?,
             });
@@ -119,8 +144,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             tracking = Tracking::Advanced;
         }
         match missing {
-            Some(error) if tracking == Tracking::Unchanged => Err(error.into()),
-            _ => Ok(tracking),
+            Some(error) if tracking != Tracking::Advanced => Err(error.into()),
+            _ if tracking == Tracking::Advanced => Ok(tracking),
+            _ => Ok(Tracking::Unchanged { poll_after_ms: poll_after_ms(next_finalized, block.slot) }),
         }
     }
 
@@ -131,7 +157,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         landed: &[(&InFlight, u64)],
     ) -> Result<Tracking, EngineError> {
         if landed.is_empty() {
-            return Ok(Tracking::Unchanged);
+            return Ok(Tracking::UNCHANGED);
         }
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
@@ -148,9 +174,14 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
 
     /// Sends the same bytes again.
     async fn resend(&self, lease: &Lease, open: &OpenSettlement, pending: &[&InFlight]) -> Result<(), EngineError> {
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let attempts: Vec<&Attempt> = pending.iter().map(|one| &one.attempt).collect();
+        let bytes = attempts::bytes_of(&self.database, &attempts).await?;
         let stored: Vec<(&Attempt, &[u8])> =
-            pending.iter().map(|one| (&one.attempt, one.signed.bytes.as_slice())).collect();
-        if stored.is_empty() { Ok(()) } else { self.send(lease, open, &stored).await }
+            attempts.into_iter().filter_map(|attempt| Some((attempt, bytes.get(&attempt.id)?.as_slice()))).collect();
+        self.send(lease, open, &stored).await
     }
 
     /// Whether the attempt was last sent long enough ago.
@@ -178,5 +209,18 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             self.split_or_evict(open, batch, &entries, &error, &mut changes).await?;
         }
         self.commit(lease, changes).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_poll_waits_for_finality_but_not_while_a_transaction_may_land() {
+        assert_eq!(poll_after_ms(None, 100), POLL_MS);
+        assert_eq!(poll_after_ms(Some(132), 100), MAX_POLL_MS);
+        assert_eq!(poll_after_ms(Some(110), 100), 2_000);
+        assert_eq!([101, 100, 90].map(|slot| poll_after_ms(Some(slot), 100)), [POLL_MS; 3]);
     }
 }

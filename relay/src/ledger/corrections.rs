@@ -30,7 +30,7 @@ statements! {
 
     /// Lets the next settlement take the pending rewards of node ?1, as if this ledger had signed for its total ?2.
     RELEASE_REWARDS = "INSERT INTO payables (node_id, signed_lamports, next_sequence) VALUES (?1, CAST(?2 AS INTEGER),
-            (SELECT sequence FROM rewards WHERE node_id = ?1 AND status IN ('pending', 'batched')
+            (SELECT sequence FROM rewards WHERE node_id = ?1 AND distributed_at IS NULL
                 ORDER BY node_total_lamports LIMIT 1))
         ON CONFLICT (node_id) DO UPDATE SET hold_reason = NULL, retry_at = 0, next_sequence = excluded.next_sequence,
             signed_lamports = MAX(signed_lamports, excluded.signed_lamports)";
@@ -40,7 +40,7 @@ statements! {
 
     /// Confirms the pending rewards of node ?1 up to the total ?2 that the chain has credited, at ?3.
     CONFIRM_COVERED = "UPDATE rewards SET status = 'confirmed', distributed_at = CAST(?3 AS INTEGER)
-        WHERE node_id = ?1 AND status IN ('pending', 'batched') AND node_total_lamports <= CAST(?2 AS INTEGER)";
+        WHERE node_id = ?1 AND distributed_at IS NULL AND node_total_lamports <= CAST(?2 AS INTEGER)";
 }
 
 /// The name of the operation in reward ids and in the audit log.

@@ -18,7 +18,7 @@ statements! {
             CAST(signed_lamports AS TEXT) AS signed_lamports,
             CAST(COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE rewards.node_id = payables.node_id
                 AND node_total_lamports < COALESCE((SELECT MIN(node_total_lamports) FROM rewards AS unconfirmed
-                    WHERE unconfirmed.node_id = payables.node_id AND unconfirmed.status IN ('pending', 'batched')),
+                    WHERE unconfirmed.node_id = payables.node_id AND unconfirmed.distributed_at IS NULL),
                     9223372036854775807)), 0) AS TEXT) AS confirmed_lamports,
             CAST(last_slot AS TEXT) AS slot
         FROM payables LEFT JOIN wallets ON wallets.node_id = payables.node_id

@@ -71,13 +71,13 @@ statements! {
 
     /// The first ?2 unconfirmed rewards after sequence number ?1.
     SELECT_OPEN = concat!(
-        "SELECT ", reward_columns!(), " FROM rewards WHERE status IN ('pending', 'batched') AND sequence > CAST(?1 AS INTEGER)
+        "SELECT ", reward_columns!(), " FROM rewards WHERE distributed_at IS NULL AND sequence > CAST(?1 AS INTEGER)
         ORDER BY rewards.sequence LIMIT CAST(?2 AS INTEGER)"
     );
 
     /// The first ?2 unconfirmed rewards of node ?3 after sequence number ?1.
     SELECT_OPEN_OF_NODE = concat!(
-        "SELECT ", reward_columns!(), " FROM rewards WHERE status IN ('pending', 'batched') AND sequence > CAST(?1 AS INTEGER)
+        "SELECT ", reward_columns!(), " FROM rewards WHERE distributed_at IS NULL AND sequence > CAST(?1 AS INTEGER)
         AND node_id = ?3 ORDER BY rewards.node_total_lamports LIMIT CAST(?2 AS INTEGER)"
     );
 }

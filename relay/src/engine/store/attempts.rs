@@ -1,5 +1,7 @@
 //! Attempts: every transition is a compare-and-set on state and version.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::json;
@@ -14,7 +16,7 @@ use super::super::AttemptState;
 statements! {
     /// The latest attempt of each batch in ?1.
     LATEST_OF = "SELECT CAST(id AS TEXT) AS id, CAST(batch_id AS TEXT) AS batch_id, CAST(number AS TEXT) AS number, \
-            state, CAST(version AS TEXT) AS version, signature, transaction_base64, \
+            state, CAST(version AS TEXT) AS version, signature, \
             CAST(last_valid_block_height AS TEXT) AS last_valid_block_height, \
             CAST(compute_unit_limit AS TEXT) AS compute_unit_limit, \
             CAST(compute_unit_price AS TEXT) AS compute_unit_price, \
@@ -22,6 +24,10 @@ statements! {
             CAST(sent_at AS TEXT) AS sent_at, CAST(finalized_seen_at AS TEXT) AS finalized_seen_at \
         FROM attempts WHERE batch_id IN (SELECT CAST(value AS INTEGER) FROM json_each(?1)) \
             AND number = (SELECT MAX(number) FROM attempts AS other WHERE other.batch_id = attempts.batch_id)";
+
+    /// The signed bytes of the attempts in JSON array ?1.
+    BYTES_OF = "SELECT CAST(attempts.id AS TEXT) AS id, transaction_base64 \
+        FROM json_each(?1) AS wanted CROSS JOIN attempts ON attempts.id = CAST(wanted.value AS INTEGER)";
 
     /// Adds a planned attempt to batch ?1: number ?2, compute unit limit ?3, loaded data limit ?4, compute unit price ?5,
     /// priority fee ?6, at ?7.
@@ -59,7 +65,7 @@ statements! {
     SIGNATURES_FOR = "SELECT DISTINCT CAST(attempts.batch_id AS TEXT) AS batch_id, attempts.signature AS signature \
         FROM batch_records JOIN attempts ON attempts.batch_id = batch_records.batch_id \
         WHERE attempts.signature IS NOT NULL AND batch_records.reward_sequence = ( \
-            SELECT sequence FROM rewards WHERE node_id = ?1 AND status IN ('pending', 'batched') \
+            SELECT sequence FROM rewards WHERE node_id = ?1 AND distributed_at IS NULL \
             ORDER BY node_total_lamports LIMIT 1) \
         ORDER BY attempts.id DESC LIMIT 20";
 }
@@ -82,11 +88,10 @@ pub(crate) struct Attempt {
     pub(crate) signed: Option<StoredTransaction>,
 }
 
-/// A signed transaction, stored before its bytes are sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A signed transaction, stored before its bytes are sent. [`bytes_of`] returns these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StoredTransaction {
     pub(crate) signature: Signature,
-    pub(crate) bytes: Vec<u8>,
     pub(crate) last_valid_block_height: u64,
 }
 
@@ -96,16 +101,31 @@ pub(crate) async fn latest_of(database: &impl Database, batch_ids: &[i64]) -> Re
     rows.iter().map(attempt).collect()
 }
 
+/// Returns the signed bytes of each of `attempts`; those of a planned attempt are missing.
+pub(crate) async fn bytes_of(
+    database: &impl Database,
+    attempts: &[&Attempt],
+) -> Result<BTreeMap<i64, Vec<u8>>, DatabaseError> {
+    let ids: Vec<i64> = attempts.iter().map(|attempt| attempt.id).collect();
+    let rows = database.query(Statement::new(BYTES_OF).bind(json!(ids).to_string())).await?;
+    let mut bytes = BTreeMap::new();
+    for row in &rows {
+        if let Some(text) = row.optional::<String>("transaction_base64")? {
+            let decoded = BASE64
+                .decode(text)
+                .map_err(|error| DatabaseError::Decode(format!("column 'transaction_base64': {error}")))?;
+            bytes.insert(row.get("id")?, decoded);
+        }
+    }
+    Ok(bytes)
+}
+
 fn attempt(row: &Row) -> Result<Attempt, DatabaseError> {
     let signed = match row.optional::<Signature>("signature")? {
         None => None,
-        Some(signature) => Some(StoredTransaction {
-            signature,
-            bytes: BASE64
-                .decode(row.get::<String>("transaction_base64")?)
-                .map_err(|error| DatabaseError::Decode(format!("column 'transaction_base64': {error}")))?,
-            last_valid_block_height: row.get("last_valid_block_height")?,
-        }),
+        Some(signature) => {
+            Some(StoredTransaction { signature, last_valid_block_height: row.get("last_valid_block_height")? })
+        }
     };
     Ok(Attempt {
         id: row.get("id")?,

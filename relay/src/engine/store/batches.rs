@@ -33,14 +33,16 @@ statements! {
         SELECT CAST(?1 AS INTEGER), key, CAST(value AS INTEGER) FROM json_each(?2)";
 
     /// The open batches of settlement ?1: with ?2 = 1 those that register nodes, with ?2 = 0 the others.
-    OPEN = "SELECT CAST(id AS TEXT) AS id, kind, state, format, records_root FROM batches \
+    OPEN = "SELECT CAST(id AS TEXT) AS id, kind, state, format, records_root, \
+            CAST(entry_count AS TEXT) AS entry_count FROM batches \
         WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'planned' AND (kind = 'register') = CAST(?2 AS INTEGER) \
         ORDER BY batches.id";
 
-    /// The entries of batch ?1, in order.
-    ENTRIES = "SELECT node_id, wallet_address, owner, destination, \
+    /// The entries of the batches in JSON array ?1, in order.
+    ENTRIES = "SELECT CAST(batch_id AS TEXT) AS batch_id, node_id, wallet_address, owner, destination, \
             CAST(target_lamports AS TEXT) AS target \
-        FROM batch_entries WHERE batch_id = CAST(?1 AS INTEGER) ORDER BY position";
+        FROM json_each(?1) AS wanted CROSS JOIN batch_entries ON batch_id = CAST(wanted.value AS INTEGER) \
+        ORDER BY wanted.key, position";
 
     /// What the open payment batches of settlement ?1 credit beyond the mirrored credited totals.
     PLANNED_CREDIT = "SELECT CAST(COALESCE(SUM(MAX(target_lamports - credited_lamports, 0)), 0) AS TEXT) AS credit \
@@ -110,6 +112,7 @@ pub(crate) struct Batch {
     pub(crate) kind: BatchKind,
     pub(crate) format: Format,
     pub(crate) records_root: Hash32,
+    pub(crate) entry_count: u64,
     /// The state when the batch was read.
     pub(crate) state: BatchState,
 }
@@ -223,24 +226,40 @@ fn batch(row: &Row) -> Result<Batch, DatabaseError> {
         kind: row.get("kind")?,
         format: row.get("format")?,
         records_root,
+        entry_count: unsigned(row, "entry_count")?,
         state: row.get("state")?,
     })
 }
 
 /// Returns the entries of a batch, in order.
 pub(crate) async fn entries(database: &impl Database, batch_id: i64) -> Result<Vec<Entry>, DatabaseError> {
-    let rows = database.query(Statement::new(ENTRIES).bind(batch_id)).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Entry {
-                node_id: row.get("node_id")?,
-                wallet: address(row, "wallet_address")?,
-                owner: address(row, "owner")?,
-                destination: address(row, "destination")?,
-                target: unsigned(row, "target")?,
-            })
-        })
-        .collect()
+    Ok(entries_of(database, &[batch_id]).await?.pop().unwrap_or_default())
+}
+
+/// Returns the entries of each of the batches, in order.
+pub(crate) async fn entries_of(database: &impl Database, batch_ids: &[i64]) -> Result<Vec<Vec<Entry>>, DatabaseError> {
+    let statement = Statement::new(ENTRIES).bind(json!(batch_ids).to_string());
+    let mut rows = database.query(statement).await?.into_iter().peekable();
+    let mut all = Vec::with_capacity(batch_ids.len());
+    for id in batch_ids {
+        let mut entries = Vec::new();
+        while let Some(row) = rows.peek().filter(|row| row.get::<i64>("batch_id") == Ok(*id)) {
+            entries.push(entry(row)?);
+            rows.next();
+        }
+        all.push(entries);
+    }
+    Ok(all)
+}
+
+fn entry(row: &Row) -> Result<Entry, DatabaseError> {
+    Ok(Entry {
+        node_id: row.get("node_id")?,
+        wallet: address(row, "wallet_address")?,
+        owner: address(row, "owner")?,
+        destination: address(row, "destination")?,
+        target: unsigned(row, "target")?,
+    })
 }
 
 /// Returns how many lamports the settlement's open batches credit once they land.

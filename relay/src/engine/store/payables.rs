@@ -8,7 +8,7 @@ use crate::types::NodeId;
 statements! {
     /// Finds the oldest unconfirmed reward of each node of the open settlement again.
     RECOUNT = "UPDATE payables SET next_sequence = ( \
-            SELECT sequence FROM rewards WHERE rewards.node_id = payables.node_id AND status IN ('pending', 'batched') \
+            SELECT sequence FROM rewards WHERE rewards.node_id = payables.node_id AND distributed_at IS NULL \
             ORDER BY node_total_lamports LIMIT 1) \
         WHERE node_id IN (SELECT node_id FROM settlement_nodes)";
 

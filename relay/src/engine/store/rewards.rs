@@ -14,10 +14,10 @@ statements! {
             CAST(amount_lamports AS TEXT) AS amount_lamports, \
             CAST(node_total_lamports AS TEXT) AS node_total_lamports, period \
         FROM json_each(?1) AS nodes CROSS JOIN rewards \
-        WHERE node_id = nodes.value AND status IN ('pending', 'batched') AND status = 'pending' \
+        WHERE node_id = nodes.value AND distributed_at IS NULL AND status = 'pending' \
             AND node_total_lamports <= COALESCE(( \
                 SELECT node_total_lamports FROM rewards AS others \
-                WHERE others.node_id = nodes.value AND others.status IN ('pending', 'batched') \
+                WHERE others.node_id = nodes.value AND others.distributed_at IS NULL \
                 ORDER BY others.node_total_lamports LIMIT 1 OFFSET CAST(?2 AS INTEGER) - 1), 9223372036854775807)";
 
     /// For each node in JSON array ?1, the running totals of its last reward before the first unconfirmed one and of that one,
@@ -25,10 +25,10 @@ statements! {
     BOOKS = "SELECT value AS node_id, \
             CAST(COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE node_id = value \
                 AND node_total_lamports < COALESCE((SELECT MIN(node_total_lamports) FROM rewards AS unconfirmed \
-                    WHERE unconfirmed.node_id = value AND unconfirmed.status IN ('pending', 'batched')), \
+                    WHERE unconfirmed.node_id = value AND unconfirmed.distributed_at IS NULL), \
                     9223372036854775807)), 0) AS TEXT) AS confirmed, \
             CAST((SELECT MIN(node_total_lamports) FROM rewards WHERE node_id = value \
-                AND status IN ('pending', 'batched')) AS TEXT) AS next, \
+                AND distributed_at IS NULL) AS TEXT) AS next, \
             CAST(COALESCE((SELECT signed_lamports FROM payables WHERE payables.node_id = value), 0) AS TEXT) AS signed \
         FROM json_each(?1)";
 
@@ -54,7 +54,7 @@ statements! {
     CONFIRM = "UPDATE rewards SET status = 'confirmed', transaction_signature = credits.value ->> 'signature', \
             distributed_at = CAST(?2 AS INTEGER) \
         FROM json_each(?1) AS credits \
-        WHERE rewards.node_id = credits.value ->> 'node_id' AND rewards.status IN ('pending', 'batched') \
+        WHERE rewards.node_id = credits.value ->> 'node_id' AND rewards.distributed_at IS NULL \
             AND rewards.node_total_lamports <= CAST(credits.value ->> 'total' AS INTEGER)";
 
     /// Returns the unconfirmed rewards of batch ?1 to pending.

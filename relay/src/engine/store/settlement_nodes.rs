@@ -8,6 +8,8 @@ use crate::database::{Database, DatabaseError, Row, Statement, now_ms, statement
 use crate::engine::NodeState;
 use crate::types::{NodeId, NodeStatus};
 
+use super::wallets::{MirroredWallet, mirrored_wallet, wallet_columns};
+
 statements! {
     /// Chooses the nodes of the settlement: at most ?1 with unconfirmed rewards, then at most ?2 that are held, and at most ?2
     /// each whose payout is due at ?3 by amount and by age. Nodes that are held take part if they are to be tried again by
@@ -36,20 +38,26 @@ statements! {
         GROUP BY node_id"
     );
 
-    /// The first ?2 nodes in state ?1.
-    NEXT = "SELECT nodes.id AS id, nodes.address AS address, nodes.status AS status, \
-            wallets.owner AS wallet_owner, wallets.wallet_address AS wallet_address, \
-            CAST(COALESCE(wallets.credited_lamports, 0) > 0 AS TEXT) AS was_credited FROM ( \
+    /// The first ?2 nodes in state ?1, with their mirrored wallets.
+    NEXT = concat!(
+        "SELECT CAST(chosen.position AS TEXT) AS position, nodes.id AS id, nodes.address AS address, nodes.status AS status, \
+            CAST(payables.hold_reason IS NOT NULL AS TEXT) AS is_held, \
+            CAST(wallets.hold_reason IS NOT NULL AS TEXT) AS is_payout_held, ", wallet_columns!(), " FROM ( \
             SELECT node_id, position FROM settlement_nodes WHERE state = ?1 ORDER BY position LIMIT CAST(?2 AS INTEGER) \
         ) AS chosen JOIN nodes ON nodes.id = chosen.node_id LEFT JOIN wallets ON wallets.node_id = chosen.node_id \
-        ORDER BY chosen.position";
+            LEFT JOIN payables ON payables.node_id = chosen.node_id \
+        ORDER BY chosen.position"
+    );
 
     /// The latest slot at which a wallet of the settlement's nodes was read.
     LAST_SLOT = "SELECT CAST(COALESCE(MAX(last_slot), 0) AS TEXT) AS slot \
         FROM settlement_nodes JOIN wallets ON wallets.node_id = settlement_nodes.node_id";
 
-    /// Moves the nodes in JSON array ?1 to state ?2.
-    MOVE = "UPDATE settlement_nodes SET state = ?2 FROM json_each(?1) AS nodes WHERE node_id = nodes.value";
+    /// Moves the nodes at the positions in JSON array ?1 to state ?2.
+    MOVE = "UPDATE settlement_nodes SET state = ?2 WHERE position IN (SELECT CAST(value AS INTEGER) FROM json_each(?1))";
+
+    /// Moves the nodes in state ?1 up to position ?3 to state ?2.
+    MOVE_UP_TO = "UPDATE settlement_nodes SET state = ?2 WHERE state = ?1 AND position <= CAST(?3 AS INTEGER)";
 
     /// Forgets the nodes, when the settlement is closed.
     CLEAR = "DELETE FROM settlement_nodes";
@@ -81,19 +89,28 @@ pub(crate) struct ChosenNode {
     /// The address that the node has registered.
     pub(crate) address: Option<Pubkey>,
     pub(crate) suspended: bool,
-    /// Whether its wallet account was credited when it was last read.
-    pub(crate) was_credited: bool,
-    /// The owner and the address of its wallet account, as last read.
-    wallet: Option<(Pubkey, Pubkey)>,
+    /// Its place in the order in which the nodes are served.
+    position: i64,
+    /// Whether its rewards are held.
+    pub(crate) is_held: bool,
+    /// Whether its payout is held.
+    pub(crate) is_payout_held: bool,
+    /// Its wallet account, as last read.
+    pub(crate) wallet: Option<MirroredWallet>,
 }
 
 impl ChosenNode {
+    /// Whether its wallet account was credited when it was last read.
+    pub(crate) fn was_credited(&self) -> bool {
+        self.wallet.as_ref().is_some_and(|wallet| wallet.credited > 0)
+    }
+
     /// The address of the node's wallet account. `None` if the node has no address, which is part of it.
     pub(crate) fn wallet_address(&self, network: &Pubkey) -> Option<Pubkey> {
         let owner = self.address?;
-        Some(match self.wallet {
+        Some(match &self.wallet {
             // Deriving an address takes much longer than reading it.
-            Some((wallet_owner, address)) if wallet_owner == owner => address,
+            Some(wallet) if wallet.owner == owner => wallet.address,
             _ => node_wallet_address(network, &self.node_id.on_chain(), &owner),
         })
     }
@@ -120,8 +137,13 @@ fn chosen_node(row: &Row) -> Result<ChosenNode, DatabaseError> {
         node_id: row.get("id")?,
         address: row.optional("address")?,
         suspended: row.get::<NodeStatus>("status")? == NodeStatus::Suspended,
-        was_credited: row.get::<u8>("was_credited")? == 1,
-        wallet: row.optional("wallet_owner")?.zip(row.optional("wallet_address")?),
+        position: row.get("position")?,
+        is_held: row.get::<u8>("is_held")? == 1,
+        is_payout_held: row.get::<u8>("is_payout_held")? == 1,
+        wallet: match row.optional::<String>("wallet_address")? {
+            Some(_) => Some(mirrored_wallet(row, "id")?),
+            None => None,
+        },
     })
 }
 
@@ -131,10 +153,16 @@ pub(crate) async fn last_slot(database: &impl Database) -> Result<u64, DatabaseE
     rows.first().map_or(Ok(0), |row| row.get("slot"))
 }
 
+/// Moves all of `nodes`, as [`next`] returned them for state `from`, to another state, except for those that were moved before.
+pub(crate) fn move_all(nodes: &[ChosenNode], from: NodeState, to: NodeState) -> Statement {
+    let last = nodes.iter().map(|node| node.position).max().unwrap_or(0);
+    Statement::new(MOVE_UP_TO).bind(from).bind(to).bind(last)
+}
+
 /// Moves nodes to another state.
-pub(crate) fn move_to<'a>(nodes: impl IntoIterator<Item = &'a NodeId>, state: NodeState) -> Statement {
-    let nodes: Vec<_> = nodes.into_iter().map(NodeId::as_str).collect();
-    Statement::new(MOVE).bind(json!(nodes).to_string()).bind(state)
+pub(crate) fn move_to<'a>(nodes: impl IntoIterator<Item = &'a ChosenNode>, state: NodeState) -> Statement {
+    let positions: Vec<_> = nodes.into_iter().map(|node| node.position).collect();
+    Statement::new(MOVE).bind(json!(positions).to_string()).bind(state)
 }
 
 /// Forgets the nodes of the settlement.

@@ -90,6 +90,17 @@ pub(crate) async fn open(database: &impl Database) -> Result<Option<OpenSettleme
         .transpose()
 }
 
+/// Returns whether a settlement is open, or there is anything to settle.
+pub(crate) async fn is_open_or_has_work(
+    database: &impl Database,
+    now_ms: i64,
+    held: HeldNodes,
+) -> Result<bool, DatabaseError> {
+    let has_work = Statement::new(HAS_WORK).bind(now_ms).bind(held.retry_by_ms());
+    let [open, has_work] = database.batch_of([Statement::new(OPEN), has_work]).await?;
+    Ok(!open.is_empty() || has_work.first().map(|row| row.get::<u8>("has_work")).transpose()? == Some(1))
+}
+
 /// Returns whether there is anything to settle.
 pub(crate) async fn has_work(database: &impl Database, now_ms: i64, held: HeldNodes) -> Result<bool, DatabaseError> {
     let rows = database.query(Statement::new(HAS_WORK).bind(now_ms).bind(held.retry_by_ms())).await?;

@@ -10,6 +10,20 @@ use crate::types::NodeId;
 use super::payables::holds_json;
 use super::{address, unsigned};
 
+/// The columns of a [`MirroredWallet`].
+macro_rules! wallet_columns {
+    () => {
+        "wallet_address, owner, destination, \
+            CAST(destination_confirmed AS TEXT) AS destination_confirmed, \
+            CAST(sol_balance_lamports AS TEXT) AS sol_balance_lamports, \
+            CAST(credited_lamports AS TEXT) AS credited_lamports, \
+            CAST(total_rewards_distributed_lamports AS TEXT) AS paid_lamports, \
+            CAST(threshold_lamports AS TEXT) AS threshold_lamports, \
+            CAST(oldest_unpaid_at AS TEXT) AS oldest_unpaid_at"
+    };
+}
+pub(super) use wallet_columns;
+
 statements! {
     /// Mirrors the wallets in ?1 (a JSON array), read at ?2. A reading from a later slot is not overwritten.
     UPSERT = "INSERT INTO wallets (node_id, wallet_address, owner, destination, destination_confirmed, \
@@ -44,14 +58,9 @@ statements! {
     );
 
     /// The mirrored wallets of the nodes in ?1.
-    SELECT = "SELECT node_id, wallet_address, owner, destination, \
-            CAST(destination_confirmed AS TEXT) AS destination_confirmed, \
-            CAST(sol_balance_lamports AS TEXT) AS sol_balance_lamports, \
-            CAST(credited_lamports AS TEXT) AS credited_lamports, \
-            CAST(total_rewards_distributed_lamports AS TEXT) AS paid_lamports, \
-            CAST(threshold_lamports AS TEXT) AS threshold_lamports, \
-            CAST(oldest_unpaid_at AS TEXT) AS oldest_unpaid_at \
-        FROM wallets WHERE node_id IN (SELECT value FROM json_each(?1)) ORDER BY node_id";
+    SELECT = concat!(
+        "SELECT node_id, ", wallet_columns!(), " FROM wallets WHERE node_id IN (SELECT value FROM json_each(?1)) ORDER BY node_id"
+    );
 
     /// The latest slot at which one of the nodes in JSON array ?1 was read.
     LAST_SLOT = "SELECT CAST(COALESCE(MAX(last_slot), 0) AS TEXT) AS slot \
@@ -108,6 +117,30 @@ pub(crate) struct MirroredWallet {
     pub(crate) threshold: u64,
     /// Unix milliseconds.
     pub(crate) oldest_unpaid_at_ms: Option<i64>,
+}
+
+impl WalletReading {
+    /// Whether the mirror says the same already.
+    pub(crate) fn is_mirrored(&self, mirrored: &MirroredWallet) -> bool {
+        let (wallet, has_pending) = (&self.wallet, self.wallet.pending() > 0);
+        let MirroredWallet {
+            node_id: _,
+            address,
+            owner,
+            destination,
+            destination_confirmed,
+            lamports,
+            credited,
+            paid,
+            threshold,
+            oldest_unpaid_at_ms,
+        } = mirrored;
+        (self.address, wallet.owner, wallet.destination) == (*address, *owner, *destination)
+            && wallet.is_destination_confirmed() == *destination_confirmed
+            && (self.lamports, wallet.credited_total, wallet.paid_total) == (*lamports, *credited, *paid)
+            && clamped(wallet.threshold).unsigned_abs() == *threshold
+            && has_pending.then_some(wallet.oldest_unpaid_at.saturating_mul(1_000)) == *oldest_unpaid_at_ms
+    }
 }
 
 /// The treasury as read from the chain.
@@ -185,12 +218,13 @@ pub(crate) async fn mirrored(
 ) -> Result<Vec<MirroredWallet>, DatabaseError> {
     let nodes: Vec<_> = nodes.iter().map(|node| node.as_str()).collect();
     let rows = database.query(Statement::new(SELECT).bind(json!(nodes).to_string())).await?;
-    rows.iter().map(mirrored_wallet).collect()
+    rows.iter().map(|row| mirrored_wallet(row, "node_id")).collect()
 }
 
-fn mirrored_wallet(row: &Row) -> Result<MirroredWallet, DatabaseError> {
+/// Reads the columns of `wallet_columns!` and the id of the node.
+pub(super) fn mirrored_wallet(row: &Row, id_column: &str) -> Result<MirroredWallet, DatabaseError> {
     Ok(MirroredWallet {
-        node_id: row.get("node_id")?,
+        node_id: row.get(id_column)?,
         address: address(row, "wallet_address")?,
         owner: address(row, "owner")?,
         destination: address(row, "destination")?,

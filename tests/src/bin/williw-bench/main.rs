@@ -1,9 +1,10 @@
 //! `williw-bench`: measures the cost of payments and the throughput of the relay, and writes `docs/BENCHMARKS.md`.
 //!
 //! Compute units, transaction sizes and fees are measured with the program's bytecode in LiteSVM, next to plain System
-//! transfers as a baseline. Throughput is measured with the relay on a localnet. The benchmark only reports numbers; no
-//! test depends on them.
+//! transfers as a baseline. The engine's own speed is measured without a network, and throughput with the relay on a
+//! localnet. The benchmark only reports numbers; no test depends on them.
 
+mod engine;
 mod on_chain;
 mod report;
 mod size;
@@ -24,6 +25,10 @@ struct Arguments {
     /// Number of nodes for the throughput measurement
     #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     nodes: u32,
+
+    /// Measure only the relay's engine, and print its section
+    #[arg(long)]
+    engine_only: bool,
 
     /// Print the results without writing docs/BENCHMARKS.md
     #[arg(long)]
@@ -53,20 +58,26 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), BenchError> {
     let artifacts = Artifacts::find()?;
+    if arguments.engine_only {
+        println!("{}", report::engine_section(&engine::measure(&artifacts)?));
+        return Ok(());
+    }
     let directory = run_directory(&artifacts, "bench")?;
     let program = std::fs::read(&artifacts.program).map_err(HarnessError::io("reading the program"))?;
 
-    eprintln!("[1/3] measuring transactions in LiteSVM");
+    eprintln!("[1/4] measuring transactions in LiteSVM");
     let measurements = on_chain::measure(&program)?;
-    eprintln!("[2/3] measuring relay throughput on the localnet (nodes: {})", arguments.nodes);
+    eprintln!("[2/4] measuring the relay's engine without a network");
+    let engine = engine::measure(&artifacts)?;
+    eprintln!("[3/4] measuring relay throughput on the localnet (nodes: {})", arguments.nodes);
     let throughput = throughput::measure(&artifacts, &directory, arguments.nodes)?;
-    eprintln!("[3/3] measuring artifact sizes");
+    eprintln!("[4/4] measuring artifact sizes");
     let sizes = size::measure(&artifacts)?;
 
     let path = artifacts.checkout.join("docs/BENCHMARKS.md");
     let page = std::fs::read_to_string(&path).map_err(HarnessError::io(format!("reading {}", path.display())))?;
     let costs = report::costs_section(&page);
-    let text = report::markdown(&versions::read(&artifacts)?, &measurements, costs, &throughput, &sizes);
+    let text = report::markdown(&versions::read(&artifacts)?, &measurements, costs, &engine, &throughput, &sizes);
     println!("{text}");
     if !arguments.print_only {
         std::fs::write(&path, text).map_err(HarnessError::io(format!("writing {}", path.display())))?;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use comfy_table::{CellAlignment, Table, presets};
 use williw_relay::transaction::{BatchKind, Format, capacity};
 
+use crate::engine;
 use crate::on_chain::Measurement;
 use crate::size::Size;
 use crate::throughput::Throughput;
@@ -28,6 +29,7 @@ pub(crate) fn markdown(
     versions: &[Version],
     measurements: &[Measurement],
     costs: &str,
+    engine: &[engine::Measurement],
     throughput: &Throughput,
     sizes: &[Size],
 ) -> String {
@@ -71,6 +73,7 @@ pub(crate) fn markdown(
     if !costs.is_empty() {
         let _ = writeln!(text, "{costs}");
     }
+    let _ = writeln!(text, "{}", engine_section(engine));
     section(
         &mut text,
         "Relay throughput",
@@ -89,6 +92,70 @@ pub(crate) fn markdown(
             }),
         ),
     );
+    text
+}
+
+/// Formats the section about the relay's engine.
+pub(crate) fn engine_section(measurements: &[engine::Measurement]) -> String {
+    let bare = measurements.iter().find_map(|one| match one {
+        engine::Measurement::Bare(bare) => Some(bare),
+        _ => None,
+    });
+    let sign = measurements.iter().find_map(|one| match one {
+        engine::Measurement::Sign { nodes_per_second_per_core } => Some(*nodes_per_second_per_core),
+        _ => None,
+    });
+    let mut text = String::from(
+        "## Relay engine\n\n\
+         The engine on an SQLite file whose commits are durable, against a chain in memory that answers at once: its own \
+         bookkeeping, with building and signing, for credits of nodes that were settled before. The time of the chain in memory \
+         is left out. The processor rate leaves out the waits for the disk and for a processor as well. The peak is that of the \
+         whole process. An idle call is one that finds nothing to do after all these rewards were confirmed.\n\n",
+    );
+    let rate = |rate: f64| format!("{rate:.0}");
+    let rows = measurements.iter().filter_map(|one| match one {
+        engine::Measurement::Settle(it) => Some(vec![
+            format!("{} x {}", it.nodes, it.rewards_per_node),
+            rate(it.nodes_per_second),
+            rate(it.nodes_per_processor_second),
+            bare.map_or_else(
+                || "-".to_owned(),
+                |bare| format!("{:.2}", it.nodes_per_processor_second / bare.nodes_per_processor_second),
+            ),
+            format!("{:.0}", it.database_calls_per_3000_nodes),
+            format!("{:.0}", it.rpc_calls_per_3000_nodes),
+            format!("{:.0}", it.longest_write_ms),
+            it.peak_memory_mib.to_string(),
+            format!("{:.1}", it.idle_call_ms),
+        ]),
+        _ => None,
+    });
+    let header = [
+        "nodes x rewards",
+        "nodes/s",
+        "nodes per processor second",
+        "x plain statements",
+        "database calls per 3,000 nodes",
+        "RPC calls per 3,000 nodes",
+        "longest write (ms)",
+        "peak memory (MiB)",
+        "idle call (ms)",
+    ];
+    let _ = writeln!(text, "{}\n", table(&header, rows));
+    if let Some(bare) = bare {
+        let _ = writeln!(
+            text,
+            "Plain statements: the same rows as for {} x {} rewards, written with prepared statements and numbers as parameters, \
+             3,000 nodes per commit, without reading or deciding anything: {} nodes/s, {} per processor second.\n",
+            bare.nodes,
+            bare.rewards_per_node,
+            rate(bare.nodes_per_second),
+            rate(bare.nodes_per_processor_second)
+        );
+    }
+    if let Some(sign) = sign {
+        let _ = writeln!(text, "Building and signing alone: {} nodes/s per core, in batches of 60.", rate(sign));
+    }
     text
 }
 
@@ -126,8 +193,8 @@ mod tests {
     #[test]
     fn regenerating_the_page_preserves_the_costs_section() {
         let costs = format!("{COSTS_BEGIN}## Costs\n{COSTS_END}");
-        let page = markdown(&[], &[], &costs, &Throughput::default(), &[]);
+        let page = markdown(&[], &[], &costs, &[], &Throughput::default(), &[]);
         assert_eq!(costs_section(&page), costs);
-        assert_eq!(costs_section(&markdown(&[], &[], "", &Throughput::default(), &[])), "");
+        assert_eq!(costs_section(&markdown(&[], &[], "", &[], &Throughput::default(), &[])), "");
     }
 }

@@ -14,7 +14,7 @@ use williw_relay::signer::Signer;
 use crate::arguments::{ConnectionArguments, RunArguments};
 use crate::environment;
 use crate::error::CliError;
-use crate::ledger::{self, IfMissing};
+use crate::ledger::{self, IfMissing, Ledger};
 use crate::logging::LogEvents;
 use crate::output::Output;
 use crate::shutdown::Shutdown;
@@ -43,6 +43,9 @@ pub(crate) async fn run(
     let signer = environment::secret_key()?;
     let database = ledger::open(connection, IfMissing::Create)?;
     let mut config = EngineConfig::new(network, lease_holder()?);
+    if matches!(database, Ledger::File(_)) {
+        config = config.with_local_ledger();
+    }
     config.format = arguments.format;
     config.max_compute_unit_price = arguments.max_compute_unit_price;
 

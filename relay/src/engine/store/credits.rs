@@ -1,0 +1,77 @@
+//! Writing back credits that went as planned: every entry was credited, from the total in the mirror up to its target. What
+//! a batch has done to wallets and rewards then follows from its entries, without reading a wallet.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::database::{Database, DatabaseError, Statement, statements};
+
+use super::unsigned;
+
+statements! {
+    /// For each batch in JSON array ?1: the number of its entries whose mirrored totals are below the targets, and by how much,
+    /// in units of 2^32 base units and in units.
+    EXPECTED = "SELECT CAST(batch_id AS TEXT) AS batch_id, CAST(COUNT(*) AS TEXT) AS entries, \
+            CAST(SUM((target_lamports - credited_lamports) >> 32) AS TEXT) AS high, \
+            CAST(SUM((target_lamports - credited_lamports) & 4294967295) AS TEXT) AS low \
+        FROM json_each(?1) AS wanted CROSS JOIN batch_entries ON batch_id = CAST(wanted.value AS INTEGER) \
+            JOIN wallets ON wallets.node_id = batch_entries.node_id \
+        WHERE credited_lamports < target_lamports AND wallets.wallet_address = batch_entries.wallet_address \
+        GROUP BY batch_id";
+
+    /// Raises the mirrored totals of the nodes of batch ?1 to its targets, which transaction ?3 reached in slot ?2, at ?4.
+    RAISE_WALLETS = "UPDATE wallets SET \
+            sol_balance_lamports = sol_balance_lamports + target_lamports - credited_lamports, \
+            oldest_unpaid_at = CASE pending_rewards_lamports WHEN 0 THEN CAST(?4 AS INTEGER) ELSE oldest_unpaid_at END, \
+            pending_rewards_lamports = pending_rewards_lamports + target_lamports - credited_lamports, \
+            credited_lamports = target_lamports, last_signature = ?3, last_slot = CAST(?2 AS INTEGER), \
+            last_updated_at = CAST(?4 AS INTEGER) \
+        FROM batch_entries WHERE batch_entries.batch_id = CAST(?1 AS INTEGER) AND wallets.node_id = batch_entries.node_id";
+
+    /// Adds ?1 to the treasury's sum of the mirrored totals.
+    ADD_MIRRORED = "UPDATE treasury SET mirrored_credited_lamports = mirrored_credited_lamports + CAST(?1 AS INTEGER)";
+
+    /// Confirms, at ?3, the rewards of batch ?1 that its targets cover, as credited by transaction ?2.
+    CONFIRM = "UPDATE rewards SET status = 'confirmed', transaction_signature = ?2, distributed_at = CAST(?3 AS INTEGER) \
+        FROM batch_entries \
+        WHERE rewards.batch_id = CAST(?1 AS INTEGER) AND rewards.status = 'batched' \
+            AND batch_entries.batch_id = CAST(?1 AS INTEGER) AND batch_entries.node_id = rewards.node_id \
+            AND rewards.node_total_lamports <= batch_entries.target_lamports";
+
+    /// Records that every entry of batch ?1 was credited.
+    SET_CREDITED = "UPDATE batch_entries SET outcome = 'credited' WHERE batch_id = CAST(?1 AS INTEGER)";
+}
+
+/// What a batch credits beyond the mirrored totals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Expected {
+    /// The number of entries with something to credit.
+    pub(crate) entries: u64,
+    /// Their sum in base units.
+    pub(crate) credited: u128,
+}
+
+/// Returns what each of the batches credits beyond the mirrored totals.
+pub(crate) async fn expected(
+    database: &impl Database,
+    batch_ids: &[i64],
+) -> Result<BTreeMap<i64, Expected>, DatabaseError> {
+    let rows = database.query(Statement::new(EXPECTED).bind(json!(batch_ids).to_string())).await?;
+    rows.iter()
+        .map(|row| {
+            let (high, low) = (u128::from(unsigned(row, "high")?), u128::from(unsigned(row, "low")?));
+            Ok((row.get("batch_id")?, Expected { entries: unsigned(row, "entries")?, credited: (high << 32) + low }))
+        })
+        .collect()
+}
+
+/// Writes back that transaction `signature` has credited every entry of a batch in `slot`, `credited` base units in all.
+pub(crate) fn write_back(batch_id: i64, slot: u64, signature: &str, credited: u64, now_ms: i64) -> [Statement; 4] {
+    [
+        Statement::new(RAISE_WALLETS).bind(batch_id).bind(slot).bind(signature).bind(now_ms),
+        Statement::new(ADD_MIRRORED).bind(credited),
+        Statement::new(CONFIRM).bind(batch_id).bind(signature).bind(now_ms),
+        Statement::new(SET_CREDITED).bind(batch_id),
+    ]
+}
