@@ -24,6 +24,7 @@ mod cluster;
 mod coverage;
 mod faults;
 mod ledger;
+mod lies;
 mod named;
 mod process;
 mod random;
