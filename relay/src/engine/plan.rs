@@ -104,6 +104,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let nodes = by_node(&node_ids, &mirrored, &pending);
 
         let limits = self.limits(open, now).await?;
+        self.renew(lease).await?;
         let destinations = self.destinations(lease, &nodes, &limits).await?;
         let plan = plan(nodes, &destinations, &limits);
 
