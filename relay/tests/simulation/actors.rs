@@ -47,8 +47,6 @@ pub(crate) enum Action {
     Suspend,
     Reinstate,
     ChangeRent,
-    BackUp,
-    Restore,
 }
 
 impl World {
@@ -65,6 +63,20 @@ impl World {
         }
     }
 
+    /// The operator backs the ledger up, restores it later, and grants rewards afterwards.
+    pub(crate) fn schedule_restore(&self) {
+        let heal_ms = self.scenario.heal_ms;
+        let mut random = self.random(Stream::Actors);
+        // Long enough for a settlement in between, and for one before the faults end.
+        let back_up_ms = random.between(0, heal_ms / 4);
+        let restore_ms = random.between(heal_ms / 2, heal_ms * 3 / 4);
+        drop(random);
+        self.schedule_effect(back_up_ms, Self::back_up_ledger);
+        self.schedule_effect(restore_ms, |world| world.restore_requested.set(true));
+        self.schedule_effect(restore_ms + 1_000, Self::grant);
+        self.schedule_effect(restore_ms + 2_000, Self::grant);
+    }
+
     /// Somebody does something.
     pub(crate) fn act(&self) {
         let actors = self.scenario.actors;
@@ -78,7 +90,6 @@ impl World {
         add(actors.settler, &[Action::DrainSettler, Action::RefillSettler]);
         add(actors.suspensions, &[Action::Suspend, Action::Reinstate]);
         add(actors.rent, &[Action::ChangeRent]);
-        add(actors.restores, &[Action::BackUp, Action::Restore]);
         let action = *self.random(Stream::Actors).pick(&possible);
         let node = self.random(Stream::Actors).pick(self.nodes()).clone();
         self.perform(action, &node);
@@ -139,9 +150,6 @@ impl World {
             Action::Reinstate if node.unpayable == Some(Unpayable::Suspended) => {}
             Action::Reinstate => self.set_status(node, "active"),
             Action::ChangeRent => self.set_rent(amount(700, 2 * RENT_PER_BYTE)),
-            Action::BackUp => self.back_up_ledger(),
-            // Nobody restores a backup that was just made.
-            Action::Restore => self.restore_requested.set(self.now_ms() - self.backed_up_at.get() > 8_000),
         }
     }
 

@@ -52,6 +52,9 @@ const CREDITED_BY_SETTLEMENTS: &str =
 
 const LEFT_PRECONDITIONS: &str = "SELECT CAST(COUNT(*) AS TEXT) AS left FROM preconditions";
 
+/// The maximum number of batches in a run that cost a fee and have no effect.
+const MAX_USELESS_BATCHES: usize = 6;
+
 /// What the checker has seen.
 pub(crate) struct Checker {
     /// The sum of all rewards that were ever granted to each node, in any history of the ledger.
@@ -215,7 +218,9 @@ impl Checker {
     /// A relay has lost its lease, which it renews in time while it gets answers.
     pub(crate) fn lost_lease(&self, world: &World, name: &str) {
         let is_over = world.now_ms() > world.healed_at.get().saturating_add(60_000);
-        if is_over || !(world.scenario.faults.can_cost_the_lease() || self.restored) {
+        let stood_still = world.suspended.iter().any(|until| until.get() + 60_000 > world.now_ms());
+        let may_lose = world.scenario.faults.can_cost_the_lease() || self.restored || stood_still;
+        if is_over && !stood_still || !may_lose {
             world.violate(format!("{name} loses its lease although it was never late"));
         }
     }
@@ -345,6 +350,10 @@ impl Checker {
         }
         if self.without_signature > 0 && world.scenario.keeps_logs() {
             world.violate(format!("{} rewards name no transaction although its log is there", self.without_signature));
+        }
+        let useless = cluster.useless_batches();
+        if useless > MAX_USELESS_BATCHES && !world.scenario.can_forget() {
+            world.violate(format!("{useless} transactions have neither credited nor paid anybody"));
         }
         if self.restored {
             return;

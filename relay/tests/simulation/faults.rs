@@ -46,12 +46,11 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    /// Whether a runner may lose its lease: it stands still, or it waits for answers that do not come.
+    /// Whether a runner may lose its lease: it waits for answers that do not come.
     pub(crate) fn can_cost_the_lease(self) -> bool {
-        let Self { hang, ledger_unavailable, ledger_answer_lost, ledger_late, .. } = self;
+        let Self { ledger_unavailable, ledger_answer_lost, ledger_late, .. } = self;
         let Self { rpc_unreachable, rpc_answer_lost, rpc_slow, .. } = self;
-        [hang, ledger_unavailable, ledger_answer_lost, ledger_late, rpc_unreachable, rpc_answer_lost, rpc_slow]
-            != [0; 7]
+        [ledger_unavailable, ledger_answer_lost, ledger_late, rpc_unreachable, rpc_answer_lost, rpc_slow] != [0; 6]
     }
 
     /// No faults at all.
@@ -83,7 +82,7 @@ impl Faults {
         Self {
             crash: up_to(70),
             hang: up_to(40),
-            other_cluster: up_to(250),
+            other_cluster: up_to(600),
             ledger_unavailable: up_to(30),
             ledger_answer_lost: up_to(30),
             ledger_late: up_to(30),
@@ -91,7 +90,7 @@ impl Faults {
             rpc_answer_lost: up_to(60),
             rpc_refused: up_to(80),
             rpc_slow: up_to(30),
-            lie: up_to(900),
+            lie: 0,
             other_view: up_to(700),
             dropped: up_to(1_000),
             duplicated: up_to(300),

@@ -28,6 +28,7 @@ mod lies;
 mod named;
 mod process;
 mod random;
+mod regressions;
 mod rpc;
 mod run;
 mod scenario;

@@ -79,7 +79,7 @@ pub(crate) fn run_with(scenario: Scenario, seed: u64, recorded: bool, besides: i
     let world = Rc::new(World::new(scenario, seed, story, cluster, Ledger::empty(START_MS), relays));
     world.prepare();
     if world.scenario.actors.restores {
-        world.back_up_ledger();
+        world.schedule_restore();
     }
     if let Some(left) = world.scenario.treasury {
         world.withdraw_surplus(left);
@@ -187,7 +187,6 @@ fn drive(world: &Rc<World>) {
                 world.tell("world", format_args!("all faults end"));
                 world.faults.set(Faults::NONE);
                 world.healed.set(true);
-                world.restore_requested.set(false);
                 for view in &mut world.cluster.borrow_mut().views {
                     view.heal(world.scenario.urls);
                 }
@@ -204,7 +203,7 @@ fn drive(world: &Rc<World>) {
                     world.tell("world", format_args!("everything is settled"));
                     return;
                 }
-                world.schedule(5_000, Task::Look);
+                world.schedule(10_000, Task::Look);
             }
             Task::Effect(effect) => effect(world),
         }

@@ -136,9 +136,9 @@ impl Scenario {
 
     /// Whether each log is found soon enough after its transaction is final to be asked for.
     pub(crate) fn keeps_logs(&self) -> bool {
-        let Faults { stuck_view, fork, clock_jump, other_cluster, skipped_slot, .. } = self.faults;
-        let reliable = |view: &View| !view.loses_logs && view.history == History::Full;
-        [stuck_view, fork, clock_jump, other_cluster, skipped_slot] == [0; 5]
+        let Faults { stuck_view, fork, clock_jump, .. } = self.faults;
+        let reliable = |view: &View| !view.loses_logs && view.history == History::Full && view.lag_slots <= 12;
+        [stuck_view, fork, clock_jump] == [0; 3]
             && !self.actors.restores
             && self.urls.liar().is_none()
             && self.views.iter().all(reliable)
@@ -149,7 +149,7 @@ impl Scenario {
     pub(crate) fn of(random: &mut Random) -> Self {
         // One run in eight is undisturbed, and then has to be perfect.
         let undisturbed = random.chance(125);
-        let faults = if undisturbed { Faults::NONE } else { Faults::mixture(random) };
+        let mut faults = if undisturbed { Faults::NONE } else { Faults::mixture(random) };
         let mut sometimes = |per_mille| !undisturbed && random.chance(per_mille);
         let actors = Actors {
             owners: sometimes(600),
@@ -160,16 +160,19 @@ impl Scenario {
             settler: sometimes(250),
             suspensions: sometimes(200),
             rent: sometimes(250),
-            restores: sometimes(120),
+            restores: sometimes(150),
         };
         let relays = if random.chance(600) { 2 } else { 1 };
         let views: Vec<View> = (0..random.amount(1, 3)).map(|_| view(undisturbed, random)).collect();
-        let urls = if views.len() > 1 && random.chance(400) {
-            let liar = (!undisturbed && random.chance(500)).then(|| random.index(views.len()));
+        let urls = if views.len() > 1 && random.chance(320) {
+            let liar = (!undisturbed && random.chance(700)).then(|| random.index(views.len()));
             Urls::All { liar }
         } else {
             Urls::One
         };
+        if urls.liar().is_some() {
+            faults.lie = random.amount(100, 900);
+        }
         let is_slow = random.chance(40);
         let node_count = random.amount(1, 5);
         let network = Keys::new().network().address();
@@ -199,12 +202,14 @@ impl Scenario {
             latency_ms: if is_slow { random.between(500, 3_000) } else { QUICK_MS },
             faults,
             actors,
-            heal_ms: if actors.restores || is_slow || random.chance(100) {
+            heal_ms: if actors.restores {
+                random.between(60_000, 100_000)
+            } else if is_slow || random.chance(100) {
                 random.between(25_000, 90_000)
             } else {
                 random.between(5_000, 25_000)
             },
-            act_ms: random.between(500, 4_000),
+            act_ms: if actors.restores { random.between(2_000, 4_000) } else { random.between(500, 4_000) },
             first_rewards: random.index(node_count as usize + 2) + 1,
             format,
             rejects_v1: format != Some(Format::V1) && random.chance(150),
@@ -226,7 +231,7 @@ fn view(undisturbed: bool, random: &mut Random) -> View {
     let sometimes = |random: &mut Random, per_mille| !undisturbed && random.chance(per_mille);
     View {
         head: 0,
-        lag_slots: if sometimes(random, 500) { random.amount(0, 12) } else { 0 },
+        lag_slots: if sometimes(random, 500) { random.amount(0, 24) } else { 0 },
         stuck_until_slot: 0,
         history: if sometimes(random, 200) {
             *random.pick(&[History::Refused, History::Silent])

@@ -52,8 +52,6 @@ pub(crate) struct World {
     pub(crate) verified: RefCell<BTreeSet<Signature>>,
     /// The number of grants so far.
     pub(crate) granted: Cell<u32>,
-    /// When the ledger was last backed up or restored.
-    pub(crate) backed_up_at: Cell<i64>,
     /// Until when each relay's process stands still.
     pub(crate) suspended: Vec<Cell<i64>>,
     /// Whether the operator is about to restore the ledger, for which all relays are stopped.
@@ -92,7 +90,6 @@ impl World {
             checker: RefCell::new(checker),
             verified: RefCell::default(),
             granted: Cell::new(0),
-            backed_up_at: Cell::new(START_MS),
             restore_requested: Cell::new(false),
             restores: Cell::new(0),
             healed_at: Cell::new(i64::MAX),
@@ -140,7 +137,6 @@ impl World {
     pub(crate) fn back_up_ledger(&self) {
         self.tell("operator", format_args!("backs up the ledger"));
         self.ledger.back_up();
-        self.backed_up_at.set(self.now_ms());
     }
 
     /// The operator restores the ledger from the backup while no relay runs.
@@ -148,7 +144,6 @@ impl World {
         self.tell("operator", format_args!("restores the ledger"));
         self.restores.set(self.restores.get() + 1);
         self.ledger.restore();
-        self.backed_up_at.set(self.now_ms());
         self.checker.borrow_mut().restored();
     }
 

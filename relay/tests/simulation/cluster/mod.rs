@@ -187,6 +187,17 @@ impl Cluster {
         fees
     }
 
+    /// The number of finalized batches that neither credited nor paid anybody.
+    pub(crate) fn useless_batches(&self) -> usize {
+        let (mut count, mut block) = (0, self.root);
+        while block != 0 {
+            let events = self.blocks[block].executed.iter().filter_map(|one| one.event.as_ref());
+            count += events.filter(|event| event.credited == 0 && event.paid == 0).count();
+            block = self.blocks[block].parent;
+        }
+        count
+    }
+
     /// The height up to which a transaction with this blockhash can land on the fork of `head`; `None` if the fork does
     /// not have the blockhash or it is too old.
     fn valid_until(&self, blockhash: &Hash, head: usize) -> Option<u64> {
