@@ -31,6 +31,8 @@ const OUTCOMES: &str = "SELECT attempts.signature AS signature, node_id, wallet_
     FROM batch_entries JOIN attempts ON attempts.batch_id = batch_entries.batch_id AND attempts.state = 'finalized' \
     WHERE batch_entries.batch_id = CAST(?1 AS INTEGER) AND outcome IN ('credited', 'skipped') AND target_lamports > 0";
 
+const LEASE: &str = "SELECT holder, CAST(expires_at AS TEXT) AS expires_at FROM leases WHERE name = 'settlement'";
+
 const FEES: &str = "SELECT CAST((SELECT COALESCE(SUM(fees_lamports), 0) FROM settlements) AS TEXT) AS of_settlements, \
     CAST((SELECT COALESCE(SUM(fee_lamports), 0) FROM attempts) AS TEXT) AS of_attempts";
 
@@ -128,7 +130,7 @@ impl Checker {
 
     /// Only the latest holder of the lease writes.
     fn written_with_lease(&mut self, world: &World, process: ProcessId, holder: &str, token: i64) {
-        let own = format!("{}-{}", world.relays[process.relay].name, process.incarnation);
+        let own = self::holder(world, process);
         if own != holder {
             world.violate(format!("{own} writes in the name of {holder}"));
         }
@@ -211,6 +213,19 @@ impl Checker {
             };
             if !is_true {
                 world.violate(format!("{node} is held for a reason that does not hold: {reason}"));
+            }
+        }
+    }
+
+    /// A process that was asked to stop keeps nobody waiting.
+    pub(crate) fn leaves_no_lease(&self, world: &World, process: ProcessId) {
+        let holder = holder(world, process);
+        for row in world.ledger.query(Statement::new(LEASE)) {
+            let expires_at: i64 = row.get("expires_at").expect("a time");
+            let is_held = row.get::<String>("holder").expect("a holder") == holder && expires_at > world.now_ms();
+            // A request that its sender has given up may arrive after it has stopped.
+            if is_held && world.faults.get().ledger_late == 0 {
+                world.violate(format!("{holder} has stopped and keeps the lease"));
             }
         }
     }
@@ -375,6 +390,11 @@ impl Checker {
             world.violate(format!("the settler has paid {fees} in fees, settlements and attempts report {booked:?}"));
         }
     }
+}
+
+/// The name of a process for the lease.
+pub(crate) fn holder(world: &World, process: ProcessId) -> String {
+    format!("{}-{}", world.relays[process.relay].name, process.incarnation)
 }
 
 /// The position of a node.

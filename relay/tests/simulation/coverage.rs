@@ -12,6 +12,7 @@ const SAMPLES: u64 = 1_000;
 const RARE: &[&str] = &[
     "CRASHES",
     "stands still",
+    "is asked to stop",
     "a clock that is",
     "drops 4 blocks",
     "is stuck",

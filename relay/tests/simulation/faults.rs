@@ -9,6 +9,8 @@ pub(crate) struct Faults {
     pub(crate) crash: u64,
     /// A process stands still while everything else goes on, as when its machine is suspended, in each slot.
     pub(crate) hang: u64,
+    /// A process is asked to stop, in each slot.
+    pub(crate) stop: u64,
     /// A process is started with the URL of another cluster.
     pub(crate) other_cluster: u64,
     /// A request to the ledger is lost before it takes effect.
@@ -57,6 +59,7 @@ impl Faults {
     pub(crate) const NONE: Self = Self {
         crash: 0,
         hang: 0,
+        stop: 0,
         other_cluster: 0,
         ledger_unavailable: 0,
         ledger_answer_lost: 0,
@@ -82,6 +85,7 @@ impl Faults {
         Self {
             crash: up_to(70),
             hang: up_to(40),
+            stop: up_to(40),
             other_cluster: up_to(600),
             ledger_unavailable: up_to(30),
             ledger_answer_lost: up_to(30),

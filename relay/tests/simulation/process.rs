@@ -10,6 +10,7 @@ use williw_relay::events::NoEvents;
 use williw_relay::signer::SecretKey;
 
 use crate::agenda::{ProcessId, Task};
+use crate::checker::holder;
 use crate::ledger::RemoteLedger;
 use crate::random::Stream;
 use crate::rpc::{Rpc, Url};
@@ -47,7 +48,7 @@ pub(crate) fn start(world: &Rc<World>, relay: usize) -> (ProcessId, Process) {
     of_relay.incarnation.set(of_relay.incarnation.get() + 1);
     let process = ProcessId { relay, incarnation: of_relay.incarnation.get() };
     let nodes = urls(world, relay).into_iter().map(|url| Rpc { world: Rc::clone(world), process, url });
-    let holder = format!("{}-{}", of_relay.name, process.incarnation);
+    let holder = holder(world, process);
     let config = EngineConfig {
         format: world.scenario.format.map_or(FormatChoice::Auto, FormatChoice::Only),
         max_nodes: world.scenario.max_nodes,
@@ -72,6 +73,7 @@ async fn run(world: Rc<World>, process: ProcessId, engine: SimulatedEngine) {
     let name = world.relays[process.relay].name;
     let mut retry_held = true;
     let mut errors = 0_u32;
+    world.stop_requested[process.relay].set(false);
     loop {
         let wait = match engine.advance(Trigger { name: "simulation", retry_held }).await {
             Ok(progress) => {
@@ -129,6 +131,13 @@ async fn run(world: Rc<World>, process: ProcessId, engine: SimulatedEngine) {
                 return;
             }
         };
+        if world.stop_requested[process.relay].replace(false) {
+            world.tell(name, format_args!("is asked to stop"));
+            if engine.stop().await.is_ok() {
+                world.checker.borrow().leaves_no_lease(&world, process);
+            }
+            return;
+        }
         if wait > 0 {
             Sleep::new(&world, process, wait).await;
         }

@@ -223,6 +223,7 @@ fn disturb_processes(world: &Rc<World>, faults: Faults) {
         let mut random = world.random(Stream::Process(number));
         let crash = random.chance(faults.crash).then(|| random.between(0, SLOT_MS));
         let hang = random.chance(faults.hang).then(|| random.between(5_000, 50_000));
+        let stops = random.chance(faults.stop);
         let skew = random.chance(faults.clock_jump).then(|| random.between(-300_000, 300_000));
         drop(random);
         if let Some(in_ms) = crash {
@@ -231,6 +232,9 @@ fn disturb_processes(world: &Rc<World>, faults: Faults) {
         if let Some(ms) = hang {
             world.tell(relay.name, format_args!("stands still for {ms} ms"));
             world.suspended[number].set(world.now_ms() + ms);
+        }
+        if stops {
+            world.stop_requested[number].set(true);
         }
         if let Some(skew) = skew {
             relay.skew_ms.set(skew);

@@ -160,7 +160,7 @@ impl Scenario {
             settler: sometimes(250),
             suspensions: sometimes(200),
             rent: sometimes(250),
-            restores: sometimes(150),
+            restores: sometimes(110),
         };
         let relays = if random.chance(600) { 2 } else { 1 };
         let views: Vec<View> = (0..random.amount(1, 3)).map(|_| view(undisturbed, random)).collect();
@@ -203,7 +203,7 @@ impl Scenario {
             faults,
             actors,
             heal_ms: if actors.restores {
-                random.between(60_000, 100_000)
+                random.between(45_000, 75_000)
             } else if is_slow || random.chance(100) {
                 random.between(25_000, 90_000)
             } else {

@@ -52,6 +52,8 @@ pub(crate) struct World {
     pub(crate) verified: RefCell<BTreeSet<Signature>>,
     /// The number of grants so far.
     pub(crate) granted: Cell<u32>,
+    /// Whether each relay's process was asked to stop.
+    pub(crate) stop_requested: Vec<Cell<bool>>,
     /// Until when each relay's process stands still.
     pub(crate) suspended: Vec<Cell<i64>>,
     /// Whether the operator is about to restore the ledger, for which all relays are stopped.
@@ -85,6 +87,7 @@ impl World {
             ledger,
             keys: Keys::new(),
             scenario,
+            stop_requested: vec![Cell::new(false); relays.len()],
             suspended: vec![Cell::new(0); relays.len()],
             relays,
             checker: RefCell::new(checker),
