@@ -111,8 +111,10 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             let nodes = self.batch_nodes(lease, all_entries.iter().flatten(), min_slot).await?;
             for (Executed { attempt: one, transaction, event }, entries) in others.into_iter().zip(&all_entries) {
                 let effect = BatchEffect::of(one.in_flight, entries, &nodes, event.as_ref())?;
-                self.close_as_confirmed(open, one, transaction, entries, &nodes, effect, &mut lookups, &mut changes)
-                    .await?;
+                self.close_as_confirmed(
+                    lease, open, one, transaction, entries, &nodes, effect, &mut lookups, &mut changes,
+                )
+                .await?;
             }
         }
         lookups.log(&mut changes);
@@ -123,6 +125,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     #[allow(clippy::too_many_arguments, reason = "one step of close_finalized")]
     async fn close_as_confirmed(
         &self,
+        lease: &Lease,
         open: &OpenSettlement,
         one: &FinalizedAttempt<'_>,
         executed: Option<ExecutedTransaction>,
@@ -155,7 +158,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             for Credit { node_id, total, by } in &effect.credits {
                 let signature = match by {
                     CreditedBy::This => Some(signature.clone()),
-                    CreditedBy::Another => self.crediting_signature(node_id, *total, lookups).await?,
+                    CreditedBy::Another => self.crediting_signature(lease, node_id, *total, lookups).await?,
                     CreditedBy::Unknown => None,
                 };
                 credits.push(CreditedTotal { node_id, total: *total, signature });
@@ -211,7 +214,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             for entry in entries {
                 let (node_id, wallet) = (&entry.node_id, nodes.wallet(entry).and_then(|read| read.account.totals()));
                 if let Some(wallet) = wallet.filter(|wallet| nodes.books(entry).confirms_more(wallet.credited_total)) {
-                    let signature = self.crediting_signature(node_id, wallet.credited_total, &mut lookups).await?;
+                    let signature =
+                        self.crediting_signature(lease, node_id, wallet.credited_total, &mut lookups).await?;
                     credits.push(CreditedTotal { node_id, total: wallet.credited_total, signature });
                 }
             }

@@ -10,9 +10,9 @@ use super::changes::Changes;
 use super::store::leases;
 use super::{Engine, EngineError, Progress};
 
-/// How long a lease lasts, in milliseconds: three times as long as a request to an RPC node may take. It is renewed before each
-/// piece of work, and within most of the long ones. It is short because the successor of a crashed runner waits for it
-/// to expire.
+/// How long a lease lasts, in milliseconds: three times as long as a request to an RPC node may take. Between two
+/// renewals, a runner waits for at most three answers one after another. It is short because the successor of a crashed
+/// runner waits for it to expire.
 pub(super) const LEASE_MS: i64 = 30_000;
 
 /// For how long a lease that was taken or renewed need not be renewed, in milliseconds by the runner's clock. Whatever that clock

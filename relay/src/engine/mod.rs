@@ -239,6 +239,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         if !self.cluster_checked.get() {
             validate::check_binding(&self.database, &self.chain, &self.network).await?;
             self.cluster_checked.set(true);
+            self.renew(lease).await?;
         }
         self.step(lease, open).await
     }

@@ -16,6 +16,7 @@ use crate::signer::Signer;
 use crate::types::NodeId;
 
 use super::changes::Changes;
+use super::lease::Lease;
 use super::store::attempts;
 use super::store::batches::{self, Entry};
 use super::text::plural;
@@ -69,6 +70,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     /// A transient error of the RPC node, which is asked again later, or one of the ledger.
     pub(super) async fn crediting_signature(
         &self,
+        lease: &Lease,
         node_id: &NodeId,
         total: u64,
         lookups: &mut Lookups,
@@ -78,6 +80,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 if lookups.found.len() >= MAX_LOOKUPS {
                     break;
                 }
+                self.renew(lease).await?;
                 let found = self.look_up(batch_id, &signature).await?;
                 lookups.found.insert(signature, found);
             }

@@ -23,6 +23,9 @@ use super::{AttemptState, Engine, EngineError, Progress, Step};
 /// and the 32 that it takes to finalize one.
 const MAX_VALID_BLOCKS: u64 = 1_000;
 
+/// The number of transactions that are sent before the lease is renewed: two rounds of concurrent requests.
+const SENDS_PER_RENEWAL: usize = 12;
+
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     pub(super) async fn submit(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
         match self.advance_batches(lease, open, BatchSelection::Payments).await? {
@@ -101,7 +104,11 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         open: &OpenSettlement,
         stored: &[(&Attempt, &[u8])],
     ) -> Result<(), EngineError> {
-        let sent = all_concurrently(stored.iter().map(|(_, bytes)| self.chain.send(bytes))).await;
+        let mut sent = Vec::with_capacity(stored.len());
+        for wave in stored.chunks(SENDS_PER_RENEWAL) {
+            self.renew(lease).await?;
+            sent.extend(all_concurrently(wave.iter().map(|(_, bytes)| self.chain.send(bytes))).await);
+        }
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
         for ((attempt, _), sent) in stored.iter().zip(sent) {

@@ -117,7 +117,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             let (node_id, total) = (&reading.node_id, reading.wallet.credited_total);
             // An attempt of this ledger landed, although the RPC node did not know.
             if books.get(node_id).is_some_and(|books| books.confirms_more(total)) {
-                let signature = self.crediting_signature(node_id, total, &mut lookups).await?;
+                let signature = self.crediting_signature(lease, node_id, total, &mut lookups).await?;
                 credits.push(CreditedTotal { node_id, total, signature });
             }
         }

@@ -135,6 +135,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             });
         }
         for one in reverted.into_iter().take(per_call) {
+            self.renew(lease).await?;
             self.act_on_revert(lease, open, one).await?;
             tracking = Tracking::Advanced;
         }

@@ -20,7 +20,8 @@ use williw_relay::types::{IdempotencyKey, Lamports, NewNode, RewardDistribution}
 
 use crate::cluster::Travelling;
 use crate::ledger::at_once;
-use crate::scenario::{Actors, Node};
+use crate::random::Stream;
+use crate::scenario::{Actors, Node, Unpayable};
 use crate::world::{RelayClock, World};
 
 /// Lamports per byte and epoch of the cluster's rent at the start.
@@ -28,7 +29,7 @@ const RENT_PER_BYTE: u64 = 6_960;
 
 /// Something that anybody but a relay does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Action {
+pub(crate) enum Action {
     Grant,
     TellAddress,
     Withdraw,
@@ -46,8 +47,6 @@ enum Action {
     Suspend,
     Reinstate,
     ChangeRent,
-    BackUp,
-    Restore,
 }
 
 impl World {
@@ -55,10 +54,27 @@ impl World {
     pub(crate) fn prepare(&self) {
         for node in self.nodes() {
             self.register(node, node.has_address);
+            if node.unpayable == Some(Unpayable::Suspended) {
+                self.set_status(node, "suspended");
+            }
         }
         for _ in 0..self.scenario.first_rewards {
             self.grant();
         }
+    }
+
+    /// The operator backs the ledger up, restores it later, and grants rewards afterwards.
+    pub(crate) fn schedule_restore(&self) {
+        let heal_ms = self.scenario.heal_ms;
+        let mut random = self.random(Stream::Actors);
+        // Long enough for a settlement in between, and for one before the faults end.
+        let back_up_ms = random.between(0, heal_ms / 4);
+        let restore_ms = random.between(heal_ms / 2, heal_ms * 3 / 4);
+        drop(random);
+        self.schedule_effect(back_up_ms, Self::back_up_ledger);
+        self.schedule_effect(restore_ms, |world| world.restore_requested.set(true));
+        self.schedule_effect(restore_ms + 1_000, Self::grant);
+        self.schedule_effect(restore_ms + 2_000, Self::grant);
     }
 
     /// Somebody does something.
@@ -74,29 +90,29 @@ impl World {
         add(actors.settler, &[Action::DrainSettler, Action::RefillSettler]);
         add(actors.suspensions, &[Action::Suspend, Action::Reinstate]);
         add(actors.rent, &[Action::ChangeRent]);
-        add(actors.restores, &[Action::BackUp, Action::Restore]);
-        let action = *self.random.borrow_mut().pick(&possible);
-        let node = self.random.borrow_mut().pick(self.nodes()).clone();
+        let action = *self.random(Stream::Actors).pick(&possible);
+        let node = self.random(Stream::Actors).pick(self.nodes()).clone();
         self.perform(action, &node);
     }
 
-    fn perform(&self, action: Action, node: &Node) {
+    /// `node` does something, or something is done for it.
+    pub(crate) fn perform(&self, action: Action, node: &Node) {
         let network = self.keys.network().address();
         let (admin, settler) = (self.keys.admin.pubkey(), self.keys.settler.pubkey());
         let (owner, id) = (node.owner, node.id.on_chain());
-        let amount = |low, high| self.random.borrow_mut().amount(low, high);
+        let amount = |low, high| self.random(Stream::Actors).amount(low, high);
         match action {
             Action::Grant => self.grant(),
-            Action::TellAddress => self.register(node, true),
+            Action::TellAddress => self.register(node, node.unpayable != Some(Unpayable::NoAddress)),
             Action::Withdraw => {
-                let part = self.chance(500).then(|| amount(1, 500));
+                let part = self.chance(Stream::Actors, 500).then(|| amount(1, 500));
                 let destination = self.wallet(node).map_or(owner, |wallet| wallet.destination);
                 self.submit("owner", action, withdraw_ix(owner, network, id, destination, part));
             }
             Action::SetDestination => {
                 let unpayable = [treasury_address(&network), settlement::ID];
                 let destinations = [owner, node.spare, unpayable[0], unpayable[1]];
-                let destination = *self.random.borrow_mut().pick(&destinations);
+                let destination = *self.random(Stream::Actors).pick(&destinations);
                 self.submit("owner", action, set_destination_ix(owner, network, id, destination));
             }
             Action::SetThreshold => {
@@ -122,7 +138,7 @@ impl World {
             Action::Fund => self.submit("admin", action, fund_ix(admin, network, admin, amount(1, 20_000))),
             Action::WithdrawSurplus => self.withdraw_surplus(amount(0, 2_000)),
             Action::DrainSettler => {
-                let left = *self.random.borrow_mut().pick(&[0, 900_000]);
+                let left = *self.random(Stream::Actors).pick(&[0, 893_000, 900_000]);
                 let balance = self.balance(&settler);
                 if balance > left {
                     let transfer = solana_system_interface::instruction::transfer(&settler, &admin, balance - left);
@@ -131,16 +147,14 @@ impl World {
             }
             Action::RefillSettler => self.refill_settler(),
             Action::Suspend => self.set_status(node, "suspended"),
+            Action::Reinstate if node.unpayable == Some(Unpayable::Suspended) => {}
             Action::Reinstate => self.set_status(node, "active"),
             Action::ChangeRent => self.set_rent(amount(700, 2 * RENT_PER_BYTE)),
-            Action::BackUp => self.back_up_ledger(),
-            // Nobody restores a backup that was just made.
-            Action::Restore => self.restore_requested.set(self.now_ms() - self.backed_up_at.get() > 8_000),
         }
     }
 
     /// The balance of an address in the newest block.
-    fn balance(&self, address: &Pubkey) -> u64 {
+    pub(crate) fn balance(&self, address: &Pubkey) -> u64 {
         let cluster = self.cluster.borrow();
         let state = cluster.blocks[cluster.tip].state.borrow();
         state.accounts_db().get_account_ref(address).map_or(0, |account| account.lamports())
@@ -160,7 +174,7 @@ impl World {
         let message = Message::new_with_blockhash(&[instruction], Some(&self.keys.sponsor.pubkey()), &blockhash);
         let mut signatures = vec![Signature::default(); usize::from(message.header.num_required_signatures)];
         let mut bytes = [0; 64];
-        bytes[..32].copy_from_slice(&self.random.borrow_mut().bytes());
+        bytes[..32].copy_from_slice(&self.random(Stream::Actors).bytes());
         signatures[0] = Signature::from(bytes);
         let transaction = Rc::new(VersionedTransaction { signatures, message: VersionedMessage::Legacy(message) });
         cluster.mempool.push(Travelling { transaction, patience: 20 });
@@ -254,12 +268,12 @@ impl World {
     fn grant(&self) {
         let number = self.granted.get() + 1;
         self.granted.set(number);
-        let index = self.random.borrow_mut().index(self.nodes().len());
-        let count = if self.chance(200) { 3 } else { 1 };
+        let index = self.random(Stream::Actors).index(self.nodes().len());
+        let count = if self.chance(Stream::Actors, 200) { 3 } else { 1 };
         let entries: Vec<_> = (0..count)
             .map(|_| {
-                let large = self.chance(150);
-                let amount = self.random.borrow_mut().amount(1, if large { 6_000 } else { 900 });
+                let large = self.chance(Stream::Actors, 150);
+                let amount = self.random(Stream::Actors).amount(1, if large { 6_000 } else { 900 });
                 self.checker.borrow_mut().earned[index] += amount;
                 self.tell("operator", format_args!("grants {amount} to {}", self.nodes()[index].id));
                 RewardDistribution {
@@ -287,10 +301,11 @@ impl World {
         }
         let parameters = self.scenario.parameters;
         let limits = [parameters.per_node_cap, parameters.per_batch_cap, parameters.window_limit];
-        if caps || limits != [Some(u64::MAX); 3] {
+        let [per_node_cap, per_batch_cap] = self.scenario.last_caps;
+        if caps || limits != [Some(per_node_cap), Some(per_batch_cap), Some(u64::MAX)] {
             let args = UpdateNetworkArgs {
-                per_node_cap: Some(u64::MAX),
-                per_batch_cap: Some(u64::MAX),
+                per_node_cap: Some(per_node_cap),
+                per_batch_cap: Some(per_batch_cap),
                 window_limit: Some(u64::MAX),
                 ..UpdateNetworkArgs::default()
             };
@@ -303,10 +318,10 @@ impl World {
             self.refill_settler();
         }
         for node in self.nodes() {
-            if !node.has_address || restores {
+            if (!node.has_address || restores) && node.unpayable != Some(Unpayable::NoAddress) {
                 self.register(node, true);
             }
-            if suspensions {
+            if suspensions && node.unpayable != Some(Unpayable::Suspended) {
                 self.set_status(node, "active");
             }
         }

@@ -21,6 +21,8 @@ pub(crate) enum Task {
     Wake(ProcessId, Waker),
     /// A relay's process is started.
     Start(usize),
+    /// A relay's process crashes.
+    Crash(usize),
     /// The cluster's next slot.
     Slot,
     /// Somebody other than the relays acts.

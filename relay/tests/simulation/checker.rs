@@ -2,19 +2,39 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use solana_pubkey::Pubkey;
 use solana_signature::Signature;
-use williw_relay::database::Statement;
+use solana_signer::Signer as _;
+use williw_relay::database::{Row, Statement};
 
 use crate::agenda::ProcessId;
+use crate::scenario::Scenario;
 use crate::world::World;
 
-const CONFIRMED: &str = "SELECT CAST(sequence AS TEXT) AS sequence, node_id, \
+const CONFIRMED: &str = "SELECT CAST(sequence AS TEXT) AS sequence, id, node_id, \
     CAST(node_total_lamports AS TEXT) AS total, transaction_signature AS signature \
     FROM rewards WHERE status = 'confirmed' ORDER BY sequence";
 
 const EARLIER_ATTEMPTS: &str = "SELECT signature, CAST(last_valid_block_height AS TEXT) AS height FROM attempts \
     WHERE batch_id = (SELECT batch_id FROM attempts WHERE id = CAST(?1 AS INTEGER)) \
         AND id <> CAST(?1 AS INTEGER) AND signature IS NOT NULL";
+
+const RECORDS: &str = "SELECT rewards.id AS id FROM batch_records \
+        JOIN rewards ON rewards.sequence = batch_records.reward_sequence \
+    WHERE batch_records.batch_id = (SELECT batch_id FROM attempts WHERE id = CAST(?1 AS INTEGER))";
+
+const ATTEMPT: &str = "SELECT signature, CAST(last_valid_block_height AS TEXT) AS height FROM attempts \
+    WHERE id = CAST(?1 AS INTEGER)";
+
+const OUTCOMES: &str = "SELECT attempts.signature AS signature, node_id, wallet_address, outcome, \
+        CAST(target_lamports AS TEXT) AS target \
+    FROM batch_entries JOIN attempts ON attempts.batch_id = batch_entries.batch_id AND attempts.state = 'finalized' \
+    WHERE batch_entries.batch_id = CAST(?1 AS INTEGER) AND outcome IN ('credited', 'skipped') AND target_lamports > 0";
+
+const LEASE: &str = "SELECT holder, CAST(expires_at AS TEXT) AS expires_at FROM leases WHERE name = 'settlement'";
+
+const FEES: &str = "SELECT CAST((SELECT COALESCE(SUM(fees_lamports), 0) FROM settlements) AS TEXT) AS of_settlements, \
+    CAST((SELECT COALESCE(SUM(fee_lamports), 0) FROM attempts) AS TEXT) AS of_attempts";
 
 const SIGNED: &str = "SELECT node_id, CAST(signed_lamports AS TEXT) AS signed FROM payables";
 
@@ -34,6 +54,9 @@ const CREDITED_BY_SETTLEMENTS: &str =
 
 const LEFT_PRECONDITIONS: &str = "SELECT CAST(COUNT(*) AS TEXT) AS left FROM preconditions";
 
+/// The maximum number of batches in a run that cost a fee and have no effect.
+const MAX_USELESS_BATCHES: usize = 6;
+
 /// What the checker has seen.
 pub(crate) struct Checker {
     /// The sum of all rewards that were ever granted to each node, in any history of the ledger.
@@ -42,26 +65,25 @@ pub(crate) struct Checker {
     pub(crate) restored: bool,
     /// Every signature that was ever stored.
     signed: BTreeSet<String>,
+    /// The signed transactions that were to pay each reward, by its id, in any history of the ledger.
+    payments: BTreeMap<String, BTreeSet<Signature>>,
     /// The holder that wrote with each fencing token, since the ledger was last restored.
     tokens: BTreeMap<i64, String>,
     /// The confirmed rewards that have been checked, since the ledger was last restored.
     confirmed: BTreeSet<i64>,
-    /// The nodes that were ever closed. Nobody reads the wallet account of a closed node until it earns again, so that its
-    /// mirror may be old.
-    closed: BTreeSet<usize>,
     /// The number of confirmed rewards without a signature.
     pub(crate) without_signature: usize,
 }
 
 impl Checker {
-    pub(crate) fn new(nodes: usize) -> Self {
+    pub(crate) fn new(scenario: &Scenario) -> Self {
         Self {
-            earned: vec![0; nodes],
+            earned: vec![0; scenario.nodes.len()],
             restored: false,
             signed: BTreeSet::new(),
+            payments: BTreeMap::new(),
             tokens: BTreeMap::new(),
             confirmed: BTreeSet::new(),
-            closed: BTreeSet::new(),
             without_signature: 0,
         }
     }
@@ -89,16 +111,26 @@ impl Checker {
                 self.written_with_lease(world, process, parameter(0), parameter(1).parse().expect("a token"));
             } else if sql.starts_with("UPDATE attempts SET state = 'signed'") {
                 self.signed.insert(parameter(1).to_owned());
+                let signature: Signature = parameter(1).parse().expect("a signature");
+                for row in world.ledger.query(Statement::new(RECORDS).bind(parameter(0))) {
+                    self.payments.entry(row.get("id").expect("an id")).or_default().insert(signature);
+                }
                 Self::signs_again_only_what_is_dead(world, statement.parameters()[0].clone());
             } else if sql.starts_with("UPDATE rewards SET status = 'confirmed'") {
                 self.confirms_only_what_is_paid(world);
+            } else if sql.starts_with("UPDATE attempts SET state = ?2") && parameter(1) == "expired" {
+                Self::gives_up_only_what_is_dead(world, parameter(0));
+            } else if sql.starts_with("UPDATE batch_entries SET outcome") {
+                self.outcomes_are_true(world, parameter(0));
+            } else if sql.starts_with("UPDATE payables SET hold_reason") {
+                self.holds_are_true(world, parameter(0));
             }
         }
     }
 
     /// Only the latest holder of the lease writes.
     fn written_with_lease(&mut self, world: &World, process: ProcessId, holder: &str, token: i64) {
-        let own = format!("{}-{}", world.relays[process.relay].name, process.incarnation);
+        let own = self::holder(world, process);
         if own != holder {
             world.violate(format!("{own} writes in the name of {holder}"));
         }
@@ -124,6 +156,90 @@ impl Checker {
         }
     }
 
+    /// An attempt is given up only when it has not landed and cannot land any more.
+    fn gives_up_only_what_is_dead(world: &World, attempt: &str) {
+        let cluster = world.cluster.borrow();
+        for row in world.ledger.query(Statement::new(ATTEMPT).bind(attempt)) {
+            let signature: Signature = row.get("signature").expect("a signature");
+            let last_valid: u64 = row.get("height").expect("a height");
+            if cluster.blocks[cluster.root].height <= last_valid {
+                world.violate(format!("{signature} is given up although it can still land"));
+            }
+            if cluster.find(&signature, cluster.root).is_some() && !world.scenario.can_forget() {
+                world.violate(format!("{signature} is given up although it has landed"));
+            }
+        }
+    }
+
+    /// What a batch is said to have done is what its transaction did.
+    fn outcomes_are_true(&self, world: &World, batch: &str) {
+        let cluster = world.cluster.borrow();
+        for row in world.ledger.query(Statement::new(OUTCOMES).bind(batch)) {
+            let signature: Signature = row.get("signature").expect("a signature");
+            let wallet: Pubkey = row.get::<String>("wallet_address").expect("an address").parse().expect("an address");
+            let (node, target) = (row.get::<String>("node_id").expect("a node id"), row.get::<u64>("target"));
+            let is_credited = row.get::<String>("outcome").expect("an outcome") == "credited";
+            let executed = cluster.find(&signature, cluster.root).map(|(_, executed)| executed);
+            let credits = executed.is_some_and(|it| it.credited().iter().any(|(credited, _)| *credited == wallet));
+            let credited = cluster.blocks[cluster.root].totals[position(world, &node)].credited;
+            if is_credited && credited < target.expect("a target") {
+                world.violate(format!("{node} is said to be credited by {signature}, and is not"));
+            }
+            // Whom a lost log has credited cannot be told if another ledger has credited the node as well.
+            if !is_credited && credits && !self.restored {
+                world.violate(format!("{node} is said to be skipped by {signature}, which has credited it"));
+            }
+        }
+    }
+
+    /// A node is held for a reason that holds.
+    fn holds_are_true(&self, world: &World, holds: &str) {
+        let holds: serde_json::Value = serde_json::from_str(holds).expect("the holds are JSON");
+        for hold in holds.as_array().into_iter().flatten() {
+            let Some(reason) = hold["hold"].as_str() else { continue };
+            let node = hold["node_id"].as_str().expect("a node id");
+            let is_true = match reason {
+                // Only what a lost ledger has signed for is above what this one has.
+                "chain_above_ledger" => {
+                    let cluster = world.cluster.borrow();
+                    self.restored
+                        && cluster.blocks[cluster.tip].totals[position(world, node)].credited > signed(world, node)
+                }
+                "chain_below_ledger" | "total_mismatch" => false,
+                // What the settler lacks is not the fault of a node.
+                _ => !["InsufficientFundsForFee", "AccountNotFound", "{\"account_index\":0}"]
+                    .iter()
+                    .any(|fault| reason.starts_with("evicted") && reason.contains(fault)),
+            };
+            if !is_true {
+                world.violate(format!("{node} is held for a reason that does not hold: {reason}"));
+            }
+        }
+    }
+
+    /// A process that was asked to stop keeps nobody waiting.
+    pub(crate) fn leaves_no_lease(&self, world: &World, process: ProcessId) {
+        let holder = holder(world, process);
+        for row in world.ledger.query(Statement::new(LEASE)) {
+            let expires_at: i64 = row.get("expires_at").expect("a time");
+            let is_held = row.get::<String>("holder").expect("a holder") == holder && expires_at > world.now_ms();
+            // A request that its sender has given up may arrive after it has stopped.
+            if is_held && world.faults.get().ledger_late == 0 {
+                world.violate(format!("{holder} has stopped and keeps the lease"));
+            }
+        }
+    }
+
+    /// A relay has lost its lease, which it renews in time while it gets answers.
+    pub(crate) fn lost_lease(&self, world: &World, name: &str) {
+        let is_over = world.now_ms() > world.healed_at.get().saturating_add(60_000);
+        let stood_still = world.suspended.iter().any(|until| until.get() + 60_000 > world.now_ms());
+        let may_lose = world.scenario.faults.can_cost_the_lease() || self.restored || stood_still;
+        if is_over && !stood_still || !may_lose {
+            world.violate(format!("{name} loses its lease although it was never late"));
+        }
+    }
+
     /// A reward is confirmed only if the finalized chain has credited it, and names a transaction that did.
     fn confirms_only_what_is_paid(&mut self, world: &World) {
         let cluster = world.cluster.borrow();
@@ -136,24 +252,28 @@ impl Checker {
             if !self.confirmed.insert(row.get("sequence").expect("a sequence")) {
                 continue;
             }
-            let node: String = row.get("node_id").expect("a node id");
+            let (id, node): (String, String) = (row.get("id").expect("an id"), row.get("node_id").expect("a node id"));
             let total: u64 = row.get("total").expect("a total");
-            let index = world.nodes().iter().position(|it| it.id.as_str() == node).expect("a known node");
+            let index = position(world, &node);
             let credited = root.totals[index].credited;
             if credited < total {
                 world.violate(format!("{node}'s reward up to {total} is confirmed, but {credited} is credited"));
+            }
+            // A transaction with a lower target has paid an earlier part.
+            let wallet = world.nodes()[index].wallet;
+            let has_paid = |signature: &Signature| {
+                let executed = cluster.find(signature, cluster.root).map(|(_, executed)| executed.credited());
+                executed.iter().flatten().any(|(credited, target)| *credited == wallet && *target >= total)
+            };
+            let payments = self.payments.get(&id);
+            if !payments.into_iter().flatten().any(has_paid) {
+                world.violate(format!("{node}'s reward {id} is confirmed, but no transaction for it has landed"));
             }
             let Some(signature) = row.optional::<Signature>("signature").expect("a signature") else {
                 self.without_signature += 1;
                 continue;
             };
-            let named = cluster.find(&signature, cluster.root).map(|(_, executed)| executed.credited());
-            let wallet = world.nodes()[index].wallet;
-            // A transaction of a history that the restored ledger does not know may have credited the reward, and the engine
-            // then names one of its own that was finalized, but credited less or nothing.
-            let covers = |target: u64| target >= total;
-            let credits = named.iter().flatten().any(|(credited, target)| *credited == wallet && covers(*target));
-            if !(credits || (self.restored && named.is_some())) {
+            if !(has_paid(&signature) && payments.is_some_and(|payments| payments.contains(&signature))) {
                 world.violate(format!("{node}'s reward up to {total} names {signature}, which has not credited it"));
             }
         }
@@ -172,9 +292,6 @@ impl Checker {
             world.violate(format!("block {} has {} lamports after {}", block.slot, block.lamports, parent.lamports));
         }
         for (node, (before, after)) in parent.totals.iter().zip(block.totals.iter()).enumerate() {
-            if after.is_closed {
-                self.closed.insert(node);
-            }
             let (name, earned) = (&world.nodes()[node].id, self.earned[node]);
             if after.credited > earned {
                 world.violate(format!("{name} is credited {} but has earned {earned}", after.credited));
@@ -195,8 +312,7 @@ impl Checker {
         for row in world.ledger.query(Statement::new(SIGNED)) {
             let node: String = row.get("node_id").expect("a node id");
             let signed: u64 = row.get("signed").expect("a total");
-            let index = world.nodes().iter().position(|it| it.id.as_str() == node).expect("a known node");
-            let credited = block.totals[index].credited;
+            let credited = block.totals[position(world, &node)].credited;
             if credited > signed {
                 world.violate(format!("{node} is credited {credited} but the ledger has signed only {signed}"));
             }
@@ -211,6 +327,9 @@ impl Checker {
             .iter()
             .filter_map(|row| {
                 let text = |name| row.get::<String>(name).expect("a text");
+                if world.nodes()[position(world, &text("node_id"))].unpayable.is_some() {
+                    return None;
+                }
                 let hold = text("hold");
                 // Only an operator can tell what a lost ledger has paid for.
                 let is_for_operator = self.restored && matches!(hold.as_str(), "chain_above_ledger" | "total_mismatch");
@@ -223,38 +342,69 @@ impl Checker {
     }
 
     /// Once everything is settled, ledger and chain agree.
-    pub(crate) fn at_rest(&self, world: &World, undisturbed: bool) {
+    pub(crate) fn at_rest(&self, world: &World) {
         let cluster = world.cluster.borrow();
         let root = &cluster.blocks[cluster.root];
-        let left: u64 = world.ledger.query(Statement::new(LEFT_PRECONDITIONS))[0].get("left").expect("a count");
+        let number = |row: &Row, name| row.get::<u64>(name).expect("a number");
+        let left = number(&world.ledger.query(Statement::new(LEFT_PRECONDITIONS))[0], "left");
         if left > 0 {
             world.violate(format!("{left} preconditions were left behind"));
         }
         for row in world.ledger.query(Statement::new(MIRRORED)) {
-            let node: String = row.get("node_id").expect("a node id");
-            let mirrored: u64 = row.get("credited").expect("a total");
-            let index = world.nodes().iter().position(|it| it.id.as_str() == node).expect("a known node");
-            let credited = root.totals[index].credited;
-            if mirrored != credited && !self.closed.contains(&index) {
-                world.violate(format!("{node} is credited {credited}, but the ledger's mirror says {mirrored}"));
+            let (node, mirrored) = (row.get::<String>("node_id").expect("a node id"), number(&row, "credited"));
+            let totals = root.totals[position(world, &node)];
+            // The wallet account of a node that is closed, or whose rewards were lost with a ledger, is not read again until the
+            // node earns.
+            let may_be_old = totals.was_closed || self.restored;
+            if mirrored > totals.credited || (mirrored < totals.credited && !may_be_old) {
+                world.violate(format!(
+                    "{node} is credited {}, but the ledger's mirror says {mirrored}",
+                    totals.credited
+                ));
             }
+        }
+        if self.without_signature > 0 && world.scenario.keeps_logs() {
+            world.violate(format!("{} rewards name no transaction although its log is there", self.without_signature));
+        }
+        let useless = cluster.useless_batches();
+        if useless > MAX_USELESS_BATCHES && !world.scenario.can_forget() {
+            world.violate(format!("{useless} transactions have neither credited nor paid anybody"));
         }
         if self.restored {
             return;
         }
         for ((node, earned), totals) in world.nodes().iter().zip(&self.earned).zip(root.totals.iter()) {
-            if totals.credited != *earned {
+            if totals.credited != *earned && node.unpayable.is_none() {
                 world.violate(format!("{} has earned {earned} and is credited {}", node.id, totals.credited));
             }
         }
         let credited: u64 = root.totals.iter().map(|totals| totals.credited).sum();
-        let reported: u64 =
-            world.ledger.query(Statement::new(CREDITED_BY_SETTLEMENTS))[0].get("credited").expect("a sum");
-        if reported > credited || (undisturbed && reported < credited) {
+        let reported = number(&world.ledger.query(Statement::new(CREDITED_BY_SETTLEMENTS))[0], "credited");
+        if reported > credited || (reported < credited && world.scenario.keeps_logs()) {
             world.violate(format!("settlements report {reported} credited, the chain {credited}"));
         }
-        if undisturbed && self.without_signature > 0 {
-            world.violate(format!("{} rewards name no transaction although all went well", self.without_signature));
+        let fees = cluster.fees_of(&world.keys.settler.pubkey());
+        let booked = &world.ledger.query(Statement::new(FEES))[0];
+        let booked = [number(booked, "of_settlements"), number(booked, "of_attempts")];
+        if booked != [fees; 2] && !world.scenario.can_forget() {
+            world.violate(format!("the settler has paid {fees} in fees, settlements and attempts report {booked:?}"));
         }
     }
+}
+
+/// The name of a process for the lease.
+pub(crate) fn holder(world: &World, process: ProcessId) -> String {
+    format!("{}-{}", world.relays[process.relay].name, process.incarnation)
+}
+
+/// The position of a node.
+fn position(world: &World, node: &str) -> usize {
+    world.nodes().iter().position(|it| it.id.as_str() == node).expect("a known node")
+}
+
+/// The highest total that the ledger has signed for a node.
+fn signed(world: &World, node: &str) -> u64 {
+    let rows = world.ledger.query(Statement::new(SIGNED));
+    let of_node = rows.iter().find(|row| row.get::<String>("node_id").expect("a node id") == node);
+    of_node.map_or(0, |row| row.get("signed").expect("a total"))
 }

@@ -1,15 +1,19 @@
 //! What the runs have to reach: a promise that is never at risk is not tested.
+//!
+//! Each seed's situation is a matter of chance, but how many of a thousand reach something is not: a change of the engine moves
+//! the numbers only a little, unless it makes something unreachable.
 
 use std::collections::BTreeMap;
 
-use crate::run::run_seed;
-
-/// The number of runs, from seed 0 on, that have to reach everything.
-const RUNS: u64 = 250;
+/// The number of runs that are looked at, spread over all.
+const SAMPLES: u64 = 1_000;
 
 /// Parts of the stories' lines, and what they stand for.
 const RARE: &[&str] = &[
     "CRASHES",
+    "stands still",
+    "is asked to stop",
+    "a clock that is",
     "drops 4 blocks",
     "is stuck",
     "has lost the lease",
@@ -18,6 +22,10 @@ const RARE: &[&str] = &[
     "the answer is lost",
     "behind slot",
     "limits the rate",
+    " lies",
+    "the RPC nodes disagree",
+    "a URL of another cluster",
+    "this ledger is bound to",
     "expired without landing",
     "nothing is left to do for its nodes",
     "failed on-chain",
@@ -28,10 +36,11 @@ const RARE: &[&str] = &[
     "landed in slot",
     "restores the ledger",
     "chain_above_ledger",
-    "rewards of 1 node held: treasury_short",
+    "held: treasury_short",
     "held: window_limit",
     "held: destination",
     "wallet read, 1 node held",
+    "rewards name no transaction",
     "(register, ",
     "(credit, ",
     "(settle, ",
@@ -43,16 +52,31 @@ const RARE: &[&str] = &[
     "with 0 log lines",
 ];
 
-#[test]
-fn the_first_seeds_reach_whatever_is_rare() {
-    let mut reached: BTreeMap<&str, u64> = RARE.iter().map(|part| (*part, 0)).collect();
-    for seed in 0..RUNS {
-        let story = run_seed(seed, true).story;
-        for (part, runs) in &mut reached {
-            *runs += u64::from(story.contains(part));
+/// Whether the run with this number, of `count`, is one of the samples.
+pub(crate) fn is_sample(number: u64, count: u64) -> bool {
+    number.is_multiple_of((count / SAMPLES).max(1))
+}
+
+/// How many of the samples have reached what is rare.
+#[derive(Debug, Default)]
+pub(crate) struct Coverage {
+    samples: u64,
+    reached: BTreeMap<&'static str, u64>,
+}
+
+impl Coverage {
+    /// Adds the story of a run.
+    pub(crate) fn add(&mut self, story: &str) {
+        self.samples += 1;
+        for part in RARE {
+            *self.reached.entry(part).or_default() += u64::from(story.contains(part));
         }
     }
-    println!("{reached:#?}");
-    let never: Vec<_> = reached.iter().filter(|(_, runs)| **runs == 0).map(|(part, _)| part).collect();
-    assert!(never.is_empty(), "never reached: {never:?}");
+
+    /// Panics if something was never reached, unless there are too few samples to tell.
+    pub(crate) fn check(&self) {
+        println!("{self:#?}");
+        let never: Vec<_> = self.reached.iter().filter(|(_, runs)| **runs == 0).map(|(part, _)| part).collect();
+        assert!(self.samples < SAMPLES || never.is_empty(), "never reached: {never:?}");
+    }
 }

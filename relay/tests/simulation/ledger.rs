@@ -13,6 +13,7 @@ use williw_relay::database::sqlite::SqliteDatabase;
 use williw_relay::database::{Database, DatabaseError, Row, Statement};
 
 use crate::agenda::ProcessId;
+use crate::random::Stream;
 use crate::world::{Sleep, World};
 
 /// The time after which a relay gives up waiting for the ledger.
@@ -59,6 +60,11 @@ impl Ledger {
     /// Runs a query at once.
     pub(crate) fn query(&self, statement: Statement) -> Vec<Row> {
         at_once(self.shared.database.query(statement)).expect("the checker's query succeeds")
+    }
+
+    /// Whether the ledger belongs to a cluster already.
+    pub(crate) fn is_bound(&self) -> bool {
+        !self.query(Statement::new("SELECT name FROM ledger_binding")).is_empty()
     }
 
     /// Keeps a copy of the ledger, instead of an earlier one.
@@ -168,14 +174,16 @@ impl Database for RemoteLedger {
             world.tell(name, format_args!("ledger: {what}"));
             Err(DatabaseError::Unavailable(what.to_owned()))
         };
-        if world.chance(faults.ledger_unavailable) {
-            Sleep::new(world, process, world.between(1, TIMEOUT_MS)).await;
+        let kind = statements.iter().map(Statement::sql).find(|sql| !sql.contains("preconditions")).unwrap_or_default();
+        let stream = Stream::Ledger(process.relay, kind);
+        if world.chance(stream, faults.ledger_unavailable) {
+            Sleep::new(world, process, world.between(stream, 1, TIMEOUT_MS)).await;
             return unavailable("the request is lost");
         }
-        let late = world.chance(faults.ledger_late);
-        let lost = late || world.chance(faults.ledger_answer_lost);
-        let there = if late { world.between(1, 3 * TIMEOUT_MS) } else { world.between(0, 20) };
-        let back = world.between(0, if lost { TIMEOUT_MS } else { 20 });
+        let late = world.chance(stream, faults.ledger_late);
+        let lost = late || world.chance(stream, faults.ledger_answer_lost);
+        let there = if late { world.between(stream, 1, 3 * TIMEOUT_MS) } else { world.between(stream, 0, 20) };
+        let back = world.between(stream, 0, if lost { TIMEOUT_MS } else { 20 });
         let answer = Rc::new(RefCell::new(None));
         let of_request = Rc::clone(&answer);
         let restores = world.restores.get();

@@ -3,15 +3,18 @@
 use std::pin::Pin;
 use std::rc::Rc;
 
-use williw_relay::chain::ChainError;
+use williw_relay::chain::{ChainError, Pool};
 use williw_relay::database::DatabaseError;
 use williw_relay::engine::{Engine, EngineConfig, EngineError, EngineParts, FormatChoice, Progress, Trigger};
 use williw_relay::events::NoEvents;
 use williw_relay::signer::SecretKey;
 
-use crate::agenda::ProcessId;
+use crate::agenda::{ProcessId, Task};
+use crate::checker::holder;
 use crate::ledger::RemoteLedger;
-use crate::rpc::Rpc;
+use crate::random::Stream;
+use crate::rpc::{Rpc, Url};
+use crate::scenario::Urls;
 use crate::world::{RelayClock, Sleep, World};
 
 /// The interval at which an idle relay looks for work.
@@ -20,12 +23,32 @@ const IDLE_MS: i64 = 15_000;
 /// A running process. It ends by itself only where a human has to look.
 pub(crate) type Process = Pin<Box<dyn Future<Output = ()>>>;
 
+/// The URLs that a process is started with.
+fn urls(world: &World, relay: usize) -> Vec<Url> {
+    let mut urls: Vec<Url> = match world.scenario.urls {
+        Urls::One => vec![Url::Balanced],
+        Urls::All { .. } => (0..world.scenario.views.len()).map(Url::Node).collect(),
+    };
+    // A ledger that has settled nothing yet cannot know its cluster.
+    if world.ledger.is_bound() && world.chance(Stream::Start(relay), world.faults.get().other_cluster) {
+        let wrong = world.random(Stream::Start(relay)).index(urls.len());
+        urls[wrong] = Url::OtherCluster;
+        world.tell(world.relays[relay].name, format_args!("is started with a URL of another cluster"));
+        let ms = world.between(Stream::Start(relay), 3_000, 15_000);
+        world.schedule(ms, Task::Crash(relay));
+    }
+    let first = world.relays[relay].view % urls.len();
+    urls.rotate_left(first);
+    urls
+}
+
 /// Starts the next process of a relay.
 pub(crate) fn start(world: &Rc<World>, relay: usize) -> (ProcessId, Process) {
     let of_relay = &world.relays[relay];
     of_relay.incarnation.set(of_relay.incarnation.get() + 1);
     let process = ProcessId { relay, incarnation: of_relay.incarnation.get() };
-    let holder = format!("{}-{}", of_relay.name, process.incarnation);
+    let nodes = urls(world, relay).into_iter().map(|url| Rpc { world: Rc::clone(world), process, url });
+    let holder = holder(world, process);
     let config = EngineConfig {
         format: world.scenario.format.map_or(FormatChoice::Auto, FormatChoice::Only),
         max_nodes: world.scenario.max_nodes,
@@ -35,7 +58,7 @@ pub(crate) fn start(world: &Rc<World>, relay: usize) -> (ProcessId, Process) {
     let secret = bs58::encode(world.keys.settler.to_bytes()).into_string();
     let parts = EngineParts {
         database: RemoteLedger { world: Rc::clone(world), process },
-        chain: Rpc { world: Rc::clone(world), process },
+        chain: Pool::new(nodes),
         signer: SecretKey::parse(&secret).expect("a valid key"),
         clock: RelayClock { now: world.ledger.clock(), skew_ms: Rc::clone(&of_relay.skew_ms) },
         events: NoEvents,
@@ -44,12 +67,13 @@ pub(crate) fn start(world: &Rc<World>, relay: usize) -> (ProcessId, Process) {
     (process, Box::pin(run(Rc::clone(world), process, Engine::new(parts, config))))
 }
 
-type SimulatedEngine = Engine<RemoteLedger, Rpc, SecretKey, RelayClock, NoEvents>;
+type SimulatedEngine = Engine<RemoteLedger, Pool<Rpc>, SecretKey, RelayClock, NoEvents>;
 
 async fn run(world: Rc<World>, process: ProcessId, engine: SimulatedEngine) {
     let name = world.relays[process.relay].name;
     let mut retry_held = true;
     let mut errors = 0_u32;
+    world.stop_requested[process.relay].set(false);
     loop {
         let wait = match engine.advance(Trigger { name: "simulation", retry_held }).await {
             Ok(progress) => {
@@ -76,6 +100,7 @@ async fn run(world: Rc<World>, process: ProcessId, engine: SimulatedEngine) {
             }
             Err(EngineError::LeaseLost) => {
                 world.tell(name, format_args!("has lost the lease"));
+                world.checker.borrow().lost_lease(&world, name);
                 1_000
             }
             Err(error) if error.is_external() => {
@@ -95,6 +120,8 @@ async fn run(world: Rc<World>, process: ProcessId, engine: SimulatedEngine) {
                 if let EngineError::Ledger(
                     DatabaseError::Constraint(_) | DatabaseError::Statement(_) | DatabaseError::Decode(_),
                 )
+                // Whatever a node answers, a relay goes on asking.
+                | EngineError::Chain(_)
                 | EngineError::Build(_)
                 | EngineError::Signer(_) = &error
                 {
@@ -104,6 +131,13 @@ async fn run(world: Rc<World>, process: ProcessId, engine: SimulatedEngine) {
                 return;
             }
         };
+        if world.stop_requested[process.relay].replace(false) {
+            world.tell(name, format_args!("is asked to stop"));
+            if engine.stop().await.is_ok() {
+                world.checker.borrow().leaves_no_lease(&world, process);
+            }
+            return;
+        }
         if wait > 0 {
             Sleep::new(&world, process, wait).await;
         }

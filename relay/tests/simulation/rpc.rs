@@ -13,6 +13,8 @@ use williw_relay::chain::{
 
 use crate::agenda::ProcessId;
 use crate::cluster::{Travelling, decode};
+use crate::lies::{Accounts, Falsify, Found, Lamports, Received};
+use crate::random::{Random, Stream};
 use crate::world::{Sleep, World};
 
 /// The time after which a relay gives up waiting for an answer.
@@ -21,10 +23,41 @@ const TIMEOUT_MS: i64 = 10_000;
 /// The genesis hash of the simulated cluster.
 const GENESIS: [u8; 32] = [9; 32];
 
-/// The RPC nodes as seen by one process.
+/// The genesis hash of another cluster.
+const OTHER_GENESIS: [u8; 32] = [8; 32];
+
+/// What answers at a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Url {
+    /// The relay's usual node, and sometimes another one.
+    Balanced,
+    /// One of the nodes.
+    Node(usize),
+    /// A node of another cluster.
+    OtherCluster,
+}
+
+/// A URL as used by one process.
 pub(crate) struct Rpc {
     pub(crate) world: Rc<World>,
     pub(crate) process: ProcessId,
+    pub(crate) url: Url,
+}
+
+/// The RPC node that a request goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Node {
+    View(usize),
+    OtherCluster,
+}
+
+impl std::fmt::Display for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::View(number) => write!(f, "node {number}"),
+            Self::OtherCluster => f.write_str("a node of another cluster"),
+        }
+    }
 }
 
 /// What happens to a request.
@@ -37,59 +70,79 @@ enum Fate {
 }
 
 impl Rpc {
-    /// Sends a request. `effect` runs when it arrives at the RPC node whose number it gets.
-    async fn request<R: std::fmt::Debug + 'static>(
+    /// Sends a request. `effect` runs when it arrives at the RPC node that it gets.
+    async fn request<R: std::fmt::Debug + Falsify + 'static>(
         &self,
         method: &'static str,
-        effect: impl FnOnce(&World, usize) -> Result<R, ChainError> + 'static,
+        effect: impl FnOnce(&World, Node) -> Result<R, ChainError> + 'static,
     ) -> Result<R, ChainError> {
         let (world, process) = (&self.world, self.process);
         let relay = &world.relays[process.relay];
-        let faults = world.faults.get();
-        let views = world.cluster.borrow().views.len();
-        let view =
-            if world.chance(faults.other_view) { world.between(0, views as i64 - 1) as usize } else { relay.view };
-        let fate = if world.chance(faults.rpc_unreachable) {
-            Fate::RequestLost
-        } else if world.chance(faults.rpc_answer_lost) {
-            Fate::AnswerLost
-        } else if world.chance(faults.rpc_refused) {
-            Fate::Refused
-        } else {
-            Fate::Answered
-        };
-        let slowest = if world.chance(faults.rpc_slow) { TIMEOUT_MS + 2_000 } else { 120 };
-        let (there, back) = (world.between(0, slowest), world.between(1, slowest));
+        let (node, fate, there, back) = self.plan(method);
         let answer = Rc::new(RefCell::new(None));
         if matches!(fate, Fate::Answered | Fate::AnswerLost) {
             let (answer, name) = (Rc::clone(&answer), relay.name);
+            let lies = matches!(node, Node::View(view) if world.scenario.urls.liar() == Some(view));
             world.schedule_effect(there, move |world| {
-                let result = effect(world, view);
-                world.tell(name, format_args!("{method} at node {view}: {}", Summary(&result)));
+                let mut result = effect(world, node);
+                if let Ok(truth) = &mut result
+                    && lies
+                    && world.chance(Stream::Lies, world.faults.get().lie)
+                    && truth.falsify(&world.cluster.borrow(), &mut world.random(Stream::Lies))
+                {
+                    world.tell(name, format_args!("{method}: {node} lies"));
+                }
+                world.tell(name, format_args!("{method} at {node}: {}", Summary(&result)));
                 answer.replace(Some(result));
             });
         }
         let waiting = if matches!(fate, Fate::Answered | Fate::Refused) { there + back } else { TIMEOUT_MS };
         Sleep::new(world, process, waiting.min(TIMEOUT_MS)).await;
         if fate == Fate::Refused {
-            let refused = refusal(world, method);
-            world.tell(relay.name, format_args!("{method} at node {view} is refused: {refused}"));
+            let refused = refusal(&mut world.random(Stream::Rpc(process.relay, method)), method);
+            world.tell(relay.name, format_args!("{method} at {node} is refused: {refused}"));
             return Err(refused);
         }
         let arrived = answer.take().filter(|_| fate == Fate::Answered && waiting <= TIMEOUT_MS);
         arrived.unwrap_or_else(|| {
-            world.tell(relay.name, format_args!("{method} at node {view} gets no answer: {fate:?}"));
+            world.tell(relay.name, format_args!("{method} at {node} gets no answer: {fate:?}"));
             Err(ChainError::Unreachable("no answer".to_owned()))
         })
+    }
+
+    /// Which node a request goes to, what happens to it, and how many milliseconds it and its answer take.
+    fn plan(&self, method: &'static str) -> (Node, Fate, i64, i64) {
+        let world = &self.world;
+        let faults = world.faults.get();
+        let mut random = world.random(Stream::Rpc(self.process.relay, method));
+        let node = match self.url {
+            Url::Node(view) => Node::View(view),
+            Url::OtherCluster => Node::OtherCluster,
+            Url::Balanced if random.chance(faults.other_view) => Node::View(random.index(world.scenario.views.len())),
+            Url::Balanced => Node::View(world.relays[self.process.relay].view),
+        };
+        let fate = if random.chance(faults.rpc_unreachable) {
+            Fate::RequestLost
+        } else if random.chance(faults.rpc_answer_lost) {
+            Fate::AnswerLost
+        } else if random.chance(faults.rpc_refused) {
+            Fate::Refused
+        } else {
+            Fate::Answered
+        };
+        let latency = world.scenario.latency_ms;
+        let slowest = if random.chance(faults.rpc_slow) { TIMEOUT_MS + 2_000 } else { latency };
+        let quickest = if world.scenario.is_slow() { latency * 3 / 4 } else { 0 };
+        (node, fate, random.between(quickest, slowest), random.between(quickest.max(1), slowest))
     }
 }
 
 /// One of the ways in which a node says no.
-fn refusal(world: &World, method: &'static str) -> ChainError {
+fn refusal(random: &mut Random, method: &'static str) -> ChainError {
     let code = |code, message: &str| ChainError::ErrorResponse { method, code, message: message.to_owned() };
-    match world.between(0, 4) {
+    match random.between(0, 4) {
         0 => ChainError::RateLimited { retry_after_ms: None },
-        1 => ChainError::RateLimited { retry_after_ms: Some(world.between(1, 5_000).unsigned_abs()) },
+        1 => ChainError::RateLimited { retry_after_ms: Some(random.amount(1, 5_000)) },
         2 => code(-32005, "Node is behind by 42 slots"),
         3 => code(-32603, "Internal error"),
         _ => ChainError::InvalidResponse("<html>".to_owned()),
@@ -108,39 +161,34 @@ impl<R: std::fmt::Debug> std::fmt::Display for Summary<'_, R> {
     }
 }
 
-/// Accounts whose data is left out of the story.
-struct Accounts(AccountsAtSlot);
-
-impl std::fmt::Debug for Accounts {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let existing = self.0.accounts.iter().flatten().count();
-        write!(f, "{existing} of {} accounts at slot {}", self.0.accounts.len(), self.0.slot)
-    }
-}
-
-/// An executed transaction whose log is left out of the story.
-struct Found(Option<ExecutedTransaction>);
-
-impl std::fmt::Debug for Found {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.0 {
-            Some(found) => write!(f, "found in slot {} with {} log lines", found.slot, found.log_messages.len()),
-            None => f.write_str("not found"),
-        }
-    }
-}
-
 impl Chain for Rpc {
     async fn genesis_hash(&self) -> Result<Hash, ChainError> {
-        self.request("getGenesisHash", |_, _| Ok(Hash::new_from_array(GENESIS))).await
+        self.request("getGenesisHash", |_, node| {
+            Ok(Hash::new_from_array(if node == Node::OtherCluster { OTHER_GENESIS } else { GENESIS }))
+        })
+        .await
     }
 
     async fn latest_blockhash(&self) -> Result<LatestBlockhash, ChainError> {
-        self.request("getLatestBlockhash", |world, view| Ok(world.cluster.borrow().latest_blockhash(view))).await
+        self.request("getLatestBlockhash", |world, node| {
+            let cluster = world.cluster.borrow();
+            Ok(match node {
+                Node::View(view) => cluster.latest_blockhash(view),
+                Node::OtherCluster => cluster.other_blockhash(),
+            })
+        })
+        .await
     }
 
     async fn finalized_block(&self) -> Result<FinalizedBlock, ChainError> {
-        self.request("getEpochInfo", |world, view| Ok(world.cluster.borrow().finalized_block(view))).await
+        self.request("getEpochInfo", |world, node| {
+            let cluster = world.cluster.borrow();
+            Ok(match node {
+                Node::View(view) => cluster.finalized_block(view),
+                Node::OtherCluster => cluster.other_block(),
+            })
+        })
+        .await
     }
 
     async fn accounts(
@@ -151,41 +199,65 @@ impl Chain for Rpc {
         min_slot: u64,
     ) -> Result<AccountsAtSlot, ChainError> {
         let addresses = addresses.to_vec();
-        let read = self.request("getMultipleAccounts", move |world, view| {
-            world.cluster.borrow().accounts(view, &addresses, data, commitment, min_slot).map(Accounts)
+        let read = self.request("getMultipleAccounts", move |world, node| {
+            let cluster = world.cluster.borrow();
+            match node {
+                Node::View(view) => cluster.accounts(view, &addresses, data, commitment, min_slot).map(Accounts),
+                Node::OtherCluster => Ok(Accounts(cluster.other_accounts(&addresses, data))),
+            }
         });
         read.await.map(|accounts| accounts.0)
     }
 
     async fn minimum_balance(&self, data_len: u64) -> Result<u64, ChainError> {
-        self.request("getMinimumBalanceForRentExemption", move |world, view| {
-            Ok(world.cluster.borrow().minimum_balance(view, data_len))
+        self.request("getMinimumBalanceForRentExemption", move |world, node| {
+            let cluster = world.cluster.borrow();
+            let view = if let Node::View(view) = node { view } else { 0 };
+            Ok(Lamports(cluster.minimum_balance(view, data_len)))
         })
         .await
+        .map(|lamports| lamports.0)
     }
 
     async fn simulate(&self, transaction: &[u8]) -> Result<Simulation, ChainError> {
         let bytes = transaction.to_vec();
-        self.request("simulateTransaction", move |world, view| world.cluster.borrow().simulate(view, &bytes)).await
+        self.request("simulateTransaction", move |world, node| match node {
+            Node::View(view) => world.cluster.borrow().simulate(view, &bytes),
+            Node::OtherCluster => Ok(Simulation { units_consumed: 20_000, ..Simulation::default() }),
+        })
+        .await
     }
 
     async fn send(&self, transaction: &[u8]) -> Result<(), ChainError> {
         let bytes = transaction.to_vec();
-        self.request("sendTransaction", move |world, _| receive(world, &bytes)).await
+        self.request("sendTransaction", move |world, node| match node {
+            Node::View(_) => receive(world, &bytes).map(|()| Received),
+            Node::OtherCluster => {
+                world.violate("a transaction is sent to another cluster".to_owned());
+                Ok(Received)
+            }
+        })
+        .await
+        .map(|Received| ())
     }
 
     async fn statuses(&self, signatures: &[Signature], search: StatusSearch) -> Result<StatusesAtSlot, ChainError> {
         let signatures = signatures.to_vec();
-        self.request("getSignatureStatuses", move |world, view| {
-            world.cluster.borrow().statuses(view, &signatures, search)
+        self.request("getSignatureStatuses", move |world, node| {
+            let cluster = world.cluster.borrow();
+            match node {
+                Node::View(view) => cluster.statuses(view, &signatures, search),
+                Node::OtherCluster => Ok(cluster.other_statuses(signatures.len())),
+            }
         })
         .await
     }
 
     async fn transaction(&self, signature: &Signature) -> Result<Option<ExecutedTransaction>, ChainError> {
         let signature = *signature;
-        let found = self.request("getTransaction", move |world, view| {
-            world.cluster.borrow().transaction(view, &signature).map(Found)
+        let found = self.request("getTransaction", move |world, node| match node {
+            Node::View(view) => world.cluster.borrow().transaction(view, &signature).map(Found),
+            Node::OtherCluster => Ok(Found(None)),
         });
         found.await.map(|found| found.0)
     }
@@ -218,13 +290,13 @@ fn receive(world: &World, bytes: &[u8]) -> Result<(), ChainError> {
             world.cluster.borrow_mut().mempool.push(Travelling { transaction, patience: 20 });
         });
     };
-    if world.chance(faults.dropped) {
+    if world.chance(Stream::Network, faults.dropped) {
         world.tell("network", format_args!("drops {signature}"));
     } else {
-        deliver(world.between(0, 600));
+        deliver(world.between(Stream::Network, 0, 600));
     }
-    if world.chance(faults.duplicated) {
-        deliver(world.between(0, 9_000));
+    if world.chance(Stream::Network, faults.duplicated) {
+        deliver(world.between(Stream::Network, 0, 9_000));
     }
     Ok(())
 }

@@ -10,11 +10,11 @@ use solana_account::Account;
 use solana_signer::Signer as _;
 
 use crate::agenda::Task;
-use crate::cluster::{Cluster, FollowedNode, SLOT_MS, template};
+use crate::cluster::{Cluster, FollowedNode, REAL_BLOCKHASH_BLOCKS, SLOT_MS, template};
 use crate::faults::Faults;
 use crate::ledger::Ledger;
 use crate::process::{Process, start};
-use crate::random::Random;
+use crate::random::{Random, Stream};
 use crate::scenario::Scenario;
 use crate::story::Story;
 use crate::world::{Relay, START_MS, World};
@@ -51,23 +51,16 @@ thread_local! {
 
 /// Runs the scenario of a seed.
 pub(crate) fn run_seed(seed: u64, recorded: bool) -> Outcome {
-    let mut random = Random::new(seed);
-    let scenario = Scenario::of(&mut random);
-    run(scenario, random, recorded)
+    run(Scenario::of(&mut Random::of(seed, Stream::Scenario)), seed, recorded)
 }
 
-/// Runs a scenario. All further randomness comes from `random`.
-pub(crate) fn run(scenario: Scenario, random: Random, recorded: bool) -> Outcome {
-    run_with(scenario, random, recorded, |_| {})
+/// Runs a scenario. All further randomness comes from `seed`.
+pub(crate) fn run(scenario: Scenario, seed: u64, recorded: bool) -> Outcome {
+    run_with(scenario, seed, recorded, |_| {})
 }
 
 /// As [`run`], with something that happens besides.
-pub(crate) fn run_with(
-    scenario: Scenario,
-    random: Random,
-    recorded: bool,
-    besides: impl FnOnce(&Rc<World>),
-) -> Outcome {
+pub(crate) fn run_with(scenario: Scenario, seed: u64, recorded: bool, besides: impl FnOnce(&Rc<World>)) -> Outcome {
     let mut story = Story::new(recorded);
     story.tell(0, "scenario", format_args!("{scenario:?}"));
     let relays = scenario
@@ -83,26 +76,24 @@ pub(crate) fn run_with(
         })
         .collect();
     let cluster = cluster(&scenario);
-    // Without its log, nobody can tell whom a transaction credited.
-    let undisturbed = scenario.faults == Faults::NONE && !scenario.views.iter().any(|view| view.loses_logs);
-    let world = Rc::new(World::new(scenario, random, story, cluster, Ledger::empty(START_MS), relays));
+    let world = Rc::new(World::new(scenario, seed, story, cluster, Ledger::empty(START_MS), relays));
     world.prepare();
     if world.scenario.actors.restores {
-        world.back_up_ledger();
+        world.schedule_restore();
     }
     if let Some(left) = world.scenario.treasury {
         world.withdraw_surplus(left);
     }
     world.schedule(SLOT_MS, Task::Slot);
-    world.schedule(world.between(1, world.scenario.act_ms), Task::Act);
+    world.schedule(world.between(Stream::Actors, 1, world.scenario.act_ms), Task::Act);
     world.schedule(world.scenario.heal_ms, Task::Heal);
     for relay in 0..world.relays.len() {
-        world.schedule(world.between(0, 3_000), Task::Start(relay));
+        world.schedule(world.between(Stream::Start(relay), 0, 3_000), Task::Start(relay));
     }
     besides(&world);
     drive(&world);
     if world.violation().is_none() {
-        world.checker.borrow().at_rest(&world, undisturbed);
+        world.checker.borrow().at_rest(&world);
     }
     let story = world.story.borrow();
     Outcome { violation: world.violation(), hash: story.hash(), events: story.len(), story: story.text() }
@@ -129,6 +120,9 @@ fn cluster(scenario: &Scenario) -> Cluster {
     let mut cluster = Cluster::new(svm, FIRST_SLOT, START_MS, followed);
     cluster.views.clone_from(&scenario.views);
     cluster.rejects_v1 = scenario.rejects_v1;
+    if scenario.is_slow() {
+        cluster.blockhash_blocks = REAL_BLOCKHASH_BLOCKS;
+    }
     cluster
 }
 
@@ -154,17 +148,6 @@ fn drive(world: &Rc<World>) {
                 if *running != process {
                     continue;
                 }
-                if world.chance(world.faults.get().crash) {
-                    world.tell(world.relays[process.relay].name, format_args!("CRASHES"));
-                    processes[process.relay] = None;
-                    world.schedule(world.between(100, 8_000), Task::Start(process.relay));
-                    continue;
-                }
-                if world.chance(world.faults.get().hang) {
-                    let ms = world.between(5_000, 50_000);
-                    world.tell(world.relays[process.relay].name, format_args!("stands still for {ms} ms"));
-                    world.suspended[process.relay].set(world.now_ms() + ms);
-                }
                 if world.suspended[process.relay].get() > world.now_ms() {
                     let until = world.suspended[process.relay].get() - world.now_ms();
                     world.schedule(until, Task::Wake(process, waker));
@@ -174,7 +157,16 @@ fn drive(world: &Rc<World>) {
                 if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
                     processes[process.relay] = None;
                     // A human has looked.
-                    world.schedule(world.between(2_000, 20_000), Task::Start(process.relay));
+                    world.schedule(
+                        world.between(Stream::Start(process.relay), 2_000, 20_000),
+                        Task::Start(process.relay),
+                    );
+                }
+            }
+            Task::Crash(relay) => {
+                if processes[relay].take().is_some() {
+                    world.tell(world.relays[relay].name, format_args!("CRASHES"));
+                    world.schedule(world.between(Stream::Start(relay), 100, 8_000), Task::Start(relay));
                 }
             }
             Task::Start(relay) => {
@@ -188,39 +180,65 @@ fn drive(world: &Rc<World>) {
             Task::Act => {
                 if !world.healed.get() {
                     world.act();
-                    world.schedule(world.between(1, 2 * world.scenario.act_ms), Task::Act);
+                    world.schedule(world.between(Stream::Actors, 1, 2 * world.scenario.act_ms), Task::Act);
                 }
             }
             Task::Heal => {
                 world.tell("world", format_args!("all faults end"));
                 world.faults.set(Faults::NONE);
                 world.healed.set(true);
-                world.restore_requested.set(false);
                 for view in &mut world.cluster.borrow_mut().views {
-                    view.heal();
+                    view.heal(world.scenario.urls);
                 }
                 world.put_right();
                 // Again, once whatever was still on its way has arrived or expired.
                 world.schedule_effect(8_000, World::put_right);
                 world.schedule_effect(12_000, World::put_nodes_right);
                 world.schedule(15_000, Task::Look);
-                deadline = world.now_ms() + PATIENCE_MS + 2 * world.largest_skew.get();
+                world.healed_at.set(world.now_ms());
+                deadline = world.now_ms() + if world.scenario.is_slow() { 4 * PATIENCE_MS } else { PATIENCE_MS };
             }
             Task::Look => {
                 if world.checker.borrow().unsettled(world).is_none() {
                     world.tell("world", format_args!("everything is settled"));
                     return;
                 }
-                world.schedule(5_000, Task::Look);
+                world.schedule(10_000, Task::Look);
             }
             Task::Effect(effect) => effect(world),
         }
         if world.restore_requested.replace(false) {
             for (relay, process) in processes.iter_mut().enumerate() {
                 *process = None;
-                world.schedule(world.between(500, 5_000), Task::Start(relay));
+                world.schedule(world.between(Stream::Start(relay), 500, 5_000), Task::Start(relay));
             }
             world.restore_ledger();
+        }
+    }
+}
+
+/// What happens to the relays' processes once a slot.
+fn disturb_processes(world: &Rc<World>, faults: Faults) {
+    for (number, relay) in world.relays.iter().enumerate() {
+        let mut random = world.random(Stream::Process(number));
+        let crash = random.chance(faults.crash).then(|| random.between(0, SLOT_MS));
+        let hang = random.chance(faults.hang).then(|| random.between(5_000, 50_000));
+        let stops = random.chance(faults.stop);
+        let skew = random.chance(faults.clock_jump).then(|| random.between(-300_000, 300_000));
+        drop(random);
+        if let Some(in_ms) = crash {
+            world.schedule(in_ms, Task::Crash(number));
+        }
+        if let Some(ms) = hang {
+            world.tell(relay.name, format_args!("stands still for {ms} ms"));
+            world.suspended[number].set(world.now_ms() + ms);
+        }
+        if stops {
+            world.stop_requested[number].set(true);
+        }
+        if let Some(skew) = skew {
+            relay.skew_ms.set(skew);
+            world.tell(relay.name, format_args!("has a clock that is {skew} ms ahead"));
         }
     }
 }
@@ -230,33 +248,27 @@ fn slot(world: &Rc<World>) {
     let faults = world.faults.get();
     let now = world.now_ms();
     let slot = FIRST_SLOT + ((now - START_MS) / SLOT_MS).unsigned_abs();
-    if world.chance(faults.fork) {
-        let depth = world.between(1, 4).unsigned_abs();
-        let kept = world.between(0, 1_000).unsigned_abs();
-        let dropped = world.cluster.borrow_mut().fork(depth, || world.chance(kept));
+    disturb_processes(world, faults);
+    if world.chance(Stream::Cluster, faults.fork) {
+        let depth = world.between(Stream::Cluster, 1, 4).unsigned_abs();
+        let kept = world.between(Stream::Cluster, 0, 1_000).unsigned_abs();
+        let dropped = world.cluster.borrow_mut().fork(depth, || world.chance(Stream::Blocks, kept));
         if dropped > 0 {
             world.tell("cluster", format_args!("drops {dropped} blocks"));
         }
     }
-    if world.chance(faults.stuck_view) {
+    if world.chance(Stream::Cluster, faults.stuck_view) {
         let mut cluster = world.cluster.borrow_mut();
-        let view = world.between(0, cluster.views.len() as i64 - 1) as usize;
-        cluster.views[view].stuck_until_slot = slot + world.between(2, 60).unsigned_abs();
+        let view = world.random(Stream::Cluster).index(cluster.views.len());
+        cluster.views[view].stuck_until_slot = slot + world.between(Stream::Cluster, 2, 60).unsigned_abs();
         drop(cluster);
         world.tell("cluster", format_args!("node {view} is stuck"));
     }
-    if world.chance(faults.clock_jump) {
-        let relay = world.between(0, world.relays.len() as i64 - 1) as usize;
-        let skew = world.between(-300_000, 300_000);
-        world.relays[relay].skew_ms.set(skew);
-        world.largest_skew.set(world.largest_skew.get().max(skew.abs()));
-        world.tell(world.relays[relay].name, format_args!("has a clock that is {skew} ms ahead"));
-    }
-    if !world.chance(faults.skipped_slot) {
-        let drift = if faults == Faults::NONE { 0 } else { world.between(0, 2) };
+    if !world.chance(Stream::Cluster, faults.skipped_slot) {
+        let drift = if faults == Faults::NONE { 0 } else { world.between(Stream::Cluster, 0, 2) };
         let include = 1_000 - faults.postponed;
         let index = {
-            let mut random = world.random.borrow_mut();
+            let mut random = world.random(Stream::Blocks);
             world.cluster.borrow_mut().produce(slot, now / 1_000 - drift, include, &mut random)
         };
         for executed in &world.cluster.borrow().blocks[index].executed {

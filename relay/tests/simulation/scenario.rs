@@ -21,6 +21,39 @@ pub(crate) struct Node {
     pub(crate) has_address: bool,
     /// The balances of `owner` and `spare` at the start.
     pub(crate) funds: [u64; 2],
+    /// Why it can never be paid, if it cannot. It must not keep others from being paid.
+    pub(crate) unpayable: Option<Unpayable>,
+}
+
+/// Why a node can never be paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unpayable {
+    /// It never tells its address.
+    NoAddress,
+    /// It is suspended for good.
+    Suspended,
+}
+
+/// Which RPC nodes a relay asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Urls {
+    /// One URL, behind which one node answers, or sometimes another.
+    One,
+    /// The URL of each node, of which two must agree. Only then, one of them may lie.
+    All {
+        /// The node that lies.
+        liar: Option<usize>,
+    },
+}
+
+impl Urls {
+    /// The node that lies.
+    pub(crate) fn liar(self) -> Option<usize> {
+        match self {
+            Self::One => None,
+            Self::All { liar } => liar,
+        }
+    }
 }
 
 /// Who acts beside the relays.
@@ -51,6 +84,9 @@ pub(crate) struct Actors {
 pub(crate) struct Scenario {
     pub(crate) nodes: Vec<Node>,
     pub(crate) views: Vec<View>,
+    pub(crate) urls: Urls,
+    /// The longest time that a request to an RPC node takes in one direction, in milliseconds, if nothing happens to it.
+    pub(crate) latency_ms: i64,
     pub(crate) faults: Faults,
     pub(crate) actors: Actors,
     /// When the faults end, in milliseconds after the start.
@@ -68,14 +104,52 @@ pub(crate) struct Scenario {
     pub(crate) skews_ms: Vec<i64>,
     /// What the treasury holds at the start is withdrawn, except for this.
     pub(crate) treasury: Option<u64>,
+    /// The caps per node and per batch that apply once the faults have ended.
+    pub(crate) last_caps: [u64; 2],
+}
+
+/// The latency of quick RPC nodes.
+const QUICK_MS: i64 = 120;
+
+impl Node {
+    /// The node can never be paid.
+    pub(crate) fn make_unpayable(&mut self, reason: Unpayable) {
+        self.unpayable = Some(reason);
+        self.has_address &= reason != Unpayable::NoAddress;
+    }
 }
 
 impl Scenario {
+    /// Whether requests take so long that blockhashes must be valid for as long as on a real cluster.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.latency_ms > QUICK_MS
+    }
+
+    /// Whether the RPC nodes may all have forgotten a transaction that has landed.
+    pub(crate) fn can_forget(&self) -> bool {
+        let silent = self.views.iter().filter(|view| view.history == History::Silent).count();
+        // A node that lies may say that there is no such transaction.
+        let silent =
+            silent + usize::from(self.urls.liar().is_some_and(|liar| self.views[liar].history != History::Silent));
+        silent >= if self.urls == Urls::One { 1 } else { 2 }
+    }
+
+    /// Whether each log is found soon enough after its transaction is final to be asked for.
+    pub(crate) fn keeps_logs(&self) -> bool {
+        let Faults { stuck_view, fork, clock_jump, .. } = self.faults;
+        let reliable = |view: &View| !view.loses_logs && view.history == History::Full && view.lag_slots <= 12;
+        [stuck_view, fork, clock_jump] == [0; 3]
+            && !self.actors.restores
+            && self.urls.liar().is_none()
+            && self.views.iter().all(reliable)
+            && self.skews_ms.iter().all(|skew| *skew == 0)
+    }
+
     /// The scenario of a seed.
     pub(crate) fn of(random: &mut Random) -> Self {
         // One run in eight is undisturbed, and then has to be perfect.
         let undisturbed = random.chance(125);
-        let faults = if undisturbed { Faults::NONE } else { Faults::mixture(random) };
+        let mut faults = if undisturbed { Faults::NONE } else { Faults::mixture(random) };
         let mut sometimes = |per_mille| !undisturbed && random.chance(per_mille);
         let actors = Actors {
             owners: sometimes(600),
@@ -86,13 +160,30 @@ impl Scenario {
             settler: sometimes(250),
             suspensions: sometimes(200),
             rent: sometimes(250),
-            restores: sometimes(120),
+            restores: sometimes(110),
         };
         let relays = if random.chance(600) { 2 } else { 1 };
-        let views = (0..random.amount(1, 3)).map(|_| view(undisturbed, random)).collect();
+        let views: Vec<View> = (0..random.amount(1, 3)).map(|_| view(undisturbed, random)).collect();
+        let urls = if views.len() > 1 && random.chance(320) {
+            let liar = (!undisturbed && random.chance(700)).then(|| random.index(views.len()));
+            Urls::All { liar }
+        } else {
+            Urls::One
+        };
+        if urls.liar().is_some() {
+            faults.lie = random.amount(100, 900);
+        }
+        let is_slow = random.chance(40);
         let node_count = random.amount(1, 5);
         let network = Keys::new().network().address();
-        let nodes = (0..node_count).map(|number| node(number, undisturbed, &network, random)).collect();
+        let mut nodes: Vec<Node> = (0..node_count).map(|number| node(number, undisturbed, &network, random)).collect();
+        if !undisturbed && random.chance(250) {
+            for node in nodes.iter_mut().skip(1) {
+                if random.chance(400) {
+                    node.make_unpayable(*random.pick(&[Unpayable::NoAddress, Unpayable::Suspended]));
+                }
+            }
+        }
         let few = |random: &mut Random, most| if random.chance(300) { random.amount(1, most) } else { u64::MAX };
         let parameters = UpdateNetworkArgs {
             per_node_cap: Some(few(random, 5_000).max(200)),
@@ -107,14 +198,18 @@ impl Scenario {
         Self {
             nodes,
             views,
+            urls,
+            latency_ms: if is_slow { random.between(500, 3_000) } else { QUICK_MS },
             faults,
             actors,
-            heal_ms: if actors.restores || random.chance(100) {
+            heal_ms: if actors.restores {
+                random.between(45_000, 75_000)
+            } else if is_slow || random.chance(100) {
                 random.between(25_000, 90_000)
             } else {
                 random.between(5_000, 25_000)
             },
-            act_ms: random.between(500, 4_000),
+            act_ms: if actors.restores { random.between(2_000, 4_000) } else { random.between(500, 4_000) },
             first_rewards: random.index(node_count as usize + 2) + 1,
             format,
             rejects_v1: format != Some(Format::V1) && random.chance(150),
@@ -123,6 +218,11 @@ impl Scenario {
             parameters,
             skews_ms: (0..relays).map(|_| if undisturbed { 0 } else { skew(random) }).collect(),
             treasury: if !undisturbed && random.chance(150) { Some(random.amount(0, 3_000)) } else { None },
+            last_caps: if random.chance(150) {
+                [random.amount(700, 3_000), random.amount(2_000, 8_000)]
+            } else {
+                [u64::MAX; 2]
+            },
         }
     }
 }
@@ -131,7 +231,7 @@ fn view(undisturbed: bool, random: &mut Random) -> View {
     let sometimes = |random: &mut Random, per_mille| !undisturbed && random.chance(per_mille);
     View {
         head: 0,
-        lag_slots: if sometimes(random, 500) { random.amount(0, 12) } else { 0 },
+        lag_slots: if sometimes(random, 500) { random.amount(0, 24) } else { 0 },
         stuck_until_slot: 0,
         history: if sometimes(random, 200) {
             *random.pick(&[History::Refused, History::Silent])
@@ -153,6 +253,7 @@ fn node(number: u64, undisturbed: bool, network: &Pubkey, random: &mut Random) -
         wallet: node_wallet_address(network, &id.on_chain(), &owner),
         funds: [funds(), funds()],
         has_address: undisturbed || random.chance(850),
+        unpayable: None,
         id,
         owner,
         spare,

@@ -4,10 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::coverage::{self, Coverage};
 use crate::run::run_seed;
 
-/// How many seeds may fail before the rest is not run any more.
-const MAX_FAILURES: usize = 20;
+/// How many seeds may fail before the rest is not run any more, unless `WILLIW_SIMULATION_FAILURES` says otherwise.
+const MAX_FAILURES: u64 = 20;
 
 /// A number from an environment variable.
 pub(crate) fn number_from_environment(name: &str) -> Option<u64> {
@@ -15,21 +16,36 @@ pub(crate) fn number_from_environment(name: &str) -> Option<u64> {
     Some(value.parse().unwrap_or_else(|_| panic!("{name} is not a number: {value}")))
 }
 
-/// Runs `count` seeds from `first` on, and panics with the story of the lowest one that fails.
+/// Runs `count` seeds from `first` on. Panics with the story of the lowest one that fails, or if together they do not reach
+/// what is rare.
 pub(crate) fn run_all(first: u64, count: u64) {
     let next = AtomicU64::new(first);
-    let failures = Mutex::new(Vec::new());
+    let (failures, coverage) = (Mutex::new(Vec::new()), Mutex::new(Coverage::default()));
+    let max_failures = number_from_environment("WILLIW_SIMULATION_FAILURES").unwrap_or(MAX_FAILURES) as usize;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= first + count || failures.lock().expect("no thread panics").len() >= MAX_FAILURES {
+                    if seed >= first + count || failures.lock().expect("no thread panics").len() >= max_failures {
                         return;
                     }
-                    if let Some(failure) = failure(seed) {
-                        failures.lock().expect("no thread panics").push((seed, failure));
+                    let is_sample = coverage::is_sample(seed - first, count);
+                    match catch_unwind(AssertUnwindSafe(|| run_seed(seed, is_sample))) {
+                        Ok(outcome) => {
+                            if is_sample {
+                                coverage.lock().expect("no thread panics").add(&outcome.story);
+                            }
+                            if let Some(violation) = outcome.violation {
+                                failures.lock().expect("no thread panics").push((seed, violation));
+                            }
+                        }
+                        Err(panic) => {
+                            let text = panic.downcast_ref::<String>().cloned();
+                            let text = text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned()));
+                            failures.lock().expect("no thread panics").push((seed, text.unwrap_or_default()));
+                        }
                     }
                 }
             });
@@ -37,20 +53,13 @@ pub(crate) fn run_all(first: u64, count: u64) {
     });
     let mut failures = failures.into_inner().expect("no thread panics");
     failures.sort();
-    let Some((seed, _)) = failures.first() else { return };
+    let Some((seed, _)) = failures.first() else {
+        coverage.into_inner().expect("no thread panics").check();
+        return;
+    };
     if let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| run_seed(*seed, true))) {
         println!("The story of seed {seed}:\n{}", outcome.story);
     }
     let list: Vec<String> = failures.iter().map(|(seed, failure)| format!("seed {seed}: {failure}")).collect();
     panic!("{} of the seeds fail:\n{}", failures.len(), list.join("\n"));
-}
-
-fn failure(seed: u64) -> Option<String> {
-    match catch_unwind(AssertUnwindSafe(|| run_seed(seed, false))) {
-        Ok(outcome) => outcome.violation,
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().cloned();
-            Some(text.or_else(|| panic.downcast_ref::<&str>().map(|it| (*it).to_owned())).unwrap_or_default())
-        }
-    }
 }

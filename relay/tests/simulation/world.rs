@@ -1,6 +1,6 @@
 //! Everything that a run consists of, and how time passes in it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use crate::checker::Checker;
 use crate::cluster::{Cluster, Keys};
 use crate::faults::Faults;
 use crate::ledger::Ledger;
-use crate::random::Random;
+use crate::random::{Random, Stream, Streams};
 use crate::scenario::{Node, Scenario};
 use crate::story::Story;
 
@@ -35,7 +35,7 @@ pub(crate) struct Relay {
 
 /// Everything that a run consists of.
 pub(crate) struct World {
-    pub(crate) random: RefCell<Random>,
+    pub(crate) streams: Streams,
     pub(crate) story: RefCell<Story>,
     pub(crate) agenda: RefCell<Agenda>,
     /// The time, which the ledger's database shares.
@@ -52,16 +52,16 @@ pub(crate) struct World {
     pub(crate) verified: RefCell<BTreeSet<Signature>>,
     /// The number of grants so far.
     pub(crate) granted: Cell<u32>,
-    /// When the ledger was last backed up or restored.
-    pub(crate) backed_up_at: Cell<i64>,
+    /// Whether each relay's process was asked to stop.
+    pub(crate) stop_requested: Vec<Cell<bool>>,
     /// Until when each relay's process stands still.
     pub(crate) suspended: Vec<Cell<i64>>,
     /// Whether the operator is about to restore the ledger, for which all relays are stopped.
     pub(crate) restore_requested: Cell<bool>,
     /// How often the ledger was restored. What was on its way to an earlier one does not arrive.
     pub(crate) restores: Cell<u32>,
-    /// By how much a relay's clock was ever wrong at most, in milliseconds.
-    pub(crate) largest_skew: Cell<i64>,
+    /// When all faults ended.
+    pub(crate) healed_at: Cell<i64>,
     violation: RefCell<Option<String>>,
 }
 
@@ -69,16 +69,15 @@ impl World {
     /// The world of a scenario before anything has happened.
     pub(crate) fn new(
         scenario: Scenario,
-        random: Random,
+        seed: u64,
         story: Story,
         cluster: Cluster,
         ledger: Ledger,
         relays: Vec<Relay>,
     ) -> Self {
-        let checker = Checker::new(scenario.nodes.len());
-        let largest_skew = scenario.skews_ms.iter().map(|skew| skew.abs()).max().unwrap_or(0);
+        let checker = Checker::new(&scenario);
         Self {
-            random: RefCell::new(random),
+            streams: Streams::new(seed),
             story: RefCell::new(story),
             agenda: RefCell::default(),
             now: ledger.clock(),
@@ -88,15 +87,15 @@ impl World {
             ledger,
             keys: Keys::new(),
             scenario,
+            stop_requested: vec![Cell::new(false); relays.len()],
             suspended: vec![Cell::new(0); relays.len()],
             relays,
             checker: RefCell::new(checker),
             verified: RefCell::default(),
             granted: Cell::new(0),
-            backed_up_at: Cell::new(START_MS),
             restore_requested: Cell::new(false),
             restores: Cell::new(0),
-            largest_skew: Cell::new(largest_skew),
+            healed_at: Cell::new(i64::MAX),
             violation: RefCell::default(),
         }
     }
@@ -141,7 +140,6 @@ impl World {
     pub(crate) fn back_up_ledger(&self) {
         self.tell("operator", format_args!("backs up the ledger"));
         self.ledger.back_up();
-        self.backed_up_at.set(self.now_ms());
     }
 
     /// The operator restores the ledger from the backup while no relay runs.
@@ -149,18 +147,22 @@ impl World {
         self.tell("operator", format_args!("restores the ledger"));
         self.restores.set(self.restores.get() + 1);
         self.ledger.restore();
-        self.backed_up_at.set(self.now_ms());
         self.checker.borrow_mut().restored();
     }
 
+    /// The source of randomness for one kind of choice.
+    pub(crate) fn random(&self, stream: Stream) -> RefMut<'_, Random> {
+        self.streams.of(stream)
+    }
+
     /// True in `per_mille` of 1,000 cases.
-    pub(crate) fn chance(&self, per_mille: u64) -> bool {
-        self.random.borrow_mut().chance(per_mille)
+    pub(crate) fn chance(&self, stream: Stream, per_mille: u64) -> bool {
+        self.random(stream).chance(per_mille)
     }
 
     /// A random number, both bounds included.
-    pub(crate) fn between(&self, low: i64, high: i64) -> i64 {
-        self.random.borrow_mut().between(low, high)
+    pub(crate) fn between(&self, stream: Stream, low: i64, high: i64) -> i64 {
+        self.random(stream).between(low, high)
     }
 }
 
@@ -189,8 +191,10 @@ impl Future for Sleep {
         if self.scheduled && now >= self.until_ms {
             return Poll::Ready(());
         }
-        self.world.schedule(self.until_ms - now, Task::Wake(self.process, context.waker().clone()));
-        self.scheduled = true;
+        // Something else that the process waits for may have woken it.
+        if !std::mem::replace(&mut self.scheduled, true) {
+            self.world.schedule(self.until_ms - now, Task::Wake(self.process, context.waker().clone()));
+        }
         Poll::Pending
     }
 }

@@ -8,20 +8,26 @@ use solana_signer::Signer as _;
 use williw_relay::database::Statement;
 
 use crate::faults::Faults;
-use crate::random::Random;
+use crate::random::{Random, Stream};
 use crate::run::run_with;
-use crate::scenario::{Actors, Scenario};
+use crate::scenario::{Actors, Scenario, Urls};
 use crate::world::World;
 
 /// What a run in which nothing else goes wrong says about `wrong`, which happens `at_ms` after the start.
 fn objection(at_ms: i64, wrong: impl FnOnce(&World) + 'static) -> String {
-    let mut random = Random::new(1);
-    let mut scenario = Scenario { faults: Faults::NONE, actors: Actors::default(), ..Scenario::of(&mut random) };
+    let seed = 1;
+    let of_seed = Scenario::of(&mut Random::of(seed, Stream::Scenario));
+    let mut scenario = Scenario { faults: Faults::NONE, actors: Actors::default(), urls: Urls::One, ..of_seed };
+    scenario.last_caps = [u64::MAX; 2];
+    scenario.treasury = None;
+    for node in &mut scenario.nodes {
+        (node.has_address, node.unpayable) = (true, None);
+    }
     scenario.act_ms = i64::from(u32::MAX);
     scenario.parameters.per_node_cap = Some(u64::MAX);
     scenario.parameters.per_batch_cap = Some(u64::MAX);
     scenario.parameters.window_limit = Some(u64::MAX);
-    let outcome = run_with(scenario, random, true, |world| world.schedule_effect(at_ms, wrong));
+    let outcome = run_with(scenario, seed, true, |world| world.schedule_effect(at_ms, wrong));
     outcome.violation.unwrap_or_else(|| panic!("nobody objects:\n{}", outcome.story))
 }
 

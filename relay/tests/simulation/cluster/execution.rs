@@ -27,6 +27,11 @@ pub(crate) struct Executed {
 }
 
 impl Executed {
+    /// The account that paid the fee.
+    pub(crate) fn payer(&self) -> Pubkey {
+        self.transaction.message.static_account_keys()[0]
+    }
+
     /// The wallets that this batch credited, with their targets.
     pub(crate) fn credited(&self) -> Vec<(Pubkey, u64)> {
         let Some(event) = &self.event else { return Vec::new() };

@@ -2,10 +2,25 @@
 //!
 //! A block holds the state of all accounts after its transactions, so that a fork continues from any block that is not
 //! finalized, and every RPC node serves the state of its own slot. Times are shortened: [`FINALITY_BLOCKS`],
-//! [`BLOCKHASH_BLOCKS`] and [`CACHED_BLOCKS`] are to each other as on a real cluster, but a run needs fewer blocks.
+//! [`BLOCKHASH_BLOCKS`] and the cache of statuses are to each other as on a real cluster, but a run needs fewer blocks. Only
+//! where RPC nodes answer slowly, a blockhash is valid for as long as on a real one.
+//!
+//! The cluster enforces what a real one does, as far as a settlement can run into it:
+//!
+//! - Blocks: a transaction is included at most once on each fork, only while its blockhash is one of the last
+//!   [`BLOCKHASH_BLOCKS`] of that fork, and only if its payer can pay the fee. A failed one pays its fee and does nothing else.
+//!   Those whose accounts cannot be loaded pay too, which LiteSVM does not charge for by itself.
+//! - Transactions: the wire format and its size (1,232 bytes, and 4,096 in v1), all signatures of what relays send, the real
+//!   program, its limits of compute units and loaded data, rent, and unsupported versions. LiteSVM's rule for rent is that from
+//!   before SIMD-0392. The signatures of others than relays are taken for granted.
+//! - Commitments: `confirmed` blocks can be dropped by a fork, finalized ones cannot. Each node answers as of its own slot, and
+//!   refuses to answer before `minContextSlot`.
+//! - Statuses and transactions: a node knows those on its own fork only. Later than in its cache it finds them in its history,
+//!   if it has one. Its index of transactions can be behind its statuses.
 
 mod execution;
 mod network;
+mod other;
 mod view;
 
 pub(crate) use execution::Executed;
@@ -35,11 +50,11 @@ pub(crate) const CONFIRMED_BLOCKS: u64 = 1;
 /// The depth at which a block is finalized: 32 slots on a real cluster.
 pub(crate) const FINALITY_BLOCKS: u64 = 4;
 
-/// The number of blocks for which a blockhash is valid: 150 on a real cluster.
+/// The number of blocks for which a blockhash is valid.
 pub(crate) const BLOCKHASH_BLOCKS: u64 = 16;
 
-/// The number of blocks whose statuses are in a node's cache: 300 on a real cluster.
-pub(crate) const CACHED_BLOCKS: u64 = 32;
+/// The same on a real cluster.
+pub(crate) const REAL_BLOCKHASH_BLOCKS: u64 = 150;
 
 /// What a node has been credited and paid, and what its destinations have received.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,8 +62,8 @@ pub(crate) struct Totals {
     pub(crate) credited: u64,
     pub(crate) paid: u64,
     pub(crate) received: u64,
-    /// Whether the node's wallet account is closed.
-    pub(crate) is_closed: bool,
+    /// Whether the node's wallet account was closed once.
+    pub(crate) was_closed: bool,
 }
 
 /// The accounts of a node whose balances are followed.
@@ -97,6 +112,8 @@ pub(crate) struct Cluster {
     landed: BTreeMap<Signature, Vec<usize>>,
     /// Whether the cluster does not support transactions of format v1 yet.
     pub(crate) rejects_v1: bool,
+    /// The number of blocks for which a blockhash is valid. Statuses are in a node's cache for twice as many.
+    pub(crate) blockhash_blocks: u64,
 }
 
 impl Cluster {
@@ -125,6 +142,7 @@ impl Cluster {
             nodes,
             landed: BTreeMap::new(),
             rejects_v1: false,
+            blockhash_blocks: BLOCKHASH_BLOCKS,
         }
     }
 
@@ -158,13 +176,35 @@ impl Cluster {
         Some((block, Rc::clone(executed)))
     }
 
+    /// The fees that `payer` has paid on the finalized chain, in lamports.
+    pub(crate) fn fees_of(&self, payer: &Pubkey) -> u64 {
+        let (mut fees, mut block) = (0, self.root);
+        while block != 0 {
+            let executed = &self.blocks[block].executed;
+            fees += executed.iter().filter(|one| one.payer() == *payer).map(|one| one.fee).sum::<u64>();
+            block = self.blocks[block].parent;
+        }
+        fees
+    }
+
+    /// The number of finalized batches that neither credited nor paid anybody.
+    pub(crate) fn useless_batches(&self) -> usize {
+        let (mut count, mut block) = (0, self.root);
+        while block != 0 {
+            let events = self.blocks[block].executed.iter().filter_map(|one| one.event.as_ref());
+            count += events.filter(|event| event.credited == 0 && event.paid == 0).count();
+            block = self.blocks[block].parent;
+        }
+        count
+    }
+
     /// The height up to which a transaction with this blockhash can land on the fork of `head`; `None` if the fork does
     /// not have the blockhash or it is too old.
     fn valid_until(&self, blockhash: &Hash, head: usize) -> Option<u64> {
         let mut block = head;
-        for _ in 0..=BLOCKHASH_BLOCKS {
+        for _ in 0..=self.blockhash_blocks {
             if self.blocks[block].hash == *blockhash {
-                return Some(self.blocks[block].height + BLOCKHASH_BLOCKS);
+                return Some(self.blocks[block].height + self.blockhash_blocks);
             }
             block = self.blocks[block].parent;
         }
@@ -217,7 +257,11 @@ impl Cluster {
         }
         if let Some(state) = own_state {
             block.lamports = lamports_of(&state);
-            block.totals = Rc::new(totals_of(&state, &self.nodes));
+            let mut totals = totals_of(&state, &self.nodes);
+            for (after, before) in totals.iter_mut().zip(block.totals.iter()) {
+                after.was_closed |= before.was_closed;
+            }
+            block.totals = Rc::new(totals);
             block.state = Rc::new(RefCell::new(state));
         }
         for executed in &block.executed {
@@ -302,11 +346,11 @@ fn totals_of(svm: &LiteSVM, nodes: &[FollowedNode]) -> Vec<Totals> {
             let wallet = svm.accounts_db().get_account_ref(&node.wallet).filter(|it| *it.owner() == settlement::ID);
             let closed = wallet.and_then(|account| ClosedNode::decode(account.data()).ok());
             let wallet = wallet.and_then(|account| NodeWallet::decode(account.data()).ok());
-            let is_closed = closed.is_some();
+            let was_closed = closed.is_some();
             let received = node.receivers.iter().map(|(address, before)| balance(address) - before).sum();
             let wallet = wallet.or(closed.map(NodeWallet::from));
             let (credited, paid) = wallet.map_or((0, 0), |wallet| (wallet.credited_total, wallet.paid_total));
-            Totals { credited, paid, received, is_closed }
+            Totals { credited, paid, received, was_closed }
         })
         .collect()
 }

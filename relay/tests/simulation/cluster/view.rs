@@ -1,5 +1,6 @@
 //! What one RPC node answers: it serves the state of its own slot, remembers statuses for a while, and may have no history.
 
+use litesvm::LiteSVM;
 use solana_message::VersionedMessage;
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
@@ -11,7 +12,9 @@ use williw_relay::chain::{
 
 use solana_account::ReadableAccount as _;
 
-use super::{BLOCKHASH_BLOCKS, CACHED_BLOCKS, CONFIRMED_BLOCKS, Cluster, FINALITY_BLOCKS, set_time};
+use crate::scenario::Urls;
+
+use super::{CONFIRMED_BLOCKS, Cluster, FINALITY_BLOCKS, set_time};
 
 /// Agave's code for a node that keeps no history of transactions.
 const NO_HISTORY: i64 = -32011;
@@ -46,12 +49,13 @@ pub(crate) struct View {
 
 impl View {
     /// The node becomes one that keeps up, as far as that depends on the cluster.
-    pub(crate) fn heal(&mut self) {
+    pub(crate) fn heal(&mut self, urls: Urls) {
         self.lag_slots = self.lag_slots.min(2);
         self.index_lag = self.index_lag.min(2);
         self.stuck_until_slot = 0;
-        // Without a node that has history, an operator has to step in, because nothing tells that an attempt is dead.
-        if self.history == History::Refused {
+        // Without a node that has history, or two where two must agree, an operator has to step in, because nothing tells
+        // whether an old attempt has landed.
+        if self.history == History::Refused || urls != Urls::One {
             self.history = History::Full;
         }
     }
@@ -69,7 +73,7 @@ impl Cluster {
     /// `getLatestBlockhash` at `confirmed`.
     pub(crate) fn latest_blockhash(&self, view: usize) -> LatestBlockhash {
         let block = &self.blocks[self.at(view, Commitment::Confirmed)];
-        LatestBlockhash { blockhash: block.hash, last_valid_block_height: block.height + BLOCKHASH_BLOCKS }
+        LatestBlockhash { blockhash: block.hash, last_valid_block_height: block.height + self.blockhash_blocks }
     }
 
     /// `getEpochInfo` at `finalized`.
@@ -92,17 +96,8 @@ impl Cluster {
             return Err(ChainError::Behind { slot: block.slot, min_slot });
         }
         let state = block.state.borrow();
-        let account = |address: &Pubkey| {
-            let account = state.accounts_db().get_account_ref(address).filter(|account| account.lamports() > 0)?;
-            Some(Account {
-                lamports: account.lamports(),
-                owner: *account.owner(),
-                executable: account.executable(),
-                space: account.data().len() as u64,
-                data: if data == AccountData::Full { account.data().to_vec() } else { Vec::new() },
-            })
-        };
-        Ok(AccountsAtSlot { slot: block.slot, accounts: addresses.iter().map(account).collect() })
+        let accounts = addresses.iter().map(|address| account(&state, address, data)).collect();
+        Ok(AccountsAtSlot { slot: block.slot, accounts })
     }
 
     /// `getMinimumBalanceForRentExemption`.
@@ -160,7 +155,7 @@ impl Cluster {
         let status = |signature: &Signature| {
             let (block, executed) = self.find(signature, head)?;
             let block = &self.blocks[block];
-            let cached = block.height + CACHED_BLOCKS >= head_height;
+            let cached = block.height + 2 * self.blockhash_blocks >= head_height;
             let known = cached || (search == StatusSearch::FullHistory && history == History::Full);
             known.then(|| SignatureStatus {
                 slot: block.slot,
@@ -184,13 +179,25 @@ impl Cluster {
         }
         let root = self.ancestor(head, FINALITY_BLOCKS + index_lag);
         let Some((block, executed)) = self.find(signature, root) else { return Ok(None) };
-        let forgotten = self.blocks[block].height + CACHED_BLOCKS < self.blocks[root].height;
+        let forgotten = self.blocks[block].height + 2 * self.blockhash_blocks < self.blocks[root].height;
         if forgotten && history == History::Silent {
             return Ok(None);
         }
         let log_messages = if loses_logs { Vec::new() } else { executed.logs.clone() };
         Ok(Some(ExecutedTransaction { slot: executed.slot, fee_lamports: executed.fee, log_messages }))
     }
+}
+
+/// An account as an RPC node shows it.
+pub(super) fn account(state: &LiteSVM, address: &Pubkey, data: AccountData) -> Option<Account> {
+    let account = state.accounts_db().get_account_ref(address).filter(|account| account.lamports() > 0)?;
+    Some(Account {
+        lamports: account.lamports(),
+        owner: *account.owner(),
+        executable: account.executable(),
+        space: account.data().len() as u64,
+        data: if data == AccountData::Full { account.data().to_vec() } else { Vec::new() },
+    })
 }
 
 /// Decodes a transaction as a node does that receives it.
