@@ -58,6 +58,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
         if !in_flight.is_empty() {
             self.renew(lease).await?;
+            self.report_overdue(lease, open, &in_flight).await?;
             if self.track(lease, open, in_flight).await? == Tracking::Advanced {
                 after_ms = 0;
             }

@@ -70,6 +70,7 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
     let mut settled = false;
     let mut backoff = Backoff::default();
     let mut busy_with = None;
+    let mut blocked = Blocked::default();
     loop {
         if shutdown.is_requested() {
             if arguments.watch {
@@ -100,8 +101,20 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
                 shutdown.sleep(delay).await;
                 continue;
             }
+            // The open settlement cannot go on, but it can once the reason is gone.
+            Err(EngineError::Rejected(reason)) if arguments.watch => {
+                blocked.report(&reason);
+                if let Err(error) = engine.stop().await {
+                    tracing::debug!("cannot release the lease, which will expire by itself: {error}");
+                }
+                shutdown.sleep(interval).await;
+                continue;
+            }
             Err(error) => return Err(error.into()),
         };
+        if !matches!(progress, Progress::Blocked { .. }) {
+            blocked = Blocked::default();
+        }
         backoff = Backoff::default();
         match progress {
             Progress::Opened => {
@@ -135,6 +148,15 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
                     }
                     None => {}
                 }
+            }
+            Progress::Blocked { reason, .. } if arguments.watch => {
+                blocked.report(&reason);
+                shutdown.sleep(interval).await;
+            }
+            Progress::Blocked { settlement_id, reason } => {
+                let settlement = settlements::get(database, settlement_id).await?;
+                output.result(&json!({"outcome": "blocked", "settlement": settlement}), &Summary(&settlement))?;
+                return Err(CliError::Settlement { id: settlement_id, reason });
             }
             Progress::Idle if arguments.watch => {
                 retry_held = false;
@@ -186,6 +208,22 @@ impl Backoff {
     /// Whether the first of the errors occurred at least `seconds` ago.
     fn has_lasted(&self, seconds: u32, now_ms: i64) -> bool {
         self.since_ms.is_some_and(|since_ms| now_ms.saturating_sub(since_ms) >= i64::from(seconds) * 1000)
+    }
+}
+
+/// Why nothing can be settled at present.
+#[derive(Default)]
+struct Blocked(Option<String>);
+
+impl Blocked {
+    /// Logs the reason as an error, and if it is still the same, only for debugging.
+    fn report(&mut self, reason: &str) {
+        if self.0.as_deref() == Some(reason) {
+            tracing::debug!("still blocked: {reason}");
+        } else {
+            tracing::error!("nothing can be settled: {reason}");
+            self.0 = Some(reason.to_owned());
+        }
     }
 }
 
