@@ -9,6 +9,7 @@
 )]
 
 mod keys;
+mod metrics;
 mod process;
 mod reviews;
 mod settings;

@@ -16,6 +16,7 @@ mod forks;
 mod leases;
 mod limits;
 mod logs;
+mod metrics;
 mod overdue;
 mod rejections;
 mod rent;

@@ -1,6 +1,7 @@
 //! Command-line arguments. Secrets are never arguments, because arguments are visible in process lists and shell
 //! histories.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -47,6 +48,7 @@ Environment:
   NETWORK             Same as --network
   NETWORK_CREATOR     Same as --network-creator
   NETWORK_ADMIN       Same as --network-admin
+  WILLIW_METRICS_ADDR Same as --metrics-addr of run
   RUST_LOG            The log filter; logs go to standard error [default: warn,williw_relay=info]
 
 Exit codes:
@@ -196,6 +198,10 @@ pub(crate) struct RunArguments {
     /// The maximum priority fee, in micro-lamports per compute unit
     #[arg(long, value_name = "MICRO_LAMPORTS", default_value_t = 1_000_000)]
     pub(crate) max_compute_unit_price: u64,
+
+    /// Serve metrics for Prometheus at http://ADDRESS/metrics, to anybody who can reach the address, such as 127.0.0.1:9464
+    #[arg(long, value_name = "ADDRESS", env = "WILLIW_METRICS_ADDR")]
+    pub(crate) metrics_addr: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]

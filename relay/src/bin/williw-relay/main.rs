@@ -9,6 +9,7 @@ mod environment;
 mod error;
 mod ledger;
 mod logging;
+mod metrics;
 mod output;
 mod shutdown;
 mod transaction;

@@ -1,5 +1,6 @@
 //! The `run` command: settles rewards until none are left to settle, or indefinitely with `--watch`.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -16,6 +17,7 @@ use crate::environment;
 use crate::error::CliError;
 use crate::ledger::{self, IfMissing};
 use crate::logging::LogEvents;
+use crate::metrics::Exporter;
 use crate::output::Output;
 use crate::shutdown::Shutdown;
 
@@ -38,7 +40,8 @@ pub(crate) async fn run(
     arguments: &RunArguments,
     output: &Output,
 ) -> Result<(), CliError> {
-    let chain = environment::cluster(connection)?;
+    let counters = Rc::default();
+    let chain = environment::counted_cluster(connection, &counters)?;
     let network = environment::network(connection)?;
     let signer = environment::secret_key()?;
     let database = ledger::open(connection, IfMissing::Create)?;
@@ -46,10 +49,23 @@ pub(crate) async fn run(
     config.format = arguments.format;
     config.max_compute_unit_price = arguments.max_compute_unit_price;
 
-    let parts = EngineParts { database: &database, chain, signer, clock: SystemClock, events: LogEvents };
+    let exporter = match arguments.metrics_addr {
+        Some(address) => Some(Exporter::listen(address, network.address(), signer.address(), counters).await?),
+        None => None,
+    };
+    let parts = EngineParts { database: &database, chain: &chain, signer, clock: SystemClock, events: LogEvents };
     let engine = Engine::new(parts, config);
     let mut shutdown = Shutdown::listen()?;
-    let outcome = advance_until_done(&engine, &database, arguments, output, &mut shutdown).await;
+    let metrics = async {
+        match &exporter {
+            Some(exporter) => exporter.collect(&database, &chain).await,
+            None => std::future::pending().await,
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = advance_until_done(&engine, &database, arguments, output, &mut shutdown) => outcome,
+        () = metrics => Err(CliError::Internal("the metrics have ended".to_owned())),
+    };
     // Whatever the outcome, release the lease, so that the next runner does not have to wait for it to expire.
     if let Err(error) = engine.stop().await {
         tracing::warn!("cannot release the lease, which will expire by itself: {error}");
