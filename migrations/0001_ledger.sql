@@ -282,3 +282,69 @@ CREATE TABLE audit_log (
     details    TEXT    NOT NULL CHECK (json_valid(details))
 ) STRICT;
 CREATE INDEX audit_log_by_subject ON audit_log (subject, id);
+
+-- What metrics show of the whole ledger, in one row, so that no query has to add up a history. Kept by the triggers below, in
+-- the transaction of every change. Amounts are split, because their sum over all nodes can exceed an INTEGER.
+CREATE TABLE totals (
+    id                   INTEGER PRIMARY KEY CHECK (id = 1),
+    unconfirmed_rewards  INTEGER NOT NULL DEFAULT 0,
+    unconfirmed_billions INTEGER NOT NULL DEFAULT 0,  -- the sum of amount_lamports / 1000000000 of unconfirmed rewards
+    unconfirmed_rest     INTEGER NOT NULL DEFAULT 0,  -- the sum of amount_lamports % 1000000000 of unconfirmed rewards
+    settlements_done     INTEGER NOT NULL DEFAULT 0,
+    settlements_failed   INTEGER NOT NULL DEFAULT 0,
+    fees_lamports        INTEGER NOT NULL DEFAULT 0
+) STRICT;
+INSERT INTO totals (id) VALUES (1);
+
+CREATE TRIGGER totals_of_new_rewards AFTER INSERT ON rewards WHEN NEW.status <> 'confirmed' BEGIN
+    UPDATE totals SET unconfirmed_rewards = unconfirmed_rewards + 1,
+        unconfirmed_billions = unconfirmed_billions + NEW.amount_lamports / 1000000000,
+        unconfirmed_rest = unconfirmed_rest + NEW.amount_lamports % 1000000000
+    WHERE id = 1;
+END;
+
+CREATE TRIGGER totals_of_confirmed_rewards AFTER UPDATE OF status ON rewards
+WHEN OLD.status <> 'confirmed' AND NEW.status = 'confirmed' BEGIN
+    UPDATE totals SET unconfirmed_rewards = unconfirmed_rewards - 1,
+        unconfirmed_billions = unconfirmed_billions - NEW.amount_lamports / 1000000000,
+        unconfirmed_rest = unconfirmed_rest - NEW.amount_lamports % 1000000000
+    WHERE id = 1;
+END;
+
+CREATE TRIGGER totals_of_closed_settlements AFTER UPDATE OF state ON settlements WHEN OLD.state <> NEW.state BEGIN
+    UPDATE totals SET settlements_done = settlements_done + (NEW.state = 'done'),
+        settlements_failed = settlements_failed + (NEW.state = 'failed')
+    WHERE id = 1;
+END;
+
+CREATE TRIGGER totals_of_fees AFTER UPDATE OF fees_lamports ON settlements WHEN OLD.fees_lamports <> NEW.fees_lamports BEGIN
+    UPDATE totals SET fees_lamports = fees_lamports + NEW.fees_lamports - OLD.fees_lamports WHERE id = 1;
+END;
+
+-- How many nodes are held, by the beginning of the reason: the text up to its first colon.
+CREATE TABLE held_nodes (
+    kind   TEXT    NOT NULL CHECK (kind IN ('rewards', 'payout')),
+    reason TEXT    NOT NULL,
+    nodes  INTEGER NOT NULL,
+    PRIMARY KEY (kind, reason)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER held_nodes_of_payables AFTER UPDATE OF hold_reason ON payables
+WHEN OLD.hold_reason IS NOT NEW.hold_reason BEGIN
+    UPDATE held_nodes SET nodes = nodes - 1
+        WHERE kind = 'rewards' AND reason = substr(OLD.hold_reason, 1, instr(OLD.hold_reason || ':', ':') - 1);
+    INSERT INTO held_nodes (kind, reason, nodes)
+        SELECT 'rewards', substr(NEW.hold_reason, 1, instr(NEW.hold_reason || ':', ':') - 1), 1
+        WHERE NEW.hold_reason IS NOT NULL
+        ON CONFLICT (kind, reason) DO UPDATE SET nodes = nodes + 1;
+END;
+
+CREATE TRIGGER held_nodes_of_wallets AFTER UPDATE OF hold_reason ON wallets
+WHEN OLD.hold_reason IS NOT NEW.hold_reason BEGIN
+    UPDATE held_nodes SET nodes = nodes - 1
+        WHERE kind = 'payout' AND reason = substr(OLD.hold_reason, 1, instr(OLD.hold_reason || ':', ':') - 1);
+    INSERT INTO held_nodes (kind, reason, nodes)
+        SELECT 'payout', substr(NEW.hold_reason, 1, instr(NEW.hold_reason || ':', ':') - 1), 1
+        WHERE NEW.hold_reason IS NOT NULL
+        ON CONFLICT (kind, reason) DO UPDATE SET nodes = nodes + 1;
+END;

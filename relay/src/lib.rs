@@ -14,6 +14,7 @@ pub mod engine;
 pub mod events;
 pub mod ledger;
 pub mod merkle;
+pub mod metrics;
 pub mod rent;
 pub mod signer;
 pub mod transaction;

@@ -44,6 +44,19 @@ pub enum ChainError {
 }
 
 impl ChainError {
+    /// The kind of the error in one word, for metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "unreachable",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Behind { .. } => "behind",
+            Self::InvalidResponse(_) => "invalid_response",
+            Self::ErrorResponse { .. } => "error_response",
+            Self::NodesDisagree(_) => "nodes_disagree",
+            Self::UnsupportedVersion => "unsupported_version",
+        }
+    }
+
     /// Whether retrying later can succeed without any other change.
     pub fn is_transient(&self) -> bool {
         match self {

@@ -8,6 +8,7 @@ mod error;
 mod json_rpc;
 #[cfg(feature = "native")]
 mod native;
+mod observed;
 mod pool;
 mod transaction_error;
 pub mod verdict;
@@ -17,6 +18,7 @@ pub use error::ChainError;
 pub use json_rpc::{JsonRpc, RpcError, Transport};
 #[cfg(feature = "native")]
 pub use native::HttpTransport;
+pub use observed::{Observed, RpcCounters};
 pub use pool::Pool;
 pub use transaction_error::{TransactionError, TransactionFault};
 

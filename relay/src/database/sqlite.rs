@@ -127,6 +127,35 @@ impl SqliteDatabase {
         })
     }
 
+    /// Looks for damage: pages that SQLite cannot read, and rows whose node, reward, batch or settlement is missing. Returns at
+    /// most ten lines, none for a sound ledger. Reads the whole file.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] if the file cannot be read.
+    pub fn damage(&self) -> Result<Vec<String>, DatabaseError> {
+        const MAX_LINES: usize = 10;
+
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = |sql: &str, line: fn(&rusqlite::Row<'_>) -> rusqlite::Result<String>| {
+            let mut statement = connection.prepare(sql)?;
+            statement.query_map([], line)?.take(MAX_LINES).collect::<rusqlite::Result<Vec<String>>>()
+        };
+        let mut damage = lines("PRAGMA quick_check(10)", |row| row.get(0)).map_err(database_error)?;
+        damage.retain(|line| line != "ok");
+        damage.extend(
+            lines("PRAGMA foreign_key_check", |row| {
+                Ok(format!(
+                    "a row of {} refers to a row of {} that does not exist",
+                    row.get::<_, String>(0)?,
+                    row.get::<_, String>(2)?
+                ))
+            })
+            .map_err(database_error)?,
+        );
+        damage.truncate(MAX_LINES);
+        Ok(damage)
+    }
+
     fn open_with(file: &Path, flags: OpenFlags) -> Result<Self, SqliteError> {
         let mut connection = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(|error| open_error(file, error))?;
@@ -277,21 +306,27 @@ fn text(column: &str, value: ValueRef<'_>) -> Result<Option<String>, DatabaseErr
 fn database_error(error: rusqlite::Error) -> DatabaseError {
     let message = error.to_string();
     match error.sqlite_error_code() {
+        Some(ErrorCode::ConstraintViolation) if message.contains("FOREIGN KEY") => DatabaseError::Constraint(format!(
+            "{message}: a row refers to one that does not exist; if the ledger is damaged, 'williw-relay doctor' finds it"
+        )),
         Some(ErrorCode::ConstraintViolation) => DatabaseError::Constraint(message),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             let seconds = BUSY_TIMEOUT.as_secs();
             DatabaseError::Unavailable(format!("another process has held the write lock for more than {seconds} s"))
         }
-        Some(
-            ErrorCode::SystemIoFailure
-            | ErrorCode::DiskFull
-            | ErrorCode::CannotOpen
-            | ErrorCode::ReadOnly
-            | ErrorCode::PermissionDenied
-            | ErrorCode::DatabaseCorrupt
-            | ErrorCode::NotADatabase
-            | ErrorCode::OutOfMemory,
-        ) => DatabaseError::Unavailable(message),
+        Some(ErrorCode::DiskFull) => DatabaseError::Unavailable(format!("{message}: free space on its disk")),
+        Some(ErrorCode::SystemIoFailure) => {
+            DatabaseError::Unavailable(format!("{message}: check the disk and the space that is left on it"))
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => DatabaseError::Unavailable(format!(
+            "{message}: its file and its directory must be writable for the user that runs williw-relay"
+        )),
+        Some(ErrorCode::DatabaseCorrupt) => {
+            DatabaseError::Unavailable(format!("{message}: stop all relays and restore the file from a backup"))
+        }
+        Some(ErrorCode::CannotOpen | ErrorCode::NotADatabase | ErrorCode::OutOfMemory) => {
+            DatabaseError::Unavailable(message)
+        }
         _ => DatabaseError::Statement(message),
     }
 }
@@ -313,6 +348,28 @@ mod tests {
         let connection = database.connection.lock().unwrap();
         assert_eq!(pragma(&connection, "synchronous"), FULL);
         assert_eq!(pragma(&connection, "foreign_keys"), 1);
+    }
+
+    #[test]
+    fn a_full_disk_is_named_and_loses_nothing() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let database = SqliteDatabase::open(&directory.path().join("ledger.sqlite3")).unwrap();
+        let mut connection = database.connection.lock().unwrap();
+        let pages = pragma(&connection, "page_count");
+        connection.pragma_update(None, "max_page_count", pages).unwrap();
+        let fill = Statement::new(
+            "INSERT INTO audit_log (at, actor, action, subject, details) \
+            SELECT 0, 'a', 'b', 'c', '\"' || hex(zeroblob(3000)) || '\"' FROM json_each('[1,2,3,4,5,6,7,8,9]')",
+        );
+        let error = run(&mut connection, std::slice::from_ref(&fill)).unwrap_err();
+        assert!(matches!(&error, DatabaseError::Unavailable(text) if text.contains("free space")), "{error}");
+        let rows = |connection: &Connection| -> i64 {
+            connection.query_row("SELECT COUNT(*) FROM audit_log", [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(rows(&connection), 0, "a part was written");
+        connection.pragma_update(None, "max_page_count", 1_000_000).unwrap();
+        run(&mut connection, &[fill]).unwrap();
+        assert_eq!(rows(&connection), 9);
     }
 
     #[test]

@@ -57,6 +57,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             return Ok(BatchesProgress::Waiting { after_ms: 0 });
         }
         self.renew(lease).await?;
+        self.report_overdue(lease, open, &in_flight).await?;
         Ok(BatchesProgress::Waiting {
             after_ms: match self.track(lease, open, in_flight).await? {
                 Tracking::Unchanged { poll_after_ms } if !is_busy => poll_after_ms,

@@ -15,6 +15,7 @@ mod error;
 mod hold;
 mod lease;
 mod open_batch;
+mod overdue;
 mod plan;
 mod read;
 mod reconcile;
@@ -34,6 +35,7 @@ mod validate;
 pub use config::{EngineConfig, FormatChoice, NetworkRef};
 pub use error::EngineError;
 pub use hold::HoldReason;
+pub use overdue::ATTEMPT_OVERDUE_MS;
 pub use review::{Excess, ReviewError, Reviewer};
 pub use states::{AttemptState, BatchState, EntryOutcome, NodeState, SettlementState};
 pub use step::Step;
@@ -100,6 +102,15 @@ pub struct Trigger<'a> {
 pub enum Progress {
     /// No settlement is open and there is nothing to settle; nothing was sent or written.
     Idle,
+    /// There is something to settle, but what ended the latest settlement in its first step has not changed: the network is
+    /// paused, the key is not the settler's, … No settlement was opened, so that waiting leaves no trace in the ledger. Call
+    /// again after a while.
+    Blocked {
+        /// The number of the settlement that failed for this reason.
+        settlement_id: i64,
+        /// Why nothing can be settled, and what to do about it.
+        reason: String,
+    },
     /// Another runner holds the lease. Whether a settlement is open was not read.
     Busy {
         /// The name of the runner that holds the lease.
@@ -219,14 +230,30 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     async fn open_settlement(&self, lease: &Lease, trigger: Trigger<'_>) -> Result<Progress, EngineError> {
         let now = self.clock.now_ms();
         let held = if trigger.retry_held { HeldNodes::All } else { HeldNodes::Due };
-        if !store::settlements::has_work(&self.database, now, held).await? {
+        let work = store::settlements::work(&self.database, now, held).await?;
+        if !work.exists {
             self.release(lease).await?;
             return Ok(Progress::Idle);
+        }
+        if let Some(refused) = work.refused
+            && self.is_still_refused(&refused).await?
+        {
+            self.release(lease).await?;
+            return Ok(Progress::Blocked { settlement_id: refused.id, reason: refused.reason });
         }
         let mut changes = Changes::opening(trigger.name, now);
         changes.push(settlement_nodes::choose(self.config.max_nodes, now, held));
         self.commit(lease, changes).await?;
         Ok(Progress::Opened)
+    }
+
+    /// Whether a new settlement would be refused for the same reason as the latest one.
+    async fn is_still_refused(&self, refused: &store::settlements::RefusedSettlement) -> Result<bool, EngineError> {
+        match self.check_service().await {
+            Err(EngineError::Rejected(reason)) => Ok(reason == refused.reason),
+            Err(error) => Err(error),
+            Ok(_) => Ok(false),
+        }
     }
 
     /// As [`Engine::step`], once the RPC node is known to belong to the ledger's cluster. A settlement can have been opened

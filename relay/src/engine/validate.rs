@@ -21,12 +21,37 @@ use super::{Engine, EngineError, Progress, Step};
 /// The fee of one signature: the minimum balance with which the settler can send a transaction.
 const SIGNATURE_FEE_LAMPORTS: u64 = 5_000;
 
+/// A network in service, as a settlement finds it.
+pub(super) struct Service {
+    /// What the ledger is bound to, or is to be bound to.
+    binding: [(&'static str, String); 3],
+    treasury: TreasuryReading,
+}
+
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     pub(super) async fn validate(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
+        let Service { binding, treasury } = self.check_service().await?;
         let mut changes = Changes::for_settlement(open, self.clock.now_ms());
-        for (name, value) in check_binding(&self.database, &self.chain, &self.network).await? {
+        for (name, value) in binding {
             changes.push(binding::bind(name, &value));
         }
+        changes.push(wallets::upsert_treasury(&treasury, self.clock.now_ms()));
+        changes.info(format!(
+            "network {} is in service; the treasury holds {}",
+            self.config.network.name(),
+            plural(treasury.lamports, "lamport")
+        ));
+        changes.go_to(Step::Sync);
+        self.commit(lease, changes).await?;
+        Ok(Progress::Continue { after_ms: 0 })
+    }
+
+    /// Checks everything that a settlement needs, without writing.
+    ///
+    /// # Errors
+    /// [`EngineError::Rejected`] with the first thing that is missing, and what to do about it.
+    pub(super) async fn check_service(&self) -> Result<Service, EngineError> {
+        let binding = check_binding(&self.database, &self.chain, &self.network).await?;
 
         let settler = self.signer.address();
         let addresses = [settlement::ID, self.network, self.treasury, settler];
@@ -63,16 +88,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             )));
         }
 
-        let reading = TreasuryReading { address: self.treasury, lamports, slot: read.slot, treasury };
-        changes.push(wallets::upsert_treasury(&reading, self.clock.now_ms()));
-        changes.info(format!(
-            "network {} is in service; the treasury holds {}",
-            self.config.network.name(),
-            plural(lamports, "lamport")
-        ));
-        changes.go_to(Step::Sync);
-        self.commit(lease, changes).await?;
-        Ok(Progress::Continue { after_ms: 0 })
+        let treasury = TreasuryReading { address: self.treasury, lamports, slot: read.slot, treasury };
+        Ok(Service { binding, treasury })
     }
 
     fn check_network(&self, account: Option<&Account>) -> Result<(), EngineError> {

@@ -12,6 +12,7 @@ pub mod balances;
 pub mod contributions;
 pub(crate) mod corrections;
 mod error;
+pub mod health;
 mod idempotency;
 pub mod nodes;
 pub mod owners;
@@ -36,9 +37,18 @@ statements! {
     pub(crate) DELETE_PRECONDITIONS = "DELETE FROM preconditions";
 }
 
-/// The statements that a relay needs in addition to the engine's: status and review queries, the wallets' owners and the
+/// The statements that a relay needs in addition to the engine's: status, review and metrics queries, the wallets' owners and the
 /// conformance suite.
-const RELAY_MODULES: &[&[&str]] = &[ALL, balances::ALL, conformance::ALL, owners::ALL, reviews::ALL, settlements::ALL];
+const RELAY_MODULES: &[&[&str]] = &[
+    ALL,
+    balances::ALL,
+    conformance::ALL,
+    crate::metrics::ALL,
+    health::ALL,
+    owners::ALL,
+    reviews::ALL,
+    settlements::ALL,
+];
 
 /// The statements behind the HTTP API and the commands of an administrator, which run only after checks of their own.
 const API_MODULES: &[&[&str]] = &[

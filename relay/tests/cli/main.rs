@@ -8,9 +8,13 @@
     reason = "a test that meets something unexpected fails by a panic"
 )]
 
+mod bad_input;
+mod doctor;
 mod keys;
+mod metrics;
 mod process;
 mod reviews;
+mod rpc;
 mod settings;
 mod status;
 mod stopping;

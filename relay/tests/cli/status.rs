@@ -8,7 +8,7 @@ use williw_relay::types::{Lamports, NewNode, RewardDistribution};
 use crate::process::Relay;
 
 /// With a ledger in which node-1 has earned 1.5 SOL.
-async fn relay_with_a_reward() -> Relay {
+pub(crate) async fn relay_with_a_reward() -> Relay {
     let relay = Relay::with_settings();
     let ledger = SqliteDatabase::open(&relay.file("ledger.sqlite3")).unwrap();
     let node = NewNode { id: "node-1".parse().unwrap(), address: None, public_key: None, capabilities: None };

@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 use rusqlite::Connection;
 
 use crate::process::Relay;
+use crate::rpc::{Cluster, Rpc};
+use crate::status::relay_with_a_reward;
 
 fn send(signal: &str, pid: u32) {
     assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
@@ -27,5 +29,31 @@ fn a_watching_run_shuts_down_gracefully_on_a_signal() {
             .query_row("SELECT COUNT(*) FROM leases WHERE expires_at > 0", [], |row| row.get(0))
             .unwrap();
         assert_eq!(leases, 0, "the lease was not released");
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_stopped_in_a_settlement_finishes_the_piece_and_leaves_no_lease() {
+    for signal in ["-INT", "-TERM"] {
+        let ((asked, is_asked), (allow, allowed)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+        let rpc = Rpc::start(Cluster { gate: Some((asked, allowed)), ..Cluster::default() });
+        let relay = relay_with_a_reward().await.with("SOLANA_RPC_URL", &rpc.url);
+        let mut command = relay.command(&["run"]);
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        // The relay is within the first step, and holds the lease.
+        is_asked.recv().unwrap();
+        send(signal, child.id());
+        assert!(log.by_ref().any(|line| line.unwrap().contains("shutting down after the current step")));
+        allow.send(()).unwrap();
+        log.for_each(drop);
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        let ledger = Connection::open(relay.file("ledger.sqlite3")).unwrap();
+        let leases = "SELECT COUNT(*) FROM leases WHERE expires_at > 0";
+        assert_eq!(ledger.query_row(leases, [], |row| row.get::<_, u32>(0)).unwrap(), 0, "the lease was not released");
+        // The piece was finished: the next run goes on from there.
+        let step = "SELECT step FROM settlements WHERE state = 'open'";
+        assert_eq!(ledger.query_row(step, [], |row| row.get::<_, String>(0)).unwrap(), "sync");
+        assert_eq!(rpc.sends(), 0);
     }
 }

@@ -9,12 +9,15 @@
     reason = "a test that meets something unexpected fails by a panic"
 )]
 
+mod blocked;
 mod changed_accounts;
 mod crashes;
 mod forks;
 mod leases;
 mod limits;
 mod logs;
+mod metrics;
+mod overdue;
 mod rejections;
 mod rent;
 mod reviews;

@@ -108,6 +108,8 @@ const MAY_BE_SCANNED: &[&str] = &[
     "leases",
     "preconditions",
     "treasury",
+    // One row per hold reason.
+    "held_nodes",
     // As many rows as a settlement has nodes.
     "settlement_nodes",
 ];

@@ -92,6 +92,10 @@ async fn run(world: Rc<World>, process: ProcessId, engine: SimulatedEngine) {
                         world.tell(name, format_args!("settlement {settlement_id} ends: {outcome}"));
                         if failure.is_some() { IDLE_MS } else { 0 }
                     }
+                    Progress::Blocked { reason, .. } => {
+                        world.tell(name, format_args!("is blocked: {reason}"));
+                        IDLE_MS
+                    }
                     Progress::Idle => {
                         retry_held = false;
                         IDLE_MS

@@ -195,7 +195,8 @@ async fn run_engine<E: SettlementEngine>(engine: &E, mut wake: Option<Wake>) -> 
                 // There may be more work: rewards granted in the meantime, or more nodes than one settlement can hold.
                 Progress::Finished { failure: None, .. } => {}
                 // An immediate retry would fail in the same way, so wait for the next wake.
-                Progress::Finished { settlement_id, failure: Some(reason) } => {
+                Progress::Finished { settlement_id, failure: Some(reason) }
+                | Progress::Blocked { settlement_id, reason } => {
                     wake = None;
                     break 'calls Ok((RunResult::Failed { settlement_id, reason }, NextRun::OnWake));
                 }

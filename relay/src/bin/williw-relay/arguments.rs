@@ -1,6 +1,7 @@
 //! Command-line arguments. Secrets are never arguments, because arguments are visible in process lists and shell
 //! histories.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -27,6 +28,9 @@ Examples:
     SOLANA_PRIVATE_KEY=./admin.json williw-relay network create --settler <ADDRESS>
     SOLANA_PRIVATE_KEY=./admin.json williw-relay fund 2000000000
 
+  Check everything that a run needs:
+    williw-relay doctor
+
   Show the latest settlement, and the balance of a node:
     williw-relay status --node node-1
 
@@ -47,6 +51,7 @@ Environment:
   NETWORK             Same as --network
   NETWORK_CREATOR     Same as --network-creator
   NETWORK_ADMIN       Same as --network-admin
+  WILLIW_METRICS_ADDR Same as --metrics-addr of run
   RUST_LOG            The log filter; logs go to standard error [default: warn,williw_relay=info]
 
 Exit codes:
@@ -59,6 +64,7 @@ Exit codes:
   6    The settlement failed, or the transaction was rejected or expired
   7    The ledger rejected the request: unknown node, settlement or API key, invalid value, or nothing to accept
   8    Everything else is settled, but nodes are held because ledger and chain disagree
+  9    The doctor has found something because of which a run would fail
   130  Interrupted before completion; the next run resumes";
 
 const SIGNER_HELP: &str = "\
@@ -80,6 +86,13 @@ Environment:
 const STATUS_HELP: &str = "\
 Environment:
   WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'ledger' [required if --ledger is a URL]";
+
+const DOCTOR_HELP: &str = "\
+The same settings as for run. The exit code is 0 if a run can begin, also with warnings, and 9 if a run would fail.
+
+Environment:
+  SOLANA_PRIVATE_KEY  The settler's keypair: base58, a JSON array of 64 numbers, or the path of a keypair file
+  WILLIW_API_KEY      The API key for the ledger of a Worker, with scope 'ledger'";
 
 const KEY_HELP: &str = "\
 Environment:
@@ -119,23 +132,23 @@ pub(crate) struct Arguments {
 /// The ledger and the cluster to work with.
 #[derive(Debug, Args)]
 pub(crate) struct ConnectionArguments {
-    /// The ledger, required by run, status, review, rent and key: the path of an SQLite file, or the URL of a Worker
+    /// The ledger, required by run, status, doctor, review, rent and key: the path of an SQLite file, or the URL of a Worker
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "WILLIW_LEDGER", value_name = "FILE|URL")]
     pub(crate) ledger: Option<LedgerLocation>,
 
-    /// The URL of a Solana RPC node, required by run, review accept, network, fund and rent. With several URLs, separated by
+    /// The URL of a Solana RPC node, required by run, doctor, review accept, network, fund and rent. With several URLs, separated by
     /// commas, another node is used when one fails, and two must agree before anything is recorded as paid or as never landed
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "SOLANA_RPC_URL", hide_env_values = true)]
     #[arg(value_name = "URL", value_delimiter = ',')]
     pub(crate) rpc_url: Vec<String>,
 
-    /// The name of the network, required by run, review accept, network, fund and rent: 1 to 32 characters of a-z, 0-9
+    /// The name of the network, required by run, doctor, review accept, network, fund and rent: 1 to 32 characters of a-z, 0-9
     /// and '-'
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "NETWORK", value_name = "NAME")]
     #[arg(value_parser = network_id)]
     pub(crate) network: Option<NetworkId>,
 
-    /// The address of the key that created the network, required by run, review accept, fund and rent: other creators'
+    /// The address of the key that created the network, required by run, doctor, review accept, fund and rent: other creators'
     /// networks can have the same name
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "NETWORK_CREATOR", value_name = "ADDRESS")]
     pub(crate) network_creator: Option<Pubkey>,
@@ -153,6 +166,9 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Show a settlement, and optionally the balance of a node
     Status(StatusArguments),
+    /// Check everything that a run needs, and say what to do about what is wrong. Sends nothing and changes nothing
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor,
     /// Resolve differences between the ledger and the chain that the relay cannot decide
     #[command(subcommand)]
     Review(ReviewCommand),
@@ -196,6 +212,10 @@ pub(crate) struct RunArguments {
     /// The maximum priority fee, in micro-lamports per compute unit
     #[arg(long, value_name = "MICRO_LAMPORTS", default_value_t = 1_000_000)]
     pub(crate) max_compute_unit_price: u64,
+
+    /// Serve metrics for Prometheus at http://ADDRESS/metrics, to anybody who can reach the address, such as 127.0.0.1:9464
+    #[arg(long, value_name = "ADDRESS", env = "WILLIW_METRICS_ADDR")]
+    pub(crate) metrics_addr: Option<SocketAddr>,
 }
 
 #[derive(Debug, Args)]

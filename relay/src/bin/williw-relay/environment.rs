@@ -1,7 +1,9 @@
 //! Settings: secrets from the environment, and arguments that some commands require.
 
+use std::rc::Rc;
+
 use settlement::client::NetworkId;
-use williw_relay::chain::{HttpTransport, JsonRpc, Pool};
+use williw_relay::chain::{HttpTransport, JsonRpc, Observed, Pool, RpcCounters};
 use williw_relay::engine::NetworkRef;
 use williw_relay::signer::SecretKey;
 
@@ -9,7 +11,7 @@ use crate::arguments::ConnectionArguments;
 use crate::error::CliError;
 
 /// The client for the RPC nodes given on the command line.
-pub(crate) type Cluster = Pool<JsonRpc<HttpTransport>>;
+pub(crate) type Cluster = Pool<Observed<JsonRpc<HttpTransport>>>;
 
 /// Reads the signer's keypair from the environment.
 pub(crate) fn secret_key() -> Result<SecretKey, CliError> {
@@ -44,12 +46,30 @@ fn secret(name: &str) -> Result<Option<String>, CliError> {
 
 /// Creates the client for the RPC nodes.
 pub(crate) fn cluster(connection: &ConnectionArguments) -> Result<Cluster, CliError> {
+    counted_cluster(connection, &Rc::default())
+}
+
+/// Creates the client for the RPC nodes, and counts its requests.
+pub(crate) fn counted_cluster(
+    connection: &ConnectionArguments,
+    counters: &Rc<RpcCounters>,
+) -> Result<Cluster, CliError> {
+    Ok(Pool::new(
+        nodes(connection)?
+            .into_iter()
+            .enumerate()
+            .map(|(position, node)| Observed::new(node, position, Rc::clone(counters))),
+    ))
+}
+
+/// Creates a client for each of the RPC nodes, in the order of the setting.
+pub(crate) fn nodes(connection: &ConnectionArguments) -> Result<Vec<JsonRpc<HttpTransport>>, CliError> {
     if connection.rpc_url.is_empty() {
         return Err(CliError::Usage(
             "the URL of an RPC node is required: pass --rpc-url or set SOLANA_RPC_URL".to_owned(),
         ));
     }
-    Ok(Pool::new(connection.rpc_url.iter().map(|url| node(url)).collect::<Result<Vec<_>, _>>()?))
+    connection.rpc_url.iter().map(|url| node(url)).collect()
 }
 
 fn node(url: &str) -> Result<JsonRpc<HttpTransport>, CliError> {

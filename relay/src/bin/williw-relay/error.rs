@@ -53,6 +53,12 @@ pub(crate) enum CliError {
         /// The number of nodes.
         nodes: u64,
     },
+    /// The doctor has found something because of which a run would fail.
+    #[error("{errors} check(s) failed: a run would fail")]
+    Doctor {
+        /// The number of failed checks.
+        errors: usize,
+    },
     #[error("{0}")]
     Interrupted(String),
     /// An unexpected error, such as an I/O error on standard output.
@@ -98,6 +104,7 @@ impl CliError {
             Self::Rejected(_) | Self::Settlement { .. } => 6,
             Self::Ledger(_) | Self::Review(_) => 7,
             Self::BooksDisagree { .. } => 8,
+            Self::Doctor { .. } => 9,
             Self::Interrupted(_) => 130,
         }
     }
@@ -115,6 +122,7 @@ impl CliError {
             Self::Review(_) => "REVIEW_REFUSED",
             Self::Settlement { .. } => "SETTLEMENT_FAILED",
             Self::BooksDisagree { .. } => "BOOKS_DISAGREE",
+            Self::Doctor { .. } => "CHECKS_FAILED",
             Self::Interrupted(_) => "INTERRUPTED",
             Self::Build(_) | Self::Internal(_) => "INTERNAL",
         }

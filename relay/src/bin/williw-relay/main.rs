@@ -9,6 +9,7 @@ mod environment;
 mod error;
 mod ledger;
 mod logging;
+mod metrics;
 mod output;
 mod shutdown;
 mod transaction;
@@ -45,6 +46,7 @@ async fn dispatch(arguments: &Arguments, output: &Output) -> Result<(), CliError
     match &arguments.command {
         Command::Run(run) => commands::run::run(connection, run, output).await,
         Command::Status(status) => commands::status::status(connection, status, output).await,
+        Command::Doctor => commands::doctor::doctor(connection, output).await,
         Command::Review(ReviewCommand::List) => commands::review::list(connection, output).await,
         Command::Review(ReviewCommand::Accept(accept)) => commands::review::accept(connection, accept, output).await,
         Command::Network(NetworkCommand::Create(create)) => commands::network::create(connection, create, output).await,

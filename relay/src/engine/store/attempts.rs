@@ -21,7 +21,8 @@ statements! {
             CAST(compute_unit_limit AS TEXT) AS compute_unit_limit, \
             CAST(compute_unit_price AS TEXT) AS compute_unit_price, \
             CAST(loaded_accounts_data_limit AS TEXT) AS loaded_accounts_data_limit, \
-            CAST(sent_at AS TEXT) AS sent_at, CAST(finalized_seen_at AS TEXT) AS finalized_seen_at \
+            CAST(sent_at AS TEXT) AS sent_at, CAST(finalized_seen_at AS TEXT) AS finalized_seen_at, \
+            CAST(created_at AS TEXT) AS created_at, CAST(error IS NOT NULL AS TEXT) AS is_reported \
         FROM attempts WHERE batch_id IN (SELECT CAST(value AS INTEGER) FROM json_each(?1)) \
             AND number = (SELECT MAX(number) FROM attempts AS other WHERE other.batch_id = attempts.batch_id)";
 
@@ -60,6 +61,9 @@ statements! {
             updated_at = CAST(?2 AS INTEGER) \
         WHERE id = CAST(?1 AS INTEGER)";
 
+    /// Stores the report ?2 about attempt ?1 until its next transition.
+    REPORT = "UPDATE attempts SET error = ?2 WHERE id = CAST(?1 AS INTEGER)";
+
     /// The signatures of all batches that contained the oldest unconfirmed reward of node ?1, newest first. Every batch that
     /// has credited the node since contained it.
     SIGNATURES_FOR = "SELECT DISTINCT CAST(attempts.batch_id AS TEXT) AS batch_id, attempts.signature AS signature \
@@ -81,9 +85,12 @@ pub(crate) struct Attempt {
     pub(crate) compute_unit_limit: u32,
     pub(crate) loaded_accounts_data_limit: u32,
     pub(crate) compute_unit_price: u64,
+    pub(crate) created_at_ms: i64,
     pub(crate) sent_at_ms: Option<i64>,
     /// When it was first found in a finalized block, if its batch could not be closed then.
     pub(crate) finalized_seen_at_ms: Option<i64>,
+    /// Whether it was reported as overdue.
+    pub(crate) is_reported: bool,
     /// The signed transaction; `None` only for planned attempts.
     pub(crate) signed: Option<StoredTransaction>,
 }
@@ -136,8 +143,10 @@ fn attempt(row: &Row) -> Result<Attempt, DatabaseError> {
         compute_unit_limit: row.get("compute_unit_limit")?,
         loaded_accounts_data_limit: row.get("loaded_accounts_data_limit")?,
         compute_unit_price: row.get("compute_unit_price")?,
+        created_at_ms: row.get("created_at")?,
         sent_at_ms: row.optional("sent_at")?,
         finalized_seen_at_ms: row.optional("finalized_seen_at")?,
+        is_reported: row.get::<u8>("is_reported")? == 1,
         signed,
     })
 }
@@ -183,6 +192,11 @@ pub(crate) fn sent(attempt: &Attempt, now_ms: i64) -> [Statement; 2] {
 /// Records when an attempt was first found in a finalized block.
 pub(crate) fn seen_finalized(attempt: &Attempt, now_ms: i64) -> [Statement; 2] {
     [require(attempt), Statement::new(SEEN_FINALIZED).bind(attempt.id).bind(now_ms)]
+}
+
+/// Stores what was reported about an attempt, until its next transition.
+pub(crate) fn report(attempt: &Attempt, text: &str) -> [Statement; 2] {
+    [require(attempt), Statement::new(REPORT).bind(attempt.id).bind(text)]
 }
 
 /// A transition of a signed attempt, with what is stored along with its new state.

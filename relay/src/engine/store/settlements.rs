@@ -24,6 +24,10 @@ statements! {
         AS TEXT) AS has_work"
     );
 
+    /// The latest settlement, if it failed in its first step.
+    REFUSED = "SELECT CAST(id AS TEXT) AS id, error FROM settlements \
+        WHERE id = (SELECT MAX(id) FROM settlements) AND state = 'failed' AND step = 'validate' AND error IS NOT NULL";
+
     /// Opens a settlement for trigger ?1 at ?2.
     OPEN_NEW = "INSERT INTO settlements (trigger, state, step, started_at, updated_at) \
         VALUES (?1, 'open', 'validate', CAST(?2 AS INTEGER), CAST(?2 AS INTEGER))";
@@ -65,6 +69,22 @@ pub(crate) struct OpenSettlement {
     pub(crate) error: Option<String>,
 }
 
+/// A settlement that failed in its first step, in which everything is checked that a settlement needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RefusedSettlement {
+    pub(crate) id: i64,
+    pub(crate) reason: String,
+}
+
+/// What a runner finds when no settlement is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Work {
+    /// Whether there is anything to settle.
+    pub(crate) exists: bool,
+    /// The latest settlement, if it was refused.
+    pub(crate) refused: Option<RefusedSettlement>,
+}
+
 /// How a settlement ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SettlementOutcome<'a> {
@@ -101,10 +121,17 @@ pub(crate) async fn is_open_or_has_work(
     Ok(!open.is_empty() || has_work.first().map(|row| row.get::<u8>("has_work")).transpose()? == Some(1))
 }
 
-/// Returns whether there is anything to settle.
-pub(crate) async fn has_work(database: &impl Database, now_ms: i64, held: HeldNodes) -> Result<bool, DatabaseError> {
-    let rows = database.query(Statement::new(HAS_WORK).bind(now_ms).bind(held.retry_by_ms())).await?;
-    Ok(rows.first().map(|row| row.get::<u8>("has_work")).transpose()? == Some(1))
+/// Finds out whether there is anything to settle, and whether the latest settlement was refused.
+pub(crate) async fn work(database: &impl Database, now_ms: i64, held: HeldNodes) -> Result<Work, DatabaseError> {
+    let has_work = Statement::new(HAS_WORK).bind(now_ms).bind(held.retry_by_ms());
+    let [work, refused] = database.batch_of([has_work, Statement::new(REFUSED)]).await?;
+    Ok(Work {
+        exists: work.first().map(|row| row.get::<u8>("has_work")).transpose()? == Some(1),
+        refused: refused
+            .first()
+            .map(|row| Ok::<_, DatabaseError>(RefusedSettlement { id: row.get("id")?, reason: row.get("error")? }))
+            .transpose()?,
+    })
 }
 
 pub(crate) fn open_new(trigger: &str, now_ms: i64) -> Statement {

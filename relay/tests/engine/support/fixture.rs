@@ -308,6 +308,10 @@ impl EngineFixture {
                 Progress::Busy { retry_after_ms, .. } => self.advance_time(retry_after_ms),
                 Progress::Opened | Progress::Continue { after_ms: 0 } => {}
                 Progress::Continue { after_ms } => self.advance_time(after_ms),
+                Progress::Blocked { reason, .. } => {
+                    finished.push(Some(reason));
+                    return Ok(finished);
+                }
                 Progress::Finished { failure, .. } => {
                     let failed = failure.is_some();
                     finished.push(failure);

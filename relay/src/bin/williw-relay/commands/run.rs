@@ -1,5 +1,6 @@
 //! The `run` command: settles rewards until none are left to settle, or indefinitely with `--watch`.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -16,6 +17,7 @@ use crate::environment;
 use crate::error::CliError;
 use crate::ledger::{self, IfMissing, Ledger};
 use crate::logging::LogEvents;
+use crate::metrics::Exporter;
 use crate::output::Output;
 use crate::shutdown::Shutdown;
 
@@ -38,7 +40,8 @@ pub(crate) async fn run(
     arguments: &RunArguments,
     output: &Output,
 ) -> Result<(), CliError> {
-    let chain = environment::cluster(connection)?;
+    let counters = Rc::default();
+    let chain = environment::counted_cluster(connection, &counters)?;
     let network = environment::network(connection)?;
     let signer = environment::secret_key()?;
     let database = ledger::open(connection, IfMissing::Create)?;
@@ -49,10 +52,23 @@ pub(crate) async fn run(
     config.format = arguments.format;
     config.max_compute_unit_price = arguments.max_compute_unit_price;
 
-    let parts = EngineParts { database: &database, chain, signer, clock: SystemClock, events: LogEvents };
+    let exporter = match arguments.metrics_addr {
+        Some(address) => Some(Exporter::listen(address, network.address(), signer.address(), counters).await?),
+        None => None,
+    };
+    let parts = EngineParts { database: &database, chain: &chain, signer, clock: SystemClock, events: LogEvents };
     let engine = Engine::new(parts, config);
     let mut shutdown = Shutdown::listen()?;
-    let outcome = advance_until_done(&engine, &database, arguments, output, &mut shutdown).await;
+    let metrics = async {
+        match &exporter {
+            Some(exporter) => exporter.collect(&database, &chain).await,
+            None => std::future::pending().await,
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = advance_until_done(&engine, &database, arguments, output, &mut shutdown) => outcome,
+        () = metrics => Err(CliError::Internal("the metrics have ended".to_owned())),
+    };
     // Whatever the outcome, release the lease, so that the next runner does not have to wait for it to expire.
     if let Err(error) = engine.stop().await {
         tracing::warn!("cannot release the lease, which will expire by itself: {error}");
@@ -73,6 +89,7 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
     let mut settled = false;
     let mut backoff = Backoff::default();
     let mut busy_with = None;
+    let mut blocked = Blocked::default();
     loop {
         if shutdown.is_requested() {
             if arguments.watch {
@@ -103,8 +120,20 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
                 shutdown.sleep(delay).await;
                 continue;
             }
+            // The open settlement cannot go on, but it can once the reason is gone.
+            Err(EngineError::Rejected(reason)) if arguments.watch => {
+                blocked.report(&reason);
+                if let Err(error) = engine.stop().await {
+                    tracing::debug!("cannot release the lease, which will expire by itself: {error}");
+                }
+                shutdown.sleep(interval).await;
+                continue;
+            }
             Err(error) => return Err(error.into()),
         };
+        if !matches!(progress, Progress::Blocked { .. }) {
+            blocked = Blocked::default();
+        }
         backoff = Backoff::default();
         match progress {
             Progress::Opened => {
@@ -138,6 +167,15 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
                     }
                     None => {}
                 }
+            }
+            Progress::Blocked { reason, .. } if arguments.watch => {
+                blocked.report(&reason);
+                shutdown.sleep(interval).await;
+            }
+            Progress::Blocked { settlement_id, reason } => {
+                let settlement = settlements::get(database, settlement_id).await?;
+                output.result(&json!({"outcome": "blocked", "settlement": settlement}), &Summary(&settlement))?;
+                return Err(CliError::Settlement { id: settlement_id, reason });
             }
             Progress::Idle if arguments.watch => {
                 retry_held = false;
@@ -189,6 +227,22 @@ impl Backoff {
     /// Whether the first of the errors occurred at least `seconds` ago.
     fn has_lasted(&self, seconds: u32, now_ms: i64) -> bool {
         self.since_ms.is_some_and(|since_ms| now_ms.saturating_sub(since_ms) >= i64::from(seconds) * 1000)
+    }
+}
+
+/// Why nothing can be settled at present.
+#[derive(Default)]
+struct Blocked(Option<String>);
+
+impl Blocked {
+    /// Logs the reason as an error, and if it is still the same, only for debugging.
+    fn report(&mut self, reason: &str) {
+        if self.0.as_deref() == Some(reason) {
+            tracing::debug!("still blocked: {reason}");
+        } else {
+            tracing::error!("nothing can be settled: {reason}");
+            self.0 = Some(reason.to_owned());
+        }
     }
 }
 
