@@ -36,7 +36,7 @@ statements! {
     pub(crate) DELETE_PRECONDITIONS = "DELETE FROM preconditions";
 }
 
-/// The statements that a relay needs in addition to the engine's: status and review queries, the wallets' owners and the
+/// The statements that a relay needs in addition to those of the engine and of audits: status and review queries, the wallets' owners and the
 /// conformance suite.
 const RELAY_MODULES: &[&[&str]] = &[ALL, balances::ALL, conformance::ALL, owners::ALL, reviews::ALL, settlements::ALL];
 
@@ -71,7 +71,7 @@ pub(crate) fn required_scope(sql: &str) -> Scope {
 }
 
 fn relay_statements() -> impl Iterator<Item = &'static str> {
-    flat(crate::engine::store::MODULES).chain(flat(RELAY_MODULES))
+    flat(crate::engine::store::MODULES).chain(flat(crate::audit::MODULES)).chain(flat(RELAY_MODULES))
 }
 
 fn flat(modules: &'static [&'static [&'static str]]) -> impl Iterator<Item = &'static str> {

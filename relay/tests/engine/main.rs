@@ -15,6 +15,7 @@ mod forks;
 mod leases;
 mod limits;
 mod logs;
+mod receipts;
 mod rejections;
 mod rent;
 mod reviews;

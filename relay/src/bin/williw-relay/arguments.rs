@@ -1,6 +1,8 @@
 //! Command-line arguments. Secrets are never arguments, because arguments are visible in process lists and shell
 //! histories.
 
+pub(crate) mod audit;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -11,6 +13,8 @@ use solana_pubkey::Pubkey;
 use williw_relay::engine::FormatChoice;
 use williw_relay::transaction::Format;
 use williw_relay::types::{ApiKeyId, Lamports, NodeId, Scope};
+
+use audit::{ReceiptArguments, VerifyArguments};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -38,9 +42,13 @@ Examples:
     williw-relay review accept node-1
     williw-relay review accept node-1 --yes
 
+  Prove that a reward was paid; anyone can check it with an RPC node alone:
+    williw-relay receipt rw_0123456789abcdef0123456789abcdef > receipt.json
+    williw-relay verify receipt.json --rpc-url https://api.devnet.solana.com
+
 Environment:
   SOLANA_PRIVATE_KEY  The keypair to sign with: base58, a JSON array of 64 numbers, or the path of a keypair file
-  WILLIW_API_KEY      The API key for the ledger of a Worker. Scope: 'ledger' for run, status, rent and
+  WILLIW_API_KEY      The API key for the ledger of a Worker. Scope: 'ledger' for run, status, rent, receipt and
                       review list, 'admin' for key and review accept
   WILLIW_LEDGER       Same as --ledger
   SOLANA_RPC_URL      Same as --rpc-url
@@ -59,6 +67,7 @@ Exit codes:
   6    The settlement failed, or the transaction was rejected or expired
   7    The ledger rejected the request: unknown node, settlement or API key, invalid value, or nothing to accept
   8    Everything else is settled, but nodes are held because ledger and chain disagree
+  9    A receipt is invalid, or the chain does not confirm that the reward was credited
   130  Interrupted before completion; the next run resumes";
 
 const SIGNER_HELP: &str = "\
@@ -119,23 +128,23 @@ pub(crate) struct Arguments {
 /// The ledger and the cluster to work with.
 #[derive(Debug, Args)]
 pub(crate) struct ConnectionArguments {
-    /// The ledger, required by run, status, review, rent and key: the path of an SQLite file, or the URL of a Worker
+    /// The ledger, required by run, status, review, receipt, rent and key: the path of an SQLite file, or the URL of a Worker
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "WILLIW_LEDGER", value_name = "FILE|URL")]
     pub(crate) ledger: Option<LedgerLocation>,
 
-    /// The URL of a Solana RPC node, required by run, review accept, network, fund and rent. With several URLs, separated by
+    /// The URL of a Solana RPC node, required by run, review accept, receipt, verify, network, fund and rent. With several URLs, separated by
     /// commas, another node is used when one fails, and two must agree before anything is recorded as paid or as never landed
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "SOLANA_RPC_URL", hide_env_values = true)]
     #[arg(value_name = "URL", value_delimiter = ',')]
     pub(crate) rpc_url: Vec<String>,
 
-    /// The name of the network, required by run, review accept, network, fund and rent: 1 to 32 characters of a-z, 0-9
-    /// and '-'
+    /// The name of the network, required by run, review accept, receipt, network, fund and rent: 1 to 32 characters of
+    /// a-z, 0-9 and '-'
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "NETWORK", value_name = "NAME")]
     #[arg(value_parser = network_id)]
     pub(crate) network: Option<NetworkId>,
 
-    /// The address of the key that created the network, required by run, review accept, fund and rent: other creators'
+    /// The address of the key that created the network, required by run, review accept, receipt, fund and rent: other creators'
     /// networks can have the same name
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "NETWORK_CREATOR", value_name = "ADDRESS")]
     pub(crate) network_creator: Option<Pubkey>,
@@ -156,6 +165,10 @@ pub(crate) enum Command {
     /// Resolve differences between the ledger and the chain that the relay cannot decide
     #[command(subcommand)]
     Review(ReviewCommand),
+    /// Print the receipt of a credited reward: a file by which anyone can check that it was paid
+    Receipt(ReceiptArguments),
+    /// Check receipts against the chain; needs only an RPC node
+    Verify(VerifyArguments),
     /// Create a network on-chain
     #[command(subcommand)]
     Network(NetworkCommand),

@@ -1,5 +1,6 @@
 //! Errors of commands, and their exit codes.
 
+use williw_relay::audit::{ReceiptError, VerifyError};
 use williw_relay::chain::ChainError;
 use williw_relay::database::DatabaseError;
 use williw_relay::database::remote::RemoteError;
@@ -41,6 +42,25 @@ pub(crate) enum CliError {
     /// The chain's total of a node cannot be accepted.
     #[error("{0}")]
     Review(ReviewError),
+    /// There is no receipt of a reward.
+    #[error("{0}")]
+    Receipt(ReceiptError),
+    /// A receipt is not confirmed.
+    #[error("{file}: {error}")]
+    Verify {
+        /// The name of the file.
+        file: String,
+        /// What does not hold.
+        error: VerifyError,
+    },
+    /// Two receipts claim the same lamports.
+    #[error("{one} and {other} claim the same lamports for two rewards: at least one of them was not credited")]
+    ReceiptsOverlap {
+        /// The name of a file.
+        one: String,
+        /// The name of another file.
+        other: String,
+    },
     #[error("settlement {id} failed: {reason}")]
     Settlement {
         id: i64,
@@ -82,6 +102,16 @@ impl From<ReviewError> for CliError {
     }
 }
 
+impl From<ReceiptError> for CliError {
+    fn from(error: ReceiptError) -> Self {
+        match error {
+            ReceiptError::Ledger(error) => Self::Ledger(error.into()),
+            ReceiptError::Chain(error) => Self::Chain(error),
+            error => Self::Receipt(error),
+        }
+    }
+}
+
 impl CliError {
     /// The process's exit code, as listed by `--help`.
     pub(crate) fn exit_code(&self) -> u8 {
@@ -95,6 +125,12 @@ impl CliError {
                 DatabaseError::Constraint(_) | DatabaseError::Statement(_) | DatabaseError::Decode(_) => 1,
             },
             Self::Chain(_) => 5,
+            Self::Verify { error, .. } if !error.is_refuted() => 5,
+            Self::Receipt(
+                ReceiptError::UnknownReward(_) | ReceiptError::NotCredited { .. } | ReceiptError::Correction(_),
+            ) => 7,
+            Self::Receipt(ReceiptError::OtherBinding { .. }) => 3,
+            Self::Receipt(_) | Self::Verify { .. } | Self::ReceiptsOverlap { .. } => 9,
             Self::Rejected(_) | Self::Settlement { .. } => 6,
             Self::Ledger(_) | Self::Review(_) => 7,
             Self::BooksDisagree { .. } => 8,
@@ -113,6 +149,9 @@ impl CliError {
             Self::Signer(_) => "SIGNER",
             Self::Rejected(_) => "REJECTED",
             Self::Review(_) => "REVIEW_REFUSED",
+            Self::Receipt(_) => "NO_RECEIPT",
+            Self::Verify { .. } => "NOT_VERIFIED",
+            Self::ReceiptsOverlap { .. } => "RECEIPTS_OVERLAP",
             Self::Settlement { .. } => "SETTLEMENT_FAILED",
             Self::BooksDisagree { .. } => "BOOKS_DISAGREE",
             Self::Interrupted(_) => "INTERRUPTED",
