@@ -33,7 +33,7 @@ mod validate;
 pub use config::{EngineConfig, FormatChoice, NetworkRef};
 pub use error::EngineError;
 pub use hold::HoldReason;
-pub use review::{Excess, ReviewError, Reviewer};
+pub use review::{Excess, Resolution, ReviewError, Reviewer};
 pub use states::{AttemptState, BatchState, EntryOutcome, NodeState, SettlementState};
 pub use step::Step;
 

@@ -23,6 +23,7 @@ pub mod settlements;
 pub mod tasks;
 
 pub use actor::Actor;
+pub(crate) use audit::record_repair;
 pub use error::{LedgerError, MAX_TOTAL_SCORE};
 pub use pagination::Page;
 

@@ -16,6 +16,7 @@ mod leases;
 mod limits;
 mod logs;
 mod receipts;
+mod reconciliation;
 mod rejections;
 mod rent;
 mod reviews;

@@ -11,6 +11,7 @@ mod ledger;
 mod logging;
 mod output;
 mod shutdown;
+mod table;
 mod transaction;
 
 use std::process::ExitCode;
@@ -46,7 +47,11 @@ async fn dispatch(arguments: &Arguments, output: &Output) -> Result<(), CliError
         Command::Run(run) => commands::run::run(connection, run, output).await,
         Command::Status(status) => commands::status::status(connection, status, output).await,
         Command::Review(ReviewCommand::List) => commands::review::list(connection, output).await,
-        Command::Review(ReviewCommand::Accept(accept)) => commands::review::accept(connection, accept, output).await,
+        Command::Review(ReviewCommand::Show(show)) => commands::review::show(connection, show, output).await,
+        Command::Review(ReviewCommand::Resolve(resolve)) => {
+            commands::review::resolve(connection, resolve, output).await
+        }
+        Command::Reconcile(reconcile) => commands::reconcile::reconcile(connection, reconcile, output).await,
         Command::Receipt(receipt) => commands::receipt::receipt(connection, receipt, output).await,
         Command::Verify(verify) => commands::verify::verify(connection, verify, output).await,
         Command::Network(NetworkCommand::Create(create)) => commands::network::create(connection, create, output).await,

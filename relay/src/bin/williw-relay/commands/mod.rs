@@ -4,6 +4,7 @@ pub(crate) mod fund;
 pub(crate) mod key;
 pub(crate) mod network;
 pub(crate) mod receipt;
+pub(crate) mod reconcile;
 pub(crate) mod rent;
 pub(crate) mod review;
 pub(crate) mod run;
