@@ -7,6 +7,7 @@
 //! the modules with their native implementations may depend on an async runtime or on an HTTP client, and nothing here
 //! may depend on workerd.
 
+pub mod audit;
 pub mod chain;
 pub mod clock;
 pub mod database;

@@ -7,12 +7,14 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use solana_hash::Hash;
+use solana_message::compiled_instruction::CompiledInstruction;
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 
 use super::{
-    Account, AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, FinalizedBlock,
-    LatestBlockhash, SignatureStatus, Simulation, StatusSearch, StatusesAtSlot, TransactionError, TransactionFault,
+    Account, AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, ExecutionRecord,
+    FinalizedBlock, History, LatestBlockhash, MAX_SIGNATURES_PER_PAGE, RecordedTransaction, SignatureAtSlot,
+    SignatureStatus, Simulation, StatusSearch, StatusesAtSlot, TransactionError, TransactionFault,
 };
 
 /// The newest transaction version this codec can decode. Nodes return an error for newer versions than requested.
@@ -159,6 +161,55 @@ struct MetaResponse {
     fee: u64,
     /// Missing or null if the node does not record logs.
     log_messages: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RecordedResponse {
+    slot: u64,
+    block_time: Option<i64>,
+    /// The encoded transaction, and the name of the encoding.
+    transaction: (String, String),
+    meta: Option<RecordedMeta>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RecordedMeta {
+    err: Option<Value>,
+    fee: u64,
+    log_messages: Option<Vec<String>>,
+    inner_instructions: Option<Vec<InnerInstructions>>,
+    loaded_addresses: Option<LoadedAddresses>,
+}
+
+#[derive(Deserialize)]
+struct InnerInstructions {
+    /// The position of the instruction that caused them.
+    index: usize,
+    instructions: Vec<InnerInstruction>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct InnerInstruction {
+    program_id_index: u8,
+    accounts: Vec<u8>,
+    /// In base58.
+    data: String,
+}
+
+#[derive(Deserialize)]
+struct LoadedAddresses {
+    writable: Vec<String>,
+    readonly: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct SignatureResponse {
+    signature: String,
+    slot: u64,
+    err: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -339,4 +390,68 @@ impl<T: Transport> Chain for JsonRpc<T> {
         let response: Vec<PriorityFeeResponse> = self.call("getRecentPrioritizationFees", json!([encoded])).await?;
         Ok(response.into_iter().map(|fee| fee.prioritization_fee).collect())
     }
+}
+
+impl<T: Transport> History for JsonRpc<T> {
+    async fn recorded(&self, signature: &Signature) -> Result<Option<RecordedTransaction>, ChainError> {
+        let response: Option<RecordedResponse> = self
+            .call(
+                "getTransaction",
+                json!([signature.to_string(), {
+                    "encoding": "base64",
+                    "commitment": Commitment::Finalized.as_str(),
+                    "maxSupportedTransactionVersion": MAX_TRANSACTION_VERSION,
+                }]),
+            )
+            .await?;
+        let Some(RecordedResponse { slot, block_time, transaction, meta: Some(meta) }) = response else {
+            return Ok(None);
+        };
+        let (text, encoding) = transaction;
+        let bytes = BASE64.decode(text).ok().filter(|_| encoding == "base64").ok_or_else(|| {
+            ChainError::InvalidResponse(format!("transaction {signature} has encoding '{encoding}' instead of base64"))
+        })?;
+        let loaded =
+            meta.loaded_addresses.into_iter().flat_map(|loaded| loaded.writable.into_iter().chain(loaded.readonly));
+        let record = ExecutionRecord {
+            slot,
+            block_time,
+            fee_lamports: meta.fee,
+            error: meta.err.as_ref().map(TransactionError::from_json),
+            loaded_addresses: loaded.map(|text| parse("address", &text)).collect::<Result<_, _>>()?,
+            inner: meta.inner_instructions.into_iter().flatten().map(inner_instructions).collect::<Result<_, _>>()?,
+            log_messages: meta.log_messages.unwrap_or_default(),
+        };
+        RecordedTransaction::decode(signature, bytes, record).map(Some)
+    }
+
+    async fn signatures_of(
+        &self,
+        address: &Pubkey,
+        before: Option<&Signature>,
+    ) -> Result<Vec<SignatureAtSlot>, ChainError> {
+        let mut options = json!({"limit": MAX_SIGNATURES_PER_PAGE, "commitment": Commitment::Finalized.as_str()});
+        if let (Some(before), Some(options)) = (before, options.as_object_mut()) {
+            options.insert("before".to_owned(), before.to_string().into());
+        }
+        let response: Vec<SignatureResponse> =
+            self.call("getSignaturesForAddress", json!([address.to_string(), options])).await?;
+        response
+            .into_iter()
+            .map(|found| {
+                let signature = parse("signature", &found.signature)?;
+                Ok(SignatureAtSlot { signature, slot: found.slot, succeeded: found.err.is_none() })
+            })
+            .collect()
+    }
+}
+
+fn inner_instructions(inner: InnerInstructions) -> Result<(usize, Vec<CompiledInstruction>), ChainError> {
+    let compiled = inner.instructions.into_iter().map(|one| {
+        let data = bs58::decode(&one.data)
+            .into_vec()
+            .map_err(|error| ChainError::InvalidResponse(format!("the data of an inner instruction: {error}")))?;
+        Ok(CompiledInstruction { program_id_index: one.program_id_index, accounts: one.accounts, data })
+    });
+    Ok((inner.index, compiled.collect::<Result<_, _>>()?))
 }

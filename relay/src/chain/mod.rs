@@ -5,6 +5,7 @@
 //! match the documented schema is an error and never replaced by a default.
 
 mod error;
+mod history;
 mod json_rpc;
 #[cfg(feature = "native")]
 mod native;
@@ -15,6 +16,10 @@ pub mod verdict;
 pub mod wire;
 
 pub use error::ChainError;
+pub use history::{
+    ExecutionRecord, History, MAX_SIGNATURES_PER_PAGE, RecordedInstruction, RecordedTransaction, SignatureAtSlot,
+    TransactionVersion,
+};
 pub use json_rpc::{JsonRpc, RpcError, Transport};
 #[cfg(feature = "native")]
 pub use native::HttpTransport;

@@ -12,8 +12,8 @@ use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 
 use super::{
-    AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, FinalizedBlock, LatestBlockhash,
-    SignatureStatus, Simulation, StatusSearch, StatusesAtSlot,
+    AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, FinalizedBlock, History,
+    LatestBlockhash, RecordedTransaction, SignatureAtSlot, SignatureStatus, Simulation, StatusSearch, StatusesAtSlot,
 };
 
 /// How often two nodes are asked for the same finalized accounts before their answers must agree.
@@ -248,6 +248,33 @@ impl<C: Chain> Chain for Pool<C> {
 
     async fn recent_priority_fees(&self, writable: &[Pubkey]) -> Result<Vec<u64>, ChainError> {
         self.any(async |chain| chain.recent_priority_fees(writable).await).await
+    }
+}
+
+impl<C: Chain + History> History for Pool<C> {
+    /// The transaction as two nodes have recorded it; `None` while only one of them has it.
+    async fn recorded(&self, signature: &Signature) -> Result<Option<RecordedTransaction>, ChainError> {
+        let answers = self.several(async |chain| chain.recorded(signature).await).await?;
+        let mut found = answers.into_iter().flatten();
+        match (found.next(), found.next()) {
+            (Some(one), Some(other)) if !one.agrees_with(&other) => {
+                Err(ChainError::NodesDisagree(format!("about transaction {signature}")))
+            }
+            // One of them may not have kept the log.
+            (Some(one), Some(other)) if one.log_messages.is_empty() => Ok(Some(other)),
+            (Some(one), Some(_)) => Ok(Some(one)),
+            (one, _) if self.nodes.len() < 2 => Ok(one),
+            _ => Ok(None),
+        }
+    }
+
+    /// The answer of one node. Whoever needs a complete list checks it against the treasury's history hash.
+    async fn signatures_of(
+        &self,
+        address: &Pubkey,
+        before: Option<&Signature>,
+    ) -> Result<Vec<SignatureAtSlot>, ChainError> {
+        self.any(async |chain| chain.signatures_of(address, before).await).await
     }
 }
 

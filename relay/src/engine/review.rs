@@ -1,8 +1,9 @@
-//! Accepting what the chain has credited beyond what the ledger has signed for, so that a node that is held as
+//! Deciding what the chain has credited to a node for beyond what the ledger has signed, so that a node that is held as
 //! `chain_above_ledger` goes on.
 //!
 //! A single lamport that a stolen settler key credits makes the chain's total of a node differ from the ledger's. Nothing
-//! can take it back from the node's owner, so the ledger has to record it.
+//! can take it back from the node's owner, so the ledger has to record it. The totals alone do not say whether it was for
+//! rewards of this ledger: a person decides, see [`Resolution`].
 
 use serde::Serialize;
 use settlement::client::node_wallet_address;
@@ -13,14 +14,14 @@ use crate::clock::Clock;
 use crate::database::{Database, DatabaseError};
 use crate::ledger::corrections::{Correction, Shift};
 use crate::ledger::{Actor, reviews};
-use crate::types::{Lamports, NodeId};
+use crate::types::{Lamports, NodeId, text_enum};
 
 use super::lease::LEASE_MS;
 use super::store::{binding, leases};
 use super::validate::check_binding;
 use super::{EngineError, NetworkRef};
 
-/// Compares single nodes with the chain, and accepts the chain's total.
+/// Compares single nodes with the chain, and records what the chain's total was for.
 pub struct Reviewer<D, C, K> {
     /// The ledger, with all migrations applied.
     pub database: D,
@@ -34,26 +35,57 @@ pub struct Reviewer<D, C, K> {
     pub holder: String,
 }
 
-/// What the chain has credited to a node beyond the ledger's rewards.
+text_enum! {
+    /// What the chain has credited to a node for, beyond what the ledger has signed.
+    pub enum Resolution: "resolution" {
+        /// For the ledger's next rewards: they count as credited up to the chain's total, the last of them maybe in part. What
+        /// exceeds all of them is recorded as a correction. Nothing is paid twice; if the excess was not for these rewards, the
+        /// node is paid too little.
+        AcceptChain = "accept_chain",
+        /// For nothing in this ledger: all of it is recorded as a correction, and every reward that the ledger has not signed yet
+        /// is paid on top of it. If the excess was for these rewards, they are paid twice.
+        PayOnTop = "pay_on_top",
+    }
+}
+
+impl Resolution {
+    /// The name in the audit log.
+    const fn operation(self) -> &'static str {
+        match self {
+            Self::AcceptChain => "review.accept",
+            Self::PayOnTop => "review.pay_on_top",
+        }
+    }
+}
+
+/// What the chain has credited to a node beyond what the ledger has signed, and what a resolution makes of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Excess {
     /// The node whose wallet account was credited.
     pub node_id: NodeId,
+    /// The resolution.
+    pub resolution: Resolution,
     /// The node's wallet account, in base58.
     pub wallet_address: String,
     /// The total that the chain has credited.
     pub credited_lamports: Lamports,
-    /// The total of the rewards that it covers.
-    pub covered_lamports: Lamports,
-    /// The difference, at least 1. It becomes the amount of a confirmed reward.
+    /// The highest total that this ledger has signed. What is above was credited by somebody else.
+    pub signed_lamports: Lamports,
+    /// The rewards that this ledger has not signed for, and that count as credited. If the chain did not credit them for
+    /// these rewards, they are not paid.
+    pub counted_as_credited_lamports: Lamports,
+    /// The rewards that this ledger has not signed for, that the chain's total would cover, and that are paid nevertheless. If
+    /// the chain has credited them for these rewards, they are paid twice.
+    pub paid_again_lamports: Lamports,
+    /// The amount of the correction, a confirmed reward for what the chain has credited without a reward.
     pub excess_lamports: Lamports,
-    /// The id of that reward.
-    pub reward_id: String,
+    /// The id of that reward; null if nothing is left for it.
+    pub reward_id: Option<String>,
     /// The finalized slot at which the wallet account was read.
     pub slot: u64,
 }
 
-/// Why the chain's total of a node is not accepted. Nothing was written, except after
+/// Why a node's books are not changed. Nothing was written, except after
 /// [`DatabaseError::Unavailable`], when the outcome is unknown; repeating the request is safe.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReviewError {
@@ -64,13 +96,14 @@ pub enum ReviewError {
     #[error("node {0} is not registered in this ledger: check the node id")]
     UnknownNode(NodeId),
     /// The node has no wallet account on the chain, or a closed one, or no address that could own one.
-    #[error("node {0} has no open wallet account on this cluster, so there is no total to accept")]
+    #[error("node {0} has no open wallet account on this cluster, so there is nothing to resolve")]
     NoWallet(NodeId),
-    /// The chain has credited exactly what the ledger's rewards say.
+    /// The chain has credited no more than the ledger has signed for.
     #[error(
-        "node {node_id}: ledger and chain agree on a credited total of {credited} lamports: there is nothing to accept"
+        "node {node_id}: the chain has credited {credited} lamports, and this ledger has signed for all of them: there is \
+         nothing to resolve"
     )]
-    NothingToAccept {
+    NothingToResolve {
         /// The node whose totals agree.
         node_id: NodeId,
         /// The credited total.
@@ -129,36 +162,48 @@ impl From<ChainError> for ReviewError {
 }
 
 impl<D: Database, C: Chain, K: Clock> Reviewer<D, C, K> {
-    /// Returns what [`Reviewer::accept`] would write, and writes nothing.
+    /// Returns what [`Reviewer::resolve`] would write, and writes nothing.
     ///
     /// # Errors
-    /// [`ReviewError`], whenever `accept` would refuse.
-    pub async fn examine(&self, node_id: &NodeId) -> Result<Excess, ReviewError> {
-        Ok(self.compare(node_id).await?.0)
+    /// [`ReviewError`], whenever `resolve` would refuse.
+    pub async fn examine(&self, node_id: &NodeId, resolution: Resolution) -> Result<Excess, ReviewError> {
+        Ok(self.compare(node_id, resolution).await?.0)
     }
 
-    /// Records what the chain has credited to the node in excess as a confirmed reward of kind `correction`, audited, so
-    /// that the ledger's running total equals the chain's and the node's pending rewards continue from there. The owner
-    /// keeps what was credited, and every reward that it does not cover is still credited in full.
+    /// Records what the chain has credited to the node beyond what the ledger has signed, audited, so that the node goes on.
+    /// What no reward stands for becomes a confirmed reward of kind `correction`, before the rewards that are still to be
+    /// paid; their running totals grow by its amount.
     ///
     /// # Errors
-    /// [`ReviewError`], among others if the totals agree, as they do after the first call, or if the chain's is lower.
-    pub async fn accept(&self, actor: &Actor, node_id: &NodeId) -> Result<Excess, ReviewError> {
+    /// [`ReviewError`], among others if the ledger has signed for all of it, as it has after the first call, or if the chain
+    /// has credited less than the ledger has confirmed.
+    pub async fn resolve(
+        &self,
+        actor: &Actor,
+        node_id: &NodeId,
+        resolution: Resolution,
+    ) -> Result<Excess, ReviewError> {
         // A settlement that has read the rewards must not be under way while their totals move.
         let Some(token) = leases::take(&self.database, &self.holder, LEASE_MS).await? else {
             let (holder, _) = leases::current(&self.database).await?;
             return Err(ReviewError::Busy { holder });
         };
-        let accepted = self.write(actor, node_id, token).await;
+        let resolved = self.write(actor, node_id, resolution, token).await;
         let released = leases::release(&self.database, &self.holder, token).await;
-        let excess = accepted?;
+        let excess = resolved?;
         // Once the correction is written, a lease that could not be released only makes the next runner wait.
         released?;
         Ok(excess)
     }
 
-    async fn write(&self, actor: &Actor, node_id: &NodeId, token: i64) -> Result<Excess, ReviewError> {
-        let (excess, correction) = self.compare(node_id).await?;
+    async fn write(
+        &self,
+        actor: &Actor,
+        node_id: &NodeId,
+        resolution: Resolution,
+        token: i64,
+    ) -> Result<Excess, ReviewError> {
+        let (excess, correction) = self.compare(node_id, resolution).await?;
         let now = self.clock.now_ms();
         let mut statements = vec![leases::require(&self.holder, token)];
         statements.extend(correction.statements(actor, now));
@@ -168,7 +213,7 @@ impl<D: Database, C: Chain, K: Clock> Reviewer<D, C, K> {
     }
 
     /// Compares the node's rewards with its wallet account on the finalized chain.
-    async fn compare(&self, node_id: &NodeId) -> Result<(Excess, Correction), ReviewError> {
+    async fn compare(&self, node_id: &NodeId, resolution: Resolution) -> Result<(Excess, Correction), ReviewError> {
         let network = self.network.address();
         if binding::read(&self.database).await?.is_empty() {
             let reason = "nothing has been settled with this ledger yet: run 'williw-relay run' first".to_owned();
@@ -197,32 +242,48 @@ impl<D: Database, C: Chain, K: Clock> Reviewer<D, C, K> {
         if totals.confirmed_above {
             return Err(ReviewError::ChainBelowLedger { node_id: node_id.clone(), credited });
         }
+        let signed = totals.signed;
+        if credited <= signed {
+            return Err(ReviewError::NothingToResolve { node_id: node_id.clone(), credited });
+        }
+        let counted = match resolution {
+            Resolution::AcceptChain => credited.min(totals.last_total).max(signed),
+            Resolution::PayOnTop => signed,
+        };
+        let totals = reviews::totals(&self.database, node_id, counted).await?.ok_or_else(unknown)?;
         let gap = || ReviewError::Gap(node_id.clone());
         let from = totals.following.map_or(totals.covered, |following| following.from);
-        let by = credited.checked_sub(from).ok_or_else(gap)?;
-        if by.is_zero() {
-            return Err(ReviewError::NothingToAccept { node_id: node_id.clone(), credited });
-        }
-        if totals.following.is_some_and(|following| from.checked_add(following.sum) != Some(totals.last_total)) {
+        let end = totals.following.map_or(Some(totals.covered), |following| from.checked_add(following.sum));
+        if from != totals.covered || end != Some(totals.last_total) {
             return Err(gap());
         }
-        let amount = credited.checked_sub(totals.covered).ok_or_else(gap)?;
+        let amount = credited.checked_sub(counted).ok_or_else(gap)?;
+        let of_rewards = |upper: Lamports, lower: Lamports| {
+            upper.min(totals.last_total).checked_sub(lower).unwrap_or(Lamports::ZERO)
+        };
         let correction = Correction {
             node_id: node_id.clone(),
+            operation: resolution.operation(),
             credited,
+            counted,
             covered: totals.covered,
+            signed,
             amount,
+            total: totals.covered.checked_add(amount).ok_or_else(too_large)?,
             last_total: totals.last_total,
-            shift: Shift::new(by, from, totals.last_total).ok_or_else(too_large)?,
+            shift: Shift::new(amount, from, totals.last_total).ok_or_else(too_large)?,
             slot: read.slot,
         };
         let excess = Excess {
             node_id: node_id.clone(),
+            resolution,
             wallet_address: address.to_string(),
             credited_lamports: credited,
-            covered_lamports: totals.covered,
+            signed_lamports: signed,
+            counted_as_credited_lamports: of_rewards(counted, signed),
+            paid_again_lamports: of_rewards(credited, counted),
             excess_lamports: amount,
-            reward_id: correction.reward_id(),
+            reward_id: (!amount.is_zero()).then(|| correction.reward_id()),
             slot: read.slot,
         };
         Ok((excess, correction))

@@ -15,3 +15,8 @@ statements! {
 pub(super) fn entry(now_ms: i64, actor: &Actor, action: &'static str, subject: &str, details: &Value) -> Statement {
     Statement::new(INSERT_ENTRY).bind(now_ms).bind(actor).bind(action).bind(subject).bind(details.to_string())
 }
+
+/// The statement that records that copies of wallet accounts were overwritten with what the chain has.
+pub(crate) fn record_repair(now_ms: i64, actor: &Actor, details: &Value) -> Statement {
+    entry(now_ms, actor, "reconcile.repair", "wallets", details)
+}

@@ -8,12 +8,13 @@ use crate::database::{Statement, statements};
 use crate::types::{Lamports, NodeId};
 
 statements! {
-    /// Fails the statement batch unless the last total of node ?1 is ?2, the chain's total ?3 covers its rewards up to
-    /// ?4, and none of its rewards is in a batch.
+    /// Fails the statement batch unless the last total of node ?1 is ?2, the total ?3 covers its rewards up to ?4, this
+    /// ledger has signed for ?5, and none of its rewards is in a batch.
     REQUIRE_TOTALS = "INSERT INTO preconditions (state_unchanged) SELECT
         COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE node_id = ?1), 0) = CAST(?2 AS INTEGER)
         AND COALESCE((SELECT MAX(node_total_lamports) FROM rewards
             WHERE node_id = ?1 AND node_total_lamports <= CAST(?3 AS INTEGER)), 0) = CAST(?4 AS INTEGER)
+        AND COALESCE((SELECT signed_lamports FROM payables WHERE node_id = ?1), 0) = CAST(?5 AS INTEGER)
         AND NOT EXISTS (SELECT 1 FROM rewards WHERE node_id = ?1 AND status = 'batched')";
 
     /// Adds ?3 to the running totals of the pending rewards of node ?1 above ?2. Their amounts stay the same.
@@ -38,24 +39,29 @@ statements! {
     /// Lets the next settlement pay out node ?1.
     RELEASE_WALLET = "UPDATE wallets SET hold_reason = NULL, retry_at = 0 WHERE node_id = ?1";
 
-    /// Confirms the pending rewards of node ?1 up to the total ?2 that the chain has credited, at ?3.
+    /// Confirms the pending rewards of node ?1 up to the total ?2, at ?3.
     CONFIRM_COVERED = "UPDATE rewards SET status = 'confirmed', distributed_at = CAST(?3 AS INTEGER)
         WHERE node_id = ?1 AND distributed_at IS NULL AND node_total_lamports <= CAST(?2 AS INTEGER)";
 }
-
-/// The name of the operation in reward ids and in the audit log.
-const OPERATION: &str = "review.accept";
 
 /// What a correction changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Correction {
     pub(crate) node_id: NodeId,
-    /// The total that the chain has credited, which becomes the running total of the correction.
+    /// The name of the operation in the reward's id and in the audit log.
+    pub(crate) operation: &'static str,
+    /// The total that the chain has credited.
     pub(crate) credited: Lamports,
-    /// The running total of the last reward that it covers.
+    /// The total up to which the chain's total counts as paid for rewards; the rest of it is the correction.
+    pub(crate) counted: Lamports,
+    /// The running total of the last reward that `counted` covers.
     pub(crate) covered: Lamports,
-    /// `credited − covered`, the amount of the correction.
+    /// The highest total that this ledger has signed.
+    pub(crate) signed: Lamports,
+    /// `credited − counted`, the amount of the correction. If it is 0, there is no correction.
     pub(crate) amount: Lamports,
+    /// The running total of the correction: `covered + amount`.
+    pub(crate) total: Lamports,
     /// The running total of the node's last reward.
     pub(crate) last_total: Lamports,
     pub(crate) shift: Shift,
@@ -63,10 +69,10 @@ pub(crate) struct Correction {
     pub(crate) slot: u64,
 }
 
-/// How far the running totals of the pending rewards above the chain's total move.
+/// How far the running totals of the pending rewards above the counted total move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shift {
-    /// By how much, in lamports. 0 if they already begin at the chain's total.
+    /// By how much, in lamports.
     by: i64,
     /// How far they move first, so that no row takes the total of another one that has not moved yet: a unique index is
     /// checked row by row.
@@ -88,33 +94,41 @@ impl Shift {
 impl Correction {
     /// The id of the correction's row. The same correction cannot be written twice.
     pub(crate) fn reward_id(&self) -> String {
-        reward_id(OPERATION, &format!("{} {}", self.node_id, self.credited))
+        reward_id(self.operation, &format!("{} {}", self.node_id, self.credited))
     }
 
     /// The statements that write the correction, if the node's rewards have not changed since they were read.
     pub(crate) fn statements(&self, actor: &Actor, now_ms: i64) -> Vec<Statement> {
-        let Self { node_id, credited, covered, amount, last_total, shift, slot } = self;
+        let Self { node_id, operation, credited, counted, covered, signed, amount, total, last_total, shift, slot } =
+            self;
         let id = self.reward_id();
         let details = json!({
-            "reward_id": id, "amount_lamports": amount, "credited_lamports": credited,
-            "covered_lamports": covered, "slot": slot,
+            "reward_id": (!amount.is_zero()).then_some(&id), "amount_lamports": amount, "credited_lamports": credited,
+            "counted_lamports": counted, "covered_lamports": covered, "signed_lamports": signed, "slot": slot,
         });
-        let move_totals = |by: i64| Statement::new(MOVE_TOTALS).bind(node_id).bind(*credited).bind(by);
-        vec![
-            Statement::new(REQUIRE_TOTALS).bind(node_id).bind(*last_total).bind(*credited).bind(*covered),
-            move_totals(shift.aside),
-            move_totals(shift.by.saturating_sub(shift.aside)),
-            Statement::new(INSERT_CORRECTION)
-                .bind(id.as_str())
-                .bind(node_id)
-                .bind(*amount)
-                .bind(*credited)
-                .bind(now_ms),
-            Statement::new(UPDATE_TOTAL_REWARDS).bind(json_ids([node_id])).bind(now_ms),
-            Statement::new(CONFIRM_COVERED).bind(node_id).bind(*credited).bind(now_ms),
+        let move_totals = |by: i64| Statement::new(MOVE_TOTALS).bind(node_id).bind(*counted).bind(by);
+        let mut statements = vec![
+            Statement::new(REQUIRE_TOTALS).bind(node_id).bind(*last_total).bind(*counted).bind(*covered).bind(*signed),
+        ];
+        if !amount.is_zero() {
+            statements.extend([
+                move_totals(shift.aside),
+                move_totals(shift.by.saturating_sub(shift.aside)),
+                Statement::new(INSERT_CORRECTION)
+                    .bind(id.as_str())
+                    .bind(node_id)
+                    .bind(*amount)
+                    .bind(*total)
+                    .bind(now_ms),
+                Statement::new(UPDATE_TOTAL_REWARDS).bind(json_ids([node_id])).bind(now_ms),
+            ]);
+        }
+        statements.extend([
+            Statement::new(CONFIRM_COVERED).bind(node_id).bind(*counted).bind(now_ms),
             Statement::new(RELEASE_REWARDS).bind(node_id).bind(*credited),
             Statement::new(RELEASE_WALLET).bind(node_id),
-            audit::entry(now_ms, actor, OPERATION, node_id.as_str(), &details),
-        ]
+            audit::entry(now_ms, actor, operation, node_id.as_str(), &details),
+        ]);
+        statements
     }
 }

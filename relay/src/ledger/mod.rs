@@ -24,6 +24,7 @@ pub mod settlements;
 pub mod tasks;
 
 pub use actor::Actor;
+pub(crate) use audit::record_repair;
 pub use error::{LedgerError, MAX_TOTAL_SCORE};
 pub use pagination::Page;
 
@@ -37,7 +38,7 @@ statements! {
     pub(crate) DELETE_PRECONDITIONS = "DELETE FROM preconditions";
 }
 
-/// The statements that a relay needs in addition to the engine's: status, review and metrics queries, the wallets' owners and the
+/// The statements that a relay needs in addition to those of the engine and of audits: status, review and metrics queries, the wallets' owners and the
 /// conformance suite.
 const RELAY_MODULES: &[&[&str]] = &[
     ALL,
@@ -81,7 +82,7 @@ pub(crate) fn required_scope(sql: &str) -> Scope {
 }
 
 fn relay_statements() -> impl Iterator<Item = &'static str> {
-    flat(crate::engine::store::MODULES).chain(flat(RELAY_MODULES))
+    flat(crate::engine::store::MODULES).chain(flat(crate::audit::MODULES)).chain(flat(RELAY_MODULES))
 }
 
 fn flat(modules: &'static [&'static [&'static str]]) -> impl Iterator<Item = &'static str> {

@@ -1,7 +1,7 @@
 //! Nodes whose books in the ledger and on the chain disagree.
 //!
-//! The engine holds such a node. Where the chain has credited more than the ledger has signed for, an operator accepts the
-//! chain's total with [`Reviewer::accept`](crate::engine::Reviewer::accept).
+//! The engine holds such a node. Where the chain has credited more than the ledger has signed for, an operator decides what it
+//! was for, with [`Reviewer::resolve`](crate::engine::Reviewer::resolve).
 
 use serde::Serialize;
 use solana_pubkey::Pubkey;
@@ -29,8 +29,7 @@ statements! {
     COUNT_DISAGREEMENTS = "SELECT CAST(COUNT(*) AS TEXT) AS count FROM payables
         WHERE hold_reason IN ('chain_above_ledger', 'chain_below_ledger', 'total_mismatch')";
 
-    /// How the rewards of node ?1 relate to the total ?2 that the chain has credited: those up to the total are covered,
-    /// the others follow it.
+    /// How the rewards of node ?1 relate to a total ?2: those up to the total are covered, the others follow it.
     SELECT_TOTALS = "SELECT address,
             CAST(COALESCE((SELECT MAX(node_total_lamports) FROM rewards
                 WHERE node_id = ?1 AND node_total_lamports <= CAST(?2 AS INTEGER)), 0) AS TEXT) AS covered,
@@ -42,6 +41,7 @@ statements! {
             CAST(EXISTS (SELECT 1 FROM rewards WHERE node_id = ?1 AND status = 'confirmed'
                 AND node_total_lamports > CAST(?2 AS INTEGER)) AS TEXT) AS confirmed_above,
             CAST(EXISTS (SELECT 1 FROM rewards WHERE node_id = ?1 AND status = 'batched') AS TEXT) AS batched,
+            CAST(COALESCE((SELECT signed_lamports FROM payables WHERE node_id = ?1), 0) AS TEXT) AS signed,
             CAST((SELECT last_slot FROM wallets WHERE node_id = ?1) AS TEXT) AS mirrored_slot
         FROM nodes WHERE id = ?1";
 }
@@ -95,26 +95,28 @@ fn node_under_review(row: &Row) -> Result<NodeUnderReview, DatabaseError> {
     })
 }
 
-/// How the rewards of a node relate to the total that the chain has credited.
+/// How the rewards of a node relate to a total.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NodeTotals {
     /// The address that the node has registered.
     pub(crate) address: Option<Pubkey>,
-    /// The running total of the last reward that the chain's total covers; 0 if it covers none.
+    /// The running total of the last reward that the total covers; 0 if it covers none.
     pub(crate) covered: Lamports,
-    /// The rewards above the chain's total.
+    /// The rewards above the total.
     pub(crate) following: Option<FollowingRewards>,
     /// The running total of the node's last reward.
     pub(crate) last_total: Lamports,
-    /// Whether a reward above the chain's total is confirmed.
+    /// Whether a reward above the total is confirmed.
     pub(crate) confirmed_above: bool,
     /// Whether a reward of the node is in a batch whose outcome is open.
     pub(crate) batched: bool,
+    /// The highest total that this ledger has signed for the node.
+    pub(crate) signed: Lamports,
     /// The slot at which the wallet was last read into the ledger.
     pub(crate) mirrored_slot: Option<u64>,
 }
 
-/// The rewards above the chain's total.
+/// The rewards above a total.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FollowingRewards {
     /// The running total before the first of them.
@@ -123,14 +125,14 @@ pub(crate) struct FollowingRewards {
     pub(crate) sum: Lamports,
 }
 
-/// Compares the rewards of a node with the total that the chain has credited. Returns `None` if the node is not
+/// Compares the rewards of a node with a total. Returns `None` if the node is not
 /// registered.
 pub(crate) async fn totals(
     database: &impl Database,
     node_id: &NodeId,
-    credited: Lamports,
+    total: Lamports,
 ) -> Result<Option<NodeTotals>, DatabaseError> {
-    let rows = database.query(Statement::new(SELECT_TOTALS).bind(node_id).bind(credited)).await?;
+    let rows = database.query(Statement::new(SELECT_TOTALS).bind(node_id).bind(total)).await?;
     rows.first().map(node_totals).transpose()
 }
 
@@ -146,6 +148,7 @@ fn node_totals(row: &Row) -> Result<NodeTotals, DatabaseError> {
         last_total: row.get("last_total")?,
         confirmed_above: row.get::<u8>("confirmed_above")? == 1,
         batched: row.get::<u8>("batched")? == 1,
+        signed: row.get("signed")?,
         mirrored_slot: row.optional("mirrored_slot")?,
     })
 }

@@ -20,32 +20,45 @@ fn a_ledger_without_differences_has_no_reviews() {
 }
 
 #[test]
-fn neither_command_creates_a_ledger() {
+fn no_command_creates_a_ledger() {
     let relay = Relay::with_settings();
-    for arguments in [&["review", "list"][..], &["review", "accept", "node-1", "--yes"]] {
+    for arguments in
+        [&["review", "list"][..], &["review", "show", "node-1"], &["review", "resolve", "node-1", "--accept-chain"]]
+    {
         relay.run(arguments).expect_failure(3, "there is no ledger at");
     }
     assert!(!relay.file("ledger.sqlite3").exists());
 }
 
 #[test]
-fn nothing_is_accepted_before_the_first_settlement() {
-    relay().run(&["review", "accept", "node-1", "--yes"]).expect_failure(6, "nothing has been settled");
+fn nothing_is_resolved_before_the_first_settlement() {
+    relay()
+        .run(&["review", "resolve", "node-1", "--accept-chain", "--yes"])
+        .expect_failure(6, "nothing has been settled");
 }
 
 #[test]
-fn accepting_needs_a_node_and_a_cluster() {
+fn resolving_needs_a_node_one_choice_and_a_cluster() {
     let relay = relay();
-    assert_eq!(relay.run(&["review"]).exit_code, 2);
-    assert_eq!(relay.run(&["review", "accept"]).exit_code, 2);
+    for arguments in [
+        &["review"][..],
+        &["review", "show"],
+        &["review", "resolve"],
+        &["review", "resolve", "node-1"],
+        &["review", "resolve", "node-1", "--yes"],
+        &["review", "resolve", "node-1", "--accept-chain", "--pay-on-top"],
+    ] {
+        assert_eq!(relay.run(arguments).exit_code, 2, "{arguments:?}");
+    }
     let relay = Relay::new().with_ledger("ledger.sqlite3");
-    relay.run(&["review", "accept", "node-1"]).expect_failure(2, "pass --rpc-url");
+    relay.run(&["review", "show", "node-1"]).expect_failure(2, "pass --rpc-url");
+    relay.run(&["review", "resolve", "node-1", "--pay-on-top"]).expect_failure(2, "pass --rpc-url");
 }
 
 #[test]
-fn help_says_what_accepting_does() {
-    let help = relay().run(&["review", "accept", "--help"]);
-    for part in ["--yes", "correction", "Nothing is sent to the chain"] {
+fn help_says_what_each_choice_does() {
+    let help = relay().run(&["review", "resolve", "--help"]);
+    for part in ["--yes", "--accept-chain", "--pay-on-top", "PAYS TWICE", "correction", "Nothing is sent to"] {
         assert!(help.stdout.contains(part), "{part}: {}", help.stdout);
     }
 }

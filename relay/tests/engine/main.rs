@@ -18,6 +18,8 @@ mod limits;
 mod logs;
 mod metrics;
 mod overdue;
+mod receipts;
+mod reconciliation;
 mod rejections;
 mod rent;
 mod reviews;

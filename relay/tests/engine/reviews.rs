@@ -3,7 +3,7 @@
 use settlement::client::{BatchHeader, RegisterNodeArgs, credit_ix, node_wallet_address, register_node_ix};
 use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
-use williw_relay::engine::{Engine, EngineError, HOLD_RETRY_MS, ReviewError};
+use williw_relay::engine::{Engine, EngineError, Excess, HOLD_RETRY_MS, Progress, Resolution, ReviewError};
 use williw_relay::ledger::{Actor, reviews};
 use williw_relay::types::RewardStatus;
 
@@ -28,14 +28,31 @@ fn fixture(excess: u64, pending: &[u64]) -> EngineFixture {
     fixture
 }
 
-fn examine(fixture: &EngineFixture, node: &str) -> Result<u64, ReviewError> {
+fn examine(fixture: &EngineFixture, node: &str, resolution: Resolution) -> Result<Excess, ReviewError> {
     let reviewer = fixture.reviewer(&fixture.database, &fixture.chain);
-    block_on(reviewer.examine(&node_id(node))).map(|excess| excess.excess_lamports.get())
+    block_on(reviewer.examine(&node_id(node), resolution))
 }
 
-fn accept(fixture: &EngineFixture, node: &str) -> Result<u64, ReviewError> {
+fn resolve(fixture: &EngineFixture, node: &str, resolution: Resolution) -> Result<u64, ReviewError> {
     let reviewer = fixture.reviewer(&fixture.database, &fixture.chain);
-    block_on(reviewer.accept(&Actor::command_line(), &node_id(node))).map(|excess| excess.excess_lamports.get())
+    let resolved = block_on(reviewer.resolve(&Actor::command_line(), &node_id(node), resolution));
+    resolved.map(|excess| excess.excess_lamports.get())
+}
+
+fn pay_on_top(fixture: &EngineFixture, node: &str) -> Result<u64, ReviewError> {
+    resolve(fixture, node, Resolution::PayOnTop)
+}
+
+fn accept_chain(fixture: &EngineFixture, node: &str) -> Result<u64, ReviewError> {
+    resolve(fixture, node, Resolution::AcceptChain)
+}
+
+/// Pays on top of the chain's total in a process that crashes at `point`.
+fn pay_on_top_with_crash(fixture: &EngineFixture, point: &CrashPoint) -> Result<(), ReviewError> {
+    let database = Crash { inner: &fixture.database, point };
+    let chain = Crash { inner: &fixture.chain, point };
+    let reviewer = fixture.reviewer(database, chain);
+    block_on(reviewer.resolve(&Actor::command_line(), &node_id("a"), Resolution::PayOnTop)).map(drop)
 }
 
 /// Settles, and asserts that node `a` was credited and paid exactly `total`, and that every sum in the ledger says so.
@@ -53,7 +70,7 @@ fn assert_settled_at(fixture: &EngineFixture, total: u64) {
 }
 
 #[test]
-fn a_node_credited_one_lamport_by_a_thief_goes_on_once_its_total_is_accepted() {
+fn a_node_credited_one_lamport_by_a_thief_goes_on_once_somebody_has_decided() {
     let fixture = fixture(1, &[2_000_000, 10]);
     assert_eq!(fixture.settle(), [None]);
     assert_eq!(fixture.hold_reasons(), [None, Some(MISMATCH.to_owned()), Some(MISMATCH.to_owned())]);
@@ -61,24 +78,24 @@ fn a_node_credited_one_lamport_by_a_thief_goes_on_once_its_total_is_accepted() {
     let listed: Vec<_> = listed.iter().map(|node| (node.node_id.as_str(), node.credited_lamports.get())).collect();
     assert_eq!(listed, [("a", 1_500_001)]);
 
-    assert_eq!(examine(&fixture, "a"), Ok(1));
+    assert_eq!(examine(&fixture, "a", Resolution::PayOnTop).unwrap().excess_lamports.get(), 1);
     assert_eq!(fixture.correction_count(), 0, "showing it writes nothing");
-    assert_eq!(accept(&fixture, "a"), Ok(1));
+    assert_eq!(pay_on_top(&fixture, "a"), Ok(1));
     assert_eq!(fixture.correction_count(), 1);
-    assert_eq!(fixture.audit_entries("review.accept"), 1);
+    assert_eq!(fixture.audit_entries("review.pay_on_top"), 1);
     assert_settled_at(&fixture, 1_500_001 + 2_000_010);
 
-    let refused = accept(&fixture, "a").unwrap_err();
-    assert!(matches!(refused, ReviewError::NothingToAccept { .. }), "{refused:?}");
-    assert_eq!((fixture.correction_count(), fixture.audit_entries("review.accept")), (1, 1));
+    let refused = pay_on_top(&fixture, "a").unwrap_err();
+    assert!(matches!(refused, ReviewError::NothingToResolve { .. }), "{refused:?}");
+    assert_eq!((fixture.correction_count(), fixture.audit_entries("review.pay_on_top")), (1, 1));
 }
 
 #[test]
-fn a_second_acceptance_is_refused_before_the_next_settlement_too() {
+fn a_second_resolution_is_refused_before_the_next_settlement_too() {
     let fixture = fixture(7, &[2_000_000]);
-    assert_eq!(accept(&fixture, "a"), Ok(7));
-    let refused = accept(&fixture, "a").unwrap_err();
-    assert!(matches!(refused, ReviewError::NothingToAccept { .. }), "{refused:?}");
+    assert_eq!(pay_on_top(&fixture, "a"), Ok(7));
+    let refused = pay_on_top(&fixture, "a").unwrap_err();
+    assert!(matches!(refused, ReviewError::NothingToResolve { .. }), "{refused:?}");
     assert_settled_at(&fixture, 1_500_007 + 2_000_000);
 }
 
@@ -91,7 +108,7 @@ fn a_mismatch_opens_no_further_settlements() {
     assert_eq!(fixture.balance("a").hold_reason.as_deref(), Some(MISMATCH));
     assert_eq!(fixture.wallet("a").unwrap().paid_total, 1_500_000);
 
-    assert_eq!(accept(&fixture, "a"), Ok(3_000_000));
+    assert_eq!(pay_on_top(&fixture, "a"), Ok(3_000_000));
     assert_settled_at(&fixture, 13_500_000);
 }
 
@@ -100,22 +117,86 @@ fn running_totals_move_without_a_collision() {
     // Every reward takes the total that the next one had.
     let fixture = fixture(1_000_000, &[2_000_000, 1_000_000, 1_000_000, 1_000_000]);
     assert_eq!(fixture.settle(), [None]);
-    assert_eq!(accept(&fixture, "a"), Ok(1_000_000));
+    assert_eq!(pay_on_top(&fixture, "a"), Ok(1_000_000));
     assert_settled_at(&fixture, 7_500_000);
 }
 
 #[test]
-fn rewards_that_the_excess_covers_are_not_paid_again() {
+fn rewards_that_the_accepted_total_covers_are_not_paid_again() {
     // The chain's total covers the first reward and ends within the second one. No settlement has seen that yet.
     let fixture = fixture(5, &[2, 2_000_000]);
-    assert_eq!(accept(&fixture, "a"), Ok(3));
-    assert_settled_at(&fixture, 1_500_005 + 2_000_000);
+    let excess = examine(&fixture, "a", Resolution::AcceptChain).unwrap();
+    assert_eq!((excess.counted_as_credited_lamports.get(), excess.paid_again_lamports.get()), (5, 0));
+    assert_eq!(accept_chain(&fixture, "a"), Ok(0));
+    assert_eq!((fixture.correction_count(), fixture.audit_entries("review.accept")), (0, 1));
+    assert_settled_at(&fixture, 1_500_000 + 2 + 2_000_000);
 }
 
 #[test]
-fn an_excess_without_pending_rewards_can_be_accepted() {
+fn an_accepted_total_above_all_rewards_leaves_a_correction_for_the_rest() {
+    let fixture = fixture(3_000_000, &[2_000_000]);
+    assert_eq!(accept_chain(&fixture, "a"), Ok(1_000_000));
+    fixture.grant("a", 4_000_000);
+    assert_settled_at(&fixture, 8_500_000);
+}
+
+#[test]
+fn a_total_that_equals_that_of_a_reward_can_be_resolved_both_ways() {
+    for (resolution, correction, total) in
+        [(Resolution::AcceptChain, 0, 3_500_010), (Resolution::PayOnTop, 2_000_000, 5_500_010)]
+    {
+        let fixture = fixture(2_000_000, &[2_000_000, 10]);
+        assert_eq!(fixture.settle(), [None]);
+        assert_eq!(resolve(&fixture, "a", resolution), Ok(correction));
+        fixture.advance_time(HOLD_RETRY_MS as u64);
+        fixture.settle();
+        assert_eq!(fixture.wallet("a").unwrap().credited_total, total);
+        assert_eq!(fixture.reward_count(RewardStatus::Pending), 0);
+    }
+}
+
+#[test]
+fn what_would_be_paid_twice_is_said_before() {
+    let fixture = fixture(2_000_003, &[2_000_000, 10]);
+    let excess = examine(&fixture, "a", Resolution::PayOnTop).unwrap();
+    assert_eq!((excess.counted_as_credited_lamports.get(), excess.paid_again_lamports.get()), (0, 2_000_003));
+    assert_eq!(excess.signed_lamports.get(), 1_500_000);
+    assert_eq!(fixture.correction_count(), 0);
+}
+
+#[test]
+fn a_reward_that_is_credited_in_part_is_no_disagreement_and_keeps_its_part() {
+    let nodes = [NodeSpec::payable("a")];
+    for (resolution, total) in [(Resolution::AcceptChain, 4_000_000), (Resolution::PayOnTop, 4_000_007)] {
+        let fixture = EngineFixture::with_network(&nodes, |args| args.per_node_cap = 1_500_000);
+        fixture.grant("a", 4_000_000);
+        // One settlement credits the first part.
+        let engine = fixture.engine(&fixture.database, &fixture.chain);
+        loop {
+            match block_on(engine.advance(TRIGGER)).unwrap() {
+                Progress::Finished { failure, .. } => break assert_eq!(failure, None),
+                Progress::Continue { after_ms } => fixture.advance_time(after_ms),
+                _ => {}
+            }
+        }
+        assert_eq!(fixture.wallet("a").unwrap().credited_total, 1_500_000);
+        let refused = resolve(&fixture, "a", resolution).unwrap_err();
+        assert!(matches!(refused, ReviewError::NothingToResolve { .. }), "{refused:?}");
+
+        fixture.credit_outside_the_engine(&[("a", 1_500_007)]);
+        fixture.chain.produce_block();
+        resolve(&fixture, "a", resolution).unwrap();
+        fixture.advance_time(HOLD_RETRY_MS as u64);
+        fixture.settle();
+        assert_eq!(fixture.wallet("a").unwrap().credited_total, total, "{resolution}");
+        assert_eq!(fixture.reward_count(RewardStatus::Pending), 0);
+    }
+}
+
+#[test]
+fn an_excess_without_pending_rewards_can_be_resolved() {
     let fixture = fixture(4, &[]);
-    assert_eq!(accept(&fixture, "a"), Ok(4));
+    assert_eq!(pay_on_top(&fixture, "a"), Ok(4));
     fixture.grant("a", 2_000_000);
     assert_settled_at(&fixture, 3_500_004);
 }
@@ -124,8 +205,8 @@ fn an_excess_without_pending_rewards_can_be_accepted() {
 fn totals_that_agree_are_refused() {
     for pending in [&[][..], &[2_000_000]] {
         let fixture = fixture(0, pending);
-        let refused = accept(&fixture, "a").unwrap_err();
-        assert!(matches!(refused, ReviewError::NothingToAccept { .. }), "{refused:?}");
+        let refused = pay_on_top(&fixture, "a").unwrap_err();
+        assert!(matches!(refused, ReviewError::NothingToResolve { .. }), "{refused:?}");
         assert_eq!(fixture.correction_count(), 0);
     }
 }
@@ -136,7 +217,7 @@ fn a_total_below_the_ledgers_is_refused() {
     let fixture = fixture(0, &[10]);
     assert_eq!(fixture.settle(), [None]);
     fixture.set_credited_total("a", 1_500_003);
-    let refused = accept(&fixture, "a").unwrap_err();
+    let refused = pay_on_top(&fixture, "a").unwrap_err();
     assert!(matches!(refused, ReviewError::ChainBelowLedger { .. }), "{refused:?}");
     assert_eq!(fixture.correction_count(), 0);
 }
@@ -145,7 +226,7 @@ fn a_total_below_the_ledgers_is_refused() {
 fn missing_rewards_are_refused() {
     let fixture = fixture(7, &[2_000_000, 5, 10]);
     fixture.delete_reward_of("a", 5);
-    let refused = accept(&fixture, "a").unwrap_err();
+    let refused = pay_on_top(&fixture, "a").unwrap_err();
     assert_eq!(refused, ReviewError::Gap(node_id("a")));
     assert_eq!(fixture.correction_count(), 0);
 }
@@ -153,9 +234,9 @@ fn missing_rewards_are_refused() {
 #[test]
 fn a_node_that_does_not_exist_or_has_no_wallet_is_named() {
     let fixture = fixture(1, &[]);
-    let unknown = accept(&fixture, "ghost").unwrap_err();
+    let unknown = pay_on_top(&fixture, "ghost").unwrap_err();
     assert_eq!(unknown.to_string(), "node ghost is not registered in this ledger: check the node id");
-    assert_eq!(accept(&fixture, "b").unwrap_err(), ReviewError::NoWallet(node_id("b")));
+    assert_eq!(pay_on_top(&fixture, "b").unwrap_err(), ReviewError::NoWallet(node_id("b")));
 }
 
 #[test]
@@ -167,20 +248,20 @@ fn the_total_of_a_wallet_with_another_owner_is_not_the_nodes() {
     let foreign = node_wallet_address(&fixture.network, &id, &thief);
     let header = BatchHeader { batch_id: 99, records_root: [0; 32] };
     fixture.execute_as(&fixture.settler, credit_ix(settler, fixture.network, header, &[(foreign, 2_000_000)]));
-    assert_eq!(accept(&fixture, "b").unwrap_err(), ReviewError::NoWallet(node_id("b")));
+    assert_eq!(pay_on_top(&fixture, "b").unwrap_err(), ReviewError::NoWallet(node_id("b")));
     assert_eq!(fixture.correction_count(), 0);
 }
 
 #[test]
-fn nothing_is_accepted_while_a_runner_settles_or_a_batch_is_open() {
+fn nothing_is_resolved_while_a_runner_settles_or_a_batch_is_open() {
     let fixture = fixture(0, &[2_000_000]);
     let engine = fixture.engine(&fixture.database, &fixture.chain);
     fixture.advance_until_simulated(&engine);
-    let busy = accept(&fixture, "a").unwrap_err();
+    let busy = pay_on_top(&fixture, "a").unwrap_err();
     assert!(matches!(busy, ReviewError::Busy { .. }), "{busy:?}");
 
     block_on(Engine::stop(&engine)).unwrap();
-    assert_eq!(accept(&fixture, "a").unwrap_err(), ReviewError::BatchOpen(node_id("a")));
+    assert_eq!(pay_on_top(&fixture, "a").unwrap_err(), ReviewError::BatchOpen(node_id("a")));
     assert_eq!(fixture.correction_count(), 0);
 }
 
@@ -191,49 +272,42 @@ fn a_ledger_of_another_cluster_or_without_a_settlement_is_refused() {
         ReviewError::Engine(EngineError::Rejected(reason)) => reason,
         other => panic!("{other:?}"),
     };
-    let reason = rejected(accept(&fixture, "a").unwrap_err());
+    let reason = rejected(pay_on_top(&fixture, "a").unwrap_err());
     assert!(reason.contains("nothing has been settled"), "{reason}");
     fixture.bind_to_genesis_hash("another");
-    let reason = rejected(accept(&fixture, "a").unwrap_err());
+    let reason = rejected(pay_on_top(&fixture, "a").unwrap_err());
     assert!(reason.contains("genesis_hash another"), "{reason}");
 }
 
 #[test]
-fn an_acceptance_that_is_interrupted_anywhere_is_written_once() {
+fn a_resolution_that_is_interrupted_anywhere_is_written_once() {
     let clean = fixture(1, &[2_000_000]);
     let never = CrashPoint::never();
-    accept_with_crash(&clean, &never).unwrap();
+    pay_on_top_with_crash(&clean, &never).unwrap();
     for at in 0..never.calls() {
         for timing in [CrashTiming::BeforeEffect, CrashTiming::AfterEffect] {
             let context = format!("crash at call {at} of {}, {timing:?}", never.calls());
             let fixture = fixture(1, &[2_000_000]);
-            accept_with_crash(&fixture, &CrashPoint::new(at, timing)).unwrap_err();
+            pay_on_top_with_crash(&fixture, &CrashPoint::new(at, timing)).unwrap_err();
             fixture.advance_time(HOLD_RETRY_MS as u64);
-            match accept(&fixture, "a") {
-                Ok(1) | Err(ReviewError::NothingToAccept { .. }) => {}
+            match pay_on_top(&fixture, "a") {
+                Ok(1) | Err(ReviewError::NothingToResolve { .. }) => {}
                 other => panic!("{context}: {other:?}"),
             }
-            assert_eq!((fixture.correction_count(), fixture.audit_entries("review.accept")), (1, 1), "{context}");
+            assert_eq!((fixture.correction_count(), fixture.audit_entries("review.pay_on_top")), (1, 1), "{context}");
             assert_settled_at(&fixture, 3_500_001);
         }
     }
 }
 
-fn accept_with_crash(fixture: &EngineFixture, point: &CrashPoint) -> Result<(), ReviewError> {
-    let database = Crash { inner: &fixture.database, point };
-    let chain = Crash { inner: &fixture.chain, point };
-    let reviewer = fixture.reviewer(database, chain);
-    block_on(reviewer.accept(&Actor::command_line(), &node_id("a"))).map(drop)
-}
-
 #[test]
-fn a_settlement_that_was_interrupted_continues_after_an_acceptance() {
+fn a_settlement_that_was_interrupted_continues_after_a_resolution() {
     let fixture = fixture(1, &[2_000_000]);
     fixture.grant("b", 3_000_000);
     let engine = fixture.engine(&fixture.database, &fixture.chain);
     block_on(engine.advance(TRIGGER)).unwrap();
     block_on(engine.stop()).unwrap();
-    assert_eq!(accept(&fixture, "a"), Ok(1));
+    assert_eq!(pay_on_top(&fixture, "a"), Ok(1));
     assert_eq!(fixture.settle(), [None]);
     assert_eq!(fixture.wallet("a").unwrap().paid_total, 3_500_001);
     assert_eq!(fixture.wallet("b").unwrap().paid_total, 3_000_000);

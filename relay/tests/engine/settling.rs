@@ -11,7 +11,7 @@ use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
 use williw_relay::chain::Chain as _;
-use williw_relay::engine::{BatchState, HOLD_RETRY_MS};
+use williw_relay::engine::{BatchState, HOLD_RETRY_MS, Resolution};
 use williw_relay::ledger::Actor;
 use williw_relay::transaction::{BatchKind, Format};
 use williw_relay::types::RewardStatus;
@@ -233,8 +233,8 @@ fn a_due_payout_to_a_foreign_destination_is_held_until_the_owner_sets_it() {
     assert_eq!(fixture.settle(), [None]);
     fixture.grant("a", 1);
     assert_eq!(fixture.settle(), [None]);
-    block_on(fixture.reviewer(&fixture.database, &fixture.chain).accept(&Actor::command_line(), &node_id("a")))
-        .unwrap();
+    let reviewer = fixture.reviewer(&fixture.database, &fixture.chain);
+    block_on(reviewer.resolve(&Actor::command_line(), &node_id("a"), Resolution::AcceptChain)).unwrap();
     assert_eq!(fixture.settle(), [None], "one settlement, and no further one without work");
     assert_eq!(fixture.wallet("a").unwrap().paid_total, 0);
     assert_eq!(fixture.balance("a").hold_reason.as_deref(), Some(UNCONFIRMED));

@@ -1,6 +1,8 @@
 //! Command-line arguments. Secrets are never arguments, because arguments are visible in process lists and shell
 //! histories.
 
+pub(crate) mod audit;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -12,6 +14,8 @@ use solana_pubkey::Pubkey;
 use williw_relay::engine::FormatChoice;
 use williw_relay::transaction::Format;
 use williw_relay::types::{ApiKeyId, Lamports, NodeId, Scope};
+
+use audit::{ReceiptArguments, ReconcileArguments, ResolveArguments, ShowArguments, VerifyArguments};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -37,15 +41,22 @@ Examples:
   After a fall of the cluster's rent, move what the accounts of the nodes hold too much to the treasury:
     williw-relay rent sweep
 
-  List the nodes held as total_mismatch; show what accepting the chain's total of one would record, and record it:
+  Compare every wallet and the treasury with the ledger, to the lamport:
+    williw-relay reconcile
+
+  List the nodes whose books disagree with the chain, look at one, and decide what the difference was for:
     williw-relay review list
-    williw-relay review accept node-1
-    williw-relay review accept node-1 --yes
+    williw-relay review show node-1
+    williw-relay review resolve node-1 --accept-chain --yes
+
+  Prove that a reward was paid; anyone can check it with an RPC node alone:
+    williw-relay receipt rw_0123456789abcdef0123456789abcdef > receipt.json
+    williw-relay verify receipt.json --rpc-url https://api.devnet.solana.com
 
 Environment:
   SOLANA_PRIVATE_KEY  The keypair to sign with: base58, a JSON array of 64 numbers, or the path of a keypair file
-  WILLIW_API_KEY      The API key for the ledger of a Worker. Scope: 'ledger' for run, status, rent and
-                      review list, 'admin' for key and review accept
+  WILLIW_API_KEY      The API key for the ledger of a Worker. Scope: 'ledger' for run, status, rent, receipt,
+                      reconcile, review list and review show, 'admin' for key, review resolve and reconcile --repair
   WILLIW_LEDGER       Same as --ledger
   SOLANA_RPC_URL      Same as --rpc-url
   NETWORK             Same as --network
@@ -62,9 +73,10 @@ Exit codes:
   4    The ledger cannot be reached
   5    The RPC node cannot be reached, or returned an error or an invalid response
   6    The settlement failed, or the transaction was rejected or expired
-  7    The ledger rejected the request: unknown node, settlement or API key, invalid value, or nothing to accept
-  8    Everything else is settled, but nodes are held because ledger and chain disagree
-  9    The doctor has found something because of which a run would fail
+  7    The ledger rejected the request: unknown node, settlement or API key, invalid value, or nothing to resolve
+  8    Ledger and chain disagree; after run, everything else is settled
+  9    A receipt is invalid, or the chain does not confirm that the reward was credited
+  10   The doctor has found something because of which a run would fail
   130  Interrupted before completion; the next run resumes";
 
 const SIGNER_HELP: &str = "\
@@ -100,15 +112,6 @@ Environment:
 
 const REVIEW_LIST_HELP: &str = STATUS_HELP;
 
-const REVIEW_ACCEPT_HELP: &str = "\
-The owner keeps what was credited, and every reward that it does not cover is still credited in full. The record is a
-confirmed reward of kind 'correction' in the ledger, and an entry in its audit log. Nothing is sent to the chain.
-
-Refused if the totals agree, if the chain's is lower, if rewards are missing in the ledger, and while a relay is settling.
-
-Environment:
-  WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'admin' [required if --ledger is a URL]";
-
 /// The help heading of options that all commands accept.
 const GLOBAL_OPTIONS: &str = "Global options";
 
@@ -132,23 +135,23 @@ pub(crate) struct Arguments {
 /// The ledger and the cluster to work with.
 #[derive(Debug, Args)]
 pub(crate) struct ConnectionArguments {
-    /// The ledger, required by run, status, doctor, review, rent and key: the path of an SQLite file, or the URL of a Worker
+    /// The ledger, required by run, status, doctor, review, reconcile, receipt, rent and key: the path of an SQLite file, or the URL of a Worker
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "WILLIW_LEDGER", value_name = "FILE|URL")]
     pub(crate) ledger: Option<LedgerLocation>,
 
-    /// The URL of a Solana RPC node, required by run, doctor, review accept, network, fund and rent. With several URLs, separated by
+    /// The URL of a Solana RPC node, required by run, doctor, review show, review resolve, reconcile, receipt, verify, network, fund and rent. With several URLs, separated by
     /// commas, another node is used when one fails, and two must agree before anything is recorded as paid or as never landed
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "SOLANA_RPC_URL", hide_env_values = true)]
     #[arg(value_name = "URL", value_delimiter = ',')]
     pub(crate) rpc_url: Vec<String>,
 
-    /// The name of the network, required by run, doctor, review accept, network, fund and rent: 1 to 32 characters of a-z, 0-9
-    /// and '-'
+    /// The name of the network, required by run, doctor, review show, review resolve, reconcile, receipt, network, fund and rent: 1 to 32 characters of
+    /// a-z, 0-9 and '-'
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "NETWORK", value_name = "NAME")]
     #[arg(value_parser = network_id)]
     pub(crate) network: Option<NetworkId>,
 
-    /// The address of the key that created the network, required by run, doctor, review accept, fund and rent: other creators'
+    /// The address of the key that created the network, required by run, doctor, review show, review resolve, reconcile, receipt, fund and rent: other creators'
     /// networks can have the same name
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "NETWORK_CREATOR", value_name = "ADDRESS")]
     pub(crate) network_creator: Option<Pubkey>,
@@ -172,6 +175,12 @@ pub(crate) enum Command {
     /// Resolve differences between the ledger and the chain that the relay cannot decide
     #[command(subcommand)]
     Review(ReviewCommand),
+    /// Compare every wallet of the network, its treasury and the ledger, to the lamport
+    Reconcile(ReconcileArguments),
+    /// Print the receipt of a credited reward: a file by which anyone can check that it was paid
+    Receipt(ReceiptArguments),
+    /// Check receipts against the chain; needs only an RPC node
+    Verify(VerifyArguments),
     /// Create a network on-chain
     #[command(subcommand)]
     Network(NetworkCommand),
@@ -236,20 +245,10 @@ pub(crate) enum ReviewCommand {
     /// List the nodes whose credited total on the chain the ledger cannot explain, as the last settlement has seen it
     #[command(after_help = REVIEW_LIST_HELP)]
     List,
-    /// Record in the ledger what the chain has credited to a node in excess of its rewards, so that the node goes on
-    Accept(AcceptArguments),
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = REVIEW_ACCEPT_HELP)]
-pub(crate) struct AcceptArguments {
-    /// The id of the node
-    #[arg(value_name = "NODE_ID")]
-    pub(crate) node: NodeId,
-
-    /// Write the record; without it, the command only shows what it would write
-    #[arg(long)]
-    pub(crate) yes: bool,
+    /// Show everything that ledger and chain know about a node
+    Show(ShowArguments),
+    /// Decide what the chain has credited to a node for, beyond what the ledger has signed, so that the node goes on
+    Resolve(ResolveArguments),
 }
 
 /// The subcommands of `network`.

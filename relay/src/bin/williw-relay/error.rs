@@ -1,5 +1,6 @@
 //! Errors of commands, and their exit codes.
 
+use williw_relay::audit::{HistoryError, ReceiptError, ReconcileError, VerifyError};
 use williw_relay::chain::ChainError;
 use williw_relay::database::DatabaseError;
 use williw_relay::database::remote::RemoteError;
@@ -38,9 +39,37 @@ pub(crate) enum CliError {
     /// The transaction was rejected or expired without any effect, or is known to be rejected if sent.
     #[error("{0}")]
     Rejected(String),
-    /// The chain's total of a node cannot be accepted.
+    /// The books of a node cannot be resolved.
     #[error("{0}")]
     Review(ReviewError),
+    /// Ledger and chain cannot be compared.
+    #[error("{0}")]
+    Reconcile(ReconcileError),
+    /// Ledger and chain were compared, and disagree.
+    #[error("{disagreements} disagreement(s) between ledger and chain: see above, and 'williw-relay review show'")]
+    NotReconciled {
+        /// Their number.
+        disagreements: u64,
+    },
+    /// There is no receipt of a reward.
+    #[error("{0}")]
+    Receipt(ReceiptError),
+    /// A receipt is not confirmed.
+    #[error("{file}: {error}")]
+    Verify {
+        /// The name of the file.
+        file: String,
+        /// What does not hold.
+        error: VerifyError,
+    },
+    /// Two receipts claim the same lamports.
+    #[error("{one} and {other} claim the same lamports for two rewards: at least one of them was not credited")]
+    ReceiptsOverlap {
+        /// The name of a file.
+        one: String,
+        /// The name of another file.
+        other: String,
+    },
     #[error("settlement {id} failed: {reason}")]
     Settlement {
         id: i64,
@@ -88,6 +117,35 @@ impl From<ReviewError> for CliError {
     }
 }
 
+impl From<ReconcileError> for CliError {
+    fn from(error: ReconcileError) -> Self {
+        match error {
+            ReconcileError::Ledger(error) => Self::Ledger(error.into()),
+            ReconcileError::Chain(error) => Self::Chain(error),
+            error => Self::Reconcile(error),
+        }
+    }
+}
+
+impl From<HistoryError> for CliError {
+    fn from(error: HistoryError) -> Self {
+        match error {
+            HistoryError::Ledger(error) => Self::Ledger(error.into()),
+            HistoryError::Chain(error) => Self::Chain(error),
+        }
+    }
+}
+
+impl From<ReceiptError> for CliError {
+    fn from(error: ReceiptError) -> Self {
+        match error {
+            ReceiptError::Ledger(error) => Self::Ledger(error.into()),
+            ReceiptError::Chain(error) => Self::Chain(error),
+            error => Self::Receipt(error),
+        }
+    }
+}
+
 impl CliError {
     /// The process's exit code, as listed by `--help`.
     pub(crate) fn exit_code(&self) -> u8 {
@@ -101,10 +159,20 @@ impl CliError {
                 DatabaseError::Constraint(_) | DatabaseError::Statement(_) | DatabaseError::Decode(_) => 1,
             },
             Self::Chain(_) => 5,
+            Self::Verify { error, .. } if !error.is_refuted() => 5,
+            Self::Receipt(
+                ReceiptError::UnknownReward(_) | ReceiptError::NotCredited { .. } | ReceiptError::Correction(_),
+            ) => 7,
+            Self::Receipt(ReceiptError::OtherBinding { .. }) | Self::Reconcile(ReconcileError::OtherBinding { .. }) => {
+                3
+            }
+            Self::Reconcile(ReconcileError::NoTreasury(_)) => 6,
+            Self::Reconcile(_) => 7,
+            Self::Receipt(_) | Self::Verify { .. } | Self::ReceiptsOverlap { .. } => 9,
             Self::Rejected(_) | Self::Settlement { .. } => 6,
             Self::Ledger(_) | Self::Review(_) => 7,
-            Self::BooksDisagree { .. } => 8,
-            Self::Doctor { .. } => 9,
+            Self::BooksDisagree { .. } | Self::NotReconciled { .. } => 8,
+            Self::Doctor { .. } => 10,
             Self::Interrupted(_) => 130,
         }
     }
@@ -120,6 +188,11 @@ impl CliError {
             Self::Signer(_) => "SIGNER",
             Self::Rejected(_) => "REJECTED",
             Self::Review(_) => "REVIEW_REFUSED",
+            Self::Reconcile(_) => "NOT_COMPARED",
+            Self::NotReconciled { .. } => "NOT_RECONCILED",
+            Self::Receipt(_) => "NO_RECEIPT",
+            Self::Verify { .. } => "NOT_VERIFIED",
+            Self::ReceiptsOverlap { .. } => "RECEIPTS_OVERLAP",
             Self::Settlement { .. } => "SETTLEMENT_FAILED",
             Self::BooksDisagree { .. } => "BOOKS_DISAGREE",
             Self::Doctor { .. } => "CHECKS_FAILED",

@@ -12,6 +12,7 @@ mod logging;
 mod metrics;
 mod output;
 mod shutdown;
+mod table;
 mod transaction;
 
 use std::process::ExitCode;
@@ -48,7 +49,13 @@ async fn dispatch(arguments: &Arguments, output: &Output) -> Result<(), CliError
         Command::Status(status) => commands::status::status(connection, status, output).await,
         Command::Doctor => commands::doctor::doctor(connection, output).await,
         Command::Review(ReviewCommand::List) => commands::review::list(connection, output).await,
-        Command::Review(ReviewCommand::Accept(accept)) => commands::review::accept(connection, accept, output).await,
+        Command::Review(ReviewCommand::Show(show)) => commands::review::show(connection, show, output).await,
+        Command::Review(ReviewCommand::Resolve(resolve)) => {
+            commands::review::resolve(connection, resolve, output).await
+        }
+        Command::Reconcile(reconcile) => commands::reconcile::reconcile(connection, reconcile, output).await,
+        Command::Receipt(receipt) => commands::receipt::receipt(connection, receipt, output).await,
+        Command::Verify(verify) => commands::verify::verify(connection, verify, output).await,
         Command::Network(NetworkCommand::Create(create)) => commands::network::create(connection, create, output).await,
         Command::Fund(fund) => commands::fund::fund(connection, fund, output).await,
         Command::Rent(RentCommand::Sweep(rent)) => commands::rent::sweep(connection, rent, output).await,

@@ -50,8 +50,11 @@ impl Output {
         // If writing fails, there is no other place to report it.
         let _ = match (self.format, error) {
             (OutputFormat::Text, error) => writeln!(io::stderr(), "error: {error}"),
-            // The result printed before contains the settlement with the reason, or the failed checks.
-            (OutputFormat::Json, CliError::Settlement { .. } | CliError::Doctor { .. }) => Ok(()),
+            // The result printed before contains the reason.
+            (
+                OutputFormat::Json,
+                CliError::Settlement { .. } | CliError::NotReconciled { .. } | CliError::Doctor { .. },
+            ) => Ok(()),
             (OutputFormat::Json, error) => {
                 writeln!(io::stdout(), "{}", json!({"error": error.code(), "message": error.to_string()}))
             }

@@ -4,13 +4,15 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use litesvm::LiteSVM;
+use litesvm::types::TransactionMetadata;
 use solana_hash::Hash;
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 use solana_transaction::versioned::VersionedTransaction;
 use williw_relay::chain::{
-    Account, AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, FinalizedBlock,
-    LatestBlockhash, SignatureStatus, Simulation, StatusSearch, StatusesAtSlot, TransactionError,
+    Account, AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, ExecutionRecord,
+    FinalizedBlock, History, LatestBlockhash, MAX_SIGNATURES_PER_PAGE, RecordedTransaction, SignatureAtSlot,
+    SignatureStatus, Simulation, StatusSearch, StatusesAtSlot, TransactionError,
 };
 
 /// The number of blocks after which a block is finalized.
@@ -47,6 +49,9 @@ pub(crate) struct LocalChain {
     height: Cell<u64>,
     pending: RefCell<Vec<VersionedTransaction>>,
     landed: RefCell<BTreeMap<Signature, Landed>>,
+    /// Every transaction that was executed, those of others included, oldest first.
+    pub(crate) history: RefCell<Vec<(Signature, RecordedTransaction)>>,
+    complete_logs: RefCell<BTreeMap<Signature, Vec<String>>>,
     /// The number of calls of `send`.
     pub(crate) sends: Cell<u64>,
     /// The number of transactions that `send` will still drop.
@@ -73,6 +78,8 @@ pub(crate) struct LocalChain {
     pub(crate) unloadable: Cell<Option<Pubkey>>,
     /// Whether the cluster rejects v1 transactions because the feature is not activated.
     pub(crate) rejects_v1: Cell<bool>,
+    /// The number of signatures per page of an address's history.
+    pub(crate) signatures_per_page: Cell<usize>,
 }
 
 struct Landed {
@@ -88,6 +95,8 @@ impl LocalChain {
             height: Cell::new(1),
             pending: RefCell::default(),
             landed: RefCell::default(),
+            history: RefCell::default(),
+            complete_logs: RefCell::default(),
             sends: Cell::new(0),
             drop_sends: Cell::new(0),
             lose_responses: Cell::new(false),
@@ -101,6 +110,7 @@ impl LocalChain {
             reverts: Cell::new(None),
             unloadable: Cell::new(None),
             rejects_v1: Cell::new(false),
+            signatures_per_page: Cell::new(MAX_SIGNATURES_PER_PAGE),
         }
     }
 
@@ -140,12 +150,46 @@ impl LocalChain {
                 Err(failed) => (Some(transaction_error(&failed.err)), failed.meta),
             }
         };
+        self.record(transaction, error.clone(), &meta);
         let executed = ExecutedTransaction {
             slot: height,
             fee_lamports: meta.fee,
             log_messages: self.kept_logs.get().of(meta.logs),
         };
         self.landed.borrow_mut().insert(signature, Landed { height, error, executed });
+    }
+
+    /// Adds an executed transaction to the history.
+    pub(crate) fn record(
+        &self,
+        transaction: &VersionedTransaction,
+        error: Option<TransactionError>,
+        meta: &TransactionMetadata,
+    ) {
+        let signature = transaction.signatures[0];
+        let inner =
+            meta.inner_instructions.iter().map(|caused| caused.iter().map(|one| one.instruction.clone()).collect());
+        let record = ExecutionRecord {
+            slot: self.height.get(),
+            block_time: None,
+            fee_lamports: meta.fee,
+            error,
+            loaded_addresses: Vec::new(),
+            inner: inner.enumerate().collect(),
+            log_messages: self.kept_logs.get().of(meta.logs.clone()),
+        };
+        let bytes = wincode::serialize(transaction).expect("a transaction");
+        let recorded = RecordedTransaction::decode(&signature, bytes, record).expect("a transaction that was executed");
+        self.complete_logs.borrow_mut().insert(signature, meta.logs.clone());
+        self.history.borrow_mut().push((signature, recorded));
+    }
+
+    /// Lets the history show the logs that were not kept: another node has them.
+    pub(crate) fn restore_logs(&self) {
+        let logs = self.complete_logs.borrow();
+        for (signature, recorded) in self.history.borrow_mut().iter_mut() {
+            recorded.log_messages = logs[signature].clone();
+        }
     }
 
     /// The account data that the transaction loads, as LiteSVM counts it.
@@ -164,6 +208,7 @@ impl LocalChain {
     pub(crate) fn fork_to(&self, (svm, height): (LiteSVM, u64)) {
         *self.svm.borrow_mut() = svm;
         self.landed.borrow_mut().retain(|_, landed| landed.height <= height);
+        self.history.borrow_mut().retain(|(_, recorded)| recorded.slot <= height);
     }
 }
 
@@ -306,5 +351,36 @@ impl Chain for LocalChain {
 
     async fn recent_priority_fees(&self, _writable: &[Pubkey]) -> Result<Vec<u64>, ChainError> {
         Ok(vec![0, 10, 20, 30])
+    }
+}
+
+impl History for LocalChain {
+    async fn recorded(&self, signature: &Signature) -> Result<Option<RecordedTransaction>, ChainError> {
+        if self.without_history.get() {
+            return Ok(None);
+        }
+        let history = self.history.borrow();
+        Ok(history.iter().find(|(known, _)| known == signature).map(|(_, recorded)| recorded.clone()))
+    }
+
+    async fn signatures_of(
+        &self,
+        address: &Pubkey,
+        before: Option<&Signature>,
+    ) -> Result<Vec<SignatureAtSlot>, ChainError> {
+        let names = |recorded: &RecordedTransaction| {
+            recorded.instructions.iter().any(|instruction| instruction.accounts.contains(address))
+        };
+        let history = self.history.borrow();
+        let newest_first = history.iter().rev().filter(|(_, recorded)| names(recorded));
+        let until_known = newest_first.skip_while(|(known, _)| before.is_some_and(|before| before != known));
+        let page = until_known.skip(usize::from(before.is_some())).take(self.signatures_per_page.get());
+        Ok(page
+            .map(|(signature, recorded)| SignatureAtSlot {
+                signature: *signature,
+                slot: recorded.slot,
+                succeeded: recorded.error.is_none(),
+            })
+            .collect())
     }
 }

@@ -177,7 +177,8 @@ impl EngineFixture {
         let signature = signer.sign_message(&unsigned.message_bytes());
         let signed = unsigned.signed(signature).expect("the transaction is signed");
         let transaction: VersionedTransaction = wincode::deserialize(&signed.bytes).expect("a transaction");
-        svm.send_transaction(transaction).expect("the instruction succeeds");
+        let meta = svm.send_transaction(transaction.clone()).expect("the instruction succeeds");
+        self.chain.record(&transaction, None, &meta);
     }
 
     /// Changes parameters of the network, outside the engine.
@@ -194,7 +195,8 @@ impl EngineFixture {
         let message = Message::new_with_blockhash(&[instruction], Some(&signer.pubkey()), &svm.latest_blockhash());
         let transaction = VersionedTransaction::try_new(VersionedMessage::Legacy(message), &[signer])
             .expect("the transaction is signed");
-        svm.send_transaction(transaction).expect("the instruction succeeds");
+        let meta = svm.send_transaction(transaction.clone()).expect("the instruction succeeds");
+        self.chain.record(&transaction, None, &meta);
     }
 
     pub(crate) fn fund(&self, amount: u64) {

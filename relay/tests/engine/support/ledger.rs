@@ -160,6 +160,18 @@ impl EngineFixture {
         rows[0].get("count").expect("a count")
     }
 
+    /// The ids of all rewards in the order in which they were earned.
+    pub(crate) fn reward_ids(&self) -> Vec<String> {
+        let rows = block_on(self.database.query(Statement::new("SELECT id FROM rewards ORDER BY sequence")));
+        rows.expect("rewards are readable").iter().map(|row| row.get("id").expect("an id")).collect()
+    }
+
+    /// Changes the period of a reward, as nobody should.
+    pub(crate) fn set_period_of(&self, reward: &str, period: &str) {
+        const SQL: &str = "UPDATE rewards SET period = ?2 WHERE id = ?1";
+        block_on(self.database.query(Statement::new(SQL).bind(reward).bind(period))).expect("the reward is changed");
+    }
+
     /// Binds the ledger to a cluster with this genesis hash.
     pub(crate) fn bind_to_genesis_hash(&self, genesis_hash: &str) {
         const SQL: &str = "INSERT INTO ledger_binding (name, value) VALUES ('genesis_hash', ?1)";

@@ -4,7 +4,9 @@ mod chain;
 mod crash;
 mod fixture;
 mod ledger;
+mod rpc;
 
 pub(crate) use chain::{KeptLogs, LocalChain};
 pub(crate) use crash::{Crash, CrashPoint, CrashTiming};
 pub(crate) use fixture::{EngineFixture, NodeSpec, TRIGGER, block_on, node_id};
+pub(crate) use rpc::{Answers, RpcNode};

@@ -4,10 +4,13 @@ pub(crate) mod doctor;
 pub(crate) mod fund;
 pub(crate) mod key;
 pub(crate) mod network;
+pub(crate) mod receipt;
+pub(crate) mod reconcile;
 pub(crate) mod rent;
 pub(crate) mod review;
 pub(crate) mod run;
 pub(crate) mod status;
+pub(crate) mod verify;
 
 use settlement::state::{ClosedNetwork, Network};
 use solana_pubkey::Pubkey;

@@ -3,16 +3,19 @@
 use std::fmt;
 
 use serde_json::json;
+use williw_relay::audit::{self, NodeHistory, Reconciler, WalletRow};
 use williw_relay::clock::SystemClock;
-use williw_relay::engine::{Excess, Reviewer};
+use williw_relay::engine::{Excess, Resolution, ReviewError, Reviewer};
 use williw_relay::ledger::Actor;
 use williw_relay::ledger::reviews::{self, NodeUnderReview};
 
-use crate::arguments::{AcceptArguments, ConnectionArguments};
+use crate::arguments::ConnectionArguments;
+use crate::arguments::audit::{ResolveArguments, ShowArguments};
 use crate::environment;
 use crate::error::CliError;
 use crate::ledger::{self, IfMissing};
-use crate::output::{Output, format_sol};
+use crate::output::{Output, format_sol, format_time};
+use crate::table::Table;
 
 use super::run::lease_holder;
 
@@ -27,10 +30,39 @@ pub(crate) async fn list(connection: &ConnectionArguments, output: &Output) -> R
     output.result(&json!({"reviews": nodes}), &text)
 }
 
-/// Shows what accepting the chain's total of a node records, and records it with `--yes`.
-pub(crate) async fn accept(
+/// Shows everything that ledger and chain know about a node.
+pub(crate) async fn show(
     connection: &ConnectionArguments,
-    arguments: &AcceptArguments,
+    arguments: &ShowArguments,
+    output: &Output,
+) -> Result<(), CliError> {
+    let chain = environment::cluster(connection)?;
+    let network = environment::network(connection)?;
+    let database = ledger::open(connection, IfMissing::Fail)?;
+    let reconciler = Reconciler { chain: &chain, network, database: &database };
+    let row = reconciler.node(&arguments.node).await?;
+    let wallet = row.wallet_address.as_deref().and_then(|address| address.parse().ok());
+    let history = audit::node_history(&database, &chain, &network.address(), &arguments.node, wallet.as_ref()).await?;
+    let reviewer =
+        Reviewer { chain: &chain, network, database: &database, clock: SystemClock, holder: lease_holder()? };
+    let mut choices = Vec::with_capacity(Resolution::ALL.len());
+    for resolution in Resolution::ALL {
+        choices.push(match reviewer.examine(&arguments.node, *resolution).await {
+            Ok(excess) => Ok(excess),
+            Err(ReviewError::Engine(error)) => return Err(error.into()),
+            Err(refused) => Err(refused.to_string()),
+        });
+    }
+    let refused = choices.iter().find_map(|choice| choice.as_ref().err());
+    let excesses: Vec<&Excess> = choices.iter().filter_map(|choice| choice.as_ref().ok()).collect();
+    let document = json!({"node": row, "history": history, "resolutions": excesses, "refused": refused});
+    output.result(&document, &Dossier { row: &row, history: &history, excesses: &excesses, refused })
+}
+
+/// Shows what a resolution records, and records it with `--yes`.
+pub(crate) async fn resolve(
+    connection: &ConnectionArguments,
+    arguments: &ResolveArguments,
     output: &Output,
 ) -> Result<(), CliError> {
     let reviewer = Reviewer {
@@ -40,13 +72,14 @@ pub(crate) async fn accept(
         clock: SystemClock,
         holder: lease_holder()?,
     };
+    let resolution = if arguments.resolution.pay_on_top { Resolution::PayOnTop } else { Resolution::AcceptChain };
     let (outcome, excess) = if arguments.yes {
-        ("accepted", reviewer.accept(&Actor::command_line(), &arguments.node).await?)
+        ("recorded", reviewer.resolve(&Actor::command_line(), &arguments.node, resolution).await?)
     } else {
-        ("not written", reviewer.examine(&arguments.node).await?)
+        ("not written", reviewer.examine(&arguments.node, resolution).await?)
     };
-    output
-        .result(&json!({"outcome": outcome, "excess": excess}), &Acceptance { excess: &excess, written: arguments.yes })
+    let text = Resolved { excess: &excess, written: arguments.yes };
+    output.result(&json!({"outcome": outcome, "excess": excess}), &text)
 }
 
 struct NodeLine<'a>(&'a NodeUnderReview);
@@ -64,25 +97,143 @@ impl fmt::Display for NodeLine<'_> {
     }
 }
 
-struct Acceptance<'a> {
+struct Resolved<'a> {
     excess: &'a Excess,
     written: bool,
 }
 
-impl fmt::Display for Acceptance<'_> {
+impl fmt::Display for Resolved<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Excess { node_id, wallet_address, credited_lamports, covered_lamports, excess_lamports, reward_id, slot } =
-            self.excess;
+        let Excess { node_id, wallet_address, credited_lamports, signed_lamports, slot, .. } = self.excess;
         writeln!(f, "node {node_id}")?;
-        writeln!(f, "  wallet account      {wallet_address} (finalized slot {slot})")?;
-        writeln!(f, "  credited on-chain   {}", format_sol(*credited_lamports))?;
-        writeln!(f, "  covered by rewards  {}", format_sol(*covered_lamports))?;
-        writeln!(f, "  in excess           {}", format_sol(*excess_lamports))?;
-        let reward = format!("the confirmed reward {reward_id} of kind 'correction' over the excess");
+        writeln!(f, "  wallet account         {wallet_address} (finalized slot {slot})")?;
+        writeln!(f, "  credited on-chain      {}", format_sol(*credited_lamports))?;
+        writeln!(f, "  signed by this ledger  {}", format_sol(*signed_lamports))?;
+        write_effect(f, self.excess)?;
         if self.written {
-            write!(f, "recorded {reward}; the next run continues from the chain's total")
+            write!(f, "recorded; the next run continues from the chain's total")
         } else {
-            write!(f, "would record {reward}; nothing was written: repeat the command with --yes to record it")
+            write!(f, "nothing was written: repeat the command with --yes to record it")
+        }
+    }
+}
+
+/// Writes what a resolution does with the excess.
+fn write_effect(f: &mut fmt::Formatter<'_>, excess: &Excess) -> fmt::Result {
+    let Excess { counted_as_credited_lamports, paid_again_lamports, excess_lamports, reward_id, .. } = excess;
+    if !counted_as_credited_lamports.is_zero() {
+        let amount = format_sol(*counted_as_credited_lamports);
+        writeln!(
+            f,
+            "  counts as credited     {amount} of the rewards; not paid, if the chain has credited it for something else"
+        )?;
+    }
+    if let Some(reward_id) = reward_id {
+        writeln!(f, "  correction             {} as reward {reward_id}", format_sol(*excess_lamports))?;
+    }
+    if !paid_again_lamports.is_zero() {
+        let amount = format_sol(*paid_again_lamports);
+        writeln!(
+            f,
+            "  WARNING                {amount} of the rewards is PAID TWICE, if the chain has credited it for them"
+        )?;
+    }
+    Ok(())
+}
+
+struct Dossier<'a> {
+    row: &'a WalletRow,
+    history: &'a NodeHistory,
+    excesses: &'a [&'a Excess],
+    refused: Option<&'a String>,
+}
+
+impl fmt::Display for Dossier<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { row, history, excesses, refused } = self;
+        let or_none = |text: Option<&String>| text.cloned().unwrap_or_else(|| "none".to_owned());
+        writeln!(f, "node {}", row.ledger.node_id)?;
+        writeln!(f, "  owner           {}", or_none(row.ledger.owner.as_ref()))?;
+        writeln!(
+            f,
+            "  wallet account  {} ({}, finalized slot {})",
+            or_none(row.wallet_address.as_ref()),
+            row.state,
+            row.slot
+        )?;
+        let (chain, mirror) = (row.chain.as_ref(), row.ledger.mirror.as_ref());
+        let amount = |amount: Option<u64>| amount.map_or_else(|| "-".to_owned(), |amount| amount.to_string());
+        let mut totals = Table::new(&["LAMPORTS", "#LEDGER", "#COPY", "#CHAIN"]);
+        let mut line = |name: &str, ledger: Option<u64>, copy: Option<u64>, chain: Option<u64>| {
+            totals.row([name.to_owned(), amount(ledger), amount(copy), amount(chain)]);
+        };
+        line("earned", Some(row.ledger.earned), None, None);
+        line("confirmed", Some(row.ledger.confirmed), None, None);
+        line("signed", Some(row.ledger.signed), None, None);
+        line("credited", None, mirror.map(|mirror| mirror.credited), chain.map(|chain| chain.credited));
+        line("paid", None, mirror.map(|mirror| mirror.paid), chain.map(|chain| chain.paid));
+        line("pending", None, None, chain.map(|chain| chain.pending));
+        line("balance", None, mirror.map(|mirror| mirror.lamports), chain.map(|chain| chain.lamports));
+        line("threshold", None, mirror.map(|mirror| mirror.threshold), chain.map(|chain| chain.threshold));
+        writeln!(f, "{totals}")?;
+        if !row.findings.is_empty() {
+            writeln!(f)?;
+            let mut table = Table::new(&["DIFFERENCE", "#LAMPORTS"]);
+            for finding in &row.findings {
+                table.row([finding.cause.to_string(), finding.amount.to_string()]);
+            }
+            writeln!(f, "{table}")?;
+        }
+        let mut table = Table::new(&["REWARD", "KIND", "STATUS", "PERIOD", "#AMOUNT", "#TOTAL"]);
+        for reward in &history.rewards {
+            table.row([
+                reward.id.clone(),
+                reward.kind.clone(),
+                reward.status.clone(),
+                reward.period.clone(),
+                reward.amount_lamports.to_string(),
+                reward.node_total_lamports.to_string(),
+            ]);
+        }
+        writeln!(f, "\n{table}")?;
+        let mut table = Table::new(&["#BATCH", "#CREDITED UP TO", "", "SIGNED BY", "#SLOT", "TRANSACTION"]);
+        for batch in &history.batches {
+            table.row([
+                batch.batch_sequence.to_string(),
+                batch.target.to_string(),
+                if batch.credited { "" } else { "skipped" }.to_owned(),
+                if batch.signed_by_this_ledger { "this ledger" } else { "SOMEBODY ELSE" }.to_owned(),
+                batch.slot.to_string(),
+                batch.signature.clone(),
+            ]);
+        }
+        writeln!(f, "\n{table}")?;
+        if history.without_log > 0 {
+            writeln!(f, "of {} more transactions, the RPC node does not have the log", history.without_log)?;
+        }
+        if !history.audit.is_empty() {
+            let mut table = Table::new(&["AUDIT LOG", "ACTOR", "ACTION", "DETAILS"]);
+            for entry in &history.audit {
+                table.row([
+                    format_time(entry.at),
+                    entry.actor.clone(),
+                    entry.action.clone(),
+                    entry.details.to_string(),
+                ]);
+            }
+            writeln!(f, "\n{table}")?;
+        }
+        for excess in *excesses {
+            let option = match excess.resolution {
+                Resolution::AcceptChain => "--accept-chain",
+                Resolution::PayOnTop => "--pay-on-top",
+            };
+            writeln!(f, "\nwilliw-relay review resolve {} {option}", row.ledger.node_id)?;
+            write_effect(f, excess)?;
+        }
+        match refused {
+            Some(reason) => write!(f, "\n{reason}"),
+            None => write!(f, "\nnothing was written"),
         }
     }
 }

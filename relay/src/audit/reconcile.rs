@@ -1,0 +1,475 @@
+//! Comparing every wallet of the network and its treasury with the ledger, to the lamport.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde::Serialize;
+use serde_json::json;
+use settlement::client::{node_wallet_address, treasury_address};
+use settlement::state::{AssetKind, ClosedNode, NodeWallet, Treasury};
+use solana_pubkey::Pubkey;
+
+use super::text;
+use super::wallet_row::{Cause, Finding, NodeBooks, Rules, WalletRow};
+use crate::chain::{Account, AccountData, Chain, ChainError, Commitment, MAX_ACCOUNTS_PER_READ};
+use crate::clock::Clock;
+use crate::database::{Database, DatabaseError, Statement, statements};
+use crate::engine::NetworkRef;
+use crate::engine::store::wallets::{self, TreasuryReading, WalletReading};
+use crate::engine::store::{binding, leases};
+use crate::ledger::{Actor, record_repair};
+use crate::types::NodeId;
+
+/// What the ledger says about nodes. `confirmed` is the total of the last reward before the first unconfirmed one.
+macro_rules! node_books {
+    () => {
+        "SELECT nodes.id AS node_id, nodes.address AS address, CAST(nodes.total_rewards_lamports AS TEXT) AS earned,
+            CAST(COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE rewards.node_id = nodes.id
+                AND node_total_lamports < COALESCE((SELECT MIN(node_total_lamports) FROM rewards AS unconfirmed
+                    WHERE unconfirmed.node_id = nodes.id AND unconfirmed.status IN ('pending', 'batched')),
+                    9223372036854775807)), 0) AS TEXT) AS confirmed,
+            CAST((SELECT MIN(node_total_lamports) FROM rewards WHERE rewards.node_id = nodes.id
+                AND status IN ('pending', 'batched')) AS TEXT) AS next,
+            CAST(COALESCE(signed_lamports, 0) AS TEXT) AS signed, wallet_address, destination,
+            CAST(sol_balance_lamports AS TEXT) AS lamports, CAST(credited_lamports AS TEXT) AS credited,
+            CAST(total_rewards_distributed_lamports AS TEXT) AS paid, CAST(threshold_lamports AS TEXT) AS threshold,
+            CAST(last_slot AS TEXT) AS last_slot
+        FROM nodes LEFT JOIN wallets ON wallets.node_id = nodes.id LEFT JOIN payables ON payables.node_id = nodes.id"
+    };
+}
+
+statements! {
+    /// At most ?2 nodes whose ids follow ?1, in the order of their ids.
+    SELECT_PAGE = concat!(node_books!(), " WHERE nodes.id > ?1 ORDER BY nodes.id LIMIT CAST(?2 AS INTEGER)");
+
+    /// Node ?1.
+    SELECT_NODE = concat!(node_books!(), " WHERE nodes.id = ?1");
+}
+
+/// The number of nodes that are read at once, from ledger and chain.
+const NODES_PER_PAGE: usize = 600;
+
+/// The number of requests in flight at once. A Worker can have six connections open.
+const REQUESTS_IN_FLIGHT: usize = 6;
+
+/// How long the lease lasts with which a repair keeps runners from settling, in milliseconds. It is renewed for each page.
+const LEASE_MS: i64 = 30_000;
+
+/// Compares a ledger with the chain.
+pub struct Reconciler<D, C> {
+    /// The ledger, with all migrations applied.
+    pub database: D,
+    /// The cluster that the network is on.
+    pub chain: C,
+    /// The network that the ledger belongs to.
+    pub network: NetworkRef,
+}
+
+/// Who repairs the ledger's copies of wallet accounts, and when.
+pub struct Repair<'a, K> {
+    /// Whom the audit log names.
+    pub actor: &'a Actor,
+    /// The source of the current time.
+    pub clock: &'a K,
+    /// This process's name for the lease. It must differ from the name of every runner, past or present.
+    pub holder: &'a str,
+}
+
+/// The sums over all nodes, and the treasury.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Reconciliation {
+    /// The number of nodes in the ledger.
+    pub nodes: u64,
+    /// The number of their wallet accounts on the chain, closed ones included.
+    pub wallets: u64,
+    /// The sum of all rewards.
+    #[serde(with = "text::display")]
+    pub earned: u128,
+    /// The sum of the confirmed ones.
+    #[serde(with = "text::display")]
+    pub confirmed: u128,
+    /// What the ledger mirrors as credited.
+    #[serde(with = "text::display")]
+    pub mirrored: u128,
+    /// What the chain has credited to the wallets.
+    #[serde(with = "text::display")]
+    pub credited: u128,
+    /// What it has paid from them.
+    #[serde(with = "text::display")]
+    pub paid: u128,
+    /// The difference of the two.
+    #[serde(with = "text::display")]
+    pub pending: u128,
+    /// The balances of the wallet accounts.
+    #[serde(with = "text::display")]
+    pub wallet_lamports: u128,
+    /// The treasury, as read last.
+    pub treasury: TreasuryFigures,
+    /// Whether the treasury's totals changed while the wallets were read. Then the sums are compared with both.
+    pub moved: bool,
+    /// The number of findings by cause.
+    pub findings: BTreeMap<Cause, u64>,
+    /// The differences that concern no single node.
+    pub of_treasury: Vec<Finding>,
+    /// The number of findings that are disagreements.
+    pub disagreements: u64,
+    /// The number of copies of wallet accounts that were repaired.
+    pub repaired: u64,
+}
+
+/// A treasury on the chain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TreasuryFigures {
+    /// The address, in base58.
+    pub address: String,
+    /// The finalized slot.
+    pub slot: u64,
+    /// Its balance.
+    #[serde(with = "text::display")]
+    pub lamports: u64,
+    /// Its rent-exempt minimum.
+    #[serde(with = "text::display")]
+    pub rent: u64,
+    /// What was ever credited.
+    #[serde(with = "text::display")]
+    pub credited: u64,
+    /// What was ever paid.
+    #[serde(with = "text::display")]
+    pub paid: u64,
+    /// Credited and not yet paid. In a network that pays in SOL, the wallet accounts hold it.
+    #[serde(with = "text::display")]
+    pub liabilities: u64,
+    /// What it can still credit: lamports above the rent, or tokens above the liabilities.
+    #[serde(with = "text::display")]
+    pub surplus: u64,
+}
+
+/// Why the comparison ended. What a repair has written by then is right.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReconcileError {
+    /// The ledger could not be used.
+    #[error(transparent)]
+    Ledger(#[from] DatabaseError),
+    /// The chain could not be read.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// The ledger belongs to another network or cluster, or to none yet.
+    #[error(
+        "this ledger is bound to {name} {bound}, and not to {expected}: check the RPC URL and the network, or the ledger"
+    )]
+    OtherBinding {
+        /// `genesis_hash`, `program_id` or `network`.
+        name: &'static str,
+        /// What the ledger is bound to; "nothing" if it has never settled.
+        bound: String,
+        /// What it would have to be bound to.
+        expected: String,
+    },
+    /// There is no treasury that this version can decode.
+    #[error("there is no treasury at {0} that this version can decode: check the network, or use the matching version")]
+    NoTreasury(Pubkey),
+    /// The node is not in the ledger.
+    #[error("node {0} is not registered in this ledger: check the node id")]
+    UnknownNode(NodeId),
+    /// A runner is settling.
+    #[error("{holder} is settling with this ledger: stop it, or retry when it has finished")]
+    Busy {
+        /// The name of the runner that holds the lease.
+        holder: String,
+    },
+    /// A runner has taken over in the middle of a repair.
+    #[error("a runner has started to settle with this ledger in the meantime: retry when it has finished")]
+    Overtaken,
+}
+
+impl<D: Database, C: Chain> Reconciler<D, C> {
+    /// Compares every node and the treasury. Calls `each` with every node, in the order of their ids. With `repair`, writes the
+    /// chain's truth into the ledger's copies of wallet accounts and treasury; rewards are never changed.
+    ///
+    /// # Errors
+    /// [`ReconcileError`].
+    pub async fn run<K: Clock>(
+        &self,
+        repair: Option<&Repair<'_, K>>,
+        mut each: impl FnMut(&WalletRow),
+    ) -> Result<Reconciliation, ReconcileError> {
+        self.check_binding().await?;
+        let token = match repair {
+            None => None,
+            Some(repair) => Some(self.take_lease(repair.holder).await?),
+        };
+        let result = self.compare_all(repair.zip(token), &mut each).await;
+        if let (Some(repair), Some(token)) = (repair, token) {
+            // Otherwise the next runner waits until it expires.
+            leases::release(&self.database, repair.holder, token).await?;
+        }
+        result
+    }
+
+    /// Compares one node.
+    ///
+    /// # Errors
+    /// [`ReconcileError`].
+    pub async fn node(&self, node_id: &NodeId) -> Result<WalletRow, ReconcileError> {
+        self.check_binding().await?;
+        let (treasury, _) = self.treasury(0).await?;
+        let rules = self.rules(&treasury).await?;
+        let rows = self.database.query(Statement::new(SELECT_NODE).bind(node_id)).await?;
+        let row = rows.first().ok_or_else(|| ReconcileError::UnknownNode(node_id.clone()))?;
+        let compared = self.compare(vec![NodeBooks::of(row)?], rules).await?;
+        compared.into_iter().next().ok_or_else(|| ReconcileError::UnknownNode(node_id.clone()))
+    }
+
+    async fn take_lease(&self, holder: &str) -> Result<i64, ReconcileError> {
+        match leases::take(&self.database, holder, LEASE_MS).await? {
+            Some(token) => Ok(token),
+            None => Err(ReconcileError::Busy { holder: leases::current(&self.database).await?.0 }),
+        }
+    }
+
+    async fn compare_all<K: Clock>(
+        &self,
+        repair: Option<(&Repair<'_, K>, i64)>,
+        each: &mut impl FnMut(&WalletRow),
+    ) -> Result<Reconciliation, ReconcileError> {
+        let (before, reading) = self.treasury(0).await?;
+        let rules = self.rules(&before).await?;
+        if let Some((repair, token)) = &repair {
+            let statement = wallets::upsert_treasury(&reading, repair.clock.now_ms());
+            self.write(repair, *token, vec![statement]).await?;
+        }
+        let mut found = Reconciliation::default();
+        let mut last: Option<NodeId> = None;
+        let mut slot = reading.slot;
+        loop {
+            let statement =
+                Statement::new(SELECT_PAGE).bind(last.as_ref().map_or("", NodeId::as_str)).bind(NODES_PER_PAGE);
+            let rows = self.database.query(statement).await?;
+            let page = rows.iter().map(NodeBooks::of).collect::<Result<Vec<_>, _>>()?;
+            let Some(node) = page.last() else { break };
+            last = Some(node.node_id.clone());
+            let compared = self.compare(page, rules).await?;
+            for row in &compared {
+                found.add(row);
+                each(row);
+                slot = slot.max(row.slot);
+            }
+            if let Some((repair, token)) = &repair {
+                found.repaired = found.repaired.saturating_add(self.repair(repair, *token, &compared).await?);
+            }
+        }
+        let mirrored_sum = wallets::credited_sum(&self.database).await?;
+        let (after, reading) = self.treasury(slot).await?;
+        found.compare_treasury(&before, &after);
+        let has_treasury = mirrored_sum > 0 || found.mirrored > 0;
+        if has_treasury && repair.is_none() && u128::from(mirrored_sum) != found.mirrored {
+            let amount = u128::from(mirrored_sum).abs_diff(found.mirrored);
+            found.add_finding(Finding { cause: Cause::MirroredSumDiffers, amount: clamped(amount) }, true);
+        }
+        let address = treasury_address(&self.network.address());
+        found.treasury = after.figures(address, &reading);
+        Ok(found)
+    }
+
+    /// Compares some nodes with the chain, read at their latest slot in the ledger or later.
+    async fn compare(&self, books: Vec<NodeBooks>, rules: Rules) -> Result<Vec<WalletRow>, ReconcileError> {
+        let network = self.network.address();
+        let min_slot = books.iter().filter_map(|node| Some(node.mirror.as_ref()?.slot)).max().unwrap_or(0);
+        let address = |node: &NodeBooks| {
+            let owner: Pubkey = node.owner.as_deref()?.parse().ok()?;
+            Some(node_wallet_address(&network, &node.node_id.on_chain(), &owner))
+        };
+        let addresses: Vec<Option<Pubkey>> = books.iter().map(address).collect();
+        let existing: Vec<Pubkey> = addresses.iter().copied().flatten().collect();
+        let requests = existing
+            .chunks(MAX_ACCOUNTS_PER_READ)
+            .map(|chunk| self.chain.accounts(chunk, AccountData::Full, Commitment::Finalized, min_slot));
+        let read: Vec<_> = stream::iter(requests).buffered(REQUESTS_IN_FLIGHT).try_collect().await?;
+        let mut read: std::vec::IntoIter<(u64, Option<Account>)> = read
+            .into_iter()
+            .flat_map(|read| read.accounts.into_iter().map(move |account| (read.slot, account)))
+            .collect::<Vec<_>>()
+            .into_iter();
+        let compared = books.into_iter().zip(addresses).map(|(node, address)| {
+            let (slot, account) = address.and_then(|_| read.next()).unwrap_or((0, None));
+            WalletRow::compare(node, address, account.as_ref(), slot, rules)
+        });
+        Ok(compared.collect())
+    }
+
+    /// Writes what the chain has into the copies that are older. Returns their number.
+    async fn repair<K: Clock>(
+        &self,
+        repair: &Repair<'_, K>,
+        token: i64,
+        rows: &[WalletRow],
+    ) -> Result<u64, ReconcileError> {
+        let readings: Vec<WalletReading> =
+            rows.iter().filter(|row| row.has_stale_copy()).filter_map(WalletRow::reading).collect();
+        let (Some(first), Some(last)) = (readings.first(), readings.last()) else { return Ok(0) };
+        let now = repair.clock.now_ms();
+        let count = readings.len();
+        let details = json!({"wallets": count, "first": first.node_id, "last": last.node_id});
+        let mut statements = wallets::upsert(&readings, now);
+        statements.push(record_repair(now, repair.actor, &details));
+        self.write(repair, token, statements).await?;
+        Ok(count as u64)
+    }
+
+    async fn write<K>(
+        &self,
+        repair: &Repair<'_, K>,
+        token: i64,
+        statements: Vec<Statement>,
+    ) -> Result<(), ReconcileError> {
+        // A lease that has expired is still valid while nobody has taken over.
+        leases::renew(&self.database, repair.holder, token, LEASE_MS).await?;
+        let mut all = vec![leases::require(repair.holder, token)];
+        all.extend(statements);
+        all.push(leases::clear_preconditions());
+        match self.database.batch(all).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_constraint("lease_held") => Err(ReconcileError::Overtaken),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn check_binding(&self) -> Result<(), ReconcileError> {
+        let bound = binding::read(&self.database).await?;
+        let expected = [
+            ("genesis_hash", self.chain.genesis_hash().await?.to_string()),
+            ("program_id", settlement::ID.to_string()),
+            ("network", self.network.address().to_string()),
+        ];
+        for (name, expected) in expected {
+            let bound = bound.get(name).cloned().unwrap_or_else(|| "nothing".to_owned());
+            if bound != expected {
+                return Err(ReconcileError::OtherBinding { name, bound, expected });
+            }
+        }
+        Ok(())
+    }
+
+    async fn treasury(&self, min_slot: u64) -> Result<(TreasuryOnChain, TreasuryReading), ReconcileError> {
+        let address = treasury_address(&self.network.address());
+        let rent = self.chain.minimum_balance(Treasury::SIZE as u64).await?;
+        let read = self.chain.accounts(&[address], AccountData::Full, Commitment::Finalized, min_slot).await?;
+        let account = read.accounts.into_iter().next().flatten().filter(|account| account.owner == settlement::ID);
+        let account = account.ok_or(ReconcileError::NoTreasury(address))?;
+        let treasury = Treasury::decode(&account.data).map_err(|_| ReconcileError::NoTreasury(address))?;
+        let reading = TreasuryReading { address, lamports: account.lamports, slot: read.slot, treasury };
+        let pays_in_sol = treasury.asset_kind == u8::from(AssetKind::Sol);
+        let totals = (treasury.credited_total, treasury.paid_total);
+        let liabilities = treasury.liabilities();
+        let (held, owed) = if pays_in_sol { (account.lamports, rent) } else { (treasury.token_balance, liabilities) };
+        let surplus = held.saturating_sub(owed);
+        let missing = owed.saturating_sub(held).max(rent.saturating_sub(account.lamports));
+        Ok((TreasuryOnChain { pays_in_sol, rent, totals, liabilities, surplus, missing }, reading))
+    }
+
+    async fn rules(&self, treasury: &TreasuryOnChain) -> Result<Rules, ReconcileError> {
+        Ok(Rules {
+            pays_in_sol: treasury.pays_in_sol,
+            wallet_rent: self.chain.minimum_balance(NodeWallet::SIZE as u64).await?,
+            closed_rent: self.chain.minimum_balance(ClosedNode::SIZE as u64).await?,
+        })
+    }
+}
+
+/// What is compared of a treasury.
+struct TreasuryOnChain {
+    pays_in_sol: bool,
+    rent: u64,
+    /// Credited and paid.
+    totals: (u64, u64),
+    liabilities: u64,
+    surplus: u64,
+    /// What it lacks to keep its rent and to cover what it owes.
+    missing: u64,
+}
+
+impl TreasuryOnChain {
+    fn figures(&self, address: Pubkey, reading: &TreasuryReading) -> TreasuryFigures {
+        TreasuryFigures {
+            address: address.to_string(),
+            slot: reading.slot,
+            lamports: reading.lamports,
+            rent: self.rent,
+            credited: self.totals.0,
+            paid: self.totals.1,
+            liabilities: self.liabilities,
+            surplus: self.surplus,
+        }
+    }
+}
+
+impl Reconciliation {
+    fn add(&mut self, row: &WalletRow) {
+        self.nodes = self.nodes.saturating_add(1);
+        let add = |sum: &mut u128, amount: u64| *sum = sum.saturating_add(u128::from(amount));
+        add(&mut self.earned, row.ledger.earned);
+        add(&mut self.confirmed, row.ledger.confirmed);
+        add(&mut self.mirrored, row.ledger.mirror.as_ref().map_or(0, |mirror| mirror.credited));
+        if let Some(chain) = &row.chain {
+            self.wallets = self.wallets.saturating_add(1);
+            add(&mut self.credited, chain.credited);
+            add(&mut self.paid, chain.paid);
+            add(&mut self.pending, chain.pending);
+            add(&mut self.wallet_lamports, chain.lamports);
+        }
+        for finding in &row.findings {
+            self.add_finding(*finding, false);
+        }
+    }
+
+    fn add_finding(&mut self, finding: Finding, of_treasury: bool) {
+        let count = self.findings.entry(finding.cause).or_default();
+        *count = count.saturating_add(1);
+        if finding.cause.is_disagreement() {
+            self.disagreements = self.disagreements.saturating_add(1);
+        }
+        if of_treasury {
+            self.of_treasury.push(finding);
+        }
+    }
+
+    /// Compares the sums over all wallets with the treasury as it was before and after they were read.
+    fn compare_treasury(&mut self, before: &TreasuryOnChain, after: &TreasuryOnChain) {
+        self.moved = before.totals != after.totals;
+        let (low, high) = (u128::from(before.totals.0), u128::from(after.totals.0));
+        let mut findings = Vec::new();
+        if self.credited < low {
+            findings.push((Cause::CreditedElsewhere, low.abs_diff(self.credited)));
+        } else if self.credited > high {
+            findings.push((Cause::WalletsAboveTreasury, self.credited.abs_diff(high)));
+        } else if self.paid < u128::from(before.totals.1) {
+            findings.push((Cause::PaidTotalsDiffer, u128::from(before.totals.1).abs_diff(self.paid)));
+        } else if self.paid > u128::from(after.totals.1) {
+            findings.push((Cause::PaidTotalsDiffer, self.paid.abs_diff(u128::from(after.totals.1))));
+        }
+        if after.missing > 0 {
+            findings.push((Cause::TreasuryShort, u128::from(after.missing)));
+        }
+        for (cause, amount) in findings {
+            self.add_finding(Finding { cause, amount: clamped(amount) }, true);
+        }
+    }
+}
+
+impl WalletRow {
+    /// The wallet account as the ledger's copy is to have it.
+    fn reading(&self) -> Option<WalletReading> {
+        let chain = self.chain.as_ref()?;
+        Some(WalletReading {
+            node_id: self.ledger.node_id.clone(),
+            address: self.wallet_address.as_deref()?.parse().ok()?,
+            lamports: chain.lamports,
+            slot: self.slot,
+            wallet: chain.account,
+        })
+    }
+}
+
+fn clamped(amount: u128) -> u64 {
+    u64::try_from(amount).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,154 @@
+//! The arguments of the commands that prove and compare.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use williw_relay::types::NodeId;
+
+const RECEIPT_HELP: &str = "\
+Examples:
+  williw-relay receipt rw_0123456789abcdef0123456789abcdef > receipt.json
+  williw-relay receipt rw_0123456789abcdef0123456789abcdef --json   (on one line)
+
+A receipt is written only if the chain confirms it. It contains no secret, but the node's id, its owner's address and the
+amount. docs/RECEIPTS.md specifies the format and says what it proves.
+
+Environment:
+  WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'ledger' [required if --ledger is a URL]
+
+Exit codes:
+  0  The receipt was printed
+  3  The ledger belongs to another network or cluster
+  7  The reward is unknown, not credited in full yet, or a correction
+  9  The reward is confirmed, but no transaction can be shown to have credited it, or the ledger's rewards were changed";
+
+const VERIFY_HELP: &str = "\
+Examples:
+  williw-relay verify receipt.json --rpc-url https://api.devnet.solana.com
+  williw-relay verify receipts/*.json   (also checks that no two of them claim the same lamports)
+
+Needs no ledger, no key and no network settings: everything is in the receipt, or on the chain. With several RPC URLs, two
+nodes must agree.
+
+Exit codes:
+  0  Every receipt holds
+  2  A file cannot be read
+  5  An RPC node cannot tell: it is unreachable, of another cluster, or does not keep the transaction
+  9  A receipt is invalid, or the chain contradicts it";
+
+const RECONCILE_HELP: &str = "\
+Examples:
+  williw-relay reconcile
+  williw-relay reconcile --csv > wallets.csv   (a row for every node)
+  williw-relay reconcile --repair
+
+Compares what the ledger has confirmed and signed with every wallet account, the ledger's copies of them with the chain, and
+the sums with the treasury. Nothing is sent to the chain. Causes that disagree need a person ('williw-relay review show'); the
+others are mended by the next run or by --repair, or are harmless. docs/ARCHITECTURE.md explains each cause.
+
+Environment:
+  WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'ledger', with --repair 'admin' [required if --ledger
+                  is a URL]
+
+Exit codes:
+  0  Ledger and chain agree, but for copies that are older
+  7  With --repair: a relay is settling
+  8  Ledger and chain disagree";
+
+const REVIEW_SHOW_HELP: &str = "\
+Shows what the ledger and the chain say, the node's last rewards, the batches that credited its wallet account with whether
+this ledger has signed them, the audit log, and what each way of resolving would do. Nothing is written.
+
+Example:
+  williw-relay review show node-1
+
+Environment:
+  WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'ledger' [required if --ledger is a URL]";
+
+const REVIEW_RESOLVE_HELP: &str = "\
+The chain has credited more than this ledger has signed. Nothing can take that back, so the ledger has to say what it was for:
+
+  --accept-chain  For the ledger's next rewards: they count as credited up to the chain's total. What exceeds all rewards is
+                  recorded as a correction. Never pays anything twice. For a ledger that has lost batches: a restored
+                  backup, or another ledger that has settled the same rewards.
+  --pay-on-top    For nothing in this ledger: all of it is recorded as a correction, and the rewards are paid on top of it.
+                  PAYS TWICE if the excess was for these rewards. For credits that a stolen settler key has sent.
+
+A correction is a confirmed reward of kind 'correction'. Each resolution has an entry in the audit log. Nothing is sent to
+the chain. Refused if ledger and chain agree, if the chain has credited less than the ledger has confirmed, if rewards are
+missing in the ledger, and while a relay is settling.
+
+Examples:
+  williw-relay review resolve node-1 --accept-chain
+  williw-relay review resolve node-1 --accept-chain --yes
+
+Environment:
+  WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'admin' [required if --ledger is a URL]
+
+Exit codes:
+  0  The resolution was shown, or with --yes recorded
+  7  It was refused";
+
+#[derive(Debug, Args)]
+#[command(after_help = RECONCILE_HELP)]
+pub(crate) struct ReconcileArguments {
+    /// Overwrite the ledger's copies of wallet accounts with what the chain has; rewards are never changed
+    #[arg(long)]
+    pub(crate) repair: bool,
+
+    /// Print every node as a row of comma-separated values, and no summary
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) csv: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = REVIEW_SHOW_HELP)]
+pub(crate) struct ShowArguments {
+    /// The id of the node
+    #[arg(value_name = "NODE_ID")]
+    pub(crate) node: NodeId,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = REVIEW_RESOLVE_HELP)]
+pub(crate) struct ResolveArguments {
+    /// The id of the node
+    #[arg(value_name = "NODE_ID")]
+    pub(crate) node: NodeId,
+
+    #[command(flatten)]
+    pub(crate) resolution: ResolutionArguments,
+
+    /// Record the resolution; without it, the command only shows what it would record
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// Exactly one of them.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct ResolutionArguments {
+    /// Count the rewards up to the chain's total as credited
+    #[arg(long)]
+    pub(crate) accept_chain: bool,
+
+    /// Pay the rewards on top of the chain's total; they are paid twice if the chain has credited for them
+    #[arg(long)]
+    pub(crate) pay_on_top: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = RECEIPT_HELP)]
+pub(crate) struct ReceiptArguments {
+    /// The id of the reward
+    #[arg(value_name = "REWARD_ID")]
+    pub(crate) reward: String,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = VERIFY_HELP)]
+pub(crate) struct VerifyArguments {
+    /// The receipts
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
