@@ -194,7 +194,7 @@ async fn a_damaged_ledger_sends_nothing_and_the_doctor_finds_the_damage() {
         .unwrap();
     assert_refused(&relay.run(&["run"]), 1, "williw-relay doctor");
     let doctor = relay.run(&["doctor"]);
-    assert_eq!(doctor.exit_code, 9, "{}", doctor.stdout);
+    assert_eq!(doctor.exit_code, 10, "{}", doctor.stdout);
     assert!(
         doctor.stdout.contains("a row of rewards refers to a row of nodes that does not exist"),
         "{}",

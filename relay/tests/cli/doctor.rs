@@ -58,7 +58,7 @@ async fn everything_that_a_run_needs_is_checked() {
 fn without_settings_each_missing_one_is_named_and_no_ledger_is_created() {
     let relay = Relay::new();
     let result = relay.run(&["doctor", "--json"]);
-    assert_eq!((result.exit_code, result.stderr.as_str()), (9, ""));
+    assert_eq!((result.exit_code, result.stderr.as_str()), (10, ""));
     let errors = checks(&serde_json::from_str(&result.stdout).unwrap(), "error");
     assert_found(&errors, &["SOLANA_PRIVATE_KEY is not set", "pass --network", "pass --ledger", "pass --rpc-url"]);
 
@@ -86,7 +86,7 @@ async fn whatever_would_make_a_run_fail_is_an_error_that_says_what_to_do() {
         let genesis = solana_hash::Hash::new_from_array([1; 32]).to_string();
         ledger.execute("INSERT INTO ledger_binding VALUES ('genesis_hash', ?1)", [genesis]).unwrap();
         let result = relay.run(&["doctor", "--json"]);
-        assert_eq!(result.exit_code, 9, "{expected}: {}", result.stdout);
+        assert_eq!(result.exit_code, 10, "{expected}: {}", result.stdout);
         assert_found(&checks(&serde_json::from_str(&result.stdout).unwrap(), "error"), &[expected]);
     }
 }
@@ -126,6 +126,6 @@ async fn what_an_operator_should_look_after_is_a_warning() {
     // Ledger and chain disagree: that is more than a warning.
     ledger.execute("UPDATE payables SET hold_reason = 'chain_above_ledger'", []).unwrap();
     let result = relay.run(&["doctor"]);
-    assert_eq!(result.exit_code, 9);
+    assert_eq!(result.exit_code, 10);
     assert!(result.stdout.contains("williw-relay review list"), "{}", result.stdout);
 }
