@@ -162,13 +162,14 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 effect.held.iter().map(|(node, reason)| (*node, Some(reason.to_string()))),
                 HOLD_RETRY_MS,
             ));
+            let unit = self.asset()?.unit();
             changes.info(format!(
                 "batch {} confirmed: {} of {} credited; {} credited, {} paid out",
                 batch.id,
                 effect.succeeded,
                 plural(entries.len(), "node"),
-                plural(effect.credited, "lamport"),
-                plural(effect.paid, "lamport")
+                plural(effect.credited, unit),
+                plural(effect.paid, unit)
             ));
         }
         let sums = SettlementSums { credited: effect.credited, paid: effect.paid, fees: fee_lamports };

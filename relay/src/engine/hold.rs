@@ -71,6 +71,12 @@ impl fmt::Display for HoldReason {
             Self::Skipped(reason @ SkipReason::WalletShort) => {
                 write!(f, "{}: rent has risen, top up the wallets with 'williw-relay rent top-up'", reason.as_str())
             }
+            Self::Skipped(reason @ SkipReason::TokenAccountInvalid) => write!(
+                f,
+                "{}: the destination is no token account of the network's token program; anybody can create the owner's \
+                 associated token account",
+                reason.as_str()
+            ),
             Self::Skipped(reason) => f.write_str(reason.as_str()),
             Self::SkippedUnknown => f.write_str(Self::SKIPPED_UNKNOWN),
         }

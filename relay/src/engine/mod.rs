@@ -6,6 +6,7 @@
 //! never signs a batch again while an earlier attempt may still land, and never writes without holding the lease.
 
 mod advance_batches;
+mod asset;
 mod books;
 mod changes;
 mod close;
@@ -30,6 +31,7 @@ mod text;
 mod track;
 mod validate;
 
+pub use asset::{Asset, UnknownAsset};
 pub use config::{EngineConfig, FormatChoice, NetworkRef};
 pub use error::EngineError;
 pub use hold::HoldReason;
@@ -37,7 +39,7 @@ pub use review::{Excess, ReviewError, Reviewer};
 pub use states::{AttemptState, BatchState, EntryOutcome, NodeState, SettlementState};
 pub use step::Step;
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 use settlement::client::treasury_address;
 use solana_pubkey::Pubkey;
@@ -79,6 +81,8 @@ pub struct Engine<D, C, S, K, E> {
     treasury: Pubkey,
     /// Whether this process has checked that the RPC node belongs to the ledger's cluster.
     cluster_checked: Cell<bool>,
+    /// The asset that the network pays in, once it is known.
+    asset: OnceCell<Asset>,
 }
 
 /// What requests a settlement.
@@ -135,6 +139,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             network,
             config,
             cluster_checked: Cell::new(false),
+            asset: OnceCell::new(),
         }
     }
 
@@ -224,10 +229,29 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         open: &store::settlements::OpenSettlement,
     ) -> Result<Progress, EngineError> {
         if !self.cluster_checked.get() {
-            validate::check_binding(&self.database, &self.chain, &self.network).await?;
+            let binding = validate::check_binding(&self.database, &self.chain, &self.network).await?;
+            if let Some(asset) = binding.asset {
+                self.set_asset(asset);
+            }
             self.cluster_checked.set(true);
         }
         self.step(lease, open).await
+    }
+
+    fn set_asset(&self, asset: Asset) {
+        // It never changes: validate compares it with the network's.
+        self.asset.get_or_init(|| asset);
+    }
+
+    /// The asset that the network pays in, to which the first step of the first settlement binds the ledger.
+    fn asset(&self) -> Result<&Asset, EngineError> {
+        self.asset.get().ok_or_else(|| {
+            EngineError::Rejected(
+                "the ledger does not say in which asset the network pays: settle it with the version \
+                that has opened the settlement"
+                    .to_owned(),
+            )
+        })
     }
 
     async fn step(&self, lease: &Lease, open: &store::settlements::OpenSettlement) -> Result<Progress, EngineError> {

@@ -1,6 +1,6 @@
 //! Step 4, and before every further attempt: simulating a batch shows whether it fails, and how much data it loads.
 
-use settlement::client::{BatchHeader, RegisterNodeArgs, SettleEntry, credit_ix, register_node_ix, settle_ix};
+use settlement::client::{BatchHeader, RegisterNodeArgs, SettleEntry, credit_ix, register_node_ix};
 use solana_hash::Hash;
 use solana_instruction::Instruction;
 use solana_signature::Signature;
@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
 use crate::signer::Signer;
-use crate::transaction::{BatchKind, Budget, Format};
+use crate::transaction::{BatchKind, BatchSize, Budget, Format};
 
 use super::changes::Changes;
 use super::lease::Lease;
@@ -71,10 +71,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             changes.push(batches::require_unchanged(batch));
             let Some(error) = simulation.error else {
                 let number = open_batch.next_number();
+                let (kind, asset, format) = (batch.kind, self.asset()?.kind(), batch.format);
                 let budget = Budget::for_batch(
-                    batch.kind,
-                    batch.format,
-                    entries.len(),
+                    BatchSize { kind, asset, format, entries: entries.len() },
                     simulation.units_consumed,
                     simulation.loaded_accounts_data_bytes,
                     compute_unit_price(&fees, number).min(self.config.max_compute_unit_price),
@@ -107,23 +106,23 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     async fn simulate_batch(&self, batch: &Batch, entries: &[Entry]) -> Result<Simulation, EngineError> {
         let transaction = batch
             .format
-            .build(&self.signer.address(), &self.instructions(batch, entries), &Budget::WIDEST, Hash::default())?
+            .build(&self.signer.address(), &self.instructions(batch, entries)?, &Budget::WIDEST, Hash::default())?
             .signed(Signature::default())?;
         Ok(self.chain.simulate(&transaction.bytes).await?)
     }
 
     /// Builds the instructions of a batch.
-    pub(super) fn instructions(&self, batch: &Batch, entries: &[Entry]) -> Vec<Instruction> {
-        let settler = self.signer.address();
+    pub(super) fn instructions(&self, batch: &Batch, entries: &[Entry]) -> Result<Vec<Instruction>, EngineError> {
+        let (asset, settler) = (self.asset()?, self.signer.address());
         let header = BatchHeader { batch_id: batch.id.unsigned_abs(), records_root: batch.records_root };
-        match batch.kind {
+        Ok(match batch.kind {
             BatchKind::Register => entries
                 .iter()
                 .map(|entry| {
                     let args = RegisterNodeArgs {
                         node_id: entry.node_id.on_chain(),
                         owner: entry.owner,
-                        // Only the owner and the admin may choose another one than the owner.
+                        // Only the owner and the admin may choose another one than the default.
                         destination: None,
                         threshold: None,
                     };
@@ -143,9 +142,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                         target: entry.target,
                     })
                     .collect();
-                vec![settle_ix(settler, self.network, header, &entries)]
+                vec![asset.settle_instruction(settler, self.network, header, &entries)]
             }
-        }
+        })
     }
 
     /// The transaction format to use.

@@ -126,7 +126,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         if nodes.is_empty() {
             return Ok(false);
         }
-        let format = self.format().await?;
+        let (asset, format) = (self.asset()?, self.format().await?);
         let last_id = batches::last_id(&self.database).await?;
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
@@ -135,11 +135,12 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             .iter()
             .filter_map(|node| {
                 let (owner, wallet) = (node.address?, node.wallet_address(&self.network)?);
-                Some(Entry { node_id: node.node_id.clone(), wallet, owner, destination: owner, target: 0 })
+                let destination = asset.default_destination(&owner);
+                Some(Entry { node_id: node.node_id.clone(), wallet, owner, destination, target: 0 })
             })
             .collect();
         let mut batch_count = 0_usize;
-        for entries in missing.chunks(capacity(BatchKind::Register, format).max(1)) {
+        for entries in missing.chunks(capacity(BatchKind::Register, asset.kind(), format).max(1)) {
             let batch = NewBatch {
                 kind: BatchKind::Register,
                 format,

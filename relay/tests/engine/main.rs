@@ -21,4 +21,6 @@ mod reviews;
 mod settling;
 mod splitting;
 mod support;
+mod token_costs;
+mod tokens;
 mod verdicts;

@@ -159,7 +159,7 @@ pub(crate) enum Command {
     /// Create a network on-chain
     #[command(subcommand)]
     Network(NetworkCommand),
-    /// Transfer lamports to the network's treasury
+    /// Transfer lamports, or tokens of the mint that the network pays in, to its treasury
     Fund(FundArguments),
     /// Adjust the accounts of all nodes after a change of the cluster's rent
     #[command(subcommand)]
@@ -252,6 +252,11 @@ pub(crate) struct CreateNetworkArguments {
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) guardian: Option<Pubkey>,
 
+    /// The mint in whose tokens the network pays, of SPL Token or Token-2022 [default: it pays in SOL]. The amounts below are then
+    /// in base units of the mint, and their defaults hardly suit it
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) mint: Option<Pubkey>,
+
     /// The pending amount from which a node is paid, in lamports; a node can choose a higher one, but not a lower one
     #[arg(long, value_name = "LAMPORTS", default_value = "1000000")]
     pub(crate) threshold_lamports: Lamports,
@@ -285,8 +290,9 @@ pub(crate) struct CreateNetworkArguments {
 #[derive(Debug, Args)]
 #[command(after_help = SIGNER_HELP)]
 pub(crate) struct FundArguments {
-    /// The amount to transfer from the signer to the treasury, in lamports (1 SOL is 1000000000 lamports)
-    #[arg(value_name = "LAMPORTS")]
+    /// The amount to transfer from the signer to the treasury, in lamports (1 SOL is 1000000000 lamports). If the network pays in
+    /// tokens, in base units of the mint, from the signer's associated token account
+    #[arg(value_name = "AMOUNT")]
     pub(crate) lamports: Lamports,
 }
 

@@ -216,13 +216,15 @@ impl Chain for LocalChain {
         let accounts = addresses
             .iter()
             .map(|address| {
-                let account = svm.get_account(address).filter(|account| account.lamports > 0)?;
+                let mut account = svm.get_account(address).filter(|account| account.lamports > 0)?;
+                let space = account.data.len() as u64;
+                account.data.truncate(data.max_len().unwrap_or(usize::MAX));
                 Some(Account {
                     lamports: account.lamports,
                     owner: account.owner,
                     executable: account.executable,
-                    space: account.data.len() as u64,
-                    data: if data == AccountData::Full { account.data } else { Vec::new() },
+                    space,
+                    data: account.data,
                 })
             })
             .collect();

@@ -160,10 +160,10 @@ impl EngineFixture {
         rows[0].get("count").expect("a count")
     }
 
-    /// Binds the ledger to a cluster with this genesis hash.
-    pub(crate) fn bind_to_genesis_hash(&self, genesis_hash: &str) {
-        const SQL: &str = "INSERT INTO ledger_binding (name, value) VALUES ('genesis_hash', ?1)";
-        block_on(self.database.query(Statement::new(SQL).bind(genesis_hash))).expect("the ledger is not bound yet");
+    /// Binds the ledger to a cluster, program, network or asset.
+    pub(crate) fn bind(&self, name: &str, value: &str) {
+        const SQL: &str = "INSERT INTO ledger_binding (name, value) VALUES (?1, ?2)";
+        block_on(self.database.query(Statement::new(SQL).bind(name).bind(value))).expect("the ledger is not bound yet");
     }
 }
 

@@ -99,7 +99,7 @@ impl Cluster {
                 owner: *account.owner(),
                 executable: account.executable(),
                 space: account.data().len() as u64,
-                data: if data == AccountData::Full { account.data().to_vec() } else { Vec::new() },
+                data: account.data().iter().copied().take(data.max_len().unwrap_or(usize::MAX)).collect(),
             })
         };
         Ok(AccountsAtSlot { slot: block.slot, accounts: addresses.iter().map(account).collect() })

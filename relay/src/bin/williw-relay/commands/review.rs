@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::json;
 use williw_relay::clock::SystemClock;
-use williw_relay::engine::{Excess, Reviewer};
+use williw_relay::engine::{Asset, Excess, Reviewer};
 use williw_relay::ledger::Actor;
 use williw_relay::ledger::reviews::{self, NodeUnderReview};
 
@@ -12,17 +12,18 @@ use crate::arguments::{AcceptArguments, ConnectionArguments};
 use crate::environment;
 use crate::error::CliError;
 use crate::ledger::{self, IfMissing};
-use crate::output::{Output, format_sol};
+use crate::output::{Output, format_amount};
 
 use super::run::lease_holder;
 
 /// Lists the nodes that need a review.
 pub(crate) async fn list(connection: &ConnectionArguments, output: &Output) -> Result<(), CliError> {
     let database = ledger::open(connection, IfMissing::Fail)?;
+    let asset = Asset::of_ledger(&database).await?;
     let nodes = reviews::list(&database).await?;
     let text = match nodes.as_slice() {
         [] => "no node needs a review".to_owned(),
-        nodes => nodes.iter().map(|node| NodeLine(node).to_string()).collect::<Vec<_>>().join("\n"),
+        nodes => nodes.iter().map(|node| NodeLine(node, asset.as_ref()).to_string()).collect::<Vec<_>>().join("\n"),
     };
     output.result(&json!({"reviews": nodes}), &text)
 }
@@ -45,11 +46,12 @@ pub(crate) async fn accept(
     } else {
         ("not written", reviewer.examine(&arguments.node).await?)
     };
-    output
-        .result(&json!({"outcome": outcome, "excess": excess}), &Acceptance { excess: &excess, written: arguments.yes })
+    let asset = Asset::of_ledger(&reviewer.database).await?;
+    let text = Acceptance { excess: &excess, asset: asset.as_ref(), written: arguments.yes };
+    output.result(&json!({"outcome": outcome, "excess": excess}), &text)
 }
 
-struct NodeLine<'a>(&'a NodeUnderReview);
+struct NodeLine<'a>(&'a NodeUnderReview, Option<&'a Asset>);
 
 impl fmt::Display for NodeLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,15 +59,16 @@ impl fmt::Display for NodeLine<'_> {
         write!(
             f,
             "{node_id}  {reason}  credited on the chain {}, signed by this ledger {}, confirmed in it {}",
-            format_sol(*credited_lamports),
-            format_sol(*signed_lamports),
-            format_sol(*confirmed_lamports)
+            format_amount(*credited_lamports, self.1),
+            format_amount(*signed_lamports, self.1),
+            format_amount(*confirmed_lamports, self.1)
         )
     }
 }
 
 struct Acceptance<'a> {
     excess: &'a Excess,
+    asset: Option<&'a Asset>,
     written: bool,
 }
 
@@ -75,9 +78,9 @@ impl fmt::Display for Acceptance<'_> {
             self.excess;
         writeln!(f, "node {node_id}")?;
         writeln!(f, "  wallet account      {wallet_address} (finalized slot {slot})")?;
-        writeln!(f, "  credited on-chain   {}", format_sol(*credited_lamports))?;
-        writeln!(f, "  covered by rewards  {}", format_sol(*covered_lamports))?;
-        writeln!(f, "  in excess           {}", format_sol(*excess_lamports))?;
+        writeln!(f, "  credited on-chain   {}", format_amount(*credited_lamports, self.asset))?;
+        writeln!(f, "  covered by rewards  {}", format_amount(*covered_lamports, self.asset))?;
+        writeln!(f, "  in excess           {}", format_amount(*excess_lamports, self.asset))?;
         let reward = format!("the confirmed reward {reward_id} of kind 'correction' over the excess");
         if self.written {
             write!(f, "recorded {reward}; the next run continues from the chain's total")

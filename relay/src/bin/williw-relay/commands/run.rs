@@ -6,7 +6,7 @@ use serde_json::json;
 use williw_relay::chain::{Chain, ChainError};
 use williw_relay::clock::{Clock, SystemClock};
 use williw_relay::database::Database;
-use williw_relay::engine::{Engine, EngineConfig, EngineError, EngineParts, Progress, Trigger};
+use williw_relay::engine::{Asset, Engine, EngineConfig, EngineError, EngineParts, Progress, Trigger};
 use williw_relay::events::Events;
 use williw_relay::ledger::{reviews, settlements};
 use williw_relay::signer::Signer;
@@ -126,7 +126,9 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
                 settled = true;
                 let settlement = settlements::get(database, settlement_id).await?;
                 let outcome = if failure.is_some() { "failed" } else { "settled" };
-                output.result(&json!({"outcome": outcome, "settlement": settlement}), &Summary(&settlement))?;
+                let asset = Asset::of_ledger(database).await?;
+                let summary = Summary { settlement: &settlement, asset: asset.as_ref() };
+                output.result(&json!({"outcome": outcome, "settlement": settlement}), &summary)?;
                 match failure {
                     Some(reason) if !arguments.watch => return Err(CliError::Settlement { id: settlement_id, reason }),
                     Some(reason) => {
