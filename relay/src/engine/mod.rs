@@ -247,8 +247,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     fn asset(&self) -> Result<&Asset, EngineError> {
         self.asset.get().ok_or_else(|| {
             EngineError::Rejected(
-                "the ledger does not say in which asset the network pays: settle it with the version \
-                that has opened the settlement"
+                "the ledger does not say in which asset the network pays: another version has opened this settlement"
                     .to_owned(),
             )
         })
