@@ -12,6 +12,7 @@ mod changes;
 mod close;
 mod config;
 mod error;
+mod fees;
 mod hold;
 mod lease;
 mod open_batch;
@@ -81,6 +82,8 @@ pub struct Engine<D, C, S, K, E> {
     treasury: Pubkey,
     /// Whether this process has checked that the RPC node belongs to the ledger's cluster.
     cluster_checked: Cell<bool>,
+    /// The highest sum of a settlement's fees, in lamports.
+    max_fees_lamports: Cell<Option<u64>>,
     /// The asset that the network pays in, once it is known.
     asset: OnceCell<Asset>,
 }
@@ -137,8 +140,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             events: parts.events,
             treasury: treasury_address(&network),
             network,
-            config,
             cluster_checked: Cell::new(false),
+            max_fees_lamports: Cell::new(config.max_fees_lamports),
+            config,
             asset: OnceCell::new(),
         }
     }
@@ -169,6 +173,11 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 Err(error)
             }
         }
+    }
+
+    /// Limits the fees of each settlement from now on, in lamports, instead of by [`EngineConfig::max_fees_lamports`].
+    pub fn limit_fees(&self, max_lamports: Option<u64>) {
+        self.max_fees_lamports.set(max_lamports);
     }
 
     /// Releases the lease so that another runner need not wait for it to expire. Call this for a clean stop between

@@ -13,6 +13,7 @@ use crate::signer::Signer;
 use crate::transaction::{BatchKind, BatchSize, Budget, Format};
 
 use super::changes::Changes;
+use super::hold::HoldReason;
 use super::lease::Lease;
 use super::open_batch::OpenBatch;
 use super::read::all_concurrently;
@@ -24,9 +25,6 @@ use super::{Engine, EngineError, Progress, Step};
 /// The number of attempts after which a batch that has not landed fails; its rewards then wait for the next settlement.
 /// An attempt lasts as long as its blockhash, so this is about ten minutes.
 const MAX_ATTEMPTS: u32 = 10;
-
-/// The percentile of recent priority fees to pay, by attempt: low at first, higher after each expired attempt.
-const FEE_PERCENTILES: [usize; 4] = [25, 50, 75, 100];
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     pub(super) async fn simulate(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
@@ -50,7 +48,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         open: &OpenSettlement,
         batches: Vec<OpenBatch>,
     ) -> Result<(), EngineError> {
-        let fees = self.recent_fees().await?;
+        let mut fees = self.fees(open).await?;
         let mut with_entries = Vec::with_capacity(batches.len());
         for open_batch in batches {
             let entries = batches::entries(&self.database, open_batch.batch.id).await?;
@@ -76,9 +74,13 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                     BatchSize { kind, asset, format, entries: entries.len() },
                     simulation.units_consumed,
                     simulation.loaded_accounts_data_bytes,
-                    compute_unit_price(&fees, number).min(self.config.max_compute_unit_price),
+                    0,
                 );
-                changes.push(attempts::insert(batch.id, number, &budget, now));
+                let previous = open_batch.latest_attempt.as_ref().map(|attempt| attempt.compute_unit_price);
+                match fees.priced(budget, number, previous) {
+                    Some(budget) => changes.push(attempts::insert(batch.id, number, &budget, now)),
+                    None => self.fail_batch(batch, entries, &HoldReason::FeeLimit.to_string(), &mut changes),
+                }
                 continue;
             };
             match failure_of(batch.kind, &error) {
@@ -153,19 +155,11 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     }
 
     /// The recent priority fees on the accounts that every batch writes, ascending, in micro-lamports per compute unit.
-    async fn recent_fees(&self) -> Result<Vec<u64>, EngineError> {
+    pub(super) async fn recent_fees(&self) -> Result<Vec<u64>, EngineError> {
         let mut fees = self.chain.recent_priority_fees(&[self.treasury, self.signer.address()]).await?;
         fees.sort_unstable();
         Ok(fees)
     }
-}
-
-/// Chooses the compute unit price for attempt `number` from the ascending `fees`.
-fn compute_unit_price(fees: &[u64], number: u32) -> u64 {
-    let step = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
-    let percentile = FEE_PERCENTILES.get(step).copied().unwrap_or(100);
-    let last = fees.len().saturating_sub(1);
-    fees.get(last.saturating_mul(percentile) / 100).copied().unwrap_or(0)
 }
 
 /// What follows from a failed transaction.
@@ -204,16 +198,3 @@ pub(super) fn failure_of(kind: BatchKind, error: &TransactionError) -> Failure {
 
 /// Agave's code for a node that is unhealthy, which is asked again.
 const NODE_UNHEALTHY: i64 = -32005;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_compute_unit_price_rises_with_every_attempt_that_did_not_land() {
-        let fees: Vec<u64> = (0..=100).collect();
-        assert_eq!([1, 2, 3, 4, 9].map(|number| compute_unit_price(&fees, number)), [25, 50, 75, 100, 100]);
-        assert_eq!(compute_unit_price(&[], 1), 0);
-        assert_eq!(compute_unit_price(&[7], 3), 7);
-    }
-}

@@ -103,6 +103,13 @@ impl Budget {
         Self { compute_unit_limit, ..used }
     }
 
+    /// The same limits at a price that is lower if need be, so that the priority fee is at most `lamports`.
+    #[must_use]
+    pub fn with_priority_fee_up_to(self, lamports: u64) -> Self {
+        let highest = lamports.saturating_mul(MICRO_LAMPORTS_PER_LAMPORT) / u64::from(self.compute_unit_limit.max(1));
+        Self { compute_unit_price: self.compute_unit_price.min(highest), ..self }
+    }
+
     /// The total priority fee in lamports, rounded up as the runtime does.
     pub fn priority_fee_lamports(&self) -> u64 {
         u64::from(self.compute_unit_limit).saturating_mul(self.compute_unit_price).div_ceil(MICRO_LAMPORTS_PER_LAMPORT)
@@ -158,6 +165,20 @@ mod tests {
         assert!(limit_of(BatchKind::Settle) >= loaded + DESTINATION_GROWTH_BYTES);
         assert!(limit_of(BatchKind::Settle) <= loaded + DESTINATION_GROWTH_BYTES + 2 * PAGE_BYTES);
         assert!(limit_of(BatchKind::Credit) <= loaded + 2 * PAGE_BYTES, "wallets do not grow");
+    }
+
+    #[test]
+    fn a_price_is_lowered_to_the_highest_fee_allowed() {
+        for limit in [1, 37_000, MAX_COMPUTE_UNITS] {
+            let budget =
+                Budget { compute_unit_limit: limit, loaded_accounts_data_limit: 1, compute_unit_price: u64::MAX };
+            for lamports in [0, 1, 999, 1_000_000] {
+                let fee = budget.with_priority_fee_up_to(lamports).priority_fee_lamports();
+                assert!(fee <= lamports && fee.saturating_add(2) > lamports, "{fee} of {lamports}");
+            }
+        }
+        let cheap = Budget { compute_unit_price: 5, ..Budget::WIDEST };
+        assert_eq!(cheap.with_priority_fee_up_to(1_000_000), cheap);
     }
 
     #[test]

@@ -56,6 +56,7 @@ fn rewards_are_credited_and_paid_to_the_base_unit_with_every_token_program() {
         assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 4);
         let balance = fixture.balance("below");
         assert_eq!((balance.pending_rewards_lamports.get(), balance.hold_reason), (999_999, None));
+        assert_eq!(balance.sol_balance_lamports.get(), rent, "tokens are no lamports of the wallet account");
         let asset = block_on(Asset::of_ledger(&fixture.database)).unwrap();
         assert_eq!(asset, Some(Asset::Tokens { mint: fixture.mint, decimals: 6 }));
 

@@ -196,6 +196,15 @@ pub(crate) struct RunArguments {
     /// The maximum priority fee, in micro-lamports per compute unit
     #[arg(long, value_name = "MICRO_LAMPORTS", default_value_t = 1_000_000)]
     pub(crate) max_compute_unit_price: u64,
+
+    /// The maximum priority fee of one transaction, in lamports
+    #[arg(long, value_name = "LAMPORTS", default_value_t = 200_000)]
+    pub(crate) max_priority_fee: u64,
+
+    /// The maximum sum of the fees of this run, in lamports, or with --watch of each settlement; what it does not cover is held for
+    /// ten minutes. Rent of new wallet accounts comes on top [default: no maximum]
+    #[arg(long, value_name = "LAMPORTS")]
+    pub(crate) max_fee_per_run: Option<u64>,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,7 @@
 //! Packing entries into batches.
 
+use solana_pubkey::Pubkey;
+
 use crate::merkle;
 use crate::transaction::{BatchKind, Format, LoadedData};
 
@@ -39,16 +41,25 @@ impl BatchBuilder {
         }
     }
 
+    /// The number of batches, the current one included.
+    pub(super) fn batches(&self) -> usize {
+        self.finished.len().saturating_add(usize::from(!self.entries.is_empty()))
+    }
+
+    /// Whether the current batch has room for an entry as for [`BatchBuilder::add`].
+    pub(super) fn has_room(&self, destination: &Pubkey, credited: u64, destination_space: u64) -> bool {
+        let within_cap = self.sum.checked_add(credited).is_some_and(|sum| sum <= self.per_batch_cap);
+        let loads = self.kind != BatchKind::Settle || self.loaded.fits(destination, destination_space);
+        !self.entries.is_empty() && within_cap && loads && self.entries.len() < self.capacity
+    }
+
     /// Adds an entry that credits `credited` base units. A settle batch loads the entry's destination, which has
     /// `destination_space` bytes of data.
     pub(super) fn add(&mut self, entry: Entry, credited: u64, destination_space: u64, rewards: &[PendingReward]) {
-        let above_cap = self.sum.checked_add(credited).is_none_or(|sum| sum > self.per_batch_cap);
-        let loads_destination = self.kind == BatchKind::Settle;
-        let too_much_data = loads_destination && !self.loaded.fits(&entry.destination, destination_space);
-        if !self.entries.is_empty() && (above_cap || too_much_data || self.entries.len() >= self.capacity) {
+        if !self.entries.is_empty() && !self.has_room(&entry.destination, credited, destination_space) {
             self.finish_batch();
         }
-        if loads_destination {
+        if self.kind == BatchKind::Settle {
             self.loaded.add(entry.destination, destination_space);
         }
         self.sum = self.sum.saturating_add(credited);

@@ -13,12 +13,14 @@ use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
 use crate::signer::Signer;
-use crate::transaction::{BatchKind, Format, capacity};
+use crate::transaction::{BatchKind, BatchSize, Budget, Format, capacity};
 
+use super::super::fees::Affordable;
 use super::super::read::concurrently;
 use super::super::store::batches;
 use super::super::store::settlements::OpenSettlement;
 use super::super::{Engine, EngineError};
+use super::BATCHES_PER_PIECE;
 use super::payouts::PayoutRules;
 
 /// The limits on a plan. Amounts are in base units of the network's asset.
@@ -33,6 +35,8 @@ pub(super) struct Limits {
     /// What can be credited before the treasury's credited total exceeds 2^64 - 1.
     pub(super) total_left: u64,
     pub(super) max_pending_age_s: u64,
+    /// The batches whose fees can be paid.
+    pub(super) affordable: Affordable,
     /// How payouts are checked.
     pub(super) payouts: PayoutRules,
     /// The maximum number of entries in a credit batch.
@@ -58,15 +62,17 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             funds.push(vault);
             named.extend([mint.token_program, program_data_address(&mint.token_program), mint.mint, vault]);
         }
+        named.push(self.signer.address());
         let requests = [
             self.chain.accounts(&funds, AccountData::Full, Commitment::Finalized, 0),
             self.chain.accounts(&named, AccountData::Omitted, Commitment::Confirmed, 0),
         ];
-        let [funds, named] = <[_; 2]>::try_from(concurrently(requests).await?)
+        let [funds, mut named] = <[_; 2]>::try_from(concurrently(requests).await?)
             .map_err(|_| EngineError::Rejected("the RPC node did not answer both requests".to_owned()))?;
         let (treasury, lamports) = self.decode_treasury(funds.accounts.first().and_then(Option::as_ref))?;
         // An account without data pays rent for 128 bytes of overhead. The rate per byte is a whole number of lamports.
-        let rent_per_byte = self.chain.minimum_balance(0).await? / settlement::rules::rent::ACCOUNT_OVERHEAD_BYTES;
+        let empty_minimum = self.chain.minimum_balance(0).await?;
+        let rent_per_byte = empty_minimum / settlement::rules::rent::ACCOUNT_OVERHEAD_BYTES;
         let treasury_minimum = rent_minimum(rent_per_byte, Treasury::SIZE as u64)
             .ok_or_else(|| EngineError::Rejected("the cluster's rent exceeds every balance".to_owned()))?;
         let payouts = match asset.mint() {
@@ -86,6 +92,13 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             updated_at: treasury.window_updated_at,
         };
         let format = self.format().await?;
+        let settle_capacity = capacity(BatchKind::Settle, asset.kind(), format).max(1);
+        let dearest = BatchSize { kind: BatchKind::Settle, asset: asset.kind(), format, entries: settle_capacity };
+        let payer = named.accounts.pop().flatten().map_or(0, |account| account.lamports);
+        let dearest = Budget::for_batch(dearest, 0, None, 0);
+        // The last two batches of a piece may be incomplete.
+        let wanted = BATCHES_PER_PIECE.saturating_add(2);
+        let affordable = self.affordable_batches(open, (payer, empty_minimum), dearest, wanted).await?;
         Ok(Limits {
             per_node_cap: treasury.per_node_cap,
             per_batch_cap: treasury.per_batch_cap,
@@ -93,9 +106,10 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             treasury_left: asset.creditable(&treasury, lamports, treasury_minimum).saturating_sub(planned),
             total_left: u64::MAX.saturating_sub(treasury.credited_total).saturating_sub(planned),
             max_pending_age_s: treasury.max_pending_age,
+            affordable,
             payouts,
             credit_capacity: capacity(BatchKind::Credit, asset.kind(), format).max(1),
-            settle_capacity: capacity(BatchKind::Settle, asset.kind(), format).max(1),
+            settle_capacity,
             named_bytes: named.accounts.iter().flatten().map(|account| account.space).sum(),
             format,
             now_s,

@@ -63,6 +63,8 @@ struct Plan {
     payout_holds: BTreeMap<NodeId, Option<HoldReason>>,
     /// Nodes that are left to the next piece.
     postponed: BTreeSet<NodeId>,
+    /// The number of nodes that are held because their transactions cannot be paid for.
+    unaffordable: usize,
 }
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
@@ -86,6 +88,12 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let limits = self.limits(open, now).await?;
         let destinations = self.destinations(lease, &nodes, &limits).await?;
         let plan = plan(nodes, &destinations, &limits);
+        if plan.unaffordable > 0 && plan.batches.is_empty() && !batches::any_open(&self.database, open.id).await? {
+            return Err(EngineError::Rejected(format!(
+                "nothing can be sent, because no transaction can be paid for: {}",
+                limits.affordable.shortage.hold_reason()
+            )));
+        }
 
         let texts = |holds: &'_ BTreeMap<NodeId, Option<HoldReason>>| {
             holds
@@ -202,15 +210,21 @@ fn plan(nodes: Vec<NodeRewards<'_>>, destinations: &BTreeMap<Pubkey, Option<Acco
         let due = DuePayout { wallet: node.wallet, target, destination };
         let payout = node.is_due(target, limits).then(|| limits.payouts.check(due, paid));
         plan.payout_holds.insert(node_id.clone(), payout.and_then(Result::err).map(HoldReason::Skipped));
-        let builder = match payout {
-            Some(Ok(())) => {
-                paid = paid.saturating_add(due.amount());
-                &mut settle
-            }
+        let begun = credit.batches().saturating_add(settle.batches());
+        let (builder, pays) = match payout {
+            Some(Ok(())) => (&mut settle, due.amount()),
             _ if credited == 0 => continue,
-            _ => &mut credit,
+            _ => (&mut credit, 0),
         };
+        let space = destination.map_or(0, |account| account.space);
+        if begun >= limits.affordable.batches && !builder.has_room(&node.wallet.destination, credited, space) {
+            let holds = if credited > 0 { &mut plan.holds } else { &mut plan.payout_holds };
+            holds.insert(node_id.clone(), Some(limits.affordable.shortage.hold_reason()));
+            plan.unaffordable = plan.unaffordable.saturating_add(1);
+            continue;
+        }
         planned = planned.saturating_add(credited);
+        paid = paid.saturating_add(pays);
         let entry = Entry {
             node_id: node_id.clone(),
             wallet: node.wallet.address,
@@ -218,7 +232,6 @@ fn plan(nodes: Vec<NodeRewards<'_>>, destinations: &BTreeMap<Pubkey, Option<Acco
             destination: node.wallet.destination,
             target,
         };
-        let space = destination.map_or(0, |account| account.space);
         builder.add(entry, credited, space, if credited == 0 { &[] } else { node.covered_by(target) });
     }
     plan.batches = credit.finish();

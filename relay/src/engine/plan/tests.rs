@@ -4,6 +4,7 @@ use settlement::client::{SPL_TOKEN_ID, TokenAsset};
 use settlement::rules::token_payout::PayingTreasury;
 use settlement::state::DestinationSource;
 
+use super::super::fees::{Affordable, Shortage};
 use super::payouts::PayoutRules;
 use super::*;
 use crate::transaction::Format;
@@ -42,6 +43,7 @@ const UNLIMITED: Limits = Limits {
     treasury_left: u64::MAX,
     total_left: u64::MAX,
     max_pending_age_s: u64::MAX,
+    affordable: Affordable { batches: usize::MAX, shortage: Shortage::Payer },
     payouts: PayoutRules::Sol { rent_per_byte: 6_960 },
     credit_capacity: 60,
     settle_capacity: 30,
@@ -176,4 +178,32 @@ fn a_default_destination_must_belong_to_the_nodes_owner_and_a_chosen_one_to_anyb
     let vault = MirroredWallet { destination: vault, destination_source: DestinationSource::Owner, ..wallet(0) };
     let due = DuePayout { wallet: &vault, target: 1_000, destination: Some(&token_account(&mint, [9; 32])) };
     assert_eq!(payouts.check(due, 0), Err(SkipReason::DestinationIsProgramAccount));
+}
+
+#[test]
+fn what_can_be_paid_for_is_planned_in_the_order_of_age() {
+    let wallets: Vec<MirroredWallet> = (0..5)
+        .map(|index| MirroredWallet {
+            node_id: format!("n{index}").parse().unwrap(),
+            destination: Pubkey::new_from_array([index; 32]),
+            ..wallet(0)
+        })
+        .collect();
+    let (small, large) = ([reward(1, 10, 10)], [reward(1, 1_000_000, 1_000_000)]);
+    // The third node opens a settle batch, for which nothing is left; the fourth fits into the batch of the first two.
+    let of = |index: usize| if index == 2 { &large } else { &small };
+    let nodes =
+        || wallets.iter().enumerate().map(|(index, wallet)| NodeRewards { wallet, rewards: of(index) }).collect();
+    for (batches, shortage, hold) in
+        [(1, Shortage::Payer, HoldReason::PayerShort), (1, Shortage::Limit, HoldReason::FeeLimit)]
+    {
+        let limits = Limits { affordable: Affordable { batches, shortage }, credit_capacity: 3, ..UNLIMITED };
+        let plan = plan(nodes(), &BTreeMap::new(), &limits);
+        let planned: Vec<&str> =
+            plan.batches.iter().flat_map(|batch| &batch.entries).map(|e| e.node_id.as_str()).collect();
+        assert_eq!(planned, ["n0", "n1", "n3"]);
+        let held: Vec<_> = plan.holds.iter().filter(|(_, reason)| **reason == Some(hold.clone())).collect();
+        assert_eq!(held.iter().map(|(node, _)| node.as_str()).collect::<Vec<_>>(), ["n2", "n4"]);
+        assert_eq!(plan.unaffordable, 2);
+    }
 }

@@ -5,6 +5,7 @@
 pub(crate) mod attempts;
 pub(crate) mod batches;
 pub(crate) mod binding;
+pub(crate) mod fees;
 pub(crate) mod leases;
 pub(crate) mod payables;
 pub(crate) mod rewards;
@@ -21,6 +22,7 @@ pub(crate) const MODULES: &[&[&str]] = &[
     attempts::ALL,
     batches::ALL,
     binding::ALL,
+    fees::ALL,
     leases::ALL,
     payables::ALL,
     rewards::ALL,

@@ -71,6 +71,8 @@ pub(crate) struct LocalChain {
     pub(crate) reverts: Cell<Option<Pubkey>>,
     /// Transactions with this account cannot be loaded, which their simulation shows.
     pub(crate) unloadable: Cell<Option<Pubkey>>,
+    /// Recently paid priority fees, in micro-lamports per compute unit.
+    pub(crate) recent_fees: RefCell<Vec<u64>>,
     /// Whether the cluster rejects v1 transactions because the feature is not activated.
     pub(crate) rejects_v1: Cell<bool>,
 }
@@ -100,6 +102,7 @@ impl LocalChain {
             kept_logs: Cell::new(KeptLogs::Complete),
             reverts: Cell::new(None),
             unloadable: Cell::new(None),
+            recent_fees: RefCell::new(vec![0, 10, 20, 30]),
             rejects_v1: Cell::new(false),
         }
     }
@@ -307,6 +310,6 @@ impl Chain for LocalChain {
     }
 
     async fn recent_priority_fees(&self, _writable: &[Pubkey]) -> Result<Vec<u64>, ChainError> {
-        Ok(vec![0, 10, 20, 30])
+        Ok(self.recent_fees.borrow().clone())
     }
 }

@@ -255,8 +255,19 @@ impl EngineFixture {
         database: D,
         chain: C,
     ) -> Engine<D, C, SecretKey, &ManualClock, NoEvents> {
+        self.engine_with(database, chain, |_| {})
+    }
+
+    /// As [`EngineFixture::engine`], with another configuration.
+    pub(crate) fn engine_with<D: Database, C: Chain>(
+        &self,
+        database: D,
+        chain: C,
+        change: impl FnOnce(&mut EngineConfig),
+    ) -> Engine<D, C, SecretKey, &ManualClock, NoEvents> {
         self.processes.set(self.processes.get() + 1);
-        let config = EngineConfig::new(self.network_ref, format!("process-{}", self.processes.get()));
+        let mut config = EngineConfig::new(self.network_ref, format!("process-{}", self.processes.get()));
+        change(&mut config);
         let secret = bs58::encode(self.settler.to_bytes()).into_string();
         let signer = SecretKey::parse(&secret).expect("a valid key");
         Engine::new(EngineParts { database, chain, signer, clock: &*self.clock, events: NoEvents }, config)
@@ -372,6 +383,14 @@ impl EngineFixture {
         let address = self.wallet_address(node);
         let account = self.chain.svm.borrow().get_account(&address)?;
         Some(NodeWallet::decode(&account.data).expect("the wallet decodes"))
+    }
+
+    /// Changes the balance of an address on the chain to `lamports`.
+    pub(crate) fn set_balance(&self, address: &Pubkey, lamports: u64) {
+        let mut svm = self.chain.svm.borrow_mut();
+        let mut account = svm.get_account(address).unwrap_or_default();
+        account.lamports = lamports;
+        svm.set_account(*address, account).expect("the account is written");
     }
 
     /// Changes the cluster's rent to `lamports_per_byte`.

@@ -118,6 +118,18 @@ impl EngineFixture {
         self.attempts().iter().any(|attempt| attempt.state == state)
     }
 
+    /// The compute unit prices of all attempts, oldest first, in micro-lamports.
+    pub(crate) fn prices(&self) -> Vec<u64> {
+        const SQL: &str = "SELECT CAST(compute_unit_price AS TEXT) AS price FROM attempts ORDER BY id";
+        let rows = block_on(self.database.query(Statement::new(SQL))).expect("attempts are readable");
+        rows.iter().map(|row| row.get("price").expect("a price")).collect()
+    }
+
+    /// The fees of all settlements, in lamports.
+    pub(crate) fn fees(&self) -> u64 {
+        self.settlements().iter().map(|settlement| settlement.fees_lamports.get()).sum()
+    }
+
     /// The number of reward records that are covered by the Merkle roots of batches.
     pub(crate) fn batch_record_count(&self) -> u64 {
         self.count("SELECT CAST(COUNT(*) AS TEXT) AS count FROM batch_records")

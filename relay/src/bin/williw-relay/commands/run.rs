@@ -45,6 +45,8 @@ pub(crate) async fn run(
     let mut config = EngineConfig::new(network, lease_holder()?);
     config.format = arguments.format;
     config.max_compute_unit_price = arguments.max_compute_unit_price;
+    config.max_priority_fee_lamports = arguments.max_priority_fee;
+    config.max_fees_lamports = arguments.max_fee_per_run;
 
     let parts = EngineParts { database: &database, chain, signer, clock: SystemClock, events: LogEvents };
     let engine = Engine::new(parts, config);
@@ -67,7 +69,8 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
     let interval = Duration::from_secs(arguments.interval.into());
     // Retry held rewards immediately when a run is started, and afterwards at the usual interval.
     let mut retry_held = true;
-    let mut settled = false;
+    // The settlements of this run, and their fees in lamports.
+    let (mut settled, mut fees) = (0_u32, 0_u64);
     let mut backoff = Backoff::default();
     let mut busy_with = None;
     loop {
@@ -123,8 +126,12 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
                 shutdown.sleep(Duration::from_millis(retry_after_ms).min(MAX_BUSY_DELAY)).await;
             }
             Progress::Finished { settlement_id, failure } => {
-                settled = true;
                 let settlement = settlements::get(database, settlement_id).await?;
+                settled = settled.saturating_add(1);
+                fees = fees.saturating_add(settlement.fees_lamports.get());
+                if !arguments.watch {
+                    engine.limit_fees(arguments.max_fee_per_run.map(|max| max.saturating_sub(fees)));
+                }
                 let outcome = if failure.is_some() { "failed" } else { "settled" };
                 let asset = Asset::of_ledger(database).await?;
                 let summary = Summary { settlement: &settlement, asset: asset.as_ref() };
@@ -144,8 +151,14 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
                 shutdown.sleep(interval).await;
             }
             Progress::Idle => {
-                if !settled {
+                if settled == 0 {
                     output.result(&json!({"outcome": "idle", "settlement": null}), &"nothing to settle")?;
+                } else {
+                    tracing::info!(
+                        settlements = settled,
+                        fees_lamports = fees,
+                        "finished; fees of this run: {fees} lamports"
+                    );
                 }
                 return match reviews::count(database).await? {
                     0 => Ok(()),
