@@ -1,10 +1,11 @@
 -- The schema of the ledger, for both SQLite and D1.
 --
--- Times are in Unix milliseconds. Amounts are INTEGER lamports with a CHECK. Amounts of rewards are never updated: a
--- correction is a new row. Integers are bound as text with CAST(?1 AS INTEGER) and read with CAST(column AS TEXT).
+-- Times are in Unix milliseconds. Amounts are INTEGER with a CHECK, in base units of the asset that the network pays in: lamports,
+-- or the smallest unit of a mint. Only fees and the balances of wallet accounts are lamports in every network. Amounts of
+-- rewards are never updated: a correction is a new row. Integers are bound as text with CAST(?1 AS INTEGER) and read with CAST(column AS TEXT).
 
--- What the ledger is bound to: the cluster (by its genesis hash), the program and the network. Written once and checked
--- by every run, so that a ledger is never settled on another cluster.
+-- What the ledger is bound to: the cluster (by its genesis hash), the program, the network and its asset. Written once and
+-- checked by every run, so that a ledger is never settled on another cluster.
 CREATE TABLE ledger_binding (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -101,8 +102,8 @@ CREATE TABLE wallets (
     wallet_address                     TEXT    NOT NULL,  -- the wallet account (PDA), base58
     owner                              TEXT    NOT NULL,
     destination                        TEXT    NOT NULL,
-    destination_confirmed              INTEGER NOT NULL CHECK (destination_confirmed IN (0, 1)), -- 1: set by the owner, or the owner
-    sol_balance_lamports               INTEGER NOT NULL CHECK (sol_balance_lamports >= 0), -- of the wallet account
+    destination_source                 TEXT    NOT NULL CHECK (destination_source IN ('default', 'owner', 'admin')), -- who chose it
+    sol_balance_lamports               INTEGER NOT NULL CHECK (sol_balance_lamports >= 0), -- of the wallet account, in lamports
     credited_lamports                  INTEGER NOT NULL CHECK (credited_lamports >= 0),
     pending_rewards_lamports           INTEGER NOT NULL CHECK (pending_rewards_lamports >= 0),
     total_rewards_distributed_lamports INTEGER NOT NULL CHECK (total_rewards_distributed_lamports >= 0),

@@ -124,7 +124,7 @@ pub struct TreasuryFigures {
     pub address: String,
     /// The finalized slot.
     pub slot: u64,
-    /// Its balance.
+    /// The balance of its account, in lamports whatever the network pays in.
     #[serde(with = "text::display")]
     pub lamports: u64,
     /// Its rent-exempt minimum.
@@ -357,14 +357,17 @@ impl<D: Database, C: Chain> Reconciler<D, C> {
         let account = read.accounts.into_iter().next().flatten().filter(|account| account.owner == settlement::ID);
         let account = account.ok_or(ReconcileError::NoTreasury(address))?;
         let treasury = Treasury::decode(&account.data).map_err(|_| ReconcileError::NoTreasury(address))?;
-        let reading = TreasuryReading { address, lamports: account.lamports, slot: read.slot, treasury };
         let pays_in_sol = treasury.asset_kind == u8::from(AssetKind::Sol);
         let totals = (treasury.credited_total, treasury.paid_total);
         let liabilities = treasury.liabilities();
         let (held, owed) = if pays_in_sol { (account.lamports, rent) } else { (treasury.token_balance, liabilities) };
+        let reading = TreasuryReading { address, balance: held, slot: read.slot, treasury };
         let surplus = held.saturating_sub(owed);
         let missing = owed.saturating_sub(held).max(rent.saturating_sub(account.lamports));
-        Ok((TreasuryOnChain { pays_in_sol, rent, totals, liabilities, surplus, missing }, reading))
+        Ok((
+            TreasuryOnChain { pays_in_sol, lamports: account.lamports, rent, totals, liabilities, surplus, missing },
+            reading,
+        ))
     }
 
     async fn rules(&self, treasury: &TreasuryOnChain) -> Result<Rules, ReconcileError> {
@@ -379,6 +382,7 @@ impl<D: Database, C: Chain> Reconciler<D, C> {
 /// What is compared of a treasury.
 struct TreasuryOnChain {
     pays_in_sol: bool,
+    lamports: u64,
     rent: u64,
     /// Credited and paid.
     totals: (u64, u64),
@@ -393,7 +397,7 @@ impl TreasuryOnChain {
         TreasuryFigures {
             address: address.to_string(),
             slot: reading.slot,
-            lamports: reading.lamports,
+            lamports: self.lamports,
             rent: self.rent,
             credited: self.totals.0,
             paid: self.totals.1,

@@ -8,6 +8,7 @@ use solana_signature::Signature;
 use super::executed::ExecutedBatch;
 use super::receipt::{Flaw, Part, Receipt};
 use crate::chain::{Account, AccountData, Chain, ChainError, Commitment, History};
+use crate::engine::Asset;
 use crate::types::{Lamports, NodeId, text_enum};
 
 /// What the chain says about a receipt that holds.
@@ -33,6 +34,9 @@ pub struct Verified {
     pub paid_lamports: Option<u64>,
     /// The finalized slot at which the wallet account was read.
     pub slot: u64,
+    /// What the amounts are counted in; `None` once the network was closed.
+    #[serde(skip)]
+    pub asset: Option<Asset>,
 }
 
 text_enum! {
@@ -118,6 +122,7 @@ pub async fn verify<C: Chain + History>(receipt: &Receipt, chain: &C) -> Result<
         return Err(ChainError::InvalidResponse("the RPC node returned the wrong number of accounts".to_owned()).into());
     };
     let (wallet, totals) = check_accounts(receipt, network.as_ref(), wallet.as_ref())?;
+    let asset = network.as_ref().and_then(|network| Asset::of(&Network::decode(&network.data).ok()?));
     Ok(Verified {
         reward_id: receipt.reward.id.clone(),
         node_id: receipt.node.id.clone(),
@@ -129,6 +134,7 @@ pub async fn verify<C: Chain + History>(receipt: &Receipt, chain: &C) -> Result<
         credited_lamports: totals.map(|(credited, _)| credited),
         paid_lamports: totals.map(|(_, paid)| paid),
         slot: read.slot,
+        asset,
     })
 }
 
@@ -181,7 +187,7 @@ fn check_accounts(
     let wrong = |reason: &str| VerifyError::Account(format!("{reason} {}", receipt.node.wallet_address));
     let [network, wallet] = [network, wallet].map(|account| account.filter(|account| account.owner == settlement::ID));
     let is_closed = network.is_some_and(|network| ClosedNetwork::decode(&network.data).is_ok());
-    if !is_closed && !network.is_some_and(|network| Network::decode(&network.data).is_ok()) {
+    if !is_closed && network.is_none_or(|network| Network::decode(&network.data).is_err()) {
         return Err(VerifyError::Account(format!("there is no network at {}", receipt.network.address)));
     }
     let Some(wallet) = wallet else {

@@ -269,8 +269,8 @@ impl<T: Transport> Chain for JsonRpc<T> {
     ) -> Result<AccountsAtSlot, ChainError> {
         let encoded: Vec<String> = addresses.iter().map(Pubkey::to_string).collect();
         let mut options = json!({"encoding": "base64", "commitment": commitment.as_str(), "minContextSlot": min_slot});
-        if let (AccountData::Omitted, Some(options)) = (data, options.as_object_mut()) {
-            options.insert("dataSlice".to_owned(), json!({"offset": 0, "length": 0}));
+        if let (Some(length), Some(options)) = (data.max_len(), options.as_object_mut()) {
+            options.insert("dataSlice".to_owned(), json!({"offset": 0, "length": length}));
         }
         let response: WithContext<Vec<Option<AccountResponse>>> =
             match self.call("getMultipleAccounts", json!([encoded, options])).await {

@@ -67,9 +67,9 @@ pub struct Account {
     pub owner: Pubkey,
     /// Whether the account is an executable program.
     pub executable: bool,
-    /// The account data; empty for [`AccountData::Omitted`].
+    /// The account data, as much of it as was requested.
     pub data: Vec<u8>,
-    /// The full length of the account data in bytes, even if the data was omitted.
+    /// The full length of the account data in bytes, however much of it was requested.
     pub space: u64,
 }
 
@@ -82,13 +82,26 @@ pub struct AccountsAtSlot {
     pub accounts: Vec<Option<Account>>,
 }
 
-/// Whether to fetch the data of accounts.
+/// How much of the data of accounts to fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccountData {
-    /// Fetch all of it.
+    /// All of it.
     Full,
-    /// Fetch only balance, owner and length.
+    /// At most this many bytes from its start: for accounts that others can make as large as they like.
+    First(usize),
+    /// None: only balance, owner and length.
     Omitted,
+}
+
+impl AccountData {
+    /// The maximum number of bytes to fetch; `None` for all of them.
+    pub fn max_len(self) -> Option<usize> {
+        match self {
+            Self::Full => None,
+            Self::First(len) => Some(len),
+            Self::Omitted => Some(0),
+        }
+    }
 }
 
 /// Where to look for signature statuses.

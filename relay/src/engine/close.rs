@@ -112,7 +112,15 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             for (Executed { attempt: one, transaction, event }, entries) in others.into_iter().zip(&all_entries) {
                 let effect = BatchEffect::of(one.in_flight, entries, &nodes, event.as_ref())?;
                 self.close_as_confirmed(
-                    lease, open, one, transaction, entries, &nodes, effect, &mut lookups, &mut changes,
+                    lease,
+                    open,
+                    one,
+                    transaction,
+                    entries,
+                    &nodes,
+                    effect,
+                    &mut lookups,
+                    &mut changes,
                 )
                 .await?;
             }
@@ -170,13 +178,14 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 effect.held.iter().map(|(node, reason)| (*node, Some(reason.to_string()))),
                 HOLD_RETRY_MS,
             ));
+            let unit = self.asset()?.unit();
             changes.info(format!(
                 "batch {} confirmed: {} of {} credited; {} credited, {} paid out",
                 batch.id,
                 effect.succeeded,
                 plural(entries.len(), "node"),
-                plural(effect.credited, "lamport"),
-                plural(effect.paid, "lamport")
+                plural(effect.credited, unit),
+                plural(effect.paid, unit)
             ));
         }
         let sums = SettlementSums { credited: effect.credited, paid: effect.paid, fees: fee_lamports };

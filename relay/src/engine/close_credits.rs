@@ -15,8 +15,9 @@ use super::changes::Changes;
 use super::close::FinalizedAttempt;
 use super::store::attempts::{self, AttemptTransition};
 use super::store::batches::{self, BatchTransition};
+use super::store::credits::{self, WriteBack};
+use super::store::rewards;
 use super::store::settlements::{self, OpenSettlement, SettlementSums};
-use super::store::{credits, rewards};
 use super::text::plural;
 use super::track::InFlight;
 use super::{Engine, EngineError};
@@ -54,6 +55,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             return Ok(executed);
         }
         let expected = credits::expected(&self.database, &candidates).await?;
+        let asset = self.asset()?;
         let now = self.clock.now_ms();
         let mut others = Vec::new();
         for one in executed {
@@ -78,15 +80,25 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 now,
             ));
             changes.push(batches::transition(batch.id, BatchTransition::Confirmed { signature: &signature }, now));
-            changes.extend(credits::write_back(batch.id, *slot, &signature, credited, now));
+            changes.extend(credits::write_back(
+                batch.id,
+                WriteBack {
+                    slot: *slot,
+                    signature: &signature,
+                    credited,
+                    moves_lamports: asset.credits_move_lamports(),
+                },
+                now,
+            ));
             changes.push(rewards::return_to_pending(batch.id));
             changes.push(settlements::add_sums(open.id, SettlementSums { credited, paid: 0, fees: fee_lamports }, now));
             changes.info(format!(
-                "batch {} confirmed: {} of {} credited; {} credited, 0 lamports paid out",
+                "batch {} confirmed: {} of {} credited; {} credited, {} paid out",
                 batch.id,
                 batch.entry_count,
                 plural(usize::try_from(batch.entry_count).unwrap_or(usize::MAX), "node"),
-                plural(credited, "lamport"),
+                plural(credited, asset.unit()),
+                plural(0_u64, asset.unit()),
             ));
         }
         Ok(others)

@@ -86,8 +86,13 @@ pub struct EngineConfig {
     pub holder: String,
     /// The transaction format to use.
     pub format: FormatChoice,
-    /// The highest priority fee to pay, in micro-lamports per compute unit.
+    /// The highest price to pay, in micro-lamports per compute unit.
     pub max_compute_unit_price: u64,
+    /// The highest priority fee of one transaction, in lamports.
+    pub max_priority_fee_lamports: u64,
+    /// The highest sum of the fees of one settlement, in lamports; `None` for any. What it does not cover is held until the next
+    /// settlement. Rent of new wallet accounts is no fee.
+    pub max_fees_lamports: Option<u64>,
     /// The maximum number of nodes in one settlement; the next settlement takes the remaining ones.
     pub max_nodes: usize,
     /// The maximum number of nodes that one call of `advance` reads or plans. It bounds the size of a write.
@@ -106,6 +111,9 @@ impl EngineConfig {
             format: FormatChoice::Auto,
             // A batch of 60 credits at this price costs about 0.00002 SOL more than the base fee.
             max_compute_unit_price: 1_000_000,
+            // What the largest batch costs at that price: 28 transfers of Token-2022.
+            max_priority_fee_lamports: 200_000,
+            max_fees_lamports: None,
             // Stays within a Worker's subrequest limit and D1's 2 MB of parameters per statement.
             max_nodes: 3_000,
             nodes_per_call: 600,

@@ -28,6 +28,10 @@ pub enum HoldReason {
     ChainBelowLedger,
     /// The running totals of the node's rewards have a gap: rewards are missing in the ledger.
     TotalMismatch,
+    /// The settler's lamports do not cover the fee of its transaction, or the rent of its wallet account.
+    PayerShort,
+    /// The fees of the settlement have reached their limit.
+    FeeLimit,
     /// The batch failed with this as its only entry; holds the cluster's error.
     Evicted(String),
     /// The program skipped the entry, or would skip it.
@@ -67,10 +71,18 @@ impl fmt::Display for HoldReason {
             Self::ChainAboveLedger => f.write_str(Self::CHAIN_ABOVE_LEDGER),
             Self::ChainBelowLedger => f.write_str(Self::CHAIN_BELOW_LEDGER),
             Self::TotalMismatch => f.write_str(Self::TOTAL_MISMATCH),
+            Self::PayerShort => f.write_str("payer_short: the settler's lamports do not cover its cost: send it SOL"),
+            Self::FeeLimit => f.write_str("fee_limit: the fees of the settlement have reached their limit"),
             Self::Evicted(reason) => write!(f, "evicted: {reason}"),
             Self::Skipped(reason @ SkipReason::WalletShort) => {
                 write!(f, "{}: rent has risen, top up the wallets with 'williw-relay rent top-up'", reason.as_str())
             }
+            Self::Skipped(reason @ SkipReason::TokenAccountInvalid) => write!(
+                f,
+                "{}: the destination is no token account of the network's token program; anybody can create the owner's \
+                 associated token account",
+                reason.as_str()
+            ),
             Self::Skipped(reason) => f.write_str(reason.as_str()),
             Self::SkippedUnknown => f.write_str(Self::SKIPPED_UNKNOWN),
         }

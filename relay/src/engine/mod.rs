@@ -6,12 +6,14 @@
 //! never signs a batch again while an earlier attempt may still land, and never writes without holding the lease.
 
 mod advance_batches;
+mod asset;
 mod books;
 mod changes;
 mod close;
 mod close_credits;
 mod config;
 mod error;
+mod fees;
 mod hold;
 mod lease;
 mod open_batch;
@@ -32,6 +34,7 @@ mod text;
 mod track;
 mod validate;
 
+pub use asset::{Asset, UnknownAsset};
 pub use config::{EngineConfig, FormatChoice, NetworkRef};
 pub use error::EngineError;
 pub use hold::HoldReason;
@@ -40,7 +43,7 @@ pub use review::{Excess, Resolution, ReviewError, Reviewer};
 pub use states::{AttemptState, BatchState, EntryOutcome, NodeState, SettlementState};
 pub use step::Step;
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 use settlement::client::treasury_address;
 use solana_pubkey::Pubkey;
@@ -86,6 +89,10 @@ pub struct Engine<D, C, S, K, E> {
     fresh_lease: Cell<Option<(i64, i64)>>,
     /// What this process knows about the plan in progress.
     planned_credit: Cell<Option<plan::PlannedCredit>>,
+    /// The highest sum of a settlement's fees, in lamports.
+    max_fees_lamports: Cell<Option<u64>>,
+    /// The asset that the network pays in, once it is known.
+    asset: OnceCell<Asset>,
 }
 
 /// What requests a settlement.
@@ -149,10 +156,12 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             events: parts.events,
             treasury: treasury_address(&network),
             network,
-            config,
             cluster_checked: Cell::new(false),
             fresh_lease: Cell::new(None),
             planned_credit: Cell::new(None),
+            max_fees_lamports: Cell::new(config.max_fees_lamports),
+            config,
+            asset: OnceCell::new(),
         }
     }
 
@@ -187,6 +196,11 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 Err(error)
             }
         }
+    }
+
+    /// Limits the fees of each settlement from now on, in lamports, instead of by [`EngineConfig::max_fees_lamports`].
+    pub fn limit_fees(&self, max_lamports: Option<u64>) {
+        self.max_fees_lamports.set(max_lamports);
     }
 
     /// Releases the lease so that another runner need not wait for it to expire. Call this for a clean stop between
@@ -264,11 +278,29 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         open: &store::settlements::OpenSettlement,
     ) -> Result<Progress, EngineError> {
         if !self.cluster_checked.get() {
-            validate::check_binding(&self.database, &self.chain, &self.network).await?;
+            let binding = validate::check_binding(&self.database, &self.chain, &self.network).await?;
+            if let Some(asset) = binding.asset {
+                self.set_asset(asset);
+            }
             self.cluster_checked.set(true);
             self.renew(lease).await?;
         }
         self.step(lease, open).await
+    }
+
+    fn set_asset(&self, asset: Asset) {
+        // It never changes: validate compares it with the network's.
+        self.asset.get_or_init(|| asset);
+    }
+
+    /// The asset that the network pays in, to which the first step of the first settlement binds the ledger.
+    fn asset(&self) -> Result<&Asset, EngineError> {
+        self.asset.get().ok_or_else(|| {
+            EngineError::Rejected(
+                "the ledger does not say in which asset the network pays: another version has opened this settlement"
+                    .to_owned(),
+            )
+        })
     }
 
     async fn step(&self, lease: &Lease, open: &store::settlements::OpenSettlement) -> Result<Progress, EngineError> {

@@ -21,19 +21,21 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let read = self.chain.accounts(&[self.treasury], AccountData::Full, Commitment::Finalized, min_slot).await?;
         let (treasury, lamports) = self.decode_treasury(read.accounts.first().and_then(Option::as_ref))?;
         let now = self.clock.now_ms();
-        let reading = TreasuryReading { address: self.treasury, lamports, slot: read.slot, treasury };
+        let asset = self.asset()?;
+        let balance = asset.held(&treasury, lamports);
+        let reading = TreasuryReading { address: self.treasury, balance, slot: read.slot, treasury };
         let mut changes = Changes::for_settlement(open, now);
         changes.push(settlements::require_step(open.id, open.step));
         changes.push(wallets::upsert_treasury(&reading, now));
         let mirrored = wallets::credited_sum(&self.database).await?;
         let credited_total = reading.treasury.credited_total;
         if mirrored == credited_total {
-            changes.info(format!("ledger and chain agree: {} credited in total", plural(mirrored, "lamport")));
+            changes.info(format!("ledger and chain agree: {} credited in total", plural(mirrored, asset.unit())));
         } else {
             changes.warn(format!(
                 "the treasury has credited {} in total, but the wallets in this ledger add up to {mirrored}: \
                  some wallets are missing from this ledger or were not read recently",
-                plural(credited_total, "lamport")
+                plural(credited_total, asset.unit())
             ));
         }
         let counts = batches::counts(&self.database, open.id).await?;

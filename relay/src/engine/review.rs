@@ -100,7 +100,7 @@ pub enum ReviewError {
     NoWallet(NodeId),
     /// The chain has credited no more than the ledger has signed for.
     #[error(
-        "node {node_id}: the chain has credited {credited} lamports, and this ledger has signed for all of them: there is \
+        "node {node_id}: the chain has credited {credited} {unit}s, and this ledger has signed for all of them: there is \
          nothing to resolve"
     )]
     NothingToResolve {
@@ -108,10 +108,12 @@ pub enum ReviewError {
         node_id: NodeId,
         /// The credited total.
         credited: Lamports,
+        /// What it is counted in.
+        unit: &'static str,
     },
     /// The ledger has confirmed more than the chain has credited.
     #[error(
-        "node {node_id}: the chain has credited only {credited} lamports, less than the ledger has confirmed: check the \
+        "node {node_id}: the chain has credited only {credited} {unit}s, less than the ledger has confirmed: check the \
          RPC URL; if it is right, the ledger belongs to another history of the network"
     )]
     ChainBelowLedger {
@@ -119,6 +121,8 @@ pub enum ReviewError {
         node_id: NodeId,
         /// The total that the chain has credited.
         credited: Lamports,
+        /// What it is counted in.
+        unit: &'static str,
     },
     /// Rewards are missing in the ledger, so that the difference is not what the chain has credited in excess.
     #[error(
@@ -219,7 +223,8 @@ impl<D: Database, C: Chain, K: Clock> Reviewer<D, C, K> {
             let reason = "nothing has been settled with this ledger yet: run 'williw-relay run' first".to_owned();
             return Err(EngineError::Rejected(reason).into());
         }
-        check_binding(&self.database, &self.chain, &network).await?;
+        let asset = check_binding(&self.database, &self.chain, &network).await?.asset;
+        let unit = asset.map_or("base unit", |asset| asset.unit());
 
         let unknown = || ReviewError::UnknownNode(node_id.clone());
         let no_wallet = || ReviewError::NoWallet(node_id.clone());
@@ -240,11 +245,11 @@ impl<D: Database, C: Chain, K: Clock> Reviewer<D, C, K> {
             return Err(ReviewError::BatchOpen(node_id.clone()));
         }
         if totals.confirmed_above {
-            return Err(ReviewError::ChainBelowLedger { node_id: node_id.clone(), credited });
+            return Err(ReviewError::ChainBelowLedger { node_id: node_id.clone(), credited, unit });
         }
         let signed = totals.signed;
         if credited <= signed {
-            return Err(ReviewError::NothingToResolve { node_id: node_id.clone(), credited });
+            return Err(ReviewError::NothingToResolve { node_id: node_id.clone(), credited, unit });
         }
         let counted = match resolution {
             Resolution::AcceptChain => credited.min(totals.last_total).max(signed),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use settlement::client::{BatchHeader, RegisterNodeArgs, SettleEntry, credit_ix, register_node_ix, settle_ix};
+use settlement::client::{BatchHeader, RegisterNodeArgs, SettleEntry, credit_ix, register_node_ix};
 use solana_hash::Hash;
 use solana_instruction::Instruction;
 use solana_signature::Signature;
@@ -12,9 +12,10 @@ use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
 use crate::signer::Signer;
-use crate::transaction::{BatchKind, Budget, Format};
+use crate::transaction::{BatchKind, BatchSize, Budget, Format};
 
 use super::changes::Changes;
+use super::hold::HoldReason;
 use super::lease::Lease;
 use super::open_batch::OpenBatch;
 use super::read::all_concurrently;
@@ -26,9 +27,6 @@ use super::{Engine, EngineError, Progress, Step};
 /// The number of attempts after which a batch that has not landed fails; its rewards then wait for the next settlement.
 /// An attempt lasts as long as its blockhash, so this is about ten minutes.
 const MAX_ATTEMPTS: u32 = 10;
-
-/// The percentile of recent priority fees to pay, by attempt: low at first, higher after each expired attempt.
-const FEE_PERCENTILES: [usize; 4] = [25, 50, 75, 100];
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     pub(super) async fn simulate(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
@@ -52,7 +50,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         open: &OpenSettlement,
         batches: Vec<OpenBatch>,
     ) -> Result<(), EngineError> {
-        let fees = self.recent_fees().await?;
+        let mut fees = self.fees(open).await?;
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
         let (exhausted, to_simulate): (Vec<_>, Vec<_>) =
@@ -67,15 +65,26 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             changes.push(batches::require_unchanged(batch));
             let Some(error) = simulation.error else {
                 let number = open_batch.next_number();
+                let (kind, asset, format) = (batch.kind, self.asset()?.kind(), batch.format);
                 let budget = Budget::for_batch(
-                    batch.kind,
-                    batch.format,
-                    usize::try_from(batch.entry_count).unwrap_or(usize::MAX),
+                    BatchSize {
+                        kind,
+                        asset,
+                        format,
+                        entries: usize::try_from(batch.entry_count).unwrap_or(usize::MAX),
+                    },
                     simulation.units_consumed,
                     simulation.loaded_accounts_data_bytes,
-                    compute_unit_price(&fees, number).min(self.config.max_compute_unit_price),
+                    0,
                 );
-                changes.push(attempts::insert(batch.id, number, &budget, now));
+                let previous = open_batch.latest_attempt.as_ref().map(|attempt| attempt.compute_unit_price);
+                match fees.priced(budget, number, previous) {
+                    Some(budget) => changes.push(attempts::insert(batch.id, number, &budget, now)),
+                    None => {
+                        let entries = batches::entries(&self.database, batch.id).await?;
+                        self.fail_batch(batch, &entries, &HoldReason::FeeLimit.to_string(), &mut changes);
+                    }
+                }
                 continue;
             };
             match failure_of(batch.kind, &error) {
@@ -143,23 +152,23 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     async fn simulate_batch(&self, batch: &Batch, entries: &[Entry]) -> Result<Simulation, EngineError> {
         let transaction = batch
             .format
-            .build(&self.signer.address(), &self.instructions(batch, entries), &Budget::WIDEST, Hash::default())?
+            .build(&self.signer.address(), &self.instructions(batch, entries)?, &Budget::WIDEST, Hash::default())?
             .signed(Signature::default())?;
         Ok(self.chain.simulate(&transaction.bytes).await?)
     }
 
     /// Builds the instructions of a batch.
-    pub(super) fn instructions(&self, batch: &Batch, entries: &[Entry]) -> Vec<Instruction> {
-        let settler = self.signer.address();
+    pub(super) fn instructions(&self, batch: &Batch, entries: &[Entry]) -> Result<Vec<Instruction>, EngineError> {
+        let (asset, settler) = (self.asset()?, self.signer.address());
         let header = BatchHeader { batch_id: batch.id.unsigned_abs(), records_root: batch.records_root };
-        match batch.kind {
+        Ok(match batch.kind {
             BatchKind::Register => entries
                 .iter()
                 .map(|entry| {
                     let args = RegisterNodeArgs {
                         node_id: entry.node_id.on_chain(),
                         owner: entry.owner,
-                        // Only the owner and the admin may choose another one than the owner.
+                        // Only the owner and the admin may choose another one than the default.
                         destination: None,
                         threshold: None,
                     };
@@ -179,9 +188,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                         target: entry.target,
                     })
                     .collect();
-                vec![settle_ix(settler, self.network, header, &entries)]
+                vec![asset.settle_instruction(settler, self.network, header, &entries)]
             }
-        }
+        })
     }
 
     /// The transaction format to use.
@@ -190,19 +199,11 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     }
 
     /// The recent priority fees on the accounts that every batch writes, ascending, in micro-lamports per compute unit.
-    async fn recent_fees(&self) -> Result<Vec<u64>, EngineError> {
+    pub(super) async fn recent_fees(&self) -> Result<Vec<u64>, EngineError> {
         let mut fees = self.chain.recent_priority_fees(&[self.treasury, self.signer.address()]).await?;
         fees.sort_unstable();
         Ok(fees)
     }
-}
-
-/// Chooses the compute unit price for attempt `number` from the ascending `fees`.
-fn compute_unit_price(fees: &[u64], number: u32) -> u64 {
-    let step = usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
-    let percentile = FEE_PERCENTILES.get(step).copied().unwrap_or(100);
-    let last = fees.len().saturating_sub(1);
-    fees.get(last.saturating_mul(percentile) / 100).copied().unwrap_or(0)
 }
 
 /// What follows from a failed transaction.
@@ -241,16 +242,3 @@ pub(super) fn failure_of(kind: BatchKind, error: &TransactionError) -> Failure {
 
 /// Agave's code for a node that is unhealthy, which is asked again.
 const NODE_UNHEALTHY: i64 = -32005;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_compute_unit_price_rises_with_every_attempt_that_did_not_land() {
-        let fees: Vec<u64> = (0..=100).collect();
-        assert_eq!([1, 2, 3, 4, 9].map(|number| compute_unit_price(&fees, number)), [25, 50, 75, 100, 100]);
-        assert_eq!(compute_unit_price(&[], 1), 0);
-        assert_eq!(compute_unit_price(&[7], 3), 7);
-    }
-}

@@ -68,7 +68,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             };
             let unsigned = batch.format.build(
                 &self.signer.address(),
-                &self.instructions(&batch, &entries),
+                &self.instructions(&batch, &entries)?,
                 &budget,
                 latest.blockhash,
             )?;

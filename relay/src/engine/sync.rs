@@ -143,20 +143,23 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         if nodes.is_empty() {
             return Ok(false);
         }
-        let format = self.format().await?;
+        let (asset, format) = (self.asset()?, self.format().await?);
         let last_id = batches::last_id(&self.database).await?;
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
         changes.push(settlements::require_step(open.id, Step::Sync));
-        let missing: Vec<Entry> = nodes
+        let (affordable, short) = self.affordable_registrations(open, nodes.len()).await?;
+        let (registered, held) = nodes.split_at(affordable.min(nodes.len()));
+        let missing: Vec<Entry> = registered
             .iter()
             .filter_map(|node| {
                 let (owner, wallet) = (node.address?, node.wallet_address(&self.network)?);
-                Some(Entry { node_id: node.node_id.clone(), wallet, owner, destination: owner, target: 0 })
+                let destination = asset.default_destination(&owner);
+                Some(Entry { node_id: node.node_id.clone(), wallet, owner, destination, target: 0 })
             })
             .collect();
         let mut batch_count = 0_usize;
-        for entries in missing.chunks(capacity(BatchKind::Register, format).max(1)) {
+        for entries in missing.chunks(capacity(BatchKind::Register, asset.kind(), format).max(1)) {
             let batch = NewBatch {
                 kind: BatchKind::Register,
                 format,
@@ -168,7 +171,17 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             batch_count = batch_count.saturating_add(1);
             changes.extend(batches::insert(id, open.id, &batch, now));
         }
-        changes.push(settlement_nodes::move_to(&nodes, NodeState::Registering));
+        changes.push(settlement_nodes::move_to(registered, NodeState::Registering));
+        if !held.is_empty() {
+            let reason = HoldReason::PayerShort.to_string();
+            changes.push(payables::hold(held.iter().map(|node| (&node.node_id, Some(reason.clone()))), HOLD_RETRY_MS));
+            changes.push(settlement_nodes::move_to(held, NodeState::Held));
+            changes.error(format!(
+                "the settler cannot pay the rent of {}: send it {}",
+                plural(held.len(), "wallet account"),
+                plural(short, "lamport")
+            ));
+        }
         changes.info(format!(
             "creating {} in {}",
             plural(missing.len(), "wallet account"),

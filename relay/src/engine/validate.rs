@@ -1,7 +1,7 @@
 //! Step 1: checks that the ledger belongs to this cluster and network, that the program is in service, and that the
 //! settler is authorized and can pay fees.
 
-use settlement::state::{AssetKind, ClosedNetwork, Network, Treasury};
+use settlement::state::{ClosedNetwork, Network, Treasury};
 use solana_pubkey::Pubkey;
 
 use crate::chain::{Account, AccountData, Chain, Commitment};
@@ -16,7 +16,7 @@ use super::store::settlements::OpenSettlement;
 use super::store::wallets::TreasuryReading;
 use super::store::{binding, wallets};
 use super::text::plural;
-use super::{Engine, EngineError, Progress, Step};
+use super::{Asset, Engine, EngineError, Progress, Step};
 
 /// The fee of one signature: the minimum balance with which the settler can send a transaction.
 const SIGNATURE_FEE_LAMPORTS: u64 = 5_000;
@@ -25,24 +25,27 @@ const SIGNATURE_FEE_LAMPORTS: u64 = 5_000;
 pub(super) struct Service {
     /// What the ledger is bound to, or is to be bound to.
     binding: [(&'static str, String); 3],
+    asset: Asset,
     treasury: TreasuryReading,
 }
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     pub(super) async fn validate(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
-        let Service { binding, treasury } = self.check_service().await?;
+        let Service { binding, asset, treasury } = self.check_service().await?;
         let mut changes = Changes::for_settlement(open, self.clock.now_ms());
         for (name, value) in binding {
             changes.push(binding::bind(name, &value));
         }
+        changes.push(binding::bind(binding::ASSET, &asset.to_string()));
         changes.push(wallets::upsert_treasury(&treasury, self.clock.now_ms()));
         changes.info(format!(
             "network {} is in service; the treasury holds {}",
             self.config.network.name(),
-            plural(treasury.lamports, "lamport")
+            plural(treasury.balance, asset.unit())
         ));
         changes.go_to(Step::Sync);
         self.commit(lease, changes).await?;
+        self.set_asset(asset);
         Ok(Progress::Continue { after_ms: 0 })
     }
 
@@ -60,16 +63,10 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             return Err(EngineError::Rejected("the RPC node returned fewer accounts than requested".to_owned()));
         };
         check_program(program.as_ref())?;
-        self.check_network(network.as_ref())?;
+        let network = self.check_network(network.as_ref())?;
+        let asset = check_asset(&network, binding.asset)?;
         let (treasury, lamports) = self.decode_treasury(treasury_account.as_ref())?;
 
-        if treasury.asset_kind != u8::from(AssetKind::Sol) {
-            return Err(EngineError::Rejected(format!(
-                "the network {} pays in tokens of the mint {}, but this relay only settles networks that pay in SOL",
-                self.config.network.name(),
-                treasury.mint
-            )));
-        }
         if treasury.settler != settler {
             return Err(EngineError::Rejected(format!(
                 "the network's settler is {}, but SOLANA_PRIVATE_KEY is the key of {settler}: use the settler's key",
@@ -88,11 +85,12 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             )));
         }
 
-        let treasury = TreasuryReading { address: self.treasury, lamports, slot: read.slot, treasury };
-        Ok(Service { binding, treasury })
+        let balance = asset.held(&treasury, lamports);
+        let treasury = TreasuryReading { address: self.treasury, balance, slot: read.slot, treasury };
+        Ok(Service { binding: binding.checked, asset, treasury })
     }
 
-    fn check_network(&self, account: Option<&Account>) -> Result<(), EngineError> {
+    fn check_network(&self, account: Option<&Account>) -> Result<Network, EngineError> {
         let name = self.config.network.name();
         // Anybody can send lamports to the address. Only an account that the program owns is a network.
         let account = account.filter(|account| account.owner == settlement::ID).ok_or_else(|| {
@@ -120,7 +118,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 network.admin, network.admin
             )));
         }
-        Ok(())
+        Ok(network)
     }
 
     /// Decodes the treasury account. Returns its fields and its balance in lamports.
@@ -137,7 +135,16 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         })
     }
 }
-/// The cluster, program and network that the ledger must be bound to.
+
+/// What a ledger is bound to.
+pub(super) struct Binding {
+    /// The cluster, program and network, to which the ledger is bound or may be bound.
+    pub(super) checked: [(&'static str, String); 3],
+    /// The asset to which it is bound; `None` if nothing was settled with it yet.
+    pub(super) asset: Option<Asset>,
+}
+
+/// Checks that the ledger is bound to this cluster, program and network, or to none.
 ///
 /// # Errors
 /// [`EngineError::Rejected`] if the ledger is bound to others.
@@ -145,7 +152,7 @@ pub(super) async fn check_binding(
     database: &impl Database,
     chain: &impl Chain,
     network: &Pubkey,
-) -> Result<[(&'static str, String); 3], EngineError> {
+) -> Result<Binding, EngineError> {
     let expected = [
         ("genesis_hash", chain.genesis_hash().await?.to_string()),
         ("program_id", settlement::ID.to_string()),
@@ -163,7 +170,23 @@ pub(super) async fn check_binding(
             _ => {}
         }
     }
-    Ok(expected)
+    let asset = bound.get(binding::ASSET).map(|text| text.parse()).transpose()?;
+    Ok(Binding { checked: expected, asset })
+}
+
+/// The asset of the network, which must be the one that the ledger is `bound` to, if it is.
+fn check_asset(network: &Network, bound: Option<Asset>) -> Result<Asset, EngineError> {
+    let asset = Asset::of(network).ok_or_else(|| {
+        EngineError::Rejected(
+            "the network pays in an asset that this version does not know: update williw-relay".to_owned(),
+        )
+    })?;
+    match bound {
+        Some(bound) if bound != asset => Err(EngineError::Rejected(format!(
+            "this ledger's amounts are in {bound}, but the network pays in {asset}: use the matching ledger"
+        ))),
+        _ => Ok(asset),
+    }
 }
 
 fn check_program(account: Option<&Account>) -> Result<(), EngineError> {

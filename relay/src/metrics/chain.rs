@@ -42,7 +42,11 @@ impl ChainReading {
         let is_sol = treasury.asset_kind == u8::from(AssetKind::Sol);
         Ok(Self {
             is_paused: treasury.is_paused(),
-            treasury_base_units: if is_sol { lamports.saturating_sub(rent) } else { treasury.token_balance },
+            treasury_base_units: if is_sol {
+                lamports.saturating_sub(rent)
+            } else {
+                treasury.token_balance.saturating_sub(treasury.liabilities())
+            },
             credited_base_units: treasury.credited_total,
             paid_base_units: treasury.paid_total,
             payer_lamports: read.accounts.get(1).and_then(Option::as_ref).map_or(0, |account| account.lamports),

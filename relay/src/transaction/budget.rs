@@ -1,8 +1,8 @@
 //! The compute budget of a transaction: its limits and its priority fee.
 
-use settlement::rules::compute_units;
+use settlement::state::AssetKind;
 
-use super::{BatchKind, Format};
+use super::{BatchKind, Format, compute_units};
 
 /// The maximum compute unit limit of a transaction (Agave's `MAX_COMPUTE_UNIT_LIMIT`).
 pub const MAX_COMPUTE_UNITS: u32 = 1_400_000;
@@ -30,6 +30,19 @@ const V0_BUDGET_INSTRUCTIONS_UNITS: u32 = 3 * 150;
 
 /// Compute unit prices are in micro-lamports.
 const MICRO_LAMPORTS_PER_LAMPORT: u64 = 1_000_000;
+
+/// What the cost of a batch depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchSize {
+    /// What it does.
+    pub kind: BatchKind,
+    /// What the network pays in.
+    pub asset: AssetKind,
+    /// The format of its transaction.
+    pub format: Format,
+    /// The number of its entries.
+    pub entries: usize,
+}
 
 /// The limits and the priority fee of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,34 +78,36 @@ impl Budget {
         }
     }
 
-    /// Sizes the budget of a batch of `entries` entries whose simulation consumed `units` compute units and loaded
-    /// `loaded_bytes` of account data.
+    /// Sizes the budget of `batch`, whose simulation consumed `units` compute units and loaded `loaded_bytes` of account data.
     ///
-    /// The compute unit limit of a credit or settle batch is the program's own bound, because the owners of its nodes can
-    /// make it dearer between the simulation and the landing. For the same reason, the limit of a settle batch's loaded
-    /// data leaves room for [`DESTINATION_GROWTH_BYTES`]. A register batch is sized as by [`Budget::for_usage`].
-    pub fn for_batch(
-        kind: BatchKind,
-        format: Format,
-        entries: usize,
-        units: u64,
-        loaded_bytes: Option<u32>,
-        compute_unit_price: u64,
-    ) -> Self {
-        let (bound, growth) = match kind {
-            BatchKind::Register => return Self::for_usage(units, loaded_bytes, compute_unit_price),
-            BatchKind::Credit => (compute_units::credit_limit(entries), 0),
-            BatchKind::Settle => (compute_units::settle_limit(entries), DESTINATION_GROWTH_BYTES),
-        };
+    /// The compute unit limit of a credit or settle batch is a bound on its cost, because the owners of its nodes can make it
+    /// dearer between the simulation and the landing. In a network that pays in tokens, a simulation that consumes more than the
+    /// bound is believed: the token program may be another one than the measured one. For the same reason, the limit of a
+    /// settle batch's loaded data leaves room for [`DESTINATION_GROWTH_BYTES`]. A register batch is sized as by
+    /// [`Budget::for_usage`].
+    pub fn for_batch(batch: BatchSize, units: u64, loaded_bytes: Option<u32>, compute_unit_price: u64) -> Self {
+        let BatchSize { kind, asset, format, entries } = batch;
+        let growth = if kind == BatchKind::Settle { DESTINATION_GROWTH_BYTES } else { 0 };
+        let loaded_bytes = loaded_bytes.map(|bytes| bytes.saturating_add(growth));
+        let used = Self::for_usage(units, loaded_bytes, compute_unit_price);
+        let Some(bound) = compute_units::bound(kind, asset, entries) else { return used };
         let overhead = match format {
             Format::V0 => V0_BUDGET_INSTRUCTIONS_UNITS,
             Format::V1 => 0,
         };
-        let loaded_bytes = loaded_bytes.map(|bytes| bytes.saturating_add(growth));
-        Self {
-            compute_unit_limit: bound.saturating_add(overhead).min(MAX_COMPUTE_UNITS),
-            ..Self::for_usage(units, loaded_bytes, compute_unit_price)
-        }
+        let bound = bound.saturating_add(overhead).min(MAX_COMPUTE_UNITS);
+        let compute_unit_limit = match asset {
+            AssetKind::Sol => bound,
+            AssetKind::SplToken | AssetKind::Token2022 => bound.max(used.compute_unit_limit),
+        };
+        Self { compute_unit_limit, ..used }
+    }
+
+    /// The same limits at a price that is lower if need be, so that the priority fee is at most `lamports`.
+    #[must_use]
+    pub fn with_priority_fee_up_to(self, lamports: u64) -> Self {
+        let highest = lamports.saturating_mul(MICRO_LAMPORTS_PER_LAMPORT) / u64::from(self.compute_unit_limit.max(1));
+        Self { compute_unit_price: self.compute_unit_price.min(highest), ..self }
     }
 
     /// The total priority fee in lamports, rounded up as the runtime does.
@@ -103,6 +118,8 @@ impl Budget {
 
 #[cfg(test)]
 mod tests {
+    use settlement::rules::compute_units::{credit_limit, settle_limit};
+
     use super::*;
 
     #[test]
@@ -113,25 +130,55 @@ mod tests {
         assert_eq!(budget.priority_fee_lamports(), 12);
     }
 
+    const SOL: BatchSize =
+        BatchSize { kind: BatchKind::Settle, asset: AssetKind::Sol, format: Format::V1, entries: 30 };
+
     #[test]
     fn a_batch_is_limited_by_the_programs_bound_whatever_its_simulation_consumed() {
         for units in [1, 1_000_000] {
-            let units_of = |kind, format| Budget::for_batch(kind, format, 30, units, None, 0).compute_unit_limit;
-            assert_eq!(units_of(BatchKind::Credit, Format::V1), compute_units::credit_limit(30));
-            assert_eq!(units_of(BatchKind::Settle, Format::V1), compute_units::settle_limit(30));
-            assert_eq!(units_of(BatchKind::Settle, Format::V0), compute_units::settle_limit(30) + 450);
+            let units_of = |batch| Budget::for_batch(batch, units, None, 0).compute_unit_limit;
+            let credit = BatchSize { kind: BatchKind::Credit, ..SOL };
+            assert_eq!(units_of(credit), credit_limit(30));
+            assert_eq!(units_of(SOL), settle_limit(30));
+            assert_eq!(units_of(BatchSize { format: Format::V0, ..SOL }), settle_limit(30) + 450);
         }
-        let registration = Budget::for_batch(BatchKind::Register, Format::V1, 30, 10_001, Some(PAGE_BYTES + 1), 1_000);
+        let registration =
+            Budget::for_batch(BatchSize { kind: BatchKind::Register, ..SOL }, 10_001, Some(PAGE_BYTES + 1), 1_000);
         assert_eq!(registration, Budget::for_usage(10_001, Some(PAGE_BYTES + 1), 1_000));
+    }
+
+    #[test]
+    fn a_batch_of_tokens_may_consume_what_its_simulation_did() {
+        for asset in [AssetKind::SplToken, AssetKind::Token2022] {
+            let units_of =
+                |units| Budget::for_batch(BatchSize { asset, entries: 28, ..SOL }, units, None, 0).compute_unit_limit;
+            assert!(units_of(1) > settle_limit(28), "the bound holds for cheap simulations");
+            assert_eq!(units_of(1_000_000), 1_150_000);
+        }
     }
 
     #[test]
     fn a_destination_can_grow_to_the_maximum_after_the_simulation() {
         let loaded = 3 * 1024 * 1024;
-        let limit_of = |kind| Budget::for_batch(kind, Format::V1, 30, 1, Some(loaded), 0).loaded_accounts_data_limit;
+        let limit_of =
+            |kind| Budget::for_batch(BatchSize { kind, ..SOL }, 1, Some(loaded), 0).loaded_accounts_data_limit;
         assert!(limit_of(BatchKind::Settle) >= loaded + DESTINATION_GROWTH_BYTES);
         assert!(limit_of(BatchKind::Settle) <= loaded + DESTINATION_GROWTH_BYTES + 2 * PAGE_BYTES);
         assert!(limit_of(BatchKind::Credit) <= loaded + 2 * PAGE_BYTES, "wallets do not grow");
+    }
+
+    #[test]
+    fn a_price_is_lowered_to_the_highest_fee_allowed() {
+        for limit in [1, 37_000, MAX_COMPUTE_UNITS] {
+            let budget =
+                Budget { compute_unit_limit: limit, loaded_accounts_data_limit: 1, compute_unit_price: u64::MAX };
+            for lamports in [0, 1, 999, 1_000_000] {
+                let fee = budget.with_priority_fee_up_to(lamports).priority_fee_lamports();
+                assert!(fee <= lamports && fee.saturating_add(2) > lamports, "{fee} of {lamports}");
+            }
+        }
+        let cheap = Budget { compute_unit_price: 5, ..Budget::WIDEST };
+        assert_eq!(cheap.with_priority_fee_up_to(1_000_000), cheap);
     }
 
     #[test]

@@ -3,8 +3,12 @@
 
 use std::sync::OnceLock;
 
-use settlement::client::{BatchHeader, RegisterNodeArgs, SettleEntry, credit_ix, register_node_ix, settle_ix};
-use settlement::rules::{MAX_CREDIT_ENTRIES, MAX_SETTLE_ENTRIES};
+use settlement::client::{
+    BatchHeader, RegisterNodeArgs, SPL_TOKEN_ID, SettleEntry, TokenAsset, credit_ix, register_node_ix, settle_ix,
+    settle_tokens_ix,
+};
+use settlement::rules::{MAX_CREDIT_ENTRIES, MAX_SETTLE_ENTRIES, MAX_TOKEN_SETTLE_ENTRIES};
+use settlement::state::AssetKind;
 use solana_hash::Hash;
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
@@ -24,37 +28,55 @@ text_enum! {
     }
 }
 
-/// Returns the maximum number of entries of a `kind` batch in one transaction of `format`.
+/// Returns the maximum number of entries of a `kind` batch in one transaction of `format`, in a network that pays in `asset`.
 ///
 /// No two entries share an account here, so every real batch with this many entries fits.
-pub fn capacity(kind: BatchKind, format: Format) -> usize {
+pub fn capacity(kind: BatchKind, asset: AssetKind, format: Format) -> usize {
     /// Building the transactions takes much longer than a plan does otherwise.
-    static KNOWN: [OnceLock<usize>; BatchKind::ALL.len() * 2] = [const { OnceLock::new() }; BatchKind::ALL.len() * 2];
+    static KNOWN: [OnceLock<usize>; 8] = [const { OnceLock::new() }; 8];
 
-    let kind_index = match kind {
-        BatchKind::Register => 0,
-        BatchKind::Credit => 1,
-        BatchKind::Settle => 2,
-    };
+    let shape = Shape::of(kind, asset);
     let format_index = match format {
         Format::V0 => 0,
-        Format::V1 => 1,
+        Format::V1 => 4,
     };
-    match KNOWN.get(kind_index * 2 + format_index) {
-        Some(known) => *known.get_or_init(|| largest_fitting(kind, format)),
-        None => largest_fitting(kind, format),
+    match KNOWN.get(shape as usize + format_index) {
+        Some(known) => *known.get_or_init(|| largest_fitting(shape, format)),
+        None => largest_fitting(shape, format),
     }
 }
 
-fn largest_fitting(kind: BatchKind, format: Format) -> usize {
-    let max_entries = match kind {
-        BatchKind::Credit => MAX_CREDIT_ENTRIES,
-        BatchKind::Settle => MAX_SETTLE_ENTRIES,
-        BatchKind::Register => MAX_REGISTRATIONS,
+/// Which accounts a batch names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Register = 0,
+    Credit = 1,
+    Settle = 2,
+    /// The treasury's token account, the mint and the token program in addition, which is the same for both token programs.
+    SettleTokens = 3,
+}
+
+impl Shape {
+    fn of(kind: BatchKind, asset: AssetKind) -> Self {
+        match (kind, asset) {
+            (BatchKind::Register, _) => Self::Register,
+            (BatchKind::Credit, _) => Self::Credit,
+            (BatchKind::Settle, AssetKind::Sol) => Self::Settle,
+            (BatchKind::Settle, AssetKind::SplToken | AssetKind::Token2022) => Self::SettleTokens,
+        }
+    }
+}
+
+fn largest_fitting(shape: Shape, format: Format) -> usize {
+    let max_entries = match shape {
+        Shape::Credit => MAX_CREDIT_ENTRIES,
+        Shape::Settle => MAX_SETTLE_ENTRIES,
+        Shape::SettleTokens => MAX_TOKEN_SETTLE_ENTRIES,
+        Shape::Register => MAX_REGISTRATIONS,
     };
     let fits = |count: usize| {
         let budget = Budget { compute_unit_price: 1, ..Budget::WIDEST };
-        format.build(&PAYER, &sample_batch(kind, count), &budget, Hash::default()).is_ok()
+        format.build(&PAYER, &sample_batch(shape, count), &budget, Hash::default()).is_ok()
     };
     (1..=max_entries).rev().find(|count| fits(*count)).unwrap_or(0)
 }
@@ -73,7 +95,7 @@ const INSTRUCTIONS_PER_REGISTRATION: usize = 3;
 const PAYER: Pubkey = Pubkey::new_from_array([1; 32]);
 
 /// Builds a batch of `count` entries in which no two entries share an account.
-fn sample_batch(kind: BatchKind, count: usize) -> Vec<Instruction> {
+fn sample_batch(shape: Shape, count: usize) -> Vec<Instruction> {
     let address = |role: u8, index: usize| {
         let mut bytes = [role; 32];
         for (byte, value) in bytes.iter_mut().zip((index as u64).to_le_bytes()) {
@@ -83,18 +105,22 @@ fn sample_batch(kind: BatchKind, count: usize) -> Vec<Instruction> {
     };
     let network = address(2, 0);
     let header = BatchHeader { batch_id: 0, records_root: [0; 32] };
-    match kind {
-        BatchKind::Credit => {
+    let settle_entries = || -> Vec<_> {
+        (0..count)
+            .map(|index| SettleEntry { wallet: address(3, index), destination: address(4, index), target: 0 })
+            .collect()
+    };
+    match shape {
+        Shape::Credit => {
             let entries: Vec<_> = (0..count).map(|index| (address(3, index), 0)).collect();
             vec![credit_ix(PAYER, network, header, &entries)]
         }
-        BatchKind::Settle => {
-            let entries: Vec<_> = (0..count)
-                .map(|index| SettleEntry { wallet: address(3, index), destination: address(4, index), target: 0 })
-                .collect();
-            vec![settle_ix(PAYER, network, header, &entries)]
+        Shape::Settle => vec![settle_ix(PAYER, network, header, &settle_entries())],
+        Shape::SettleTokens => {
+            let mint = TokenAsset { mint: address(5, 0), token_program: SPL_TOKEN_ID };
+            vec![settle_tokens_ix(PAYER, network, &mint, header, &settle_entries())]
         }
-        BatchKind::Register => (0..count)
+        Shape::Register => (0..count)
             .map(|index| {
                 let node_id = address(3, index).to_bytes();
                 let args = RegisterNodeArgs { node_id, owner: address(4, index), destination: None, threshold: None };
@@ -109,16 +135,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_v1_transaction_fits_sixty_credits_and_thirty_payouts() {
-        assert_eq!(capacity(BatchKind::Credit, Format::V1), 60);
-        assert_eq!(capacity(BatchKind::Settle, Format::V1), 30);
-    }
-
-    #[test]
-    fn a_v0_transaction_fits_fewer_entries_of_each_kind() {
-        for kind in [BatchKind::Register, BatchKind::Credit, BatchKind::Settle] {
-            let (v0, v1) = (capacity(kind, Format::V0), capacity(kind, Format::V1));
-            assert!(0 < v0 && v0 < v1, "{kind}: {v0} in v0, {v1} in v1");
+    fn a_v1_transaction_fits_what_its_account_locks_allow_and_a_v0_transaction_what_its_bytes_allow() {
+        let of = |kind, asset| [Format::V1, Format::V0].map(|format| capacity(kind, asset, format));
+        for asset in [AssetKind::Sol, AssetKind::SplToken, AssetKind::Token2022] {
+            assert_eq!(of(BatchKind::Register, asset), [21, 7]);
+            assert_eq!(of(BatchKind::Credit, asset), [60, 21]);
+        }
+        assert_eq!(of(BatchKind::Settle, AssetKind::Sol), [30, 11]);
+        for asset in [AssetKind::SplToken, AssetKind::Token2022] {
+            assert_eq!(of(BatchKind::Settle, asset), [28, 10]);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use settlement::state::{NodeWallet, Treasury};
+use settlement::state::{Network, NodeWallet, Treasury};
 use solana_pubkey::Pubkey;
 
 use super::{DESTINATION_GROWTH_BYTES, MAX_LOADED_ACCOUNTS_DATA_BYTES};
@@ -10,10 +10,10 @@ use super::{DESTINATION_GROWTH_BYTES, MAX_LOADED_ACCOUNTS_DATA_BYTES};
 /// What an account counts for beside its data (SIMD-0186).
 const ACCOUNT_BASE_BYTES: u64 = 64;
 
-/// The maximum number of accounts of a batch beside its wallets and destinations: the settler, the treasury, the event
-/// authority, the program and its data, and the ComputeBudget program. Those without a size of their own here have less
-/// than 64 bytes of data.
-const OTHER_ACCOUNTS: u64 = 6;
+/// The maximum number of accounts of a batch beside its wallets and destinations: the settler, the network, the treasury, the
+/// program and its data, the ComputeBudget program, and for tokens the treasury's token account, the mint, and the token
+/// program and its data. Those without a size of their own here have less than 64 bytes of data.
+const OTHER_ACCOUNTS: u64 = 10;
 
 /// The maximum that is planned for one batch. The rest is left for destinations that grow before the batch lands.
 const MAX_PLANNED_BYTES: u64 = (MAX_LOADED_ACCOUNTS_DATA_BYTES - DESTINATION_GROWTH_BYTES) as u64;
@@ -28,10 +28,12 @@ pub struct LoadedData {
 }
 
 impl LoadedData {
-    /// Starts with what every batch loads. `program_bytes` is the data of the settlement program's accounts.
-    pub fn new(program_bytes: u64) -> Self {
+    /// Starts with what every batch loads. `named_bytes` is the data of the accounts that every batch names: the settlement
+    /// program's, and for tokens those of the token program, the mint and the treasury's token account.
+    pub fn new(named_bytes: u64) -> Self {
         let others = OTHER_ACCOUNTS.saturating_mul(ACCOUNT_BASE_BYTES.saturating_mul(2));
-        let base = program_bytes.saturating_add(Treasury::SIZE as u64).saturating_add(others);
+        let own = (Network::SIZE as u64).saturating_add(Treasury::SIZE as u64);
+        let base = named_bytes.saturating_add(own).saturating_add(others);
         Self { base, bytes: base, destinations: BTreeSet::new() }
     }
 

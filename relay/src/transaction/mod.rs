@@ -2,10 +2,11 @@
 
 mod budget;
 mod capacity;
+mod compute_units;
 mod format;
 mod loaded_data;
 
-pub use budget::{Budget, DESTINATION_GROWTH_BYTES, MAX_COMPUTE_UNITS, MAX_LOADED_ACCOUNTS_DATA_BYTES};
+pub use budget::{BatchSize, Budget, DESTINATION_GROWTH_BYTES, MAX_COMPUTE_UNITS, MAX_LOADED_ACCOUNTS_DATA_BYTES};
 pub use capacity::{BatchKind, capacity};
 pub use format::{Format, SignedTransaction, TransactionBuildError, UnsignedTransaction};
 pub use loaded_data::LoadedData;

@@ -35,7 +35,7 @@ async fn the_balance_of_a_node_is_exact() {
     let shown = relay.run(&["status", "--node", "node-1"]);
     assert_eq!(shown.exit_code, 0, "{}", shown.stderr);
     assert!(shown.stdout.contains("no settlement yet"), "{}", shown.stdout);
-    assert!(shown.stdout.contains("uncredited      1.500000000 SOL"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("uncredited      1500000000 base units"), "{}", shown.stdout);
     let json = relay.json(&["status", "--node", "node-1"]);
     assert_eq!(json["node"]["unsettled_lamports"], "1500000000");
     assert_eq!(json["settlement"], serde_json::Value::Null);

@@ -12,6 +12,7 @@
 mod blocked;
 mod changed_accounts;
 mod crashes;
+mod fees;
 mod forks;
 mod leases;
 mod limits;
@@ -26,4 +27,7 @@ mod reviews;
 mod settling;
 mod splitting;
 mod support;
+mod token_books;
+mod token_costs;
+mod tokens;
 mod verdicts;

@@ -1,7 +1,7 @@
 //! Settlements that are rejected: each records its reason and sends nothing.
 
 use settlement::client::{accept_admin_ix, close_network_ix, propose_admin_ix};
-use settlement::state::{AssetKind, Treasury};
+use settlement::state::Network;
 use solana_keypair::Keypair;
 use solana_signer::Signer as _;
 use williw_relay::engine::{EngineError, NetworkRef};
@@ -65,14 +65,29 @@ fn a_closed_network_is_rejected() {
 }
 
 #[test]
-fn a_network_that_pays_in_tokens_is_rejected() {
+fn a_network_that_pays_in_an_unknown_asset_is_rejected() {
     let fixture = with_a_pending_reward();
     let mut svm = fixture.chain.svm.borrow_mut();
-    let mut treasury = svm.get_account(&fixture.treasury).unwrap();
-    treasury.data[8 + std::mem::offset_of!(Treasury, asset_kind)] = AssetKind::SplToken.into();
-    svm.set_account(fixture.treasury, treasury).unwrap();
+    let mut network = svm.get_account(&fixture.network).unwrap();
+    network.data[8 + std::mem::offset_of!(Network, asset_kind)] = 9;
+    svm.set_account(fixture.network, network).unwrap();
     drop(svm);
-    assert_rejected(&fixture, "pays in tokens");
+    assert_rejected(&fixture, "an asset that this version does not know");
+}
+
+#[test]
+fn a_ledger_whose_amounts_are_in_another_asset_is_rejected() {
+    for (bound, expected) in [
+        (
+            "11111111111111111111111111111112/TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA/6",
+            "but the network pays in SOL",
+        ),
+        ("BTC", "'BTC' is not an asset"),
+    ] {
+        let fixture = with_a_pending_reward();
+        fixture.bind("asset", bound);
+        assert_rejected(&fixture, expected);
+    }
 }
 
 #[test]
@@ -125,7 +140,7 @@ fn lamports_at_the_addresses_of_a_network_do_not_make_it_exist() {
 #[test]
 fn a_ledger_bound_to_another_cluster_is_rejected() {
     let fixture = with_a_pending_reward();
-    fixture.bind_to_genesis_hash("another");
+    fixture.bind("genesis_hash", "another");
     assert_rejected(&fixture, "genesis_hash another");
 }
 

@@ -274,7 +274,7 @@ fn a_ledger_of_another_cluster_or_without_a_settlement_is_refused() {
     };
     let reason = rejected(pay_on_top(&fixture, "a").unwrap_err());
     assert!(reason.contains("nothing has been settled"), "{reason}");
-    fixture.bind_to_genesis_hash("another");
+    fixture.bind("genesis_hash", "another");
     let reason = rejected(pay_on_top(&fixture, "a").unwrap_err());
     assert!(reason.contains("genesis_hash another"), "{reason}");
 }

@@ -8,10 +8,10 @@ use crate::fixture::{Fixture, NOW_MS, grant, lamports, node_id, public_key};
 /// Inserts the wallet account of `node-1`, as if read from the chain.
 fn insert_wallet(ledger: &Fixture, credited: u64, paid: u64) {
     ledger.write(&format!(
-        "INSERT INTO wallets (node_id, wallet_address, owner, destination, destination_confirmed, sol_balance_lamports,
+        "INSERT INTO wallets (node_id, wallet_address, owner, destination, destination_source, sol_balance_lamports,
             credited_lamports, pending_rewards_lamports, total_rewards_distributed_lamports, threshold_lamports, last_signature, last_slot,
             last_updated_at)
-        VALUES ('node-1', '{}', '{}', '{}', 1, {}, {credited}, {}, {paid}, 1000, 'sig', 7, {NOW_MS})",
+        VALUES ('node-1', '{}', '{}', '{}', 'owner', {}, {credited}, {}, {paid}, 1000, 'sig', 7, {NOW_MS})",
         public_key(1),
         public_key(2),
         public_key(3),

@@ -184,7 +184,7 @@ pub(crate) enum Command {
     /// Create a network on-chain
     #[command(subcommand)]
     Network(NetworkCommand),
-    /// Transfer lamports to the network's treasury
+    /// Transfer lamports, or tokens of the mint that the network pays in, to its treasury
     Fund(FundArguments),
     /// Adjust the accounts of all nodes after a change of the cluster's rent
     #[command(subcommand)]
@@ -221,6 +221,15 @@ pub(crate) struct RunArguments {
     /// The maximum priority fee, in micro-lamports per compute unit
     #[arg(long, value_name = "MICRO_LAMPORTS", default_value_t = 1_000_000)]
     pub(crate) max_compute_unit_price: u64,
+
+    /// The maximum priority fee of one transaction, in lamports
+    #[arg(long, value_name = "LAMPORTS", default_value_t = 200_000)]
+    pub(crate) max_priority_fee: u64,
+
+    /// The maximum sum of the fees of this run, in lamports, or with --watch of each settlement; what it does not cover is held for
+    /// ten minutes. Rent of new wallet accounts comes on top [default: no maximum]
+    #[arg(long, value_name = "LAMPORTS")]
+    pub(crate) max_fee_per_run: Option<u64>,
 
     /// Serve metrics for Prometheus at http://ADDRESS/metrics, to anybody who can reach the address, such as 127.0.0.1:9464
     #[arg(long, value_name = "ADDRESS", env = "WILLIW_METRICS_ADDR")]
@@ -271,6 +280,11 @@ pub(crate) struct CreateNetworkArguments {
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) guardian: Option<Pubkey>,
 
+    /// The mint in whose tokens the network pays, of SPL Token or Token-2022 [default: it pays in SOL]. The amounts below are then
+    /// in base units of the mint, and their defaults hardly suit it
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) mint: Option<Pubkey>,
+
     /// The pending amount from which a node is paid, in lamports; a node can choose a higher one, but not a lower one
     #[arg(long, value_name = "LAMPORTS", default_value = "1000000")]
     pub(crate) threshold_lamports: Lamports,
@@ -304,8 +318,9 @@ pub(crate) struct CreateNetworkArguments {
 #[derive(Debug, Args)]
 #[command(after_help = SIGNER_HELP)]
 pub(crate) struct FundArguments {
-    /// The amount to transfer from the signer to the treasury, in lamports (1 SOL is 1000000000 lamports)
-    #[arg(value_name = "LAMPORTS")]
+    /// The amount to transfer from the signer to the treasury, in lamports (1 SOL is 1000000000 lamports). If the network pays in
+    /// tokens, in base units of the mint, from the signer's associated token account
+    #[arg(value_name = "AMOUNT")]
     pub(crate) lamports: Lamports,
 }
 

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use chrono::{DateTime, SecondsFormat};
 use serde::Serialize;
 use serde_json::json;
+use williw_relay::engine::Asset;
 use williw_relay::types::Lamports;
 
 use crate::error::CliError;
@@ -64,10 +65,45 @@ impl Output {
 
 /// Formats an amount in SOL with all nine decimals.
 pub(crate) fn format_sol(amount: Lamports) -> String {
-    const LAMPORTS_PER_SOL: u64 = 1_000_000_000;
+    format!("{} SOL", with_decimals(amount, 9))
+}
 
-    let lamports = amount.get();
-    format!("{}.{:09} SOL", lamports / LAMPORTS_PER_SOL, lamports % LAMPORTS_PER_SOL)
+/// Formats an amount of the asset that a network pays in with all its decimals; `None` if the ledger does not know the asset
+/// yet.
+pub(crate) fn format_amount(amount: Lamports, asset: Option<&Asset>) -> String {
+    match asset {
+        Some(Asset::Sol) => format_sol(amount),
+        Some(Asset::Tokens { decimals, .. }) => format!("{} tokens", with_decimals(amount, (*decimals).into())),
+        None => format!("{amount} base units"),
+    }
+}
+
+/// How a table of amounts in base units is labelled.
+pub(crate) struct Unit {
+    /// The heading of the first column.
+    pub(crate) heading: &'static str,
+    /// The row with the balances of accounts, which are lamports whatever the network pays in.
+    pub(crate) balance: &'static str,
+    /// The plural of the unit.
+    pub(crate) name: &'static str,
+}
+
+/// The labels for amounts of the asset that a network pays in; `None` if it is not known.
+pub(crate) fn unit(asset: Option<&Asset>) -> Unit {
+    match asset {
+        Some(Asset::Sol) => Unit { heading: "LAMPORTS", balance: "balance", name: "lamports" },
+        Some(Asset::Tokens { .. }) | None => {
+            Unit { heading: "BASE UNITS", balance: "balance in lamports", name: "base units" }
+        }
+    }
+}
+
+fn with_decimals(amount: Lamports, decimals: usize) -> String {
+    let digits = format!("{:0>width$}", amount.to_string(), width = decimals.saturating_add(1));
+    match digits.split_at_checked(digits.len().saturating_sub(decimals)) {
+        Some((whole, fraction)) if decimals > 0 => format!("{whole}.{fraction}"),
+        _ => digits,
+    }
 }
 
 /// Formats a time in Unix milliseconds as RFC 3339 in UTC.
@@ -78,6 +114,9 @@ pub(crate) fn format_time(ms: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use settlement::client::{SPL_TOKEN_ID, TokenAsset};
+    use solana_pubkey::Pubkey;
+
     use super::*;
 
     #[test]
@@ -87,6 +126,20 @@ mod tests {
         assert_eq!(formatted(1), "0.000000001 SOL");
         assert_eq!(formatted(1_500_000_000), "1.500000000 SOL");
         assert_eq!(format_sol(Lamports::MAX), "9223372036.854775807 SOL");
+    }
+
+    #[test]
+    fn token_amounts_have_the_decimals_of_their_mint() {
+        let mint = TokenAsset { mint: Pubkey::default(), token_program: SPL_TOKEN_ID };
+        let formatted =
+            |amount, decimals| format_amount(Lamports::new(amount).unwrap(), Some(&Asset::Tokens { mint, decimals }));
+        assert_eq!(formatted(1_500_000, 6), "1.500000 tokens");
+        assert_eq!(formatted(1, 6), "0.000001 tokens");
+        assert_eq!(formatted(0, 0), "0 tokens");
+        assert_eq!(formatted(12, 0), "12 tokens");
+        assert_eq!(formatted(12, 25), "0.0000000000000000000000012 tokens");
+        assert_eq!(format_amount(Lamports::new(12).unwrap(), Some(&Asset::Sol)), "0.000000012 SOL");
+        assert_eq!(format_amount(Lamports::new(12).unwrap(), None), "12 base units");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The cluster, program and network that the ledger is bound to. The binding is written once.
+//! The cluster, program, network and asset that the ledger is bound to. The binding is written once.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,9 @@ statements! {
     /// Binds ?1 to ?2 unless ?1 is already bound.
     INSERT = "INSERT INTO ledger_binding (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING";
 }
+
+/// The name of the network's asset, whose value is an [`Asset`](crate::engine::Asset).
+pub(crate) const ASSET: &str = "asset";
 
 /// Reads the binding.
 pub(crate) async fn read(database: &impl Database) -> Result<BTreeMap<String, String>, DatabaseError> {

@@ -20,9 +20,10 @@ statements! {
         WHERE credited_lamports < target_lamports AND wallets.wallet_address = batch_entries.wallet_address \
         GROUP BY batch_id";
 
-    /// Raises the mirrored totals of the nodes of batch ?1 to its targets, which transaction ?3 reached in slot ?2, at ?4.
+    /// Raises the mirrored totals of the nodes of batch ?1 to its targets, which transaction ?3 reached in slot ?2, at ?4; and the
+    /// balances of their wallet accounts as much, if ?5 is 1.
     RAISE_WALLETS = "UPDATE wallets SET \
-            sol_balance_lamports = sol_balance_lamports + target_lamports - credited_lamports, \
+            sol_balance_lamports = sol_balance_lamports + (target_lamports - credited_lamports) * CAST(?5 AS INTEGER), \
             oldest_unpaid_at = CASE pending_rewards_lamports WHEN 0 THEN CAST(?4 AS INTEGER) ELSE oldest_unpaid_at END, \
             pending_rewards_lamports = pending_rewards_lamports + target_lamports - credited_lamports, \
             credited_lamports = target_lamports, last_signature = ?3, last_slot = CAST(?2 AS INTEGER), \
@@ -66,10 +67,22 @@ pub(crate) async fn expected(
         .collect()
 }
 
-/// Writes back that transaction `signature` has credited every entry of a batch in `slot`, `credited` base units in all.
-pub(crate) fn write_back(batch_id: i64, slot: u64, signature: &str, credited: u64, now_ms: i64) -> [Statement; 4] {
+/// A transaction that has credited every entry of a batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WriteBack<'a> {
+    pub(crate) slot: u64,
+    pub(crate) signature: &'a str,
+    /// What it has credited in all, in base units.
+    pub(crate) credited: u64,
+    /// Whether the credited amounts are lamports that are now in the wallet accounts.
+    pub(crate) moves_lamports: bool,
+}
+
+/// Writes back what a transaction has done to a batch.
+pub(crate) fn write_back(batch_id: i64, done: WriteBack<'_>, now_ms: i64) -> [Statement; 4] {
+    let WriteBack { slot, signature, credited, moves_lamports } = done;
     [
-        Statement::new(RAISE_WALLETS).bind(batch_id).bind(slot).bind(signature).bind(now_ms),
+        Statement::new(RAISE_WALLETS).bind(batch_id).bind(slot).bind(signature).bind(now_ms).bind(moves_lamports),
         Statement::new(ADD_MIRRORED).bind(credited),
         Statement::new(CONFIRM).bind(batch_id).bind(signature).bind(now_ms),
         Statement::new(SET_CREDITED).bind(batch_id),

@@ -6,6 +6,7 @@ pub(crate) mod attempts;
 pub(crate) mod batches;
 pub(crate) mod binding;
 pub(crate) mod credits;
+pub(crate) mod fees;
 pub(crate) mod leases;
 pub(crate) mod payables;
 pub(crate) mod rewards;
@@ -23,6 +24,7 @@ pub(crate) const MODULES: &[&[&str]] = &[
     batches::ALL,
     binding::ALL,
     credits::ALL,
+    fees::ALL,
     leases::ALL,
     payables::ALL,
     rewards::ALL,

@@ -1,7 +1,7 @@
 //! The ledger's mirror of the chain's wallets and treasury, and the candidate nodes of a settlement.
 
 use serde_json::json;
-use settlement::state::{NodeWallet, Treasury};
+use settlement::state::{DestinationSource, NodeWallet, Treasury};
 use solana_pubkey::Pubkey;
 
 use crate::database::{Database, DatabaseError, Row, Statement, now_ms, statements};
@@ -13,8 +13,7 @@ use super::{address, unsigned};
 /// The columns of a [`MirroredWallet`].
 macro_rules! wallet_columns {
     () => {
-        "wallet_address, owner, destination, \
-            CAST(destination_confirmed AS TEXT) AS destination_confirmed, \
+        "wallet_address, owner, destination, destination_source, \
             CAST(sol_balance_lamports AS TEXT) AS sol_balance_lamports, \
             CAST(credited_lamports AS TEXT) AS credited_lamports, \
             CAST(total_rewards_distributed_lamports AS TEXT) AS paid_lamports, \
@@ -26,12 +25,12 @@ pub(super) use wallet_columns;
 
 statements! {
     /// Mirrors the wallets in ?1 (a JSON array), read at ?2. A reading from a later slot is not overwritten.
-    UPSERT = "INSERT INTO wallets (node_id, wallet_address, owner, destination, destination_confirmed, \
+    UPSERT = "INSERT INTO wallets (node_id, wallet_address, owner, destination, destination_source, \
             sol_balance_lamports, credited_lamports, pending_rewards_lamports, \
             total_rewards_distributed_lamports, threshold_lamports, oldest_unpaid_at, hold_reason, last_slot, \
             last_updated_at) \
         SELECT value ->> 'node_id', value ->> 'address', value ->> 'owner', value ->> 'destination', \
-            CAST(value ->> 'destination_confirmed' AS INTEGER), CAST(value ->> 'lamports' AS INTEGER), \
+            value ->> 'destination_source', CAST(value ->> 'lamports' AS INTEGER), \
             CAST(value ->> 'credited' AS INTEGER), CAST(value ->> 'pending' AS INTEGER), \
             CAST(value ->> 'paid' AS INTEGER), \
             CAST(value ->> 'threshold' AS INTEGER), CAST(value ->> 'oldest_unpaid_at' AS INTEGER), NULL, \
@@ -39,7 +38,7 @@ statements! {
         FROM json_each(?1) WHERE true \
         ON CONFLICT (node_id) DO UPDATE SET \
             wallet_address = excluded.wallet_address, owner = excluded.owner, destination = excluded.destination, \
-            destination_confirmed = excluded.destination_confirmed, \
+            destination_source = excluded.destination_source, \
             sol_balance_lamports = excluded.sol_balance_lamports, credited_lamports = excluded.credited_lamports, \
             pending_rewards_lamports = excluded.pending_rewards_lamports, \
             total_rewards_distributed_lamports = excluded.total_rewards_distributed_lamports, \
@@ -109,8 +108,8 @@ pub(crate) struct MirroredWallet {
     pub(crate) address: Pubkey,
     pub(crate) owner: Pubkey,
     pub(crate) destination: Pubkey,
-    /// Whether the destination is the owner's address or was set by the owner.
-    pub(crate) destination_confirmed: bool,
+    pub(crate) destination_source: DestinationSource,
+    /// The balance of the account, in lamports whatever the network pays in.
     pub(crate) lamports: u64,
     pub(crate) credited: u64,
     pub(crate) paid: u64,
@@ -128,7 +127,7 @@ impl WalletReading {
             address,
             owner,
             destination,
-            destination_confirmed,
+            destination_source,
             lamports,
             credited,
             paid,
@@ -136,10 +135,33 @@ impl WalletReading {
             oldest_unpaid_at_ms,
         } = mirrored;
         (self.address, wallet.owner, wallet.destination) == (*address, *owner, *destination)
-            && wallet.is_destination_confirmed() == *destination_confirmed
+            && wallet.destination_source == u8::from(*destination_source)
             && (self.lamports, wallet.credited_total, wallet.paid_total) == (*lamports, *credited, *paid)
             && clamped(wallet.threshold).unsigned_abs() == *threshold
             && has_pending.then_some(wallet.oldest_unpaid_at.saturating_mul(1_000)) == *oldest_unpaid_at_ms
+    }
+}
+
+impl MirroredWallet {
+    /// [`NodeWallet::pays_to_token_owner`] for the mirrored account.
+    pub(crate) fn pays_to_token_owner(&self, owner: &[u8; 32]) -> bool {
+        let account = NodeWallet {
+            version: NodeWallet::VERSION,
+            bump: 0,
+            destination_source: self.destination_source.into(),
+            _padding: [0; 5],
+            network: Pubkey::default(),
+            node_id: [0; 32],
+            owner: self.owner,
+            destination: self.destination,
+            credited_total: self.credited,
+            paid_total: self.paid,
+            threshold: self.threshold,
+            oldest_unpaid_at: 0,
+            last_sequence: 0,
+            reserved: [0; 16],
+        };
+        account.pays_to_token_owner(owner)
     }
 }
 
@@ -147,7 +169,8 @@ impl WalletReading {
 #[derive(Clone, Debug)]
 pub(crate) struct TreasuryReading {
     pub(crate) address: Pubkey,
-    pub(crate) lamports: u64,
+    /// What it holds of the network's asset, in base units.
+    pub(crate) balance: u64,
     pub(crate) slot: u64,
     pub(crate) treasury: Treasury,
 }
@@ -167,7 +190,7 @@ pub(crate) fn upsert(readings: &[WalletReading], now_ms: i64) -> Vec<Statement> 
                         "address": reading.address.to_string(),
                         "owner": wallet.owner.to_string(),
                         "destination": wallet.destination.to_string(),
-                        "destination_confirmed": u8::from(wallet.is_destination_confirmed()),
+                        "destination_source": source_name(wallet.destination_source),
                         "lamports": reading.lamports.to_string(),
                         "credited": wallet.credited_total.to_string(),
                         "pending": pending.to_string(),
@@ -190,6 +213,20 @@ pub(crate) async fn last_slot(database: &impl Database, nodes: &[&NodeId]) -> Re
     let nodes: Vec<_> = nodes.iter().map(|node| node.as_str()).collect();
     let rows = database.query(Statement::new(LAST_SLOT).bind(json!(nodes).to_string())).await?;
     rows.first().map_or(Ok(0), |row| unsigned(row, "slot"))
+}
+
+const DESTINATION_SOURCES: [(DestinationSource, &str); 3] =
+    [(DestinationSource::Default, "default"), (DestinationSource::Owner, "owner"), (DestinationSource::Admin, "admin")];
+
+/// The ledger's name of a wallet account's `destination_source`; `None` for a byte that no decoded account has.
+fn source_name(byte: u8) -> Option<&'static str> {
+    DESTINATION_SOURCES.into_iter().find(|(source, _)| u8::from(*source) == byte).map(|(_, name)| name)
+}
+
+fn source_of(row: &Row) -> Result<DestinationSource, DatabaseError> {
+    let found: String = row.get("destination_source")?;
+    let known = DESTINATION_SOURCES.into_iter().find(|(_, name)| *name == found).map(|(source, _)| source);
+    known.ok_or_else(|| DatabaseError::Decode(format!("'{found}' is no destination source")))
 }
 
 /// On-chain limits can be `u64::MAX` ("unlimited"), which exceeds the range of the ledger's integers.
@@ -228,7 +265,7 @@ pub(super) fn mirrored_wallet(row: &Row, id_column: &str) -> Result<MirroredWall
         address: address(row, "wallet_address")?,
         owner: address(row, "owner")?,
         destination: address(row, "destination")?,
-        destination_confirmed: row.get::<u8>("destination_confirmed")? == 1,
+        destination_source: source_of(row)?,
         lamports: unsigned(row, "sol_balance_lamports")?,
         credited: unsigned(row, "credited_lamports")?,
         paid: unsigned(row, "paid_lamports")?,
@@ -241,7 +278,7 @@ pub(crate) fn upsert_treasury(reading: &TreasuryReading, now_ms: i64) -> Stateme
     let treasury = &reading.treasury;
     Statement::new(UPSERT_TREASURY)
         .bind(reading.address.to_string())
-        .bind(reading.lamports)
+        .bind(reading.balance)
         .bind(treasury.credited_total)
         .bind(treasury.paid_total)
         .bind(clamped(treasury.max_pending_age.saturating_mul(1_000)))

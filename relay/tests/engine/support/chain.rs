@@ -76,6 +76,8 @@ pub(crate) struct LocalChain {
     pub(crate) reverts: Cell<Option<Pubkey>>,
     /// Transactions with this account cannot be loaded, which their simulation shows.
     pub(crate) unloadable: Cell<Option<Pubkey>>,
+    /// Recently paid priority fees, in micro-lamports per compute unit.
+    pub(crate) recent_fees: RefCell<Vec<u64>>,
     /// Whether the cluster rejects v1 transactions because the feature is not activated.
     pub(crate) rejects_v1: Cell<bool>,
     /// The number of signatures per page of an address's history.
@@ -109,6 +111,7 @@ impl LocalChain {
             kept_logs: Cell::new(KeptLogs::Complete),
             reverts: Cell::new(None),
             unloadable: Cell::new(None),
+            recent_fees: RefCell::new(vec![0, 10, 20, 30]),
             rejects_v1: Cell::new(false),
             signatures_per_page: Cell::new(MAX_SIGNATURES_PER_PAGE),
         }
@@ -261,13 +264,15 @@ impl Chain for LocalChain {
         let accounts = addresses
             .iter()
             .map(|address| {
-                let account = svm.get_account(address).filter(|account| account.lamports > 0)?;
+                let mut account = svm.get_account(address).filter(|account| account.lamports > 0)?;
+                let space = account.data.len() as u64;
+                account.data.truncate(data.max_len().unwrap_or(usize::MAX));
                 Some(Account {
                     lamports: account.lamports,
                     owner: account.owner,
                     executable: account.executable,
-                    space: account.data.len() as u64,
-                    data: if data == AccountData::Full { account.data } else { Vec::new() },
+                    space,
+                    data: account.data,
                 })
             })
             .collect();
@@ -350,7 +355,7 @@ impl Chain for LocalChain {
     }
 
     async fn recent_priority_fees(&self, _writable: &[Pubkey]) -> Result<Vec<u64>, ChainError> {
-        Ok(vec![0, 10, 20, 30])
+        Ok(self.recent_fees.borrow().clone())
     }
 }
 

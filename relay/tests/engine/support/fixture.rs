@@ -97,9 +97,22 @@ impl EngineFixture {
 
     /// As [`EngineFixture::new`], with changed network parameters.
     pub(crate) fn with_network(nodes: &[NodeSpec], change: impl FnOnce(&mut CreateNetworkArgs)) -> Self {
+        let fixture = Self::without_network(LiteSVM::new());
+        let mut args = fixture.network_args();
+        change(&mut args);
+        fixture.execute_as_admin(create_network_ix(fixture.admin.pubkey(), args));
+        fixture.fund(100_000_000_000);
+        for node in nodes {
+            fixture.register(node);
+        }
+        fixture
+    }
+
+    /// The program on the chain, and an empty ledger.
+    pub(crate) fn without_network(svm: LiteSVM) -> Self {
         let file = program_file();
         assert!(file.exists(), "{} is missing: run `make program`", file.display());
-        let mut svm = LiteSVM::new().with_sigverify(false).with_blockhash_check(false);
+        let mut svm = svm.with_sigverify(false).with_blockhash_check(false);
         svm.add_program_from_file(settlement::ID, &file).expect("the program loads");
         let (admin, settler) = (Keypair::new(), Keypair::new());
         svm.airdrop(&admin.pubkey(), 1_000_000_000_000).expect("airdrop");
@@ -123,17 +136,11 @@ impl EngineFixture {
             rewards_granted: Default::default(),
         };
         fixture.set_chain_time();
-        let mut args = fixture.network_args();
-        change(&mut args);
-        fixture.execute_as_admin(create_network_ix(fixture.admin.pubkey(), args));
-        fixture.fund(100_000_000_000);
-        for node in nodes {
-            fixture.register(node);
-        }
         fixture
     }
 
-    fn network_args(&self) -> CreateNetworkArgs {
+    /// The parameters of a network without limits.
+    pub(crate) fn network_args(&self) -> CreateNetworkArgs {
         CreateNetworkArgs {
             id: self.network_ref.id.0,
             settler: self.settler.pubkey(),
@@ -190,12 +197,18 @@ impl EngineFixture {
 
     /// Executes an instruction signed by `signer`, outside the engine.
     pub(crate) fn execute_as(&self, signer: &Keypair, instruction: Instruction) {
+        self.execute_signed(&[instruction], &[signer]);
+    }
+
+    /// Executes instructions signed by `signers`, of whom the first pays the fee, outside the engine.
+    pub(crate) fn execute_signed(&self, instructions: &[Instruction], signers: &[&Keypair]) {
         let mut svm = self.chain.svm.borrow_mut();
         svm.expire_blockhash();
-        let message = Message::new_with_blockhash(&[instruction], Some(&signer.pubkey()), &svm.latest_blockhash());
-        let transaction = VersionedTransaction::try_new(VersionedMessage::Legacy(message), &[signer])
+        let payer = signers[0].pubkey();
+        let message = Message::new_with_blockhash(instructions, Some(&payer), &svm.latest_blockhash());
+        let transaction = VersionedTransaction::try_new(VersionedMessage::Legacy(message), signers)
             .expect("the transaction is signed");
-        let meta = svm.send_transaction(transaction.clone()).expect("the instruction succeeds");
+        let meta = svm.send_transaction(transaction.clone()).expect("the instructions succeed");
         self.chain.record(&transaction, None, &meta);
     }
 
@@ -244,8 +257,19 @@ impl EngineFixture {
         database: D,
         chain: C,
     ) -> Engine<D, C, SecretKey, &ManualClock, NoEvents> {
+        self.engine_with(database, chain, |_| {})
+    }
+
+    /// As [`EngineFixture::engine`], with another configuration.
+    pub(crate) fn engine_with<D: Database, C: Chain>(
+        &self,
+        database: D,
+        chain: C,
+        change: impl FnOnce(&mut EngineConfig),
+    ) -> Engine<D, C, SecretKey, &ManualClock, NoEvents> {
         self.processes.set(self.processes.get() + 1);
-        let config = EngineConfig::new(self.network_ref, format!("process-{}", self.processes.get()));
+        let mut config = EngineConfig::new(self.network_ref, format!("process-{}", self.processes.get()));
+        change(&mut config);
         let secret = bs58::encode(self.settler.to_bytes()).into_string();
         let signer = SecretKey::parse(&secret).expect("a valid key");
         Engine::new(EngineParts { database, chain, signer, clock: &*self.clock, events: NoEvents }, config)
@@ -365,6 +389,14 @@ impl EngineFixture {
         let address = self.wallet_address(node);
         let account = self.chain.svm.borrow().get_account(&address)?;
         Some(NodeWallet::decode(&account.data).expect("the wallet decodes"))
+    }
+
+    /// Changes the balance of an address on the chain to `lamports`.
+    pub(crate) fn set_balance(&self, address: &Pubkey, lamports: u64) {
+        let mut svm = self.chain.svm.borrow_mut();
+        let mut account = svm.get_account(address).unwrap_or_default();
+        account.lamports = lamports;
+        svm.set_account(*address, account).expect("the account is written");
     }
 
     /// Changes the cluster's rent to `lamports_per_byte`.

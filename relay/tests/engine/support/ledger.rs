@@ -118,6 +118,18 @@ impl EngineFixture {
         self.attempts().iter().any(|attempt| attempt.state == state)
     }
 
+    /// The compute unit prices of all attempts, oldest first, in micro-lamports.
+    pub(crate) fn prices(&self) -> Vec<u64> {
+        const SQL: &str = "SELECT CAST(compute_unit_price AS TEXT) AS price FROM attempts ORDER BY id";
+        let rows = block_on(self.database.query(Statement::new(SQL))).expect("attempts are readable");
+        rows.iter().map(|row| row.get("price").expect("a price")).collect()
+    }
+
+    /// The fees of all settlements, in lamports.
+    pub(crate) fn fees(&self) -> u64 {
+        self.settlements().iter().map(|settlement| settlement.fees_lamports.get()).sum()
+    }
+
     /// The number of reward records that are covered by the Merkle roots of batches.
     pub(crate) fn batch_record_count(&self) -> u64 {
         self.count("SELECT CAST(COUNT(*) AS TEXT) AS count FROM batch_records")
@@ -151,6 +163,11 @@ impl EngineFixture {
         block_on(self.database.query(Statement::new(SQL).bind(node).bind(amount))).expect("the reward is deleted");
     }
 
+    /// The ledger's copy of what the treasury holds, in base units.
+    pub(crate) fn mirrored_treasury_balance(&self) -> u64 {
+        self.count("SELECT CAST(balance_lamports AS TEXT) AS count FROM treasury")
+    }
+
     fn count(&self, sql: &'static str) -> u64 {
         self.count_with(Statement::new(sql))
     }
@@ -172,10 +189,10 @@ impl EngineFixture {
         block_on(self.database.query(Statement::new(SQL).bind(reward).bind(period))).expect("the reward is changed");
     }
 
-    /// Binds the ledger to a cluster with this genesis hash.
-    pub(crate) fn bind_to_genesis_hash(&self, genesis_hash: &str) {
-        const SQL: &str = "INSERT INTO ledger_binding (name, value) VALUES ('genesis_hash', ?1)";
-        block_on(self.database.query(Statement::new(SQL).bind(genesis_hash))).expect("the ledger is not bound yet");
+    /// Binds the ledger to a cluster, program, network or asset.
+    pub(crate) fn bind(&self, name: &str, value: &str) {
+        const SQL: &str = "INSERT INTO ledger_binding (name, value) VALUES (?1, ?2)";
+        block_on(self.database.query(Statement::new(SQL).bind(name).bind(value))).expect("the ledger is not bound yet");
     }
 }
 

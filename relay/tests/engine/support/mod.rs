@@ -1,12 +1,14 @@
-//! Support for the engine's tests: a local cluster, injected crashes, and a fixture with typed reads of the ledger.
+//! Support for the engine's tests: a local cluster, injected crashes, and fixtures with typed reads of the ledger.
 
 mod chain;
 mod crash;
 mod fixture;
 mod ledger;
 mod rpc;
+mod tokens;
 
 pub(crate) use chain::{KeptLogs, LocalChain};
 pub(crate) use crash::{Crash, CrashPoint, CrashTiming};
 pub(crate) use fixture::{EngineFixture, NodeSpec, TRIGGER, block_on, node_id};
 pub(crate) use rpc::{Answers, RpcNode};
+pub(crate) use tokens::{Extension, TRANSFER_FEE, TREASURY_FUNDS, TokenFixture, TokenProgram};

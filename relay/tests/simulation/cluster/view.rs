@@ -196,7 +196,7 @@ pub(super) fn account(state: &LiteSVM, address: &Pubkey, data: AccountData) -> O
         owner: *account.owner(),
         executable: account.executable(),
         space: account.data().len() as u64,
-        data: if data == AccountData::Full { account.data().to_vec() } else { Vec::new() },
+        data: account.data().iter().copied().take(data.max_len().unwrap_or(usize::MAX)).collect(),
     })
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, Table, presets};
+use settlement::state::AssetKind;
 use williw_relay::transaction::{BatchKind, Format, capacity};
 
 use crate::engine;
@@ -160,11 +161,17 @@ pub(crate) fn engine_section(measurements: &[engine::Measurement]) -> String {
 }
 
 fn capacities() -> Table {
-    let kinds = [BatchKind::Register, BatchKind::Credit, BatchKind::Settle];
+    let kinds = [
+        ("register", BatchKind::Register, AssetKind::Sol),
+        ("credit", BatchKind::Credit, AssetKind::Sol),
+        ("settle", BatchKind::Settle, AssetKind::Sol),
+        ("settle, tokens", BatchKind::Settle, AssetKind::SplToken),
+    ];
     table(
         &["instruction", "v0", "v1"],
-        kinds.iter().map(|kind| {
-            vec![kind.to_string(), capacity(*kind, Format::V0).to_string(), capacity(*kind, Format::V1).to_string()]
+        kinds.into_iter().map(|(name, kind, asset)| {
+            let [v0, v1] = [Format::V0, Format::V1].map(|format| capacity(kind, asset, format).to_string());
+            vec![name.to_owned(), v0, v1]
         }),
     )
 }

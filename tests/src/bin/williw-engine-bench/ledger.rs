@@ -22,10 +22,10 @@ pub(crate) fn prepare(file: &Path, nodes: u64, rewards: u64) -> Result<(), Bench
              VALUES (?1, ?2, ?3, ?3, 'active', '{}', ?3, ?3)",
         )?;
         let mut insert_wallet = transaction.prepare(
-            "INSERT INTO wallets (node_id, wallet_address, owner, destination, destination_confirmed,
+            "INSERT INTO wallets (node_id, wallet_address, owner, destination, destination_source,
                 sol_balance_lamports, credited_lamports, pending_rewards_lamports,
                 total_rewards_distributed_lamports, threshold_lamports, oldest_unpaid_at, last_slot, last_updated_at)
-             VALUES (?1, ?2, ?3, ?3, 1, ?4, ?5, 0, ?5, ?6, NULL, 0, ?7)",
+             VALUES (?1, ?2, ?3, ?3, 'default', ?4, ?5, 0, ?5, ?6, NULL, 0, ?7)",
         )?;
         let mut insert_payable = transaction
             .prepare("INSERT INTO payables (node_id, next_sequence, signed_lamports) VALUES (?1, ?2, ?3)")?;

@@ -3,10 +3,15 @@
 use std::fmt;
 
 use serde::Serialize;
-use settlement::client::{CreateNetworkArgs, create_network_ix, treasury_address};
+use settlement::client::{
+    CreateNetworkArgs, SPL_TOKEN_ID, TOKEN_2022_ID, TokenAsset, create_network_ix, create_token_network_ix,
+    treasury_address,
+};
+use settlement::rules::token_layout::TOKEN_ACCOUNT_LEN;
 use settlement::state::{ClosedNetwork, Network, Treasury};
+use solana_pubkey::Pubkey;
 use williw_relay::chain::{Account, AccountData, Chain, Commitment};
-use williw_relay::engine::NetworkRef;
+use williw_relay::engine::{Asset, NetworkRef};
 use williw_relay::signer::Signer;
 
 use crate::arguments::{ConnectionArguments, CreateNetworkArguments};
@@ -26,6 +31,8 @@ struct Created {
     admin: String,
     settler: String,
     guardian: String,
+    /// The mint that the network pays in; `None` for SOL.
+    mint: Option<String>,
     /// `None` if the network existed already.
     signature: Option<String>,
 }
@@ -45,7 +52,8 @@ impl fmt::Display for Created {
         writeln!(f, "  creator   {}", self.creator)?;
         writeln!(f, "  admin     {}", self.admin)?;
         writeln!(f, "  settler   {}", self.settler)?;
-        write!(f, "  guardian  {}", self.guardian)
+        writeln!(f, "  guardian  {}", self.guardian)?;
+        write!(f, "  pays in   {}", self.mint.as_deref().unwrap_or("SOL"))
     }
 }
 
@@ -88,9 +96,10 @@ pub(crate) async fn create(
         admin: network.admin.to_string(),
         settler: args.settler.to_string(),
         guardian: args.guardian.to_string(),
+        mint: arguments.mint.map(|mint| mint.to_string()),
         signature: None,
     };
-    if exists_with(&chain, &network, &args).await? {
+    if exists_with(&chain, &network, &args, arguments.mint).await? {
         return output.result(&created, &created);
     }
     if network.admin != creator {
@@ -100,23 +109,51 @@ pub(crate) async fn create(
             network.admin
         )));
     }
-    let rent = [Network::SIZE, Treasury::SIZE].map(|size| chain.minimum_balance(size as u64));
+    let asset = match arguments.mint {
+        Some(mint) => Some(token_asset(&chain, mint).await?),
+        None => None,
+    };
     let mut needed = SIGNATURE_FEE_LAMPORTS;
-    for amount in rent {
-        needed = needed.saturating_add(amount.await?);
+    let token_account = asset.map_or(0, |_| TOKEN_ACCOUNT_LEN);
+    for size in [Network::SIZE, Treasury::SIZE, token_account].into_iter().filter(|size| *size > 0) {
+        needed = needed.saturating_add(chain.minimum_balance(size as u64).await?);
     }
     super::require_funds(&chain, creator, needed).await?;
     let mut shutdown = Shutdown::listen()?;
-    let signature = transaction::send(&chain, &key, &[create_network_ix(creator, args)], &mut shutdown).await?;
+    let instruction = match &asset {
+        None => create_network_ix(creator, args),
+        Some(asset) => create_token_network_ix(creator, args, asset),
+    };
+    let signature = transaction::send(&chain, &key, &[instruction], &mut shutdown).await?;
     created.signature = Some(signature.to_string());
     output.result(&created, &created)
+}
+
+/// The mint at `mint` with its token program. Whether a network can pay in it is for the program to decide.
+///
+/// # Errors
+/// [`CliError::Rejected`] if no token program owns the account.
+async fn token_asset<C: Chain>(chain: &C, mint: Pubkey) -> Result<TokenAsset, CliError> {
+    let read = chain.accounts(&[mint], AccountData::Omitted, Commitment::Confirmed, 0).await?;
+    let owner = read.accounts.first().and_then(Option::as_ref).map(|account| account.owner);
+    match owner.filter(|owner| [SPL_TOKEN_ID, TOKEN_2022_ID].contains(owner)) {
+        Some(token_program) => Ok(TokenAsset { mint, token_program }),
+        None => Err(CliError::Rejected(format!(
+            "{mint} is no mint of SPL Token or Token-2022 on this cluster: check --mint and SOLANA_RPC_URL"
+        ))),
+    }
 }
 
 /// Whether the network exists with the same parameters.
 ///
 /// # Errors
 /// [`CliError::Rejected`] if it exists with different parameters, or if the program is not deployed.
-async fn exists_with<C: Chain>(chain: &C, expected: &NetworkRef, args: &CreateNetworkArgs) -> Result<bool, CliError> {
+async fn exists_with<C: Chain>(
+    chain: &C,
+    expected: &NetworkRef,
+    args: &CreateNetworkArgs,
+    mint: Option<Pubkey>,
+) -> Result<bool, CliError> {
     let address = expected.address();
     let addresses = [settlement::ID, address, treasury_address(&address)];
     let response = chain.accounts(&addresses, AccountData::Full, Commitment::Confirmed, 0).await?;
@@ -143,7 +180,10 @@ async fn exists_with<C: Chain>(chain: &C, expected: &NetworkRef, args: &CreateNe
     };
     let network = Network::decode(&network.data).map_err(unreadable)?;
     let treasury = Treasury::decode(&treasury.data).map_err(unreadable)?;
+    let pays_in = |mint: Option<Pubkey>| mint.map_or_else(|| "SOL".to_owned(), |mint| mint.to_string());
+    let actual_mint = Asset::of(&network).and_then(|asset| asset.mint().map(|mint| mint.mint));
     let parameters = [
+        ("asset", pays_in(actual_mint), pays_in(mint)),
         ("admin", network.admin.to_string(), expected.admin.to_string()),
         ("settler", network.settler.to_string(), args.settler.to_string()),
         ("guardian", network.guardian.to_string(), args.guardian.to_string()),

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use serde_json::json;
 use williw_relay::audit::{Cause, Finding, Reconciler, Reconciliation, Repair, WalletRow};
 use williw_relay::clock::SystemClock;
+use williw_relay::engine::Asset;
 use williw_relay::ledger::Actor;
 
 use crate::arguments::ConnectionArguments;
@@ -13,7 +14,7 @@ use crate::arguments::audit::ReconcileArguments;
 use crate::environment;
 use crate::error::CliError;
 use crate::ledger::{self, IfMissing};
-use crate::output::Output;
+use crate::output::{Output, unit};
 use crate::table::Table;
 
 use super::run::lease_holder;
@@ -35,6 +36,7 @@ pub(crate) async fn reconcile(
         network: environment::network(connection)?,
         database: ledger::open(connection, IfMissing::Fail)?,
     };
+    let asset = Asset::of_ledger(&reconciler.database).await?;
     let (actor, holder) = (Actor::command_line(), lease_holder()?);
     let repair = arguments.repair.then_some(Repair { actor: &actor, clock: &SystemClock, holder: &holder });
     let (mut listed, mut omitted) = (Vec::new(), 0_u64);
@@ -51,7 +53,7 @@ pub(crate) async fn reconcile(
         Some(csv) => csv.finish()?,
         None => {
             let document = json!({"summary": found, "nodes": listed, "nodes_omitted": omitted});
-            output.result(&document, &Report { found: &found, listed: &listed, omitted })?;
+            output.result(&document, &Report { found: &found, listed: &listed, omitted, asset: asset.as_ref() })?;
         }
     }
     if found.disagreements > 0 {
@@ -119,21 +121,23 @@ struct Report<'a> {
     found: &'a Reconciliation,
     listed: &'a [WalletRow],
     omitted: u64,
+    asset: Option<&'a Asset>,
 }
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { found, listed, omitted } = self;
-        let mut table = Table::new(&["NODE", "CAUSE", "#LAMPORTS", "", "#CREDITED", "#SIGNED", "#CONFIRMED"]);
+        let Self { found, listed, omitted, asset } = self;
+        let unit = unit(*asset);
+        let mut table = Table::new(&["NODE", "CAUSE", "#AMOUNT", "", "#CREDITED", "#SIGNED", "#CONFIRMED"]);
         let mark = |cause: Cause| if cause.is_disagreement() { "disagrees" } else { "" }.to_owned();
-        let lamports = |finding: &Finding| if finding.amount == 0 { String::new() } else { finding.amount.to_string() };
+        let amount = |finding: &Finding| if finding.amount == 0 { String::new() } else { finding.amount.to_string() };
         for row in *listed {
             for finding in &row.findings {
                 let credited = row.chain.as_ref().map_or_else(|| "-".to_owned(), |chain| chain.credited.to_string());
                 table.row([
                     row.ledger.node_id.to_string(),
                     finding.cause.to_string(),
-                    lamports(finding),
+                    amount(finding),
                     mark(finding.cause),
                     credited,
                     row.ledger.signed.to_string(),
@@ -142,7 +146,7 @@ impl fmt::Display for Report<'_> {
             }
         }
         for finding in &found.of_treasury {
-            table.row(["(treasury)".to_owned(), finding.cause.to_string(), lamports(finding), mark(finding.cause)]);
+            table.row(["(treasury)".to_owned(), finding.cause.to_string(), amount(finding), mark(finding.cause)]);
         }
         if !table.is_empty() {
             writeln!(f, "{table}")?;
@@ -150,7 +154,7 @@ impl fmt::Display for Report<'_> {
         if *omitted > 0 {
             writeln!(f, "and {omitted} more nodes: use --csv for all of them")?;
         }
-        let mut sums = Table::new(&["LAMPORTS", "#LEDGER", "#WALLETS", "#TREASURY"]);
+        let mut sums = Table::new(&[unit.heading, "#LEDGER", "#WALLETS", "#TREASURY"]);
         let dash = || "-".to_owned();
         let treasury = &found.treasury;
         sums.row(["earned".to_owned(), found.earned.to_string(), dash(), dash()]);
@@ -163,7 +167,7 @@ impl fmt::Display for Report<'_> {
         ]);
         sums.row(["paid".to_owned(), dash(), found.paid.to_string(), treasury.paid.to_string()]);
         sums.row(["pending".to_owned(), dash(), found.pending.to_string(), treasury.liabilities.to_string()]);
-        sums.row(["balance".to_owned(), dash(), found.wallet_lamports.to_string(), treasury.lamports.to_string()]);
+        sums.row([unit.balance.to_owned(), dash(), found.wallet_lamports.to_string(), treasury.lamports.to_string()]);
         sums.row(["surplus".to_owned(), dash(), dash(), treasury.surplus.to_string()]);
         writeln!(f, "{sums}")?;
         if found.moved {

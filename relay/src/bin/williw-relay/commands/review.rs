@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::json;
 use williw_relay::audit::{self, NodeHistory, Reconciler, WalletRow};
 use williw_relay::clock::SystemClock;
-use williw_relay::engine::{Excess, Resolution, ReviewError, Reviewer};
+use williw_relay::engine::{Asset, Excess, Resolution, ReviewError, Reviewer};
 use williw_relay::ledger::Actor;
 use williw_relay::ledger::reviews::{self, NodeUnderReview};
 
@@ -14,7 +14,7 @@ use crate::arguments::audit::{ResolveArguments, ShowArguments};
 use crate::environment;
 use crate::error::CliError;
 use crate::ledger::{self, IfMissing};
-use crate::output::{Output, format_sol, format_time};
+use crate::output::{Output, format_amount, format_time, unit};
 use crate::table::Table;
 
 use super::run::lease_holder;
@@ -22,10 +22,11 @@ use super::run::lease_holder;
 /// Lists the nodes that need a review.
 pub(crate) async fn list(connection: &ConnectionArguments, output: &Output) -> Result<(), CliError> {
     let database = ledger::open(connection, IfMissing::Fail)?;
+    let asset = Asset::of_ledger(&database).await?;
     let nodes = reviews::list(&database).await?;
     let text = match nodes.as_slice() {
         [] => "no node needs a review".to_owned(),
-        nodes => nodes.iter().map(|node| NodeLine(node).to_string()).collect::<Vec<_>>().join("\n"),
+        nodes => nodes.iter().map(|node| NodeLine(node, asset.as_ref()).to_string()).collect::<Vec<_>>().join("\n"),
     };
     output.result(&json!({"reviews": nodes}), &text)
 }
@@ -56,7 +57,9 @@ pub(crate) async fn show(
     let refused = choices.iter().find_map(|choice| choice.as_ref().err());
     let excesses: Vec<&Excess> = choices.iter().filter_map(|choice| choice.as_ref().ok()).collect();
     let document = json!({"node": row, "history": history, "resolutions": excesses, "refused": refused});
-    output.result(&document, &Dossier { row: &row, history: &history, excesses: &excesses, refused })
+    let asset = Asset::of_ledger(&database).await?;
+    let asset = asset.as_ref();
+    output.result(&document, &Dossier { row: &row, history: &history, excesses: &excesses, asset, refused })
 }
 
 /// Shows what a resolution records, and records it with `--yes`.
@@ -78,11 +81,12 @@ pub(crate) async fn resolve(
     } else {
         ("not written", reviewer.examine(&arguments.node, resolution).await?)
     };
-    let text = Resolved { excess: &excess, written: arguments.yes };
+    let asset = Asset::of_ledger(&reviewer.database).await?;
+    let text = Resolved { excess: &excess, asset: asset.as_ref(), written: arguments.yes };
     output.result(&json!({"outcome": outcome, "excess": excess}), &text)
 }
 
-struct NodeLine<'a>(&'a NodeUnderReview);
+struct NodeLine<'a>(&'a NodeUnderReview, Option<&'a Asset>);
 
 impl fmt::Display for NodeLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,15 +94,16 @@ impl fmt::Display for NodeLine<'_> {
         write!(
             f,
             "{node_id}  {reason}  credited on the chain {}, signed by this ledger {}, confirmed in it {}",
-            format_sol(*credited_lamports),
-            format_sol(*signed_lamports),
-            format_sol(*confirmed_lamports)
+            format_amount(*credited_lamports, self.1),
+            format_amount(*signed_lamports, self.1),
+            format_amount(*confirmed_lamports, self.1)
         )
     }
 }
 
 struct Resolved<'a> {
     excess: &'a Excess,
+    asset: Option<&'a Asset>,
     written: bool,
 }
 
@@ -106,10 +111,11 @@ impl fmt::Display for Resolved<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Excess { node_id, wallet_address, credited_lamports, signed_lamports, slot, .. } = self.excess;
         writeln!(f, "node {node_id}")?;
+        let amount = |amount| format_amount(amount, self.asset);
         writeln!(f, "  wallet account         {wallet_address} (finalized slot {slot})")?;
-        writeln!(f, "  credited on-chain      {}", format_sol(*credited_lamports))?;
-        writeln!(f, "  signed by this ledger  {}", format_sol(*signed_lamports))?;
-        write_effect(f, self.excess)?;
+        writeln!(f, "  credited on-chain      {}", amount(*credited_lamports))?;
+        writeln!(f, "  signed by this ledger  {}", amount(*signed_lamports))?;
+        write_effect(f, self.excess, self.asset)?;
         if self.written {
             write!(f, "recorded; the next run continues from the chain's total")
         } else {
@@ -119,20 +125,20 @@ impl fmt::Display for Resolved<'_> {
 }
 
 /// Writes what a resolution does with the excess.
-fn write_effect(f: &mut fmt::Formatter<'_>, excess: &Excess) -> fmt::Result {
+fn write_effect(f: &mut fmt::Formatter<'_>, excess: &Excess, asset: Option<&Asset>) -> fmt::Result {
     let Excess { counted_as_credited_lamports, paid_again_lamports, excess_lamports, reward_id, .. } = excess;
     if !counted_as_credited_lamports.is_zero() {
-        let amount = format_sol(*counted_as_credited_lamports);
+        let amount = format_amount(*counted_as_credited_lamports, asset);
         writeln!(
             f,
             "  counts as credited     {amount} of the rewards; not paid, if the chain has credited it for something else"
         )?;
     }
     if let Some(reward_id) = reward_id {
-        writeln!(f, "  correction             {} as reward {reward_id}", format_sol(*excess_lamports))?;
+        writeln!(f, "  correction             {} as reward {reward_id}", format_amount(*excess_lamports, asset))?;
     }
     if !paid_again_lamports.is_zero() {
-        let amount = format_sol(*paid_again_lamports);
+        let amount = format_amount(*paid_again_lamports, asset);
         writeln!(
             f,
             "  WARNING                {amount} of the rewards is PAID TWICE, if the chain has credited it for them"
@@ -145,12 +151,13 @@ struct Dossier<'a> {
     row: &'a WalletRow,
     history: &'a NodeHistory,
     excesses: &'a [&'a Excess],
+    asset: Option<&'a Asset>,
     refused: Option<&'a String>,
 }
 
 impl fmt::Display for Dossier<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { row, history, excesses, refused } = self;
+        let Self { row, history, excesses, asset, refused } = self;
         let or_none = |text: Option<&String>| text.cloned().unwrap_or_else(|| "none".to_owned());
         writeln!(f, "node {}", row.ledger.node_id)?;
         writeln!(f, "  owner           {}", or_none(row.ledger.owner.as_ref()))?;
@@ -163,7 +170,7 @@ impl fmt::Display for Dossier<'_> {
         )?;
         let (chain, mirror) = (row.chain.as_ref(), row.ledger.mirror.as_ref());
         let amount = |amount: Option<u64>| amount.map_or_else(|| "-".to_owned(), |amount| amount.to_string());
-        let mut totals = Table::new(&["LAMPORTS", "#LEDGER", "#COPY", "#CHAIN"]);
+        let mut totals = Table::new(&[unit(*asset).heading, "#LEDGER", "#COPY", "#CHAIN"]);
         let mut line = |name: &str, ledger: Option<u64>, copy: Option<u64>, chain: Option<u64>| {
             totals.row([name.to_owned(), amount(ledger), amount(copy), amount(chain)]);
         };
@@ -173,12 +180,12 @@ impl fmt::Display for Dossier<'_> {
         line("credited", None, mirror.map(|mirror| mirror.credited), chain.map(|chain| chain.credited));
         line("paid", None, mirror.map(|mirror| mirror.paid), chain.map(|chain| chain.paid));
         line("pending", None, None, chain.map(|chain| chain.pending));
-        line("balance", None, mirror.map(|mirror| mirror.lamports), chain.map(|chain| chain.lamports));
+        line(unit(*asset).balance, None, mirror.map(|mirror| mirror.lamports), chain.map(|chain| chain.lamports));
         line("threshold", None, mirror.map(|mirror| mirror.threshold), chain.map(|chain| chain.threshold));
         writeln!(f, "{totals}")?;
         if !row.findings.is_empty() {
             writeln!(f)?;
-            let mut table = Table::new(&["DIFFERENCE", "#LAMPORTS"]);
+            let mut table = Table::new(&["DIFFERENCE", "#AMOUNT"]);
             for finding in &row.findings {
                 table.row([finding.cause.to_string(), finding.amount.to_string()]);
             }
@@ -229,7 +236,7 @@ impl fmt::Display for Dossier<'_> {
                 Resolution::PayOnTop => "--pay-on-top",
             };
             writeln!(f, "\nwilliw-relay review resolve {} {option}", row.ledger.node_id)?;
-            write_effect(f, excess)?;
+            write_effect(f, excess, *asset)?;
         }
         match refused {
             Some(reason) => write!(f, "\n{reason}"),

@@ -7,7 +7,7 @@ use serde_json::json;
 use williw_relay::chain::{Chain, ChainError};
 use williw_relay::clock::{Clock, SystemClock};
 use williw_relay::database::Database;
-use williw_relay::engine::{Engine, EngineConfig, EngineError, EngineParts, Progress, Trigger};
+use williw_relay::engine::{Asset, Engine, EngineConfig, EngineError, EngineParts, Progress, Trigger};
 use williw_relay::events::Events;
 use williw_relay::ledger::{reviews, settlements};
 use williw_relay::signer::Signer;
@@ -51,6 +51,8 @@ pub(crate) async fn run(
     }
     config.format = arguments.format;
     config.max_compute_unit_price = arguments.max_compute_unit_price;
+    config.max_priority_fee_lamports = arguments.max_priority_fee;
+    config.max_fees_lamports = arguments.max_fee_per_run;
 
     let exporter = match arguments.metrics_addr {
         Some(address) => Some(Exporter::listen(address, network.address(), signer.address(), counters).await?),
@@ -86,7 +88,8 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
     let interval = Duration::from_secs(arguments.interval.into());
     // Retry held rewards immediately when a run is started, and afterwards at the usual interval.
     let mut retry_held = true;
-    let mut settled = false;
+    // The settlements of this run, and their fees in lamports.
+    let (mut settled, mut fees) = (0_u32, 0_u64);
     let mut backoff = Backoff::default();
     let mut busy_with = None;
     let mut blocked = Blocked::default();
@@ -155,10 +158,16 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
                 shutdown.sleep(Duration::from_millis(retry_after_ms).min(MAX_BUSY_DELAY)).await;
             }
             Progress::Finished { settlement_id, failure } => {
-                settled = true;
                 let settlement = settlements::get(database, settlement_id).await?;
+                settled = settled.saturating_add(1);
+                fees = fees.saturating_add(settlement.fees_lamports.get());
+                if !arguments.watch {
+                    engine.limit_fees(arguments.max_fee_per_run.map(|max| max.saturating_sub(fees)));
+                }
                 let outcome = if failure.is_some() { "failed" } else { "settled" };
-                output.result(&json!({"outcome": outcome, "settlement": settlement}), &Summary(&settlement))?;
+                let asset = Asset::of_ledger(database).await?;
+                let summary = Summary { settlement: &settlement, asset: asset.as_ref() };
+                output.result(&json!({"outcome": outcome, "settlement": settlement}), &summary)?;
                 match failure {
                     Some(reason) if !arguments.watch => return Err(CliError::Settlement { id: settlement_id, reason }),
                     Some(reason) => {
@@ -174,7 +183,9 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
             }
             Progress::Blocked { settlement_id, reason } => {
                 let settlement = settlements::get(database, settlement_id).await?;
-                output.result(&json!({"outcome": "blocked", "settlement": settlement}), &Summary(&settlement))?;
+                let asset = Asset::of_ledger(database).await?;
+                let summary = Summary { settlement: &settlement, asset: asset.as_ref() };
+                output.result(&json!({"outcome": "blocked", "settlement": settlement}), &summary)?;
                 return Err(CliError::Settlement { id: settlement_id, reason });
             }
             Progress::Idle if arguments.watch => {
@@ -183,8 +194,14 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
                 shutdown.sleep(interval).await;
             }
             Progress::Idle => {
-                if !settled {
+                if settled == 0 {
                     output.result(&json!({"outcome": "idle", "settlement": null}), &"nothing to settle")?;
+                } else {
+                    tracing::info!(
+                        settlements = settled,
+                        fees_lamports = fees,
+                        "finished; fees of this run: {fees} lamports"
+                    );
                 }
                 return match reviews::count(database).await? {
                     0 => Ok(()),

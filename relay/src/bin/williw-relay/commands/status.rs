@@ -3,13 +3,14 @@
 use std::fmt;
 
 use serde_json::json;
+use williw_relay::engine::Asset;
 use williw_relay::ledger::{balances, settlements};
 use williw_relay::types::{NodeWalletBalance, SettlementStatus};
 
 use crate::arguments::{ConnectionArguments, StatusArguments};
 use crate::error::CliError;
 use crate::ledger::{self, IfMissing};
-use crate::output::{Output, format_sol, format_time};
+use crate::output::{Output, format_amount, format_sol, format_time};
 
 /// Prints the settlement and, if requested, the node's balance.
 pub(crate) async fn status(
@@ -26,13 +27,16 @@ pub(crate) async fn status(
         Some(node_id) => Some(balances::balance(&database, node_id).await?),
         None => None,
     };
-    let text = Status { settlement: settlement.as_ref(), balance: balance.as_ref() };
-    output.result(&json!({"settlement": settlement, "node": balance}), &text)
+    let asset = Asset::of_ledger(&database).await?;
+    let text = Status { settlement: settlement.as_ref(), balance: balance.as_ref(), asset: asset.as_ref() };
+    let asset = asset.map(|asset| asset.to_string());
+    output.result(&json!({"settlement": settlement, "node": balance, "asset": asset}), &text)
 }
 
 struct Status<'a> {
     settlement: Option<&'a SettlementStatus>,
     balance: Option<&'a NodeWalletBalance>,
+    asset: Option<&'a Asset>,
 }
 
 impl fmt::Display for Status<'_> {
@@ -40,21 +44,25 @@ impl fmt::Display for Status<'_> {
         match self.settlement {
             None => write!(f, "no settlement yet")?,
             Some(settlement) => {
-                write!(f, "{}", Summary(settlement))?;
+                write!(f, "{}", Summary { settlement, asset: self.asset })?;
                 write_batches(f, settlement)?;
                 write_log(f, settlement)?;
             }
         }
-        self.balance.map_or(Ok(()), |balance| write_balance(f, balance))
+        self.balance.map_or(Ok(()), |balance| write_balance(f, balance, self.asset))
     }
 }
 
 /// A summary of a settlement.
-pub(crate) struct Summary<'a>(pub(crate) &'a SettlementStatus);
+pub(crate) struct Summary<'a> {
+    pub(crate) settlement: &'a SettlementStatus,
+    /// What the network pays in; `None` if the ledger does not know it yet.
+    pub(crate) asset: Option<&'a Asset>,
+}
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(settlement) = self;
+        let Self { settlement, asset } = self;
         let SettlementStatus { id, state, step, started_at, finished_at, batch_count, .. } = settlement;
         match finished_at {
             Some(finished_at) => {
@@ -69,8 +77,8 @@ impl fmt::Display for Summary<'_> {
             }
             None => writeln!(f, "settlement {id}: {state} in step {step}, started {}", format_time(*started_at))?,
         }
-        writeln!(f, "  credited  {}", format_sol(settlement.credited_lamports))?;
-        writeln!(f, "  paid out  {}", format_sol(settlement.paid_lamports))?;
+        writeln!(f, "  credited  {}", format_amount(settlement.credited_lamports, *asset))?;
+        writeln!(f, "  paid out  {}", format_amount(settlement.paid_lamports, *asset))?;
         writeln!(f, "  fees      {}", format_sol(settlement.fees_lamports))?;
         write!(f, "  batches   {batch_count}")?;
         settlement.error.as_ref().map_or(Ok(()), |error| write!(f, "\n  error     {error}"))
@@ -108,21 +116,22 @@ fn write_omitted(f: &mut fmt::Formatter<'_>, total: u64, shown: usize, what: &st
     }
 }
 
-fn write_balance(f: &mut fmt::Formatter<'_>, balance: &NodeWalletBalance) -> fmt::Result {
+fn write_balance(f: &mut fmt::Formatter<'_>, balance: &NodeWalletBalance, asset: Option<&Asset>) -> fmt::Result {
+    let amount = |amount| format_amount(amount, asset);
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
     write!(f, "\nnode {}", balance.node_id)?;
     write!(f, "\n  address         {}", or_none(balance.address.map(|address| address.to_string())))?;
     write!(f, "\n  wallet account  {}", or_none(balance.wallet_address.map(|address| address.to_string())))?;
-    write!(f, "\n  earned          {}", format_sol(balance.earned_lamports))?;
-    write!(f, "\n  credited        {}", format_sol(balance.credited_lamports))?;
-    write!(f, "\n  paid out        {}", format_sol(balance.total_rewards_distributed_lamports))?;
-    write!(f, "\n  uncredited      {}", format_sol(balance.unsettled_lamports))?;
-    write!(f, "\n  pending payout  {}", format_sol(balance.pending_rewards_lamports))?;
+    write!(f, "\n  earned          {}", amount(balance.earned_lamports))?;
+    write!(f, "\n  credited        {}", amount(balance.credited_lamports))?;
+    write!(f, "\n  paid out        {}", amount(balance.total_rewards_distributed_lamports))?;
+    write!(f, "\n  uncredited      {}", amount(balance.unsettled_lamports))?;
+    write!(f, "\n  pending payout  {}", amount(balance.pending_rewards_lamports))?;
     if !balance.over_credited_lamports.is_zero() {
         write!(
             f,
             "\n  over-credited   {} (credited on-chain in excess of the rewards in this ledger)",
-            format_sol(balance.over_credited_lamports)
+            amount(balance.over_credited_lamports)
         )?;
     }
     if let Some(reason) = &balance.hold_reason {

@@ -12,7 +12,7 @@ use crate::arguments::ConnectionArguments;
 use crate::arguments::audit::VerifyArguments;
 use crate::environment;
 use crate::error::CliError;
-use crate::output::{Output, format_sol};
+use crate::output::{Output, format_amount, unit};
 
 /// The maximum size of a receipt, in bytes. The largest one takes a few hundred KB.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -72,14 +72,15 @@ impl fmt::Display for Report<'_> {
             if position > 0 {
                 writeln!(f)?;
             }
+            let unit = unit(verified.asset.as_ref()).name;
             let or_deleted = |amount: Option<u64>| {
-                amount.map_or_else(|| "deleted with its network".to_owned(), |amount| format!("{amount} lamports"))
+                amount.map_or_else(|| "deleted with its network".to_owned(), |amount| format!("{amount} {unit}"))
             };
             writeln!(f, "reward {} was credited", verified.reward_id)?;
-            writeln!(f, "  amount             {}", format_sol(verified.amount_lamports))?;
+            writeln!(f, "  amount             {}", format_amount(verified.amount_lamports, verified.asset.as_ref()))?;
             writeln!(f, "  node               {}", verified.node_id)?;
             writeln!(f, "  wallet account     {} ({})", verified.wallet_address, verified.wallet)?;
-            writeln!(f, "  earned in total    {} lamports, this reward included", verified.node_total_lamports)?;
+            writeln!(f, "  earned in total    {} {unit}, this reward included", verified.node_total_lamports)?;
             writeln!(f, "  credited in total  {}", or_deleted(verified.credited_lamports))?;
             writeln!(f, "  paid in total      {}", or_deleted(verified.paid_lamports))?;
             write!(f, "  finalized slot     {}", verified.slot)?;
