@@ -9,8 +9,8 @@ use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 
 use super::{
-    AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, FinalizedBlock, LatestBlockhash,
-    Simulation, StatusSearch, StatusesAtSlot,
+    AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, FinalizedBlock, History,
+    LatestBlockhash, RecordedTransaction, SignatureAtSlot, Simulation, StatusSearch, StatusesAtSlot,
 };
 
 /// How many requests were sent to each RPC node, and how many of them failed.
@@ -110,5 +110,19 @@ impl<C: Chain> Chain for Observed<C> {
         min_slot: u64,
     ) -> Result<AccountsAtSlot, ChainError> {
         self.observe("getMultipleAccounts", self.chain.accounts(addresses, data, commitment, min_slot)).await
+    }
+}
+
+impl<C: Chain + History> History for Observed<C> {
+    async fn recorded(&self, signature: &Signature) -> Result<Option<RecordedTransaction>, ChainError> {
+        self.observe("getTransaction", self.chain.recorded(signature)).await
+    }
+
+    async fn signatures_of(
+        &self,
+        address: &Pubkey,
+        before: Option<&Signature>,
+    ) -> Result<Vec<SignatureAtSlot>, ChainError> {
+        self.observe("getSignaturesForAddress", self.chain.signatures_of(address, before)).await
     }
 }

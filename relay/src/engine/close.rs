@@ -112,7 +112,15 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             for (Executed { attempt: one, transaction, event }, entries) in others.into_iter().zip(&all_entries) {
                 let effect = BatchEffect::of(one.in_flight, entries, &nodes, event.as_ref())?;
                 self.close_as_confirmed(
-                    lease, open, one, transaction, entries, &nodes, effect, &mut lookups, &mut changes,
+                    lease,
+                    open,
+                    one,
+                    transaction,
+                    entries,
+                    &nodes,
+                    effect,
+                    &mut lookups,
+                    &mut changes,
                 )
                 .await?;
             }
