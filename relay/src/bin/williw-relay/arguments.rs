@@ -181,7 +181,7 @@ pub(crate) enum Command {
     Receipt(ReceiptArguments),
     /// Check receipts against the chain; needs only an RPC node
     Verify(VerifyArguments),
-    /// Create a network on-chain
+    /// Create a network on-chain, show who controls it, pause it, and replace its settler
     #[command(subcommand)]
     Network(NetworkCommand),
     /// Transfer lamports to the network's treasury
@@ -257,6 +257,24 @@ pub(crate) enum NetworkCommand {
     /// Create a network and its treasury. The signer of the transaction pays for it and becomes the network's creator and
     /// admin
     Create(CreateNetworkArguments),
+    /// Show who controls a network, and whether it is paused
+    Show,
+    /// Stop credits, payouts and registrations at once. Signed by the guardian or the admin
+    #[command(after_help = SIGNER_HELP)]
+    Pause,
+    /// Put a paused network back into service. Signed by the admin
+    #[command(after_help = SIGNER_HELP)]
+    Unpause,
+    /// Give the settler's role to another key, and take it from the present one. Signed by the admin
+    SetSettler(SetSettlerArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = SIGNER_HELP)]
+pub(crate) struct SetSettlerArguments {
+    /// The address of the new settler
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) settler: Pubkey,
 }
 
 /// The parameters of a network. The defaults suit a network that pays up to about a thousand SOL per day.

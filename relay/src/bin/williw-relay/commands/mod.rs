@@ -1,5 +1,6 @@
 //! The commands, one module each.
 
+pub(crate) mod controls;
 pub(crate) mod doctor;
 pub(crate) mod fund;
 pub(crate) mod key;
