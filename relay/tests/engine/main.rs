@@ -11,6 +11,7 @@
 
 mod changed_accounts;
 mod crashes;
+mod economy;
 mod forks;
 mod leases;
 mod limits;
