@@ -12,6 +12,7 @@
 mod blocked;
 mod changed_accounts;
 mod crashes;
+mod economy;
 mod forks;
 mod leases;
 mod limits;
