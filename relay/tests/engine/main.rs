@@ -15,6 +15,7 @@ mod forks;
 mod leases;
 mod limits;
 mod logs;
+mod rebuilding;
 mod receipts;
 mod reconciliation;
 mod rejections;
