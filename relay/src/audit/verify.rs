@@ -181,7 +181,7 @@ fn check_accounts(
     let wrong = |reason: &str| VerifyError::Account(format!("{reason} {}", receipt.node.wallet_address));
     let [network, wallet] = [network, wallet].map(|account| account.filter(|account| account.owner == settlement::ID));
     let is_closed = network.is_some_and(|network| ClosedNetwork::decode(&network.data).is_ok());
-    if !is_closed && !network.is_some_and(|network| Network::decode(&network.data).is_ok()) {
+    if !is_closed && network.is_none_or(|network| Network::decode(&network.data).is_err()) {
         return Err(VerifyError::Account(format!("there is no network at {}", receipt.network.address)));
     }
     let Some(wallet) = wallet else {

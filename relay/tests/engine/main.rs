@@ -19,6 +19,7 @@ mod limits;
 mod logs;
 mod metrics;
 mod overdue;
+mod rebuilding;
 mod receipts;
 mod reconciliation;
 mod rejections;

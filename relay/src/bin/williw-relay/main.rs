@@ -54,6 +54,7 @@ async fn dispatch(arguments: &Arguments, output: &Output) -> Result<(), CliError
             commands::review::resolve(connection, resolve, output).await
         }
         Command::Reconcile(reconcile) => commands::reconcile::reconcile(connection, reconcile, output).await,
+        Command::Rebuild => commands::rebuild::rebuild(connection, output).await,
         Command::Receipt(receipt) => commands::receipt::receipt(connection, receipt, output).await,
         Command::Verify(verify) => commands::verify::verify(connection, verify, output).await,
         Command::Network(NetworkCommand::Create(create)) => commands::network::create(connection, create, output).await,

@@ -9,4 +9,5 @@ mod rpc;
 pub(crate) use chain::{KeptLogs, LocalChain};
 pub(crate) use crash::{Crash, CrashPoint, CrashTiming};
 pub(crate) use fixture::{EngineFixture, NodeSpec, TRIGGER, block_on, node_id};
+pub(crate) use ledger::Batch;
 pub(crate) use rpc::{Answers, RpcNode};
