@@ -65,7 +65,11 @@ pub(crate) fn all() -> Vec<Table> {
     let header = |first| [first].into_iter().chain(columns.iter().map(String::as_str)).collect::<Vec<_>>();
     vec![
         Table::new(SOL_TEXT, &header("SOL: CU per recipient at"), sol),
-        Table::new(WORST_TEXT, &["SOL: CU per entry of a full batch", "entries", "usual", "irregular", "worst", "bound"], worst()),
+        Table::new(
+            WORST_TEXT,
+            &["SOL: CU per entry of a full batch", "entries", "usual", "irregular", "worst", "bound"],
+            worst(),
+        ),
         Table::new(TOKEN_TEXT, &header("tokens: CU per recipient at"), tokens),
         Table::new(RENT_TEXT, &["lamports per byte", "node", "closed node", "network and treasury"], rents()),
         Table::new(SIZE_TEXT, &["what", "bytes"], sizes()),
@@ -112,8 +116,13 @@ fn worst() -> Vec<(String, Vec<Option<u64>>)> {
     let [credit, settle, payout] = full_batches();
     let row = |name: &str, (entries, worst, bound): (usize, u64, u64), usual: u64, irregular: Option<u64>| {
         let per_entry = |units: u64| Some((units * 10).div_ceil(entries as u64));
-        let figures =
-            vec![Some(entries as u64 * 10), per_entry(usual), irregular.and_then(per_entry), per_entry(worst), per_entry(bound)];
+        let figures = vec![
+            Some(entries as u64 * 10),
+            per_entry(usual),
+            irregular.and_then(per_entry),
+            per_entry(worst),
+            per_entry(bound),
+        ];
         (name.to_owned(), figures)
     };
     vec![

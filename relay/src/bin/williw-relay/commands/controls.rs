@@ -124,8 +124,7 @@ async fn change(
     let mut shutdown = Shutdown::listen()?;
     let signature = transaction::send(&chain, &key, &[instruction], &mut shutdown).await?;
     let (network, treasury) = read(&chain, &expected).await?;
-    let controls =
-        Controls { signature: Some(signature.to_string()), ..Controls::new(&expected, &network, &treasury) };
+    let controls = Controls { signature: Some(signature.to_string()), ..Controls::new(&expected, &network, &treasury) };
     output.result(&controls, &controls)
 }
 
