@@ -69,6 +69,11 @@ impl ExecutedBatch {
         executed.collect()
     }
 
+    /// Whether an instruction executes a batch.
+    pub(super) fn is_executed_by(instruction: &RecordedInstruction) -> bool {
+        Request::of(instruction).is_some()
+    }
+
     /// Whether the batch raised the total of the entry at `position` to its target.
     pub fn has_credited(&self, position: usize) -> bool {
         let skipped = u32::try_from(position).ok().and_then(|bit| self.event.credit_skips.checked_shr(bit));

@@ -5,8 +5,10 @@
 mod executed;
 mod issue;
 mod node_history;
+mod rebuild;
 mod receipt;
 mod reconcile;
+mod replay;
 mod text;
 mod verify;
 mod wallet_row;
@@ -14,10 +16,15 @@ mod wallet_row;
 pub use executed::{ExecutedBatch, ExecutedEntry, TruncatedLog};
 pub use issue::{ReceiptError, issue};
 pub use node_history::{AuditEntry, HistoryError, NodeHistory, NodeReward, WalletBatch, node_history};
+pub use rebuild::{RebuildError, Rebuilder, Rebuilt};
 pub use receipt::{Flaw, MAX_PARTS, Part, ProofStep, Receipt, ReceiptNetwork, ReceiptNode, ReceiptReward, Side};
 pub use reconcile::{ReconcileError, Reconciler, Reconciliation, Repair, TreasuryFigures};
+pub use replay::{HistoryEvent, Replay, events};
 pub use verify::{Verified, VerifyError, WalletState, verify};
 pub use wallet_row::{AccountState, Cause, Finding, Mirror, NodeBooks, WalletOnChain, WalletRow};
 
-/// The statements of this module, by module. They only read.
+/// The statements that only read, by module.
 pub(crate) const MODULES: &[&[&str]] = &[issue::ALL, node_history::ALL, reconcile::ALL];
+
+/// The statements of an administrator.
+pub(crate) const ADMIN_MODULES: &[&[&str]] = &[rebuild::ALL];

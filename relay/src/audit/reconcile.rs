@@ -201,7 +201,7 @@ impl<D: Database, C: Chain> Reconciler<D, C> {
         let result = self.compare_all(repair.zip(token), &mut each).await;
         if let (Some(repair), Some(token)) = (repair, token) {
             // Otherwise the next runner waits until it expires.
-            leases::release(&self.database, repair.holder, token).await?;
+            self.release(repair.holder, token).await?;
         }
         result
     }
@@ -220,14 +220,19 @@ impl<D: Database, C: Chain> Reconciler<D, C> {
         compared.into_iter().next().ok_or_else(|| ReconcileError::UnknownNode(node_id.clone()))
     }
 
-    async fn take_lease(&self, holder: &str) -> Result<i64, ReconcileError> {
+    pub(super) async fn take_lease(&self, holder: &str) -> Result<i64, ReconcileError> {
         match leases::take(&self.database, holder, LEASE_MS).await? {
             Some(token) => Ok(token),
             None => Err(ReconcileError::Busy { holder: leases::current(&self.database).await?.0 }),
         }
     }
 
-    async fn compare_all<K: Clock>(
+    /// Lets runners settle again.
+    pub(super) async fn release(&self, holder: &str, token: i64) -> Result<(), ReconcileError> {
+        Ok(leases::release(&self.database, holder, token).await?)
+    }
+
+    pub(super) async fn compare_all<K: Clock>(
         &self,
         repair: Option<(&Repair<'_, K>, i64)>,
         each: &mut impl FnMut(&WalletRow),
@@ -316,7 +321,8 @@ impl<D: Database, C: Chain> Reconciler<D, C> {
         Ok(count as u64)
     }
 
-    async fn write<K>(
+    /// Writes statements if no runner has taken over.
+    pub(super) async fn write<K>(
         &self,
         repair: &Repair<'_, K>,
         token: i64,

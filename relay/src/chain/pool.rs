@@ -283,7 +283,7 @@ mod tests {
     use std::cell::RefCell;
 
     use super::*;
-    use crate::chain::{Account, TransactionError};
+    use crate::chain::{Account, TransactionError, TransactionVersion};
 
     /// A node that answers from fields.
     #[derive(Default)]
@@ -294,6 +294,7 @@ mod tests {
         lamports: Cell<u64>,
         knows: RefCell<Option<SignatureStatus>>,
         executed: RefCell<Option<ExecutedTransaction>>,
+        recorded: RefCell<Option<RecordedTransaction>>,
         sent: Cell<u32>,
     }
 
@@ -361,6 +362,16 @@ mod tests {
         }
 
         async fn recent_priority_fees(&self, _writable: &[Pubkey]) -> Result<Vec<u64>, ChainError> {
+            self.answer(Vec::new())
+        }
+    }
+
+    impl History for &Fake {
+        async fn recorded(&self, _: &Signature) -> Result<Option<RecordedTransaction>, ChainError> {
+            self.answer(self.recorded.borrow().clone())
+        }
+
+        async fn signatures_of(&self, _: &Pubkey, _: Option<&Signature>) -> Result<Vec<SignatureAtSlot>, ChainError> {
             self.answer(Vec::new())
         }
     }
@@ -498,6 +509,36 @@ mod tests {
         assert!(matches!(executed(), Err(ChainError::NodesDisagree(_))));
         other.executed.replace(Some(of(6_000, &["log"])));
         assert!(matches!(executed(), Err(ChainError::NodesDisagree(_))));
+    }
+
+    #[test]
+    fn a_transaction_is_recorded_once_two_nodes_have_it_and_the_one_with_the_log_is_returned() {
+        let (one, other) = (at(9), at(9));
+        let pool = Pool::new([&one, &other]);
+        let recorded = |slot, log: &[&str]| RecordedTransaction {
+            slot,
+            block_time: None,
+            fee_lamports: 5_000,
+            error: None,
+            bytes: vec![1],
+            version: TransactionVersion::V0,
+            instructions: Vec::new(),
+            log_messages: log.iter().map(|line| (*line).to_owned()).collect(),
+        };
+        let found = || block_on(pool.recorded(&Signature::default()));
+        one.recorded.replace(Some(recorded(3, &[])));
+        assert_eq!(found(), Ok(None));
+        other.recorded.replace(Some(recorded(3, &["log"])));
+        assert_eq!(found(), Ok(Some(recorded(3, &["log"]))));
+        for different in [recorded(4, &["log"]), recorded(3, &["another log"])] {
+            one.recorded.replace(Some(different));
+            other.recorded.replace(Some(recorded(3, &["log"])));
+            assert!(matches!(found(), Err(ChainError::NodesDisagree(_))));
+        }
+        other.down.set(true);
+        assert!(found().is_err(), "one node alone is not enough");
+        let alone = block_on(Pool::new([&one]).recorded(&Signature::default()));
+        assert_eq!(alone, Ok(Some(recorded(3, &["another log"]))), "unless only one is configured");
     }
 
     #[test]

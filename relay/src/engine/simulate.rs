@@ -60,8 +60,10 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             changes.push(batches::require_unchanged(batch));
             self.fail_batch(batch, &entries, &format!("it did not land in {MAX_ATTEMPTS} attempts"), &mut changes);
         }
-        for (open_batch, simulation) in to_simulate.iter().zip(self.simulations(&to_simulate).await?) {
+        let mut simulations = self.simulations(&to_simulate).await?;
+        for open_batch in &to_simulate {
             let batch = &open_batch.batch;
+            let Some(simulation) = simulations.remove(&batch.id) else { continue };
             changes.push(batches::require_unchanged(batch));
             let Some(error) = simulation.error else {
                 let number = open_batch.next_number();
@@ -112,9 +114,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         self.commit(lease, changes).await
     }
 
-    /// A simulation of each of the batches. Of the credits in one format, only the largest is simulated if it succeeds: wallets
+    /// A simulation of each of the batches, by batch. Of the credits in one format, only the largest is simulated if it succeeds: wallets
     /// have the same size, so that it loads the most data, and the program skips what it cannot credit.
-    async fn simulations(&self, batches: &[OpenBatch]) -> Result<Vec<Simulation>, EngineError> {
+    async fn simulations(&self, batches: &[OpenBatch]) -> Result<BTreeMap<i64, Simulation>, EngineError> {
         let mut largest: BTreeMap<Format, &Batch> = BTreeMap::new();
         for OpenBatch { batch, .. } in batches.iter().filter(|open_batch| open_batch.batch.kind == BatchKind::Credit) {
             let largest = largest.entry(batch.format).or_insert(batch);
@@ -134,8 +136,12 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             .collect();
         let unknown = all().filter(|batch| !is_simulated(batch) && !succeeded.contains_key(&batch.format)).collect();
         known.extend(self.simulate_all(unknown).await?);
-        let of_batch = |batch: &Batch| known.get(&batch.id).or_else(|| succeeded.get(&batch.format)).cloned();
-        Ok(all().filter_map(of_batch).collect())
+        for batch in all() {
+            if let Some(simulation) = succeeded.get(&batch.format).filter(|_| batch.kind == BatchKind::Credit) {
+                known.entry(batch.id).or_insert_with(|| simulation.clone());
+            }
+        }
+        Ok(known)
     }
 
     /// Simulates batches. Returns the simulations by batch.

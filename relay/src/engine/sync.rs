@@ -68,7 +68,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
         let ids: Vec<&NodeId> = nodes.iter().map(|node| &node.node_id).collect();
         let addresses: Vec<Option<Pubkey>> = nodes.iter().map(|node| node.wallet_address(&self.network)).collect();
-        let min_slot = wallets::last_slot(&self.database, &ids).await?;
+        let min_slot = nodes.iter().map(|node| node.last_slot).max().unwrap_or(0);
         let existing: Vec<Pubkey> = addresses.iter().copied().flatten().collect();
         let mut read = self.read_wallets(lease, &existing, min_slot).await?.into_iter();
         let books = rewards::books(&self.database, &ids).await?;

@@ -20,3 +20,8 @@ pub(super) fn entry(now_ms: i64, actor: &Actor, action: &'static str, subject: &
 pub(crate) fn record_repair(now_ms: i64, actor: &Actor, details: &Value) -> Statement {
     entry(now_ms, actor, "reconcile.repair", "wallets", details)
 }
+
+/// The statement that records that the ledger was rebuilt from the history of `network`.
+pub(crate) fn record_rebuild(now_ms: i64, actor: &Actor, network: &str, details: &Value) -> Statement {
+    entry(now_ms, actor, "rebuild", network, details)
+}

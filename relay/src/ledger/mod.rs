@@ -24,7 +24,7 @@ pub mod settlements;
 pub mod tasks;
 
 pub use actor::Actor;
-pub(crate) use audit::record_repair;
+pub(crate) use audit::{record_rebuild, record_repair};
 pub use error::{LedgerError, MAX_TOTAL_SCORE};
 pub use pagination::Page;
 
@@ -66,7 +66,7 @@ const API_MODULES: &[&[&str]] = &[
 
 /// All SQL statements of the ledger and the engine.
 pub fn all_statements() -> impl Iterator<Item = &'static str> {
-    relay_statements().chain(flat(API_MODULES))
+    relay_statements().chain(flat(API_MODULES)).chain(flat(crate::audit::ADMIN_MODULES))
 }
 
 /// Returns the ledger's statement with exactly this text, if there is one.

@@ -8,6 +8,7 @@
     reason = "a test that meets something unexpected fails by a panic"
 )]
 
+mod audits;
 mod bad_input;
 mod doctor;
 mod keys;

@@ -12,6 +12,7 @@
 mod blocked;
 mod changed_accounts;
 mod crashes;
+mod economy;
 mod fees;
 mod forks;
 mod leases;
@@ -19,6 +20,7 @@ mod limits;
 mod logs;
 mod metrics;
 mod overdue;
+mod rebuilding;
 mod receipts;
 mod reconciliation;
 mod rejections;

@@ -17,6 +17,9 @@ use williw_relay::types::RewardStatus;
 
 use crate::support::{EngineFixture, NodeSpec, TRIGGER, block_on, node_id};
 
+/// Causes with their amounts.
+type Findings = Vec<(Cause, u64)>;
+
 /// The nodes `a`, with `owner`, and `b`. `a` was paid 1,500,000 lamports and has 10 pending, `b` has 20 pending.
 fn fixture(owner: &Keypair) -> EngineFixture {
     let of_owner = NodeSpec { name: "a".to_owned(), address: Some(owner.pubkey()), funds: 1_000_000_000 };
@@ -39,13 +42,13 @@ fn compare(fixture: &EngineFixture, repair: bool) -> Result<(Reconciliation, Vec
     Ok((found, rows))
 }
 
-fn findings_of(rows: &[WalletRow], node: &str) -> Vec<(Cause, u64)> {
+fn findings_of(rows: &[WalletRow], node: &str) -> Findings {
     let row = rows.iter().find(|row| row.ledger.node_id.as_str() == node).expect("a row for every node");
     row.findings.iter().map(|finding| (finding.cause, finding.amount)).collect()
 }
 
 /// Compares, and returns the findings of node `a` and of the treasury, and the number of disagreements.
-fn findings(fixture: &EngineFixture) -> (Vec<(Cause, u64)>, Vec<(Cause, u64)>, u64) {
+fn findings(fixture: &EngineFixture) -> (Findings, Findings, u64) {
     let (found, rows) = compare(fixture, false).unwrap();
     let of_treasury = found.of_treasury.iter().map(|finding| (finding.cause, finding.amount)).collect();
     (findings_of(&rows, "a"), of_treasury, found.disagreements)

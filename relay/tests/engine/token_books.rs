@@ -1,11 +1,13 @@
 //! The ledger's copies, its comparison with the chain, and receipts, in networks that pay in tokens.
 
-use williw_relay::audit::{Cause, Reconciler, Reconciliation, Repair, issue, verify};
+use williw_relay::audit::{Cause, Rebuilder, Reconciler, Reconciliation, Repair, issue, verify};
 use williw_relay::chain::JsonRpc;
 use williw_relay::clock::ManualClock;
-use williw_relay::engine::{Asset, ReviewError};
+use williw_relay::database::sqlite::SqliteDatabase;
+use williw_relay::engine::{Asset, Resolution, ReviewError};
 use williw_relay::ledger::Actor;
-use williw_relay::types::RewardStatus;
+use williw_relay::ledger::nodes;
+use williw_relay::types::{NewNode, RewardStatus};
 
 use crate::support::{EngineFixture, NodeSpec, RpcNode, TREASURY_FUNDS, TokenFixture, TokenProgram, block_on, node_id};
 
@@ -93,7 +95,26 @@ fn receipts_in_tokens_hold_for_credits_and_payouts() {
 fn a_review_names_base_units_and_not_lamports() {
     let fixture = credited();
     let reviewer = fixture.reviewer(&fixture.database, &fixture.chain);
-    let refused = block_on(reviewer.examine(&node_id("a"), williw_relay::engine::Resolution::PayOnTop)).unwrap_err();
+    let refused = block_on(reviewer.examine(&node_id("a"), Resolution::PayOnTop)).unwrap_err();
     assert!(matches!(refused, ReviewError::NothingToResolve { .. }), "{refused:?}");
     assert!(refused.to_string().contains("credited 30 base units"), "{refused}");
+}
+
+#[test]
+fn a_rebuilt_ledger_is_bound_to_the_tokens_of_its_network() {
+    let fixture = credited();
+    let asset = Some(Asset::Tokens { mint: fixture.mint, decimals: 6 });
+    let database = SqliteDatabase::open(std::path::Path::new(":memory:")).unwrap();
+    for node in ["a", "b"] {
+        let registered = block_on(nodes::get(&fixture.database, &node_id(node))).unwrap();
+        let new = NewNode { id: node_id(node), address: registered.address, public_key: None, capabilities: None };
+        block_on(nodes::register(&database, &*fixture.clock, &Actor::command_line(), new)).unwrap();
+    }
+    assert_eq!(block_on(Asset::of_ledger(&database)).unwrap(), None);
+    let rebuilder = Rebuilder { database: &database, chain: &fixture.chain, network: fixture.network_ref };
+    let actor = Actor::command_line();
+    let repair = Repair { actor: &actor, clock: &*fixture.clock, holder: "rebuilder" };
+    let rebuilt = block_on(rebuilder.run(&repair)).unwrap();
+    assert_eq!((rebuilt.batches, rebuilt.wallets, rebuilt.reconciliation.credited), (1, 2, 50));
+    assert_eq!(block_on(Asset::of_ledger(&database)).unwrap(), asset);
 }

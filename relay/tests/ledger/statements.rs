@@ -103,6 +103,8 @@ const MAY_BE_SCANNED: &[&str] = &[
     "CONSTANT ROW",
     "(subquery",
     "chosen",
+    // The nodes in a parameter.
+    "asked_for",
     "api_keys",
     "ledger_binding",
     "leases",

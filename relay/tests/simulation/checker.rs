@@ -1,11 +1,12 @@
 //! The promises, checked after every block and every write.
 
+mod rest;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
-use solana_signer::Signer as _;
-use williw_relay::database::{Row, Statement};
+use williw_relay::database::Statement;
 
 use crate::agenda::ProcessId;
 use crate::scenario::Scenario;
@@ -33,29 +34,7 @@ const OUTCOMES: &str = "SELECT attempts.signature AS signature, node_id, wallet_
 
 const LEASE: &str = "SELECT holder, CAST(expires_at AS TEXT) AS expires_at FROM leases WHERE name = 'settlement'";
 
-const FEES: &str = "SELECT CAST((SELECT COALESCE(SUM(fees_lamports), 0) FROM settlements) AS TEXT) AS of_settlements, \
-    CAST((SELECT COALESCE(SUM(fee_lamports), 0) FROM attempts) AS TEXT) AS of_attempts";
-
 const SIGNED: &str = "SELECT node_id, CAST(signed_lamports AS TEXT) AS signed FROM payables";
-
-const OPEN: &str = "SELECT CAST( \
-    (SELECT COUNT(*) FROM settlements WHERE state = 'open') + (SELECT COUNT(*) FROM batches WHERE state = 'planned') \
-    + (SELECT COUNT(*) FROM attempts WHERE state IN ('planned', 'signed', 'sent', 'landed')) AS TEXT) AS open";
-
-const WAITING: &str = "SELECT rewards.node_id AS node_id, rewards.status AS status, \
-        COALESCE(payables.hold_reason, '-') AS hold, CAST(COUNT(*) AS TEXT) AS rewards \
-    FROM rewards LEFT JOIN payables ON payables.node_id = rewards.node_id WHERE rewards.status <> 'confirmed' \
-    GROUP BY rewards.node_id, rewards.status ORDER BY rewards.node_id";
-
-const MIRRORED: &str = "SELECT node_id, CAST(credited_lamports AS TEXT) AS credited FROM wallets ORDER BY node_id";
-
-const CREDITED_BY_SETTLEMENTS: &str =
-    "SELECT CAST(COALESCE(SUM(credited_lamports), 0) AS TEXT) AS credited FROM settlements";
-
-const LEFT_PRECONDITIONS: &str = "SELECT CAST(COUNT(*) AS TEXT) AS left FROM preconditions";
-
-/// The maximum number of batches in a run that cost a fee and have no effect.
-const MAX_USELESS_BATCHES: usize = 6;
 
 /// What the checker has seen.
 pub(crate) struct Checker {
@@ -316,78 +295,6 @@ impl Checker {
             if credited > signed {
                 world.violate(format!("{node} is credited {credited} but the ledger has signed only {signed}"));
             }
-        }
-    }
-
-    /// What is still to be settled, and why; `None` if everything is.
-    pub(crate) fn unsettled(&self, world: &World) -> Option<String> {
-        let waiting: Vec<String> = world
-            .ledger
-            .query(Statement::new(WAITING))
-            .iter()
-            .filter_map(|row| {
-                let text = |name| row.get::<String>(name).expect("a text");
-                if world.nodes()[position(world, &text("node_id"))].unpayable.is_some() {
-                    return None;
-                }
-                let hold = text("hold");
-                // Only an operator can tell what a lost ledger has paid for.
-                let is_for_operator = self.restored && matches!(hold.as_str(), "chain_above_ledger" | "total_mismatch");
-                let reward = || format!("{} {} of {} held: {hold}", text("rewards"), text("status"), text("node_id"));
-                (!is_for_operator).then(reward)
-            })
-            .collect();
-        let open: u64 = world.ledger.query(Statement::new(OPEN))[0].get("open").expect("a count");
-        (!waiting.is_empty() || open > 0).then(|| format!("{open} open settlements, batches and attempts; {waiting:?}"))
-    }
-
-    /// Once everything is settled, ledger and chain agree.
-    pub(crate) fn at_rest(&self, world: &World) {
-        let cluster = world.cluster.borrow();
-        let root = &cluster.blocks[cluster.root];
-        let number = |row: &Row, name| row.get::<u64>(name).expect("a number");
-        let left = number(&world.ledger.query(Statement::new(LEFT_PRECONDITIONS))[0], "left");
-        if left > 0 {
-            world.violate(format!("{left} preconditions were left behind"));
-        }
-        for row in world.ledger.query(Statement::new(MIRRORED)) {
-            let (node, mirrored) = (row.get::<String>("node_id").expect("a node id"), number(&row, "credited"));
-            let totals = root.totals[position(world, &node)];
-            // The wallet account of a node that is closed, or whose rewards were lost with a ledger, is not read again until the
-            // node earns.
-            let may_be_old = totals.was_closed || self.restored;
-            if mirrored > totals.credited || (mirrored < totals.credited && !may_be_old) {
-                world.violate(format!(
-                    "{node} is credited {}, but the ledger's mirror says {mirrored}",
-                    totals.credited
-                ));
-            }
-        }
-        if self.without_signature > 0 && world.scenario.keeps_logs() {
-            world.violate(format!("{} rewards name no transaction although its log is there", self.without_signature));
-        }
-        let useless = cluster.useless_batches();
-        if useless > MAX_USELESS_BATCHES && !world.scenario.can_forget() {
-            world.violate(format!("{useless} transactions have neither credited nor paid anybody"));
-        }
-        if self.restored {
-            return;
-        }
-        for ((node, earned), totals) in world.nodes().iter().zip(&self.earned).zip(root.totals.iter()) {
-            if totals.credited != *earned && node.unpayable.is_none() {
-                world.violate(format!("{} has earned {earned} and is credited {}", node.id, totals.credited));
-            }
-        }
-        let credited: u64 = root.totals.iter().map(|totals| totals.credited).sum();
-        let reported = number(&world.ledger.query(Statement::new(CREDITED_BY_SETTLEMENTS))[0], "credited");
-        if reported > credited || (reported < credited && world.scenario.keeps_logs()) {
-            world.violate(format!("settlements report {reported} credited, the chain {credited}"));
-        }
-        let fees = cluster.fees_of(&world.keys.settler.pubkey());
-        let booked = &world.ledger.query(Statement::new(FEES))[0];
-        let booked = [number(booked, "of_settlements"), number(booked, "of_attempts")];
-        if booked != [fees; 2] && !world.scenario.can_forget() {
-            world.violate(format!("the settler has paid {fees} in fees, settlements and attempts report {booked:?}"));
         }
     }
 }

@@ -123,7 +123,7 @@ fn a_relay_that_looks_up_many_transactions_one_after_another_keeps_its_lease() {
     };
     let seeds = (0..200).filter(|seed| scenario(*seed, many_batches).nodes.len() == 5).take(3);
     for seed in seeds {
-        let outcome = run_with(scenario(seed, many_batches), seed, true, |world| stand_still_after_credits(world));
+        let outcome = run_with(scenario(seed, many_batches), seed, true, stand_still_after_credits);
         assert_eq!(outcome.violation, None, "run {seed}: {}", outcome.story);
         assert!(outcome.story.contains("rewards name no transaction"), "run {seed}: {}", outcome.story);
     }

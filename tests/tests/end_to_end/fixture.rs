@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use williw_tests::artifacts::Artifacts;
 use williw_tests::balances::BalanceSources;
 use williw_tests::chain::ChainClient;
@@ -14,7 +14,7 @@ use williw_tests::ingest::SqliteIngest;
 use williw_tests::ledger_file::LedgerFile;
 use williw_tests::localnet::{InitialProgram, Localnet, LocalnetOptions};
 use williw_tests::network::{SOL, TestNetwork, TestNetworkOptions, process_directory};
-use williw_tests::process::Process;
+use williw_tests::process::{Process, run_to_success};
 use williw_tests::relay_cli::{LedgerLocation, NetworkSettings, RelayCli};
 use williw_tests::sample_nodes::{NewNode, NodeKind, RewardParameters, SampleNode};
 use williw_tests::settlements::{self, LatestSettlement, wake_until_idle};
@@ -186,6 +186,13 @@ impl SqliteNetworkFixture {
         let ledger = LedgerFile::open(&file).or_fail();
         let ledger_location = LedgerLocation::File(file);
         Self { directory, chain, parameters, relay_cli, ingest, ledger, ledger_location }
+    }
+
+    /// Runs `williw-relay network` with these arguments and the admin's key.
+    pub(crate) fn control(&self, arguments: &[&str]) -> Value {
+        let mut command = self.relay_cli.command(self.relay_cli.admin_file());
+        command.args(["--json", "network"]).args(arguments);
+        serde_json::from_slice(&run_to_success(command).or_fail().stdout).or_fail()
     }
 
     /// Updates the expected balances of `nodes` for one settlement and asserts that every balance matches. `nodes` must

@@ -103,6 +103,17 @@ fn the_treasury_keeps_its_rent_and_tops_up_those_that_it_can() {
 }
 
 #[test]
+fn what_one_wallet_gets_is_not_there_for_the_next() {
+    let (mut fixture, nodes) = after_a_rise();
+    let settler = fixture.settler.insecure_clone();
+    let missing = fixture.rent(NodeWallet::SIZE) / 2;
+    fixture.set_surplus(2 * missing - 1);
+    let meta = top_up(&mut fixture, &settler, &[nodes[1].wallet, nodes[2].wallet]).expect("a wallet is topped up");
+    let event = fixture.event(&meta, RentToppedUp::decode_cpi);
+    assert_eq!((event.accounts, event.lamports, fixture.surplus()), (1, missing, missing - 1));
+}
+
+#[test]
 fn accounts_that_are_not_the_networks_wallets_are_ignored() {
     let (mut fixture, [paid, due, more]) = after_a_rise();
     fixture.set_rent_rate(3_480);

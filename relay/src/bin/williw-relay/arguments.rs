@@ -56,7 +56,8 @@ Examples:
 Environment:
   SOLANA_PRIVATE_KEY  The keypair to sign with: base58, a JSON array of 64 numbers, or the path of a keypair file
   WILLIW_API_KEY      The API key for the ledger of a Worker. Scope: 'ledger' for run, status, rent, receipt,
-                      reconcile, review list and review show, 'admin' for key, review resolve and reconcile --repair
+                      reconcile, review list and review show, 'admin' for key, rebuild, review resolve and
+                      reconcile --repair
   WILLIW_LEDGER       Same as --ledger
   SOLANA_RPC_URL      Same as --rpc-url
   NETWORK             Same as --network
@@ -135,23 +136,23 @@ pub(crate) struct Arguments {
 /// The ledger and the cluster to work with.
 #[derive(Debug, Args)]
 pub(crate) struct ConnectionArguments {
-    /// The ledger, required by run, status, doctor, review, reconcile, receipt, rent and key: the path of an SQLite file, or the URL of a Worker
+    /// The ledger, required by run, status, doctor, review, reconcile, rebuild, receipt, rent and key: the path of an SQLite file, or the URL of a Worker
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "WILLIW_LEDGER", value_name = "FILE|URL")]
     pub(crate) ledger: Option<LedgerLocation>,
 
-    /// The URL of a Solana RPC node, required by run, doctor, review show, review resolve, reconcile, receipt, verify, network, fund and rent. With several URLs, separated by
+    /// The URL of a Solana RPC node, required by run, doctor, review show, review resolve, reconcile, rebuild, receipt, verify, network, fund and rent. With several URLs, separated by
     /// commas, another node is used when one fails, and two must agree before anything is recorded as paid or as never landed
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "SOLANA_RPC_URL", hide_env_values = true)]
     #[arg(value_name = "URL", value_delimiter = ',')]
     pub(crate) rpc_url: Vec<String>,
 
-    /// The name of the network, required by run, doctor, review show, review resolve, reconcile, receipt, network, fund and rent: 1 to 32 characters of
+    /// The name of the network, required by run, doctor, review show, review resolve, reconcile, rebuild, receipt, network, fund and rent: 1 to 32 characters of
     /// a-z, 0-9 and '-'
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "NETWORK", value_name = "NAME")]
     #[arg(value_parser = network_id)]
     pub(crate) network: Option<NetworkId>,
 
-    /// The address of the key that created the network, required by run, doctor, review show, review resolve, reconcile, receipt, fund and rent: other creators'
+    /// The address of the key that created the network, required by run, doctor, review show, review resolve, reconcile, rebuild, receipt, fund and rent: other creators'
     /// networks can have the same name
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "NETWORK_CREATOR", value_name = "ADDRESS")]
     pub(crate) network_creator: Option<Pubkey>,
@@ -177,11 +178,14 @@ pub(crate) enum Command {
     Review(ReviewCommand),
     /// Compare every wallet of the network, its treasury and the ledger, to the lamport
     Reconcile(ReconcileArguments),
+    /// Rebuild a lost ledger from the chain: batches, transactions and wallets
+    #[command(after_help = audit::REBUILD_HELP)]
+    Rebuild,
     /// Print the receipt of a credited reward: a file by which anyone can check that it was paid
     Receipt(ReceiptArguments),
     /// Check receipts against the chain; needs only an RPC node
     Verify(VerifyArguments),
-    /// Create a network on-chain
+    /// Create a network on-chain, show who controls it, pause it, and replace its settler
     #[command(subcommand)]
     Network(NetworkCommand),
     /// Transfer lamports, or tokens of the mint that the network pays in, to its treasury
@@ -266,6 +270,24 @@ pub(crate) enum NetworkCommand {
     /// Create a network and its treasury. The signer of the transaction pays for it and becomes the network's creator and
     /// admin
     Create(CreateNetworkArguments),
+    /// Show who controls a network, and whether it is paused
+    Show,
+    /// Stop credits, payouts and registrations at once. Signed by the guardian or the admin
+    #[command(after_help = SIGNER_HELP)]
+    Pause,
+    /// Put a paused network back into service. Signed by the admin
+    #[command(after_help = SIGNER_HELP)]
+    Unpause,
+    /// Give the settler's role to another key, and take it from the present one. Signed by the admin
+    SetSettler(SetSettlerArguments),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = SIGNER_HELP)]
+pub(crate) struct SetSettlerArguments {
+    /// The address of the new settler
+    #[arg(value_name = "ADDRESS")]
+    pub(crate) settler: Pubkey,
 }
 
 /// The parameters of a network. The defaults suit a network that pays up to about a thousand SOL per day.

@@ -1,6 +1,6 @@
 //! Errors of commands, and their exit codes.
 
-use williw_relay::audit::{HistoryError, ReceiptError, ReconcileError, VerifyError};
+use williw_relay::audit::{HistoryError, RebuildError, ReceiptError, ReconcileError, VerifyError};
 use williw_relay::chain::ChainError;
 use williw_relay::database::DatabaseError;
 use williw_relay::database::remote::RemoteError;
@@ -45,6 +45,9 @@ pub(crate) enum CliError {
     /// Ledger and chain cannot be compared.
     #[error("{0}")]
     Reconcile(ReconcileError),
+    /// The ledger cannot be rebuilt.
+    #[error("{0}")]
+    Rebuild(RebuildError),
     /// Ledger and chain were compared, and disagree.
     #[error("{disagreements} disagreement(s) between ledger and chain: see above, and 'williw-relay review show'")]
     NotReconciled {
@@ -127,6 +130,15 @@ impl From<ReconcileError> for CliError {
     }
 }
 
+impl From<RebuildError> for CliError {
+    fn from(error: RebuildError) -> Self {
+        match error {
+            RebuildError::Reconcile(error) => error.into(),
+            error => Self::Rebuild(error),
+        }
+    }
+}
+
 impl From<HistoryError> for CliError {
     fn from(error: HistoryError) -> Self {
         match error {
@@ -167,7 +179,10 @@ impl CliError {
                 3
             }
             Self::Reconcile(ReconcileError::NoTreasury(_)) => 6,
-            Self::Reconcile(_) => 7,
+            Self::Rebuild(RebuildError::NoTransaction(_) | RebuildError::Incomplete { .. } | RebuildError::Altered) => {
+                5
+            }
+            Self::Reconcile(_) | Self::Rebuild(_) => 7,
             Self::Receipt(_) | Self::Verify { .. } | Self::ReceiptsOverlap { .. } => 9,
             Self::Rejected(_) | Self::Settlement { .. } => 6,
             Self::Ledger(_) | Self::Review(_) => 7,
@@ -189,6 +204,7 @@ impl CliError {
             Self::Rejected(_) => "REJECTED",
             Self::Review(_) => "REVIEW_REFUSED",
             Self::Reconcile(_) => "NOT_COMPARED",
+            Self::Rebuild(_) => "NOT_REBUILT",
             Self::NotReconciled { .. } => "NOT_RECONCILED",
             Self::Receipt(_) => "NO_RECEIPT",
             Self::Verify { .. } => "NOT_VERIFIED",

@@ -54,9 +54,16 @@ async fn dispatch(arguments: &Arguments, output: &Output) -> Result<(), CliError
             commands::review::resolve(connection, resolve, output).await
         }
         Command::Reconcile(reconcile) => commands::reconcile::reconcile(connection, reconcile, output).await,
+        Command::Rebuild => commands::rebuild::rebuild(connection, output).await,
         Command::Receipt(receipt) => commands::receipt::receipt(connection, receipt, output).await,
         Command::Verify(verify) => commands::verify::verify(connection, verify, output).await,
         Command::Network(NetworkCommand::Create(create)) => commands::network::create(connection, create, output).await,
+        Command::Network(NetworkCommand::Show) => commands::controls::show(connection, output).await,
+        Command::Network(NetworkCommand::Pause) => commands::controls::pause(connection, output).await,
+        Command::Network(NetworkCommand::Unpause) => commands::controls::unpause(connection, output).await,
+        Command::Network(NetworkCommand::SetSettler(settler)) => {
+            commands::controls::set_settler(connection, settler, output).await
+        }
         Command::Fund(fund) => commands::fund::fund(connection, fund, output).await,
         Command::Rent(RentCommand::Sweep(rent)) => commands::rent::sweep(connection, rent, output).await,
         Command::Rent(RentCommand::TopUp(rent)) => commands::rent::top_up(connection, rent, output).await,

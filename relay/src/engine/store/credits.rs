@@ -35,10 +35,9 @@ statements! {
 
     /// Confirms, at ?3, the rewards of batch ?1 that its targets cover, as credited by transaction ?2.
     CONFIRM = "UPDATE rewards SET status = 'confirmed', transaction_signature = ?2, distributed_at = CAST(?3 AS INTEGER) \
-        FROM batch_entries \
-        WHERE rewards.batch_id = CAST(?1 AS INTEGER) AND rewards.status = 'batched' \
-            AND batch_entries.batch_id = CAST(?1 AS INTEGER) AND batch_entries.node_id = rewards.node_id \
-            AND rewards.node_total_lamports <= batch_entries.target_lamports";
+        WHERE batch_id = CAST(?1 AS INTEGER) AND status = 'batched' AND node_total_lamports <= ( \
+            SELECT target_lamports FROM batch_entries \
+            WHERE batch_entries.batch_id = CAST(?1 AS INTEGER) AND batch_entries.node_id = rewards.node_id)";
 
     /// Records that every entry of batch ?1 was credited.
     SET_CREDITED = "UPDATE batch_entries SET outcome = 'credited' WHERE batch_id = CAST(?1 AS INTEGER)";

@@ -22,15 +22,14 @@ statements! {
 
     /// For each node in JSON array ?1, the running totals of its last reward before the first unconfirmed one and of that one,
     /// and the highest total that was signed for it.
-    BOOKS = "SELECT value AS node_id, \
-            CAST(COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE node_id = value \
-                AND node_total_lamports < COALESCE((SELECT MIN(node_total_lamports) FROM rewards AS unconfirmed \
-                    WHERE unconfirmed.node_id = value AND unconfirmed.distributed_at IS NULL), \
-                    9223372036854775807)), 0) AS TEXT) AS confirmed, \
-            CAST((SELECT MIN(node_total_lamports) FROM rewards WHERE node_id = value \
-                AND distributed_at IS NULL) AS TEXT) AS next, \
-            CAST(COALESCE((SELECT signed_lamports FROM payables WHERE payables.node_id = value), 0) AS TEXT) AS signed \
-        FROM json_each(?1)";
+    BOOKS = "WITH asked_for AS MATERIALIZED (SELECT value AS node_id, (SELECT MIN(node_total_lamports) FROM rewards \
+                WHERE rewards.node_id = value AND distributed_at IS NULL) AS next FROM json_each(?1)) \
+        SELECT node_id, CAST(next AS TEXT) AS next, \
+            CAST(COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE rewards.node_id = asked_for.node_id \
+                AND node_total_lamports < COALESCE(next, 9223372036854775807)), 0) AS TEXT) AS confirmed, \
+            CAST(COALESCE((SELECT signed_lamports FROM payables WHERE payables.node_id = asked_for.node_id), 0) AS TEXT) \
+                AS signed \
+        FROM asked_for";
 
     /// The reward records of batch ?1 in the order of its Merkle leaves.
     RECORDS_OF = "SELECT CAST(rewards.sequence AS TEXT) AS sequence, id, node_id, \

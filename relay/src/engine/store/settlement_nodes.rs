@@ -41,6 +41,7 @@ statements! {
     /// The first ?2 nodes in state ?1, with their mirrored wallets.
     NEXT = concat!(
         "SELECT CAST(chosen.position AS TEXT) AS position, nodes.id AS id, nodes.address AS address, nodes.status AS status, \
+            CAST(COALESCE(wallets.last_slot, 0) AS TEXT) AS last_slot, \
             CAST(payables.hold_reason IS NOT NULL AS TEXT) AS is_held, \
             CAST(wallets.hold_reason IS NOT NULL AS TEXT) AS is_payout_held, ", wallet_columns!(), " FROM ( \
             SELECT node_id, position FROM settlement_nodes WHERE state = ?1 ORDER BY position LIMIT CAST(?2 AS INTEGER) \
@@ -97,6 +98,8 @@ pub(crate) struct ChosenNode {
     pub(crate) is_payout_held: bool,
     /// Its wallet account, as last read.
     pub(crate) wallet: Option<MirroredWallet>,
+    /// The slot at which its wallet account was last read; 0 if it never was.
+    pub(crate) last_slot: u64,
 }
 
 impl ChosenNode {
@@ -144,6 +147,7 @@ fn chosen_node(row: &Row) -> Result<ChosenNode, DatabaseError> {
             Some(_) => Some(mirrored_wallet(row, "id")?),
             None => None,
         },
+        last_slot: row.get("last_slot")?,
     })
 }
 

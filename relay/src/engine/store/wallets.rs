@@ -61,10 +61,6 @@ statements! {
         "SELECT node_id, ", wallet_columns!(), " FROM wallets WHERE node_id IN (SELECT value FROM json_each(?1)) ORDER BY node_id"
     );
 
-    /// The latest slot at which one of the nodes in JSON array ?1 was read.
-    LAST_SLOT = "SELECT CAST(COALESCE(MAX(last_slot), 0) AS TEXT) AS slot \
-        FROM json_each(?1) AS nodes JOIN wallets ON wallets.node_id = nodes.value";
-
     /// Adds what the readings in ?1 (as for UPSERT) credit beyond the mirrored totals to the treasury's sum of these totals.
     ADD_MIRRORED = "UPDATE treasury SET mirrored_credited_lamports = mirrored_credited_lamports + COALESCE(( \
             SELECT SUM(CAST(readings.value ->> 'credited' AS INTEGER) - COALESCE(wallets.credited_lamports, 0)) \
@@ -206,13 +202,6 @@ pub(crate) fn upsert(readings: &[WalletReading], now_ms: i64) -> Vec<Statement> 
             [Statement::new(ADD_MIRRORED).bind(rows.as_str()), Statement::new(UPSERT).bind(rows.as_str()).bind(now_ms)]
         })
         .collect()
-}
-
-/// Returns the latest slot at which one of `nodes` was read; 0 if none was.
-pub(crate) async fn last_slot(database: &impl Database, nodes: &[&NodeId]) -> Result<u64, DatabaseError> {
-    let nodes: Vec<_> = nodes.iter().map(|node| node.as_str()).collect();
-    let rows = database.query(Statement::new(LAST_SLOT).bind(json!(nodes).to_string())).await?;
-    rows.first().map_or(Ok(0), |row| unsigned(row, "slot"))
 }
 
 const DESTINATION_SOURCES: [(DestinationSource, &str); 3] =

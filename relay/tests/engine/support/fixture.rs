@@ -120,12 +120,9 @@ impl EngineFixture {
         let network_id = NetworkId::from_name("test").expect("a valid name");
         let network = NetworkRef::new(network_id, admin.pubkey(), None);
         let clock = Arc::new(ManualClock::at(1_800_000_000_000));
-        let database = SqliteDatabase::open(Path::new(":memory:")).expect("an in-memory database opens");
-        let of_database = Arc::clone(&clock);
-        database.set_clock(move || of_database.now_ms()).expect("the database's clock is replaced");
         let fixture = Self {
             chain: LocalChain::new(svm),
-            database,
+            database: empty_ledger(&clock),
             clock,
             admin,
             settler,
@@ -235,6 +232,14 @@ impl EngineFixture {
             capabilities: None,
         };
         block_on(nodes::register(&self.database, &*self.clock, &actor(), new)).expect("the node is registered");
+    }
+
+    /// Replaces the ledger by one that has only these nodes.
+    pub(crate) fn lose_ledger(&mut self, nodes: &[NodeSpec]) {
+        self.database = empty_ledger(&self.clock);
+        for node in nodes {
+            self.register(node);
+        }
     }
 
     /// Grants a reward to a node.
@@ -439,6 +444,14 @@ impl EngineFixture {
     pub(crate) fn balance(&self, node: &str) -> NodeWalletBalance {
         block_on(balances::balance(&self.database, &node_id(node))).expect("a balance")
     }
+}
+
+/// A ledger whose database has `clock`.
+fn empty_ledger(clock: &Arc<ManualClock>) -> SqliteDatabase {
+    let database = SqliteDatabase::open(Path::new(":memory:")).expect("an in-memory database opens");
+    let of_database = Arc::clone(clock);
+    database.set_clock(move || of_database.now_ms()).expect("the database's clock is replaced");
+    database
 }
 
 fn actor() -> Actor {

@@ -10,5 +10,6 @@ mod tokens;
 pub(crate) use chain::{KeptLogs, LocalChain};
 pub(crate) use crash::{Crash, CrashPoint, CrashTiming};
 pub(crate) use fixture::{EngineFixture, NodeSpec, TRIGGER, block_on, node_id};
+pub(crate) use ledger::Batch;
 pub(crate) use rpc::{Answers, RpcNode};
 pub(crate) use tokens::{Extension, TRANSFER_FEE, TREASURY_FUNDS, TokenFixture, TokenProgram};

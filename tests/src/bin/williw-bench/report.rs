@@ -119,7 +119,8 @@ pub(crate) fn engine_section(measurements: &[engine::Measurement]) -> String {
             format!("{} x {}", it.nodes, it.rewards_per_node),
             rate(it.nodes_per_second),
             rate(it.nodes_per_processor_second),
-            bare.map_or_else(
+            rate(it.nodes_per_processor_second * it.rewards_per_node as f64),
+            bare.filter(|bare| bare.rewards_per_node == it.rewards_per_node).map_or_else(
                 || "-".to_owned(),
                 |bare| format!("{:.2}", it.nodes_per_processor_second / bare.nodes_per_processor_second),
             ),
@@ -135,6 +136,7 @@ pub(crate) fn engine_section(measurements: &[engine::Measurement]) -> String {
         "nodes x rewards",
         "nodes/s",
         "nodes per processor second",
+        "rewards per processor second",
         "x plain statements",
         "database calls per 3,000 nodes",
         "RPC calls per 3,000 nodes",

@@ -4,7 +4,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anchor_lang::{Discriminator, Event as _};
 use base64::Engine as _;
@@ -25,10 +25,10 @@ use williw_relay::chain::{
 };
 use williw_relay::clock::{Clock, ManualClock};
 
-use crate::BenchError;
 use crate::world::{
     CREDITED_BEFORE, NOW_MS, RENT_PER_BYTE, WALLET_RENT, index_of, network, node_id, owner, settler, wallet,
 };
+use crate::{BenchError, process};
 
 const SLOT_MS: u64 = 400;
 const FIRST_SLOT: u64 = 1_000;
@@ -122,7 +122,7 @@ impl<'a> MemoryChain<'a> {
     }
 
     fn answer<T>(&self, request: Request, answer: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
+        let start = process::now();
         *self.requests.borrow_mut().entry(request).or_default() += 1;
         let answer = answer();
         self.time.set(self.time.get() + start.elapsed());

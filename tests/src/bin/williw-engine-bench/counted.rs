@@ -1,10 +1,12 @@
 //! The ledger's database, with a stopwatch.
 
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use williw_relay::database::sqlite::SqliteDatabase;
 use williw_relay::database::{Database, DatabaseError, Row, Statement};
+
+use crate::process;
 
 /// Counts the calls of a database.
 pub(crate) struct CountedDatabase {
@@ -27,7 +29,7 @@ impl Database for CountedDatabase {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseError> {
         self.calls.set(self.calls.get() + 1);
         self.statements.set(self.statements.get() + statements.len() as u64);
-        let start = Instant::now();
+        let start = process::now();
         let result = self.inner.batch(statements).await;
         let duration = start.elapsed();
         self.total.set(self.total.get() + duration);

@@ -2,7 +2,6 @@
 //!
 //! What remains is the engine's own bookkeeping: statements, commits, building and signing. Each measurement runs in a
 //! process of its own, so that its peak memory is its own. Prints one JSON object per line; `williw-bench` reads them.
-#![expect(clippy::disallowed_methods, reason = "measures machine time, not ledger time")]
 
 mod baseline;
 mod chain;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use williw_relay::clock::{Clock as _, ManualClock};
@@ -41,11 +41,11 @@ pub(crate) fn settle(file: &Path, nodes: u64, rewards: u64) -> Result<(), BenchE
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(BenchError::other)?;
 
     process::reset_peak()?;
-    let (start, processor) = (Instant::now(), process::processor_time()?);
+    let (start, processor) = (process::now(), process::processor_time()?);
     let (mut settlements, mut calls) = (0_u64, 0_u64);
     let mut longest_call = Duration::ZERO;
     loop {
-        let call = Instant::now();
+        let call = process::now();
         let progress = runtime.block_on(engine.advance(TRIGGER))?;
         longest_call = longest_call.max(call.elapsed());
         calls += 1;
@@ -69,7 +69,7 @@ pub(crate) fn settle(file: &Path, nodes: u64, rewards: u64) -> Result<(), BenchE
 
     let mut idle = Vec::with_capacity(IDLE_CALLS);
     for _ in 0..IDLE_CALLS {
-        let call = Instant::now();
+        let call = process::now();
         let progress = runtime.block_on(engine.advance(TRIGGER))?;
         idle.push(call.elapsed());
         if progress != Progress::Idle {

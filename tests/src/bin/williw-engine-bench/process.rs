@@ -1,8 +1,14 @@
 //! The memory and the processor time of this process.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::BenchError;
+
+/// The present, for measuring durations.
+#[allow(clippy::disallowed_methods, reason = "durations are what is measured here")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
 
 /// Forgets the peak: from now on, the peak is what the process holds at least.
 pub(crate) fn reset_peak() -> Result<(), BenchError> {

@@ -10,6 +10,7 @@ mod lying_rpc;
 mod owner_acts;
 mod paused_network;
 mod rpc_failures;
+mod stolen_settler_key;
 mod two_relays;
 
 use std::path::PathBuf;

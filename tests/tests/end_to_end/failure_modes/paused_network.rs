@@ -1,6 +1,5 @@
 //! The network is paused between planning and landing.
 
-use settlement::client::{pause_ix, unpause_ix};
 use williw_tests::faults::Fault;
 use williw_tests::process::run_to_exit;
 
@@ -11,12 +10,7 @@ use crate::fixture::{OrFail, localnet, wait_until_exited};
 fn rewards_of_a_network_paused_in_the_middle_of_a_settlement_are_paid_after_the_pause() {
     let mut scenario = Scenario::new("paused");
     let mut held = scenario.spawn_up_to("sendTransaction", Fault::Forward);
-    let send = |instruction| {
-        let admin = scenario.network.relay_cli.admin_keypair();
-        scenario.network.chain.send(&[instruction], &[admin]).or_fail();
-    };
-    let (admin, network) = (scenario.network.relay_cli.admin(), scenario.network.relay_cli.network());
-    send(pause_ix(admin, network));
+    scenario.network.control(&["pause"]);
     held.gate.open();
     wait_until_exited(&mut held.relay);
     // Nothing was paid, and the next run says why.
@@ -26,6 +20,6 @@ fn rewards_of_a_network_paused_in_the_middle_of_a_settlement_are_paid_after_the_
     let pending = "SELECT COUNT(*) FROM rewards WHERE status = 'pending'";
     assert_eq!(scenario.network.ledger.number(pending, None).or_fail(), 3);
 
-    send(unpause_ix(admin, network));
+    scenario.network.control(&["unpause"]);
     scenario.run_and_verify();
 }

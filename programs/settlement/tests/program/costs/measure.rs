@@ -65,7 +65,11 @@ pub(crate) fn all() -> Vec<Table> {
     let header = |first| [first].into_iter().chain(columns.iter().map(String::as_str)).collect::<Vec<_>>();
     vec![
         Table::new(SOL_TEXT, &header("SOL: CU per recipient at"), sol),
-        Table::new(WORST_TEXT, &["SOL: CU per entry of a full batch", "entries", "usual", "worst", "bound"], worst()),
+        Table::new(
+            WORST_TEXT,
+            &["SOL: CU per entry of a full batch", "entries", "usual", "irregular", "worst", "bound"],
+            worst(),
+        ),
         Table::new(TOKEN_TEXT, &header("tokens: CU per recipient at"), tokens),
         Table::new(RENT_TEXT, &["lamports per byte", "node", "closed node", "network and treasury"], rents()),
         Table::new(SIZE_TEXT, &["what", "bytes"], sizes()),
@@ -88,7 +92,8 @@ called with one `TransferChecked` per recipient.";
 
 const WORST_TEXT: &str = "The owner of a node can make its entry dearer, for example by choosing another destination or by \
 giving it data, also after the batch was simulated. The figures are the compute units of a full batch, divided by the \
-number of its entries: the usual ones from above, the most over everything that owners can do \
+number of its entries: the usual ones from above, those with a closed wallet or a destination with data as the first entry \
+(the accounts are then located one by one), the most over everything that owners can do \
 (`tests/program/worst_case.rs`), and the bound that the crate publishes (`settlement::rules::compute_units`), which the \
 relay uses as the limit of its transactions.";
 
@@ -109,14 +114,21 @@ fn row(most: usize, measure: impl Fn(usize) -> u64) -> Vec<Option<u64>> {
 /// The usual and the worst cost of an entry of a full batch, and the published bound.
 fn worst() -> Vec<(String, Vec<Option<u64>>)> {
     let [credit, settle, payout] = full_batches();
-    let row = |name: &str, (entries, worst, bound): (usize, u64, u64), usual: u64| {
+    let row = |name: &str, (entries, worst, bound): (usize, u64, u64), usual: u64, irregular: Option<u64>| {
         let per_entry = |units: u64| Some((units * 10).div_ceil(entries as u64));
-        (name.to_owned(), vec![Some(entries as u64 * 10), per_entry(usual), per_entry(worst), per_entry(bound)])
+        let figures = vec![
+            Some(entries as u64 * 10),
+            per_entry(usual),
+            irregular.and_then(per_entry),
+            per_entry(worst),
+            per_entry(bound),
+        ];
+        (name.to_owned(), figures)
     };
     vec![
-        row("`credit`", credit, credit_sol(credit.0)),
-        row("`settle`", settle, settle_sol(settle.0)),
-        row("`payout`", payout, payout_sol(payout.0)),
+        row("`credit`", credit, credit_sol(credit.0), Some(irregular_credit_sol(credit.0))),
+        row("`settle`", settle, settle_sol(settle.0), Some(irregular_settle_sol(settle.0))),
+        row("`payout`", payout, payout_sol(payout.0), None),
     ]
 }
 
@@ -162,6 +174,39 @@ fn settle_sol(count: usize) -> u64 {
     let (mut fixture, entries) = paid_sol(count);
     let batch = fixture.settle(&entries);
     assert_eq!((batch.event.credited, batch.event.paid), (count as u64 * SOL, count as u64 * SOL));
+    batch.compute_units
+}
+
+#[test]
+fn a_batch_never_costs_more_than_one_with_more_entries() {
+    let (fixture, entries) = paid_sol(MAX_CREDIT_ENTRIES);
+    let credits: Vec<_> = entries.iter().map(|entry| (entry.wallet, entry.target)).collect();
+    let costs: Vec<_> = (1..=MAX_CREDIT_ENTRIES).map(|n| fixture.fork().credit(&credits[..n]).compute_units).collect();
+    assert!(costs.is_sorted(), "credit: {costs:?}");
+    let costs: Vec<_> = (1..=MAX_SETTLE_ENTRIES).map(|n| fixture.fork().settle(&entries[..n]).compute_units).collect();
+    assert!(costs.is_sorted(), "settle: {costs:?}");
+}
+
+/// A credit whose first wallet is closed.
+fn irregular_credit_sol(count: usize) -> u64 {
+    let (mut fixture, entries) = paid_sol(count);
+    let entries: Vec<_> = entries.iter().map(|entry| (entry.wallet, entry.target)).collect();
+    let mut closed = fixture.svm.get_account(&entries[0].0).expect("the wallet");
+    closed.data = vec![0; ClosedNode::SIZE];
+    fixture.set_account(&entries[0].0, closed);
+    let batch = fixture.credit(&entries);
+    assert_eq!(batch.event.credited, (count as u64 - 1) * SOL);
+    batch.compute_units
+}
+
+/// A settle whose first destination has data.
+fn irregular_settle_sol(count: usize) -> u64 {
+    let (mut fixture, entries) = paid_sol(count);
+    let mut destination = fixture.svm.get_account(&entries[0].destination).expect("the destination");
+    destination.data = vec![0; 1];
+    fixture.set_account(&entries[0].destination, destination);
+    let batch = fixture.settle(&entries);
+    assert_eq!(batch.event.credited, count as u64 * SOL);
     batch.compute_units
 }
 

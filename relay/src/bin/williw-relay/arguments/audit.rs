@@ -55,6 +55,28 @@ Exit codes:
   7  With --repair: a relay is settling
   8  Ledger and chain disagree";
 
+pub(super) const REBUILD_HELP: &str = "\
+For a ledger that was lost and has no backup. Register the nodes first, with the same ids and addresses: the chain has only
+hashes of the ids. Then rebuild, import the rewards again in the order in which they were granted, and let 'run' go on.
+
+Recovered, after the treasury's history hash has shown that no event is missing: batches with their entries, Merkle roots,
+transactions and outcomes, the wallets, the treasury, the sums of what was credited, paid and charged as fees.
+Not recovered: rewards, nodes and contributions, attempts that never landed, registrations, API keys, the audit log.
+
+A rebuilt ledger has signed for nothing. Nothing is paid twice: a node that the chain has credited is held as
+chain_above_ledger until 'williw-relay review resolve NODE_ID --accept-chain' counts its imported rewards as credited.
+
+Example:
+  williw-relay rebuild --ledger new.sqlite3
+
+Environment:
+  WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'admin' [required if --ledger is a URL]
+
+Exit codes:
+  0  The ledger was rebuilt
+  5  The RPC node does not keep the whole history with its logs
+  7  The ledger is not empty, or no node is registered in it";
+
 const REVIEW_SHOW_HELP: &str = "\
 Shows what the ledger and the chain say, the node's last rewards, the batches that credited its wallet account with whether
 this ledger has signed them, the audit log, and what each way of resolving would do. Nothing is written.

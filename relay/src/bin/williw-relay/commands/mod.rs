@@ -1,9 +1,11 @@
 //! The commands, one module each.
 
+pub(crate) mod controls;
 pub(crate) mod doctor;
 pub(crate) mod fund;
 pub(crate) mod key;
 pub(crate) mod network;
+pub(crate) mod rebuild;
 pub(crate) mod receipt;
 pub(crate) mod reconcile;
 pub(crate) mod rent;

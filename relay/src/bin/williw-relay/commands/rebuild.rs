@@ -1,0 +1,56 @@
+//! The `rebuild` command: recovers from the chain what it has of a lost ledger.
+
+use std::fmt;
+
+use williw_relay::audit::{Rebuilder, Rebuilt, Repair};
+use williw_relay::clock::SystemClock;
+use williw_relay::ledger::Actor;
+
+use crate::arguments::ConnectionArguments;
+use crate::environment;
+use crate::error::CliError;
+use crate::ledger::{self, IfMissing};
+use crate::output::Output;
+
+use super::run::lease_holder;
+
+/// Rebuilds the ledger.
+pub(crate) async fn rebuild(connection: &ConnectionArguments, output: &Output) -> Result<(), CliError> {
+    let rebuilder = Rebuilder {
+        chain: environment::cluster(connection)?,
+        network: environment::network(connection)?,
+        database: ledger::open(connection, IfMissing::Fail)?,
+    };
+    let (actor, holder) = (Actor::command_line(), lease_holder()?);
+    let rebuilt = rebuilder.run(&Repair { actor: &actor, clock: &SystemClock, holder: &holder }).await?;
+    output.result(&rebuilt, &Report(&rebuilt))
+}
+
+struct Report<'a>(&'a Rebuilt);
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(rebuilt) = self;
+        writeln!(f, "rebuilt from a complete history of {} events", rebuilt.events)?;
+        writeln!(f, "  transactions  {}", rebuilt.transactions)?;
+        writeln!(f, "  batches       {}", rebuilt.batches)?;
+        writeln!(f, "  entries       {}", rebuilt.entries)?;
+        writeln!(f, "  wallets       {}", rebuilt.wallets)?;
+        if rebuilt.batches_with_used_numbers > 0 {
+            let count = rebuilt.batches_with_used_numbers;
+            writeln!(f, "  left out      {count} batches whose numbers another ledger had used before")?;
+        }
+        if rebuilt.entries_of_unknown_nodes > 0 {
+            let (count, lamports) = (rebuilt.entries_of_unknown_nodes, rebuilt.credited_elsewhere);
+            writeln!(
+                f,
+                "  left out      {count} entries of nodes that are not registered, which were credited {lamports} lamports"
+            )?;
+        }
+        write!(
+            f,
+            "import the rewards in the order in which they were granted; nodes that the chain has credited are then held until \
+             'williw-relay review resolve NODE_ID --accept-chain' counts the rewards as credited"
+        )
+    }
+}
