@@ -4,6 +4,7 @@
 //! one before. Fees are limited for each transaction and for each settlement. What the settler or the limit cannot pay for is
 //! not planned, in the order of age: the oldest rewards are paid first.
 
+use futures_util::future::try_join3;
 use settlement::state::NodeWallet;
 
 use crate::chain::{AccountData, Chain, Commitment};
@@ -150,10 +151,13 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     ) -> Result<(usize, u64), EngineError> {
         let committed = fees::committed(&self.database, open.id, SIGNATURE_FEE_LAMPORTS).await?;
         let settler = [self.signer.address()];
-        let read = self.chain.accounts(&settler, AccountData::Omitted, Commitment::Confirmed, 0).await?;
+        let (read, minimum, rent) = try_join3(
+            self.chain.accounts(&settler, AccountData::Omitted, Commitment::Confirmed, 0),
+            self.chain.minimum_balance(0),
+            self.chain.minimum_balance(NodeWallet::SIZE as u64),
+        )
+        .await?;
         let lamports = read.accounts.first().and_then(Option::as_ref).map_or(0, |account| account.lamports);
-        let minimum = self.chain.minimum_balance(0).await?;
-        let rent = self.chain.minimum_balance(NodeWallet::SIZE as u64).await?;
         // Several nodes share a transaction, so that a signature each covers the fees of registering and paying them.
         let each = rent.saturating_add(SIGNATURE_FEE_LAMPORTS);
         let available = lamports.saturating_sub(minimum);

@@ -148,6 +148,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
         changes.push(settlements::require_step(open.id, Step::Sync));
+        self.renew(lease).await?;
         let (affordable, short) = self.affordable_registrations(open, nodes.len()).await?;
         let (registered, held) = nodes.split_at(affordable.min(nodes.len()));
         let missing: Vec<Entry> = registered
