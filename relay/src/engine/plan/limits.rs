@@ -16,6 +16,7 @@ use crate::signer::Signer;
 use crate::transaction::{BatchKind, BatchSize, Budget, Format, capacity};
 
 use super::super::fees::Affordable;
+use super::super::lease::Lease;
 use super::super::read::concurrently;
 use super::super::store::settlements::OpenSettlement;
 use super::super::{Engine, EngineError};
@@ -53,7 +54,13 @@ pub(super) struct Limits {
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     /// Reads the limits that apply at `now_ms`, after `planned` base units in the settlement's batches.
-    pub(super) async fn limits(&self, open: &OpenSettlement, planned: u64, now_ms: i64) -> Result<Limits, EngineError> {
+    pub(super) async fn limits(
+        &self,
+        lease: &Lease,
+        open: &OpenSettlement,
+        planned: u64,
+        now_ms: i64,
+    ) -> Result<Limits, EngineError> {
         let asset = self.asset()?;
         let mut funds = vec![self.treasury];
         // Of an upgradeable program, the code is in a second account.
@@ -99,6 +106,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         // The last two batches of a piece may be incomplete.
         let max_batches = (self.config.nodes_per_call / NODES_PER_BATCH).max(1);
         let wanted = max_batches.saturating_add(2);
+        self.renew(lease).await?;
         let affordable = self.affordable_batches(open, (payer, empty_minimum), dearest, wanted).await?;
         Ok(Limits {
             per_node_cap: treasury.per_node_cap,

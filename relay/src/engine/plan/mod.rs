@@ -96,7 +96,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
 
         let last_id = batches::last_id(&self.database).await?;
         let planned = self.planned_credit(open, last_id).await?;
-        let limits = self.limits(open, planned, now).await?;
+        let limits = self.limits(lease, open, planned, now).await?;
         self.renew(lease).await?;
         let destinations = self.destinations(lease, &nodes, &limits).await?;
         let plan = plan(nodes, &destinations, &limits);
