@@ -158,8 +158,17 @@ impl<C: Chain> Chain for Pool<C> {
         self.any(async |chain| chain.genesis_hash().await).await
     }
 
+    /// The blockhash of one node. Until when it is valid, two nodes must say of their own: a single one could make an attempt
+    /// look expired that can still land, or of three make it wait.
     async fn latest_blockhash(&self) -> Result<LatestBlockhash, ChainError> {
-        self.any(async |chain| chain.latest_blockhash().await).await
+        let answers = self.several(async |chain| chain.latest_blockhash().await).await?;
+        let mut heights: Vec<u64> = answers.iter().map(|latest| latest.last_valid_block_height).collect();
+        heights.sort_unstable_by(|one, other| other.cmp(one));
+        let last_valid = if heights.len() > 2 { heights.get(1) } else { heights.first() };
+        match (answers.first(), last_valid) {
+            (Some(latest), Some(height)) => Ok(LatestBlockhash { last_valid_block_height: *height, ..*latest }),
+            _ => Err(no_node()),
+        }
     }
 
     /// The latest block that two nodes have finalized.
@@ -404,15 +413,29 @@ mod tests {
     fn another_node_answers_when_one_fails_and_is_kept_from_then_on() {
         let (one, other) = (at(1), at(2));
         let pool = Pool::new([&one, &other]);
-        let height = || block_on(pool.latest_blockhash()).map(|latest| latest.last_valid_block_height);
-        assert_eq!(height(), Ok(1));
+        let confirmed = || block_on(pool.accounts(&[], AccountData::Full, Commitment::Confirmed, 0));
+        let slot = || confirmed().map(|read| read.slot);
+        assert_eq!(slot(), Ok(1));
         one.down.set(true);
-        assert_eq!(height(), Ok(2));
+        assert_eq!(slot(), Ok(2));
         one.down.set(false);
-        assert_eq!(height(), Ok(2));
+        assert_eq!(slot(), Ok(2));
         one.down.set(true);
         other.down.set(true);
-        assert!(matches!(height(), Err(ChainError::Unreachable(_))));
+        assert!(matches!(slot(), Err(ChainError::Unreachable(_))));
+    }
+
+    #[test]
+    fn no_single_node_decides_when_a_blockhash_expires() {
+        let last_valid = |heights: &[u64]| {
+            let nodes: Vec<Fake> = heights.iter().map(|height| at(*height)).collect();
+            block_on(Pool::new(nodes.iter()).latest_blockhash()).map(|latest| latest.last_valid_block_height)
+        };
+        assert_eq!([last_valid(&[7]), last_valid(&[1, 9]), last_valid(&[9, 1])], [Ok(7), Ok(9), Ok(9)]);
+        assert_eq!([last_valid(&[1, 8, 9]), last_valid(&[8, 9_999, 9])], [Ok(8), Ok(9)]);
+        let (one, other) = (at(1), at(9));
+        other.down.set(true);
+        assert!(block_on(Pool::new([&one, &other]).latest_blockhash()).is_err(), "one of two is not enough");
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! A node that lies cannot forge signatures, so it cannot move lamports. It can only make a relay record what did not happen,
 //! or sign again what can still land, and where two nodes must agree it can do neither.
 //!
-//! One lie is left out: that a blockhash expires earlier than it does, because the expiry comes from a single node.
+//! One lie is left out: that a blockhash expires earlier than it does. With a single node, nothing protects from it but the totals;
+//! with several, two must say so, which the pool's own tests show.
 
 use std::fmt;
 use std::mem::offset_of;
