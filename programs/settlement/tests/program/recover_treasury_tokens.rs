@@ -1,21 +1,23 @@
 //! `recover_treasury_tokens`: tokens that somebody sent to the treasury's address and that are not the network's.
 
 use anchor_lang::error::ErrorCode;
-use anchor_lang::prelude::Pubkey;
+use anchor_lang::prelude::{AccountMeta, Pubkey};
 use settlement::client::{
-    TokenAsset, accept_admin_ix, close_network_ix, close_token_network_ix, propose_admin_ix,
+    TOKEN_2022_ID, TokenAsset, accept_admin_ix, close_network_ix, close_token_network_ix, propose_admin_ix,
     recover_treasury_tokens_ix, withdraw_surplus_tokens_ix,
 };
 use settlement::error::SettlementError;
 use settlement::events::TokensRecovered;
 use solana_instruction::error::InstructionError;
 use solana_keypair::Keypair;
+use solana_sdk_ids::compute_budget;
 use solana_signer::Signer;
 use solana_transaction::TransactionError;
+use spl_token_2022_interface::extension::{ExtensionType, transfer_hook};
 
 use crate::common::{
-    DECIMALS, ProgramFixture, Role, TOKEN, TokenFixture, TokenProgram, TransactionOutcome, assert_only_authorized,
-    assert_refused, program_accounts,
+    DECIMALS, Extension, ProgramFixture, Role, TOKEN, TokenFixture, TokenProgram, TransactionOutcome,
+    assert_only_authorized, assert_refused, program_accounts,
 };
 
 fn recover(fixture: &mut ProgramFixture, asset: &TokenAsset, from: Pubkey, to: Pubkey) -> TransactionOutcome {
@@ -58,6 +60,28 @@ fn the_admin_gets_all_tokens_of_any_mint() {
             assert_refused(recover(&mut fixture, &asset, from, to), SettlementError::NothingToRecover);
         }
     }
+}
+
+/// The hook is a program that accepts everything. Without it among the accounts, Token-2022 can't call it.
+#[test]
+fn tokens_whose_mint_has_a_transfer_hook_are_recovered_with_the_accounts_of_the_hook() {
+    const HOOK: Extension = (ExtensionType::TransferHook, |mint, issuer| {
+        transfer_hook::instruction::initialize(&TOKEN_2022_ID, mint, Some(*issuer), Some(compute_budget::ID))
+            .expect("the instruction is valid")
+    });
+    let mut fixture = ProgramFixture::on_runtime(TokenProgram::Token2022.runtime(), |_| {});
+    let asset = fixture.create_mint(TokenProgram::Token2022, DECIMALS, &[HOOK]);
+    let (treasury, admin) = (fixture.treasury, fixture.admin.insecure_clone());
+    let from = fixture.create_associated_account(&treasury, &asset);
+    fixture.mint_to(&asset, &from, TOKEN);
+    let to = fixture.create_associated_account(&admin.pubkey(), &asset);
+
+    let failed = recover(&mut fixture, &asset, from, to).expect_err("the hook's program is missing");
+    assert_eq!(failed.err, TransactionError::InstructionError(0, InstructionError::MissingAccount));
+    let mut ix = recover_treasury_tokens_ix(admin.pubkey(), fixture.network, &asset, from, to);
+    ix.accounts.push(AccountMeta::new_readonly(compute_budget::ID, false));
+    fixture.send(&[ix], &[&admin]).expect("the tokens are recovered");
+    assert_eq!((fixture.token_balance(&from), fixture.token_balance(&to)), (0, TOKEN));
 }
 
 /// Somebody can open a second account of the treasury for the network's own mint.
