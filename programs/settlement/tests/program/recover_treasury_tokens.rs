@@ -79,7 +79,10 @@ fn tokens_whose_mint_has_a_transfer_hook_are_recovered_with_the_accounts_of_the_
     let failed = recover(&mut fixture, &asset, from, to).expect_err("the hook's program is missing");
     assert_eq!(failed.err, TransactionError::InstructionError(0, InstructionError::MissingAccount));
     let mut ix = recover_treasury_tokens_ix(admin.pubkey(), fixture.network, &asset, from, to);
-    ix.accounts.push(AccountMeta::new_readonly(compute_budget::ID, false));
+    // A hook can need further accounts.
+    for account in [compute_budget::ID, Pubkey::new_unique()] {
+        ix.accounts.push(AccountMeta::new_readonly(account, false));
+    }
     fixture.send(&[ix], &[&admin]).expect("the tokens are recovered");
     assert_eq!((fixture.token_balance(&from), fixture.token_balance(&to)), (0, TOKEN));
 }
