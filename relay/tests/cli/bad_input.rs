@@ -3,9 +3,11 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use rusqlite::Connection;
+use tempfile::TempDir;
 
 use crate::process::{CommandResult, Relay};
 use crate::rpc::{Cluster, Rpc};
@@ -99,32 +101,53 @@ async fn a_ledger_of_a_newer_schema_is_not_touched() {
     assert_eq!(rpc.sends(), 0);
 }
 
+/// Runs the command as a user to whom permissions apply, which is not root.
+fn run_unprivileged(relay: &Relay, arguments: &[&str]) -> CommandResult {
+    let command = relay.command(arguments);
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return CommandResult::from({ command }.output().unwrap());
+    }
+    // Other users may have no access to the folder of the binary, for example to root's home.
+    let folder = TempDir::new().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let binary = folder.path().join("williw-relay");
+    fs::copy(command.get_program(), &binary).unwrap();
+    let mut copied = Command::new(binary);
+    copied.args(command.get_args()).env_clear().current_dir(relay.file("")).uid(NOBODY).gid(NOBODY);
+    copied.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    CommandResult::from(copied.output().unwrap())
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
 #[tokio::test]
-async fn a_ledger_and_a_keypair_of_another_user_are_named() {
-    let relay = relay_with_a_reward().await;
-    let directory = relay.file("");
-    fs::set_permissions(&directory, fs::Permissions::from_mode(0o555)).unwrap();
-    fs::set_permissions(relay.file("ledger.sqlite3"), fs::Permissions::from_mode(0o444)).unwrap();
-    let run = || {
-        let mut command = relay.command(&["run", "--patience", "0"]);
-        // Permissions do not apply to root.
-        if fs::metadata("/proc/self").unwrap().uid() == 0 {
-            command.uid(NOBODY).gid(NOBODY);
-        }
-        CommandResult::from(command.output().unwrap())
-    };
-    let result = run();
-    assert!([3, 4].contains(&result.exit_code), "{}", result.stderr);
-    assert!(
-        result.stderr.contains("read and write") || result.stderr.contains("must be writable"),
-        "{}",
-        result.stderr
-    );
-    fs::set_permissions(relay.file("settler.json"), fs::Permissions::from_mode(0o000)).unwrap();
-    let result = run();
+async fn a_ledger_of_another_user_is_named() {
+    let rpc = Rpc::start(Cluster::default());
+    let relay = relay_with_a_reward().await.with("SOLANA_RPC_URL", &rpc.url);
+    set_mode(&relay.file("settler.json"), 0o644);
+    set_mode(&relay.file("ledger.sqlite3"), 0o444);
+    set_mode(&relay.file(""), 0o555);
+    let result = run_unprivileged(&relay, &["run", "--patience", "0"]);
+    set_mode(&relay.file(""), 0o755);
+    assert_refused(&result, 3, "check that it is a file that you may read and write");
+    assert_eq!(rpc.sends(), 0);
+    assert_nothing_is_lost(&relay);
+}
+
+#[tokio::test]
+async fn a_keypair_of_another_user_is_named() {
+    let rpc = Rpc::start(Cluster::default());
+    let relay = relay_with_a_reward().await.with("SOLANA_RPC_URL", &rpc.url);
+    set_mode(&relay.file("settler.json"), 0o600);
+    set_mode(&relay.file("ledger.sqlite3"), 0o666);
+    set_mode(&relay.file(""), 0o777);
+    let result = run_unprivileged(&relay, &["run", "--patience", "0"]);
+    set_mode(&relay.file(""), 0o755);
     assert_refused(&result, 3, "SOLANA_PRIVATE_KEY");
     assert!(result.stderr.contains("ermission"), "{}", result.stderr);
-    fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(rpc.sends(), 0);
     assert_nothing_is_lost(&relay);
 }
 
