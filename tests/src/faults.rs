@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,9 +35,13 @@ pub enum Fault {
 type Decide = dyn Fn(&str, &Value) -> Fault + Send + Sync;
 
 /// A faulty proxy for an RPC node. Dropping it closes the listener.
+///
+/// # Panics
+/// When it is dropped, if a call of `decide` or of [`Fault::Change`] has panicked.
 pub struct FaultyRpc {
     address: SocketAddr,
     closing: Arc<AtomicBool>,
+    panicked: Arc<AtomicBool>,
 }
 
 impl FaultyRpc {
@@ -56,21 +61,28 @@ impl FaultyRpc {
             .no_proxy()
             .build()
             .map_err(|source| HarnessError::Http { what: "creating an HTTP client".to_owned(), source })?;
-        let closing = Arc::new(AtomicBool::new(false));
-        let (stop, upstream, decide) = (Arc::clone(&closing), upstream.to_owned(), Arc::new(decide) as Arc<Decide>);
+        let (closing, panicked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (stop, has_panicked) = (Arc::clone(&closing), Arc::clone(&panicked));
+        let (upstream, decide) = (upstream.to_owned(), Arc::new(decide) as Arc<Decide>);
         std::thread::spawn(move || {
             for connection in listener.incoming() {
                 if stop.load(Ordering::SeqCst) {
                     return;
                 }
                 let (client, upstream, decide) = (client.clone(), upstream.clone(), Arc::clone(&decide));
+                let has_panicked = Arc::clone(&has_panicked);
                 if let Ok(connection) = connection {
-                    // Broken connections are expected here.
-                    std::thread::spawn(move || drop(serve(&connection, &client, &upstream, &*decide)));
+                    std::thread::spawn(move || {
+                        // Broken connections are expected here. To the client, a panic would look like one.
+                        let serve = AssertUnwindSafe(|| drop(serve(&connection, &client, &upstream, &*decide)));
+                        if catch_unwind(serve).is_err() {
+                            has_panicked.store(true, Ordering::SeqCst);
+                        }
+                    });
                 }
             }
         });
-        Ok(Self { address, closing })
+        Ok(Self { address, closing, panicked })
     }
 
     /// URL of the proxy.
@@ -84,6 +96,8 @@ impl Drop for FaultyRpc {
         self.closing.store(true, Ordering::SeqCst);
         // Wake the listener thread, so that it notices the flag.
         let _ = TcpStream::connect(self.address);
+        let has_panicked = self.panicked.load(Ordering::SeqCst) && !std::thread::panicking();
+        assert!(!has_panicked, "the faulty RPC proxy has panicked, see above");
     }
 }
 
@@ -103,6 +117,8 @@ enum GateState {
     Arrived,
     /// Requests pass.
     Open,
+    /// A request was held back for too long, and has passed.
+    TimedOut,
 }
 
 impl Gate {
@@ -110,13 +126,17 @@ impl Gate {
     /// back.
     pub fn pass(&self) -> bool {
         let mut state = self.lock();
-        let was_open = *state == GateState::Open;
-        if !was_open {
-            *state = GateState::Arrived;
-            self.changed.notify_all();
-            drop(self.changed.wait_timeout_while(state, READ_TIMEOUT, |state| *state != GateState::Open));
+        if *state == GateState::Open {
+            return false;
         }
-        !was_open
+        *state = GateState::Arrived;
+        self.changed.notify_all();
+        let waited = self.changed.wait_timeout_while(state, READ_TIMEOUT, |state| *state == GateState::Arrived);
+        let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        if timeout.timed_out() {
+            *state = GateState::TimedOut;
+        }
+        true
     }
 
     /// Waits for a request to arrive.
@@ -136,9 +156,20 @@ impl Gate {
     }
 
     /// Lets what is held back and everything that follows pass.
-    pub fn open(&self) {
-        *self.lock() = GateState::Open;
+    ///
+    /// # Errors
+    /// [`HarnessError::Timeout`] if a request has passed already, because it was held back for too long.
+    pub fn open(&self) -> Result<(), HarnessError> {
+        let before = std::mem::replace(&mut *self.lock(), GateState::Open);
         self.changed.notify_all();
+        if before == GateState::TimedOut {
+            return Err(HarnessError::Timeout {
+                what: "the gate to open".to_owned(),
+                waited: READ_TIMEOUT,
+                last: None,
+            });
+        }
+        Ok(())
     }
 
     fn lock(&self) -> MutexGuard<'_, GateState> {

@@ -3,6 +3,7 @@
 use williw_tests::faults::Fault;
 
 use super::Scenario;
+use crate::fixture::OrFail;
 
 #[test]
 fn a_relay_killed_before_after_or_between_signing_sending_and_landing_pays_every_reward_once() {
@@ -20,7 +21,7 @@ fn a_relay_killed_before_after_or_between_signing_sending_and_landing_pays_every
         let mut held = scenario.spawn_up_to(method, fault);
         held.relay.kill();
         // Only now is the request forwarded or dropped: nobody can act on the answer any more.
-        held.gate.open();
+        held.gate.open().or_fail();
         scenario.run_and_verify();
         let attempts = scenario.latest_attempts();
         assert!(attempts.ends_with(&["finalized".to_owned()]), "killed at {method}: {attempts:?}");

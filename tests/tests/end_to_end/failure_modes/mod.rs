@@ -118,6 +118,13 @@ impl Scenario {
         self.network.ledger.rows(query, None).or_fail().into_iter().flatten().flatten().collect()
     }
 
+    /// What the latest batch has done for each of its nodes, in the order of their ids.
+    fn latest_outcomes(&self) -> Vec<String> {
+        let query = "SELECT COALESCE(outcome, '-') FROM batch_entries \
+                     WHERE batch_id = (SELECT MAX(batch_id) FROM batch_entries) ORDER BY node_id";
+        self.network.ledger.rows(query, None).or_fail().into_iter().flatten().flatten().collect()
+    }
+
     /// Waits until an attempt has this state.
     fn wait_for_attempt(&self, state: &str) {
         wait::until(&format!("an attempt to be {state}"), SETTLEMENT_DEADLINE, || {
@@ -145,11 +152,12 @@ impl Scenario {
 
     /// Waits until no transaction with a blockhash of now can land any more, as every commitment sees it.
     fn wait_for_expiry(&self) {
-        /// Slots for which a blockhash is valid, slots until a block is finalized, and some that are skipped.
-        const SLOTS: u64 = 150 + 32 + 10;
+        /// Slots for which a blockhash is valid, twice those until a block is finalized (the blockhash can be as much newer than the
+        /// finalized slot as that), and some that are skipped.
+        const SLOTS: u64 = 150 + 2 * 32 + 10;
 
         let chain = &self.network.chain;
-        let last = chain.finalized_slot().or_fail() + 32 + SLOTS;
+        let last = chain.finalized_slot().or_fail() + SLOTS;
         wait::until("the blockhash to expire", SETTLEMENT_DEADLINE, || {
             let slot = chain.finalized_slot()?;
             Ok(Poll::when(slot > last, || format!("slot {slot} of {last}")))
@@ -168,7 +176,7 @@ struct Held {
 impl Held {
     /// Lets the request pass, and waits for the relay to exit successfully.
     fn finish(mut self) {
-        self.gate.open();
+        self.gate.open().or_fail();
         wait_for_success(&mut self.relay);
     }
 }

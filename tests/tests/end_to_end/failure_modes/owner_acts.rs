@@ -15,16 +15,17 @@ fn what_owners_do_after_a_batch_was_planned_affects_only_their_own_payouts() {
     let scenario = Scenario::new("owner-acts");
     let network = scenario.network.relay_cli.network();
     let (chain, nodes, owners) = (&scenario.network.chain, &scenario.nodes, &scenario.owners);
-    let held = scenario.spawn_up_to("sendTransaction", Fault::Forward);
-
     let destination = Keypair::new().pubkey();
     let redirect = set_destination_ix(owners[0].pubkey(), network, node_id(&nodes[0].id), destination);
     let close = close_node_ix(owners[1].pubkey(), network, node_id(&nodes[1].id), owners[1].pubkey());
-    for (instruction, owner) in [(redirect, &owners[0]), (close, &owners[1])] {
-        chain.airdrop(&owner.pubkey(), SOL).or_fail();
-        chain.send(&[instruction], &[owner]).or_fail();
-    }
+    chain.airdrop(&owners[0].pubkey(), SOL).or_fail();
+
+    let held = scenario.spawn_up_to("sendTransaction", Fault::Forward);
+    chain.send(&[redirect, close], &[&owners[0], &owners[1]]).or_fail();
     held.finish();
+    // The batch that was planned before has landed, and has credited those that it could.
+    assert_eq!(scenario.latest_attempts(), ["finalized"]);
+    assert_eq!(scenario.latest_outcomes(), ["credited", "skipped", "credited"]);
     let paid = |node: usize| {
         let wallet = chain.wallet(&network, &nodes[node].id, &nodes[node].address).or_fail();
         wallet.map(|wallet| wallet.paid)

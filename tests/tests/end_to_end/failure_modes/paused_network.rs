@@ -11,7 +11,7 @@ fn rewards_of_a_network_paused_in_the_middle_of_a_settlement_are_paid_after_the_
     let mut scenario = Scenario::new("paused");
     let mut held = scenario.spawn_up_to("sendTransaction", Fault::Forward);
     scenario.network.control(&["pause"]);
-    held.gate.open();
+    held.gate.open().or_fail();
     wait_until_exited(&mut held.relay);
     // Nothing was paid, and the next run says why.
     let output = run_to_exit(scenario.relay(localnet().url())).or_fail();
