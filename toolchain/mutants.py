@@ -267,6 +267,16 @@ def find_mutants(tree, options):
     return mutants
 
 
+def hash_of_inputs(tree):
+    """A hash over the program's sources and tests."""
+    total = hashlib.sha256()
+    for folder, folders, names in os.walk(f"{tree}/{PACKAGE}"):
+        folders.sort()
+        for name in sorted(names):
+            total.update(f"{folder}/{name} {file_hash(f'{folder}/{name}')}\n".encode())
+    return total.hexdigest()
+
+
 def earlier_results(path):
     """The outcome of each mutant of the last run."""
     if not os.path.exists(path):
@@ -545,6 +555,10 @@ def main():
             print(mutant.name)
         return 0
     tested = earlier_results(results) if options.resume else {}
+    inputs, inputs_file = hash_of_inputs(runner.tree), f"{target}/inputs"
+    if options.resume and (not os.path.exists(inputs_file) or read(inputs_file) != inputs):
+        say(f"note: {PACKAGE} has changed since these results: what was caught then might not be now")
+    write(inputs_file, inputs)
     for mutant in mutants:
         mutant.outcome, mutant.by, mutant.seconds = tested.get(mutant.identity, ("", "", 0.0))
         if mutant.outcome in (MISSED, EXPLAINED):
