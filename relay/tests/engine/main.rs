@@ -24,6 +24,8 @@ mod receipts;
 mod reconciliation;
 mod rejections;
 mod rent;
+mod requests;
+mod retention;
 mod reviews;
 mod settling;
 mod splitting;
