@@ -106,7 +106,7 @@ Environment:
   WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'ledger' [required if --ledger is a URL]";
 
 const DOCTOR_HELP: &str = "\
-The same settings as for run. The exit code is 0 if a run can begin, also with warnings, and 9 if a run would fail.
+The same settings as for run. The exit code is 0 if a run can begin, also with warnings, and 10 if a run would fail.
 
 Environment:
   SOLANA_PRIVATE_KEY  The settler's keypair: base58, a JSON array of 64 numbers, or the path of a keypair file
