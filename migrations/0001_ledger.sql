@@ -146,8 +146,10 @@ CREATE TABLE settlements (
     credited_lamports INTEGER NOT NULL DEFAULT 0 CHECK (credited_lamports >= 0),
     paid_lamports     INTEGER NOT NULL DEFAULT 0 CHECK (paid_lamports >= 0),
     fees_lamports     INTEGER NOT NULL DEFAULT 0 CHECK (fees_lamports >= 0),
-    error             TEXT
+    error             TEXT,
+    pruned            INTEGER NOT NULL DEFAULT 0 CHECK (pruned IN (0, 1)) -- 1: log lines and bytes of attempts were deleted
 ) STRICT;
+CREATE INDEX settlements_unpruned ON settlements (finished_at) WHERE pruned = 0;
 -- At most one settlement is open.
 CREATE UNIQUE INDEX settlements_one_open ON settlements (state) WHERE state = 'open';
 
@@ -217,7 +219,7 @@ CREATE TABLE attempts (
     state                      TEXT    NOT NULL CHECK (state IN ('planned', 'signed', 'sent', 'landed', 'finalized', 'failed', 'expired')),
     version                    INTEGER NOT NULL DEFAULT 1,  -- incremented by every transition, for compare-and-set
     signature                  TEXT    UNIQUE,
-    transaction_base64         TEXT,                        -- the signed transaction; resends use exactly these bytes
+    transaction_base64         TEXT,                        -- the signed transaction; resends use exactly these bytes; deleted long after its end
     last_valid_block_height    INTEGER,
     compute_unit_limit         INTEGER NOT NULL,
     loaded_accounts_data_limit INTEGER NOT NULL,         -- bytes
@@ -231,7 +233,8 @@ CREATE TABLE attempts (
     created_at                 INTEGER NOT NULL,
     updated_at                 INTEGER NOT NULL,
     UNIQUE (batch_id, number),
-    CHECK (state IN ('planned', 'failed') OR (signature IS NOT NULL AND transaction_base64 IS NOT NULL AND last_valid_block_height IS NOT NULL))
+    CHECK (state IN ('planned', 'failed') OR (signature IS NOT NULL AND last_valid_block_height IS NOT NULL)),
+    CHECK (state IN ('planned', 'failed', 'finalized', 'expired') OR transaction_base64 IS NOT NULL)
 ) STRICT;
 -- At most one live attempt per batch, so that a second payment for the same batch cannot be recorded.
 CREATE UNIQUE INDEX attempts_one_live ON attempts (batch_id) WHERE state IN ('planned', 'signed', 'sent', 'landed');
@@ -264,6 +267,7 @@ CREATE TABLE idempotency_keys (
     created_at   INTEGER NOT NULL,
     PRIMARY KEY (key, operation)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_keys_by_time ON idempotency_keys (created_at);
 
 CREATE TABLE api_keys (
     id         TEXT PRIMARY KEY,

@@ -8,11 +8,11 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Client, StatusCode, Url, redirect};
 use serde::Deserialize;
 
-use super::wire::{BATCH_PATH, BatchRequest, BatchResults};
+use super::wire::{BATCH_PATH, BatchRequest, BatchResults, MAX_REQUEST_BYTES};
 use super::{Database, DatabaseError, Row, Statement};
 
 /// The timeout of a request. D1 limits a batch to 30 s.
@@ -83,11 +83,20 @@ impl fmt::Debug for RemoteDatabase {
 
 impl Database for RemoteDatabase {
     async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseError> {
-        let request = BatchRequest::from(statements.as_slice());
+        let request = serde_json::to_vec(&BatchRequest::from(statements.as_slice()))
+            .map_err(|error| DatabaseError::Statement(format!("the batch cannot be encoded: {error}")))?;
+        // The engine's pieces are far smaller. Splitting a batch here would lose its atomicity.
+        if request.len() > MAX_REQUEST_BYTES {
+            return Err(DatabaseError::Statement(format!(
+                "the batch has {} bytes, more than the {MAX_REQUEST_BYTES} that a Worker accepts: nothing was written",
+                request.len()
+            )));
+        }
         let response = self
             .client
             .post(self.endpoint.clone())
-            .json(&request)
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .body(request)
             .send()
             .await
             .map_err(|error| transport_error(&error))?;

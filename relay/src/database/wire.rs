@@ -12,6 +12,9 @@ use crate::types::Scope;
 /// The path of the endpoint, relative to the Worker's URL.
 pub const BATCH_PATH: &str = "/v1/ledger/batch";
 
+/// The maximum size of the JSON of a [`BatchRequest`], in bytes.
+pub const MAX_REQUEST_BYTES: usize = 2 * 1024 * 1024;
+
 /// A batch of SQL statements to run in one transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

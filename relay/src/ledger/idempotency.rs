@@ -13,6 +13,16 @@ statements! {
 
     /// The request hash and response stored for key ?1 and operation ?2.
     SELECT_KEY = "SELECT request_hash, response FROM idempotency_keys WHERE key = ?1 AND operation = ?2";
+
+    /// Deletes ?2 keys that were used before ?1.
+    DELETE_KEYS = "DELETE FROM idempotency_keys WHERE (key, operation) IN (SELECT key, operation FROM idempotency_keys
+            WHERE created_at < CAST(?1 AS INTEGER) ORDER BY created_at LIMIT CAST(?2 AS INTEGER))
+        RETURNING key";
+}
+
+/// The statement that deletes at most `limit` keys that were used before `cutoff_ms`, and returns them.
+pub(super) fn delete_older_than(cutoff_ms: i64, limit: u32) -> Statement {
+    Statement::new(DELETE_KEYS).bind(cutoff_ms).bind(limit)
 }
 
 /// The stored response to a request.

@@ -18,6 +18,7 @@ pub mod nodes;
 pub mod owners;
 mod pagination;
 mod payables;
+pub mod retention;
 pub mod reviews;
 pub mod rewards;
 pub mod settlements;
@@ -47,6 +48,7 @@ const RELAY_MODULES: &[&[&str]] = &[
     crate::metrics::ALL,
     health::ALL,
     owners::ALL,
+    retention::ALL,
     reviews::ALL,
     settlements::ALL,
 ];

@@ -10,6 +10,7 @@
 
 mod audits;
 mod bad_input;
+mod config;
 mod doctor;
 mod keys;
 mod metrics;

@@ -25,6 +25,8 @@ mod receipts;
 mod reconciliation;
 mod rejections;
 mod rent;
+mod requests;
+mod retention;
 mod reviews;
 mod settling;
 mod splitting;

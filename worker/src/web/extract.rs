@@ -21,7 +21,7 @@ use super::error::{ApiError, ErrorCode};
 pub(crate) const BODY_LIMIT_BYTES: usize = 256 * 1024;
 
 /// The maximum size of a batch of ledger statements, in bytes. D1 limits a parameter to 2 MB.
-pub(crate) const LEDGER_BODY_LIMIT_BYTES: usize = 2 * 1024 * 1024;
+pub(crate) const LEDGER_BODY_LIMIT_BYTES: usize = williw_relay::database::wire::MAX_REQUEST_BYTES;
 
 /// A JSON body of at most `LIMIT_BYTES`.
 pub(crate) struct JsonBody<T, const LIMIT_BYTES: usize = BODY_LIMIT_BYTES>(pub T);

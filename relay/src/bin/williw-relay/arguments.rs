@@ -12,8 +12,11 @@ use settlement::client::NetworkId;
 use settlement::rules::pause::MAX_PAUSE_SECONDS;
 use solana_pubkey::Pubkey;
 use williw_relay::engine::FormatChoice;
+use williw_relay::ledger::retention::DEFAULT_RETENTION_DAYS;
 use williw_relay::transaction::Format;
 use williw_relay::types::{ApiKeyId, Lamports, NodeId, Scope};
+
+use crate::output::OutputFormat;
 
 use audit::{ReceiptArguments, ReconcileArguments, ResolveArguments, ShowArguments, VerifyArguments};
 
@@ -63,6 +66,8 @@ Environment:
   NETWORK             Same as --network
   NETWORK_CREATOR     Same as --network-creator
   NETWORK_ADMIN       Same as --network-admin
+  WILLIW_CONFIG       Same as --config
+  WILLIW_LOG_FORMAT   Same as --log-format
   WILLIW_METRICS_ADDR Same as --metrics-addr of run
   RUST_LOG            The log filter; logs go to standard error [default: warn,williw_relay=info]
 
@@ -101,7 +106,7 @@ Environment:
   WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'ledger' [required if --ledger is a URL]";
 
 const DOCTOR_HELP: &str = "\
-The same settings as for run. The exit code is 0 if a run can begin, also with warnings, and 9 if a run would fail.
+The same settings as for run. The exit code is 0 if a run can begin, also with warnings, and 10 if a run would fail.
 
 Environment:
   SOLANA_PRIVATE_KEY  The settler's keypair: base58, a JSON array of 64 numbers, or the path of a keypair file
@@ -128,6 +133,17 @@ pub(crate) struct Arguments {
     /// Print results as JSON, one document per line
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS)]
     pub(crate) json: bool,
+
+    /// The format of the log, which goes to standard error [default: json with --json, otherwise text]
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "WILLIW_LOG_FORMAT", value_name = "FORMAT")]
+    pub(crate) log_format: Option<OutputFormat>,
+
+    /// Read settings from a TOML file, except for those given as options or in the environment: ledger, rpc_url, network,
+    /// network_creator, network_admin, and in the table [run] format, interval, max_compute_unit_price, metrics_addr and
+    /// retention_days
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "WILLIW_CONFIG", value_name = "FILE")]
+    #[allow(dead_code, reason = "read before everything else, in config.rs")]
+    pub(crate) config: Option<PathBuf>,
 
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -238,6 +254,12 @@ pub(crate) struct RunArguments {
     /// Serve metrics for Prometheus at http://ADDRESS/metrics, to anybody who can reach the address, such as 127.0.0.1:9464
     #[arg(long, value_name = "ADDRESS", env = "WILLIW_METRICS_ADDR")]
     pub(crate) metrics_addr: Option<SocketAddr>,
+
+    /// After how many days the log lines of a closed settlement and the bytes of its transactions are deleted, and with a
+    /// ledger in a file also idempotency keys; what proves payments is kept for ever
+    #[arg(long, value_name = "DAYS", default_value_t = DEFAULT_RETENTION_DAYS)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub(crate) retention_days: u32,
 }
 
 #[derive(Debug, Args)]

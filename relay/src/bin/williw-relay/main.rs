@@ -5,6 +5,7 @@
 
 mod arguments;
 mod commands;
+mod config;
 mod environment;
 mod error;
 mod ledger;
@@ -17,17 +18,21 @@ mod transaction;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use arguments::{Arguments, Command, KeyCommand, NetworkCommand, RentCommand, ReviewCommand};
 use error::CliError;
 use output::{Output, OutputFormat};
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match config::arguments() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            Output::new(OutputFormat::Text).error(&error);
+            return ExitCode::from(error.exit_code());
+        }
+    };
     let format = if arguments.json { OutputFormat::Json } else { OutputFormat::Text };
     let output = Output::new(format);
-    logging::init(format);
+    logging::init(arguments.log_format.unwrap_or(format));
     let outcome = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -12,7 +12,7 @@ use williw_relay::types::Lamports;
 use crate::error::CliError;
 
 /// The format of results and logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum OutputFormat {
     /// Human-readable text.
     Text,

@@ -9,10 +9,11 @@ use williw_relay::clock::{Clock, SystemClock};
 use williw_relay::database::Database;
 use williw_relay::engine::{Asset, Engine, EngineConfig, EngineError, EngineParts, Progress, Trigger};
 use williw_relay::events::Events;
+use williw_relay::ledger::retention::{self, Pruned};
 use williw_relay::ledger::{reviews, settlements};
 use williw_relay::signer::Signer;
 
-use crate::arguments::{ConnectionArguments, RunArguments};
+use crate::arguments::{ConnectionArguments, LedgerLocation, RunArguments};
 use crate::environment;
 use crate::error::CliError;
 use crate::ledger::{self, IfMissing, Ledger};
@@ -28,6 +29,9 @@ const INITIAL_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// The maximum delay between two retries.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(30);
+
+/// How many pieces of old data are deleted whenever there is nothing to settle. Each takes milliseconds.
+const PIECES_PER_PAUSE: usize = 20;
 
 /// The delay after losing the lease to another runner.
 const LEASE_LOST_DELAY: Duration = Duration::from_secs(1);
@@ -61,6 +65,10 @@ pub(crate) async fn run(
     let parts = EngineParts { database: &database, chain: &chain, signer, clock: SystemClock, events: LogEvents };
     let engine = Engine::new(parts, config);
     let mut shutdown = Shutdown::listen()?;
+    let retention = Retention {
+        days: arguments.retention_days,
+        includes_keys: matches!(connection.ledger, Some(LedgerLocation::File(_))),
+    };
     let metrics = async {
         match &exporter {
             Some(exporter) => exporter.collect(&database, &chain).await,
@@ -68,7 +76,7 @@ pub(crate) async fn run(
         }
     };
     let outcome = tokio::select! {
-        outcome = advance_until_done(&engine, &database, arguments, output, &mut shutdown) => outcome,
+        outcome = advance_until_done(&engine, &database, arguments, &retention, output, &mut shutdown) => outcome,
         () = metrics => Err(CliError::Internal("the metrics have ended".to_owned())),
     };
     // Whatever the outcome, release the lease, so that the next runner does not have to wait for it to expire.
@@ -82,6 +90,7 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
     engine: &Engine<&D, C, S, K, E>,
     database: &D,
     arguments: &RunArguments,
+    retention: &Retention,
     output: &Output,
     shutdown: &mut Shutdown,
 ) -> Result<(), CliError> {
@@ -190,10 +199,12 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
             }
             Progress::Idle if arguments.watch => {
                 retry_held = false;
+                retention.prune(database).await;
                 tracing::debug!("nothing to settle, checking again in {} s", arguments.interval);
                 shutdown.sleep(interval).await;
             }
             Progress::Idle => {
+                retention.prune(database).await;
                 if settled == 0 {
                     output.result(&json!({"outcome": "idle", "settlement": null}), &"nothing to settle")?;
                 } else {
@@ -244,6 +255,32 @@ impl Backoff {
     /// Whether the first of the errors occurred at least `seconds` ago.
     fn has_lasted(&self, seconds: u32, now_ms: i64) -> bool {
         self.since_ms.is_some_and(|since_ms| now_ms.saturating_sub(since_ms) >= i64::from(seconds) * 1000)
+    }
+}
+
+/// What becomes of old data.
+struct Retention {
+    /// For how long it is kept after its settlement was closed.
+    days: u32,
+    /// Whether idempotency keys are deleted as well. A Worker deletes its own.
+    includes_keys: bool,
+}
+
+impl Retention {
+    /// Deletes some of what is too old. A failure is logged: nothing depends on it.
+    async fn prune<D: Database>(&self, database: &D) {
+        let now_ms = SystemClock.now_ms();
+        for _ in 0..PIECES_PER_PAUSE {
+            let pruned = match retention::prune(database, now_ms, self.days).await {
+                Ok(Pruned::Nothing) if self.includes_keys => retention::prune_keys(database, now_ms, self.days).await,
+                pruned => pruned,
+            };
+            match pruned {
+                Ok(Pruned::Piece) => {}
+                Ok(Pruned::Nothing) => return,
+                Err(error) => return tracing::warn!("cannot delete old data: {error}"),
+            }
+        }
     }
 }
 
