@@ -42,9 +42,9 @@ fn an_unknown_setting_is_named_and_nothing_is_done() {
     let relay = Relay::with_settings();
     for (text, named) in [
         ("settler = \"x\"", "unknown field `settler`"),
-        ("[run]\nintervall = 5", "line 2: unknown field `intervall`"),
+        ("[run]\nintervall = 5", "line 2 (intervall): unknown field `intervall`"),
         ("SOLANA_PRIVATE_KEY = \"swordfish\"", "unknown field `SOLANA_PRIVATE_KEY`"),
-        ("[run]\ninterval = -5", "interval"),
+        ("[run]\ninterval = -5", "line 2 (interval): invalid value"),
         ("network = ", "line 1"),
     ] {
         fs::write(relay.file("williw.toml"), text).unwrap();

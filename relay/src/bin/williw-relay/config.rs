@@ -68,10 +68,13 @@ fn config_of(matches: &ArgMatches) -> Option<PathBuf> {
 fn read(file: &Path) -> Result<Config, CliError> {
     let failed = |reason: &str| CliError::Setting(format!("the configuration file {}: {reason}", file.display()));
     let text = std::fs::read_to_string(file).map_err(|error| failed(&error.to_string()))?;
-    // Without the line itself, which an error of the parser would print: somebody may have put a secret into the file.
+    // Without the line's value, which an error of the parser would print: somebody may have put a secret into the file.
     toml::from_str(&text).map_err(|error| {
-        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        failed(&format!("line {}: {}", before.matches('\n').count().saturating_add(1), error.message()))
+        let start = error.span().map_or(0, |span| span.start);
+        let number = text.get(..start).unwrap_or_default().matches('\n').count();
+        let line = text.lines().nth(number).unwrap_or_default();
+        let setting = line.split_once('=').map(|(name, _)| format!(" ({})", name.trim())).unwrap_or_default();
+        failed(&format!("line {}{setting}: {}", number.saturating_add(1), error.message()))
     })
 }
 
