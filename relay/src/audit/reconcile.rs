@@ -11,7 +11,7 @@ use solana_pubkey::Pubkey;
 
 use super::text;
 use super::wallet_row::{Cause, Finding, NodeBooks, Rules, WalletRow};
-use crate::chain::{Account, AccountData, Chain, ChainError, Commitment, MAX_ACCOUNTS_PER_READ};
+use crate::chain::{Account, AccountData, Chain, ChainError, Commitment, MAX_ACCOUNTS_PER_READ, REQUESTS_IN_FLIGHT};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Statement, statements};
 use crate::engine::NetworkRef;
@@ -48,9 +48,6 @@ statements! {
 
 /// The number of nodes that are read at once, from ledger and chain.
 const NODES_PER_PAGE: usize = 600;
-
-/// The number of requests in flight at once. A Worker can have six connections open.
-const REQUESTS_IN_FLIGHT: usize = 6;
 
 /// How long the lease lasts with which a repair keeps runners from settling, in milliseconds. It is renewed for each page.
 const LEASE_MS: i64 = 30_000;

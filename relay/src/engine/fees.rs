@@ -12,15 +12,12 @@ use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
 use crate::signer::Signer;
-use crate::transaction::Budget;
+use crate::transaction::{Budget, SIGNATURE_FEE_LAMPORTS};
 
 use super::hold::HoldReason;
 use super::store::fees;
 use super::store::settlements::OpenSettlement;
 use super::{Engine, EngineError};
-
-/// The fee of a signature, in lamports.
-pub(super) const SIGNATURE_FEE_LAMPORTS: u64 = 5_000;
 
 /// The percentile of recent priority fees to pay, by attempt: low at first, higher after each attempt that did not land.
 const PERCENTILES: [usize; 4] = [25, 50, 75, 100];
