@@ -15,7 +15,7 @@ statements! {
 
     /// The times of the oldest unconfirmed reward, of the oldest one whose node is not held, and of the open settlement.
     SINCE = "SELECT
-            CAST((SELECT created_at FROM rewards WHERE status IN ('pending', 'batched') AND sequence > 0
+            CAST((SELECT created_at FROM rewards WHERE distributed_at IS NULL AND sequence > 0
                 ORDER BY sequence LIMIT 1) AS TEXT) AS unpaid_since,
             CAST((SELECT created_at FROM rewards WHERE sequence = (SELECT next_sequence FROM payables
                 WHERE next_sequence IS NOT NULL AND retry_at = 0 ORDER BY next_sequence LIMIT 1)) AS TEXT) AS payable_since,

@@ -16,6 +16,7 @@ mod fixture;
 mod nodes;
 mod remote;
 mod rewards;
+mod searches;
 mod settlements;
 mod sqlite_file;
 mod statements;
