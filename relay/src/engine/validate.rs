@@ -23,7 +23,7 @@ use super::{Asset, Engine, EngineError, Progress, Step};
 pub(super) struct Service {
     /// What the ledger is bound to, or is to be bound to.
     binding: [(&'static str, String); 3],
-    asset: Asset,
+    pub(super) asset: Asset,
     treasury: TreasuryReading,
 }
 
