@@ -20,4 +20,5 @@ mod searches;
 mod settlements;
 mod sqlite_file;
 mod statements;
+mod totals;
 mod writers;
