@@ -20,7 +20,9 @@ use super::executed::ExecutedBatch;
 use super::reconcile::{ReconcileError, Reconciler, Reconciliation, Repair};
 use super::replay::{Replay, events};
 use super::text;
-use crate::chain::{AccountData, Chain, ChainError, Commitment, History, RecordedTransaction, TransactionVersion};
+use crate::chain::{
+    AccountData, Chain, ChainError, Commitment, History, REQUESTS_IN_FLIGHT, RecordedTransaction, TransactionVersion,
+};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Statement, statements};
 use crate::engine::store::{binding, wallets};
@@ -70,9 +72,6 @@ statements! {
 
 /// The number of transactions that are read and written at once.
 const TRANSACTIONS_PER_PIECE: usize = 60;
-
-/// The number of requests in flight at once. A Worker can have six connections open.
-const REQUESTS_IN_FLIGHT: usize = 6;
 
 /// Rebuilds a ledger.
 pub struct Rebuilder<D, C> {

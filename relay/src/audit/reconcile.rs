@@ -11,7 +11,7 @@ use solana_pubkey::Pubkey;
 
 use super::text;
 use super::wallet_row::{Cause, Finding, NodeBooks, Rules, WalletRow};
-use crate::chain::{Account, AccountData, Chain, ChainError, Commitment, MAX_ACCOUNTS_PER_READ};
+use crate::chain::{Account, AccountData, Chain, ChainError, Commitment, MAX_ACCOUNTS_PER_READ, REQUESTS_IN_FLIGHT};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Statement, statements};
 use crate::engine::NetworkRef;
@@ -26,10 +26,10 @@ macro_rules! node_books {
         "SELECT nodes.id AS node_id, nodes.address AS address, CAST(nodes.total_rewards_lamports AS TEXT) AS earned,
             CAST(COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE rewards.node_id = nodes.id
                 AND node_total_lamports < COALESCE((SELECT MIN(node_total_lamports) FROM rewards AS unconfirmed
-                    WHERE unconfirmed.node_id = nodes.id AND unconfirmed.status IN ('pending', 'batched')),
+                    WHERE unconfirmed.node_id = nodes.id AND unconfirmed.distributed_at IS NULL),
                     9223372036854775807)), 0) AS TEXT) AS confirmed,
             CAST((SELECT MIN(node_total_lamports) FROM rewards WHERE rewards.node_id = nodes.id
-                AND status IN ('pending', 'batched')) AS TEXT) AS next,
+                AND distributed_at IS NULL) AS TEXT) AS next,
             CAST(COALESCE(signed_lamports, 0) AS TEXT) AS signed, wallet_address, destination,
             CAST(sol_balance_lamports AS TEXT) AS lamports, CAST(credited_lamports AS TEXT) AS credited,
             CAST(total_rewards_distributed_lamports AS TEXT) AS paid, CAST(threshold_lamports AS TEXT) AS threshold,
@@ -48,9 +48,6 @@ statements! {
 
 /// The number of nodes that are read at once, from ledger and chain.
 const NODES_PER_PAGE: usize = 600;
-
-/// The number of requests in flight at once. A Worker can have six connections open.
-const REQUESTS_IN_FLIGHT: usize = 6;
 
 /// How long the lease lasts with which a repair keeps runners from settling, in milliseconds. It is renewed for each page.
 const LEASE_MS: i64 = 30_000;

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
 use crate::signer::Signer;
-use crate::transaction::{BatchKind, Budget};
+use crate::transaction::{BatchKind, Budget, SIGNATURE_FEE_LAMPORTS};
 use crate::types::NodeId;
 
 use super::changes::Changes;
@@ -32,9 +32,6 @@ use super::{Engine, EngineError, EntryOutcome, HOLD_RETRY_MS};
 
 /// How long to ask again for the log of a finalized transaction, in milliseconds: nodes can lag behind themselves.
 const LOG_PATIENCE_MS: u64 = 15_000;
-
-/// The fee of a signature, in lamports.
-const SIGNATURE_FEE_LAMPORTS: u64 = 5_000;
 
 /// An attempt in a finalized block.
 pub(super) struct FinalizedAttempt<'a> {

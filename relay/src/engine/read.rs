@@ -4,7 +4,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use settlement::state::{ClosedNode, NodeWallet};
 use solana_pubkey::Pubkey;
 
-use crate::chain::{Account, AccountData, Chain, ChainError, Commitment, MAX_ACCOUNTS_PER_READ};
+use crate::chain::{Account, AccountData, Chain, ChainError, Commitment, MAX_ACCOUNTS_PER_READ, REQUESTS_IN_FLIGHT};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
@@ -12,9 +12,6 @@ use crate::signer::Signer;
 
 use super::lease::Lease;
 use super::{Engine, EngineError};
-
-/// The number of requests in flight at once. A Worker can have six connections open.
-const REQUESTS_IN_FLIGHT: usize = 6;
 
 /// Runs requests concurrently, in order of their results.
 ///

@@ -50,7 +50,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         open: &OpenSettlement,
         batches: Vec<OpenBatch>,
     ) -> Result<(), EngineError> {
-        let mut fees = self.fees(open).await?;
+        let mut fees = self.fees(Some(open.id)).await?;
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
         let (exhausted, to_simulate): (Vec<_>, Vec<_>) =

@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
 use crate::signer::Signer;
+use crate::transaction::SIGNATURE_FEE_LAMPORTS;
 
 use super::changes::Changes;
 use super::lease::Lease;
@@ -18,14 +19,11 @@ use super::store::{binding, wallets};
 use super::text::plural;
 use super::{Asset, Engine, EngineError, Progress, Step};
 
-/// The fee of one signature: the minimum balance with which the settler can send a transaction.
-const SIGNATURE_FEE_LAMPORTS: u64 = 5_000;
-
 /// A network in service, as a settlement finds it.
 pub(super) struct Service {
     /// What the ledger is bound to, or is to be bound to.
     binding: [(&'static str, String); 3],
-    asset: Asset,
+    pub(super) asset: Asset,
     treasury: TreasuryReading,
 }
 

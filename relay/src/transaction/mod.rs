@@ -10,3 +10,6 @@ pub use budget::{BatchSize, Budget, DESTINATION_GROWTH_BYTES, MAX_COMPUTE_UNITS,
 pub use capacity::{BatchKind, capacity};
 pub use format::{Format, SignedTransaction, TransactionBuildError, UnsignedTransaction};
 pub use loaded_data::LoadedData;
+
+/// The fee of a signature, in lamports.
+pub const SIGNATURE_FEE_LAMPORTS: u64 = 5_000;

@@ -63,6 +63,28 @@ async fn without_a_cluster_a_settlement_stays_open_with_an_error() {
     assert!(shown.stdout.contains("settlement 1: open in step validate"), "{}", shown.stdout);
 }
 
+#[tokio::test]
+async fn an_open_batch_shows_each_of_its_open_attempts_with_its_signature() {
+    let relay = relay_with_a_reward().await;
+    let ledger = rusqlite::Connection::open(relay.file("ledger.sqlite3")).unwrap();
+    ledger
+        .execute_batch(
+            "INSERT INTO settlements (id, trigger, state, step, started_at, updated_at) VALUES (1, 't', 'open', 'submit', 0, 0);
+            INSERT INTO batches (id, settlement_id, kind, state, format, entry_count, records_root, created_at, updated_at)
+                VALUES (1, 1, 'credit', 'planned', 'v0', 1, '', 0, 0), (2, 1, 'credit', 'planned', 'v0', 1, '', 0, 0);
+            INSERT INTO attempts (batch_id, number, state, signature, transaction_base64, last_valid_block_height,
+                compute_unit_limit, loaded_accounts_data_limit, compute_unit_price, priority_fee_lamports, created_at, updated_at)
+                VALUES (1, 1, 'expired', 'first', 't', 1, 1, 1, 1, 1, 0, 0), (1, 2, 'sent', 'second', 't', 1, 1, 1, 1, 1, 0, 0),
+                    (2, 1, 'planned', NULL, NULL, NULL, 1, 1, 1, 1, 0, 0);",
+        )
+        .unwrap();
+    let shown = relay.run(&["status"]).stdout;
+    let lines: Vec<Vec<&str>> = shown.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert!(lines.iter().any(|line| line == &["attempt", "2", "sent", "second"]), "{shown}");
+    assert!(lines.iter().any(|line| line == &["attempt", "1", "planned", "not", "signed"]), "{shown}");
+    assert!(!shown.contains("first"), "an attempt that has ended needs nobody's attention: {shown}");
+}
+
 #[test]
 fn without_pending_rewards_a_run_succeeds_without_rpc_requests() {
     let relay = Relay::with_settings();

@@ -99,7 +99,7 @@ async fn api_statements_require_the_admin_scope() {
 
 /// What a statement may scan: tables whose size does not grow with the number of nodes or with years of history, and
 /// subqueries, whose own tables are listed as well.
-const MAY_BE_SCANNED: &[&str] = &[
+pub(crate) const MAY_BE_SCANNED: &[&str] = &[
     "CONSTANT ROW",
     "(subquery",
     "chosen",

@@ -181,4 +181,12 @@ mod tests {
         assert_eq!(migrated(of(2)), (true, of(2)));
         assert_eq!(migrated(of(3)), (false, of(3)));
     }
+
+    #[test]
+    fn a_treasury_owes_what_it_has_credited_and_not_paid() {
+        let owes = |credited_total, paid_total| {
+            Treasury { credited_total, paid_total, ..Treasury::zeroed() }.liabilities()
+        };
+        assert_eq!((owes(7, 2), owes(7, 7), owes(2, 7)), (5, 0, 0));
+    }
 }

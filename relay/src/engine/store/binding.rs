@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::database::{Database, DatabaseError, Statement, statements};
+use crate::database::{Database, DatabaseError, Row, Statement, statements};
 
 statements! {
     /// The whole binding.
-    SELECT = "SELECT name, value FROM ledger_binding";
+    pub(crate) SELECT = "SELECT name, value FROM ledger_binding";
 
     /// Binds ?1 to ?2 unless ?1 is already bound.
     INSERT = "INSERT INTO ledger_binding (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING";
@@ -17,7 +17,11 @@ pub(crate) const ASSET: &str = "asset";
 
 /// Reads the binding.
 pub(crate) async fn read(database: &impl Database) -> Result<BTreeMap<String, String>, DatabaseError> {
-    let rows = database.query(Statement::new(SELECT)).await?;
+    from_rows(&database.query(Statement::new(SELECT)).await?)
+}
+
+/// The binding, from the rows of [`SELECT`].
+pub(crate) fn from_rows(rows: &[Row]) -> Result<BTreeMap<String, String>, DatabaseError> {
     rows.iter().map(|row| Ok((row.get("name")?, row.get("value")?))).collect()
 }
 

@@ -10,7 +10,7 @@ use williw_relay::metrics::LedgerReading;
 
 use crate::arguments::{ConnectionArguments, LedgerLocation};
 use crate::error::CliError;
-use crate::ledger::{self, IfMissing, Ledger};
+use crate::ledger::{self, Ledger};
 
 use super::LedgerFacts;
 use super::report::Report;
@@ -34,8 +34,8 @@ pub(super) async fn check(connection: &ConnectionArguments, now_ms: i64, report:
     if let Some(LedgerLocation::File(file)) = &connection.ledger {
         check_space(file, report);
     }
-    let database = match ledger::open(connection, IfMissing::Fail) {
-        Ok(database) => database,
+    let (database, missing) = match ledger::inspect(connection) {
+        Ok(opened) => opened,
         Err(CliError::File(error @ SqliteError::MissingFile(_))) => {
             match connection.ledger.as_ref() {
                 Some(LedgerLocation::File(file)) if !directory_of(file).is_dir() => {
@@ -53,10 +53,22 @@ pub(super) async fn check(connection: &ConnectionArguments, now_ms: i64, report:
     if let Ledger::File(file) = &database {
         check_damage(file.damage(), report);
     }
-    let facts = check_state(&database, now_ms, report).await;
+    if !missing.is_empty() {
+        report.warning(
+            "ledger",
+            format!(
+                "its schema is older than this version's, it lacks {}: nothing else of it is checked",
+                missing.join(", ")
+            ),
+            "back it up; the next run migrates it",
+        );
+        return LedgerFacts::default();
+    }
+    let mut facts = check_state(&database, now_ms, report).await;
     if let Some(reading) = &facts.reading {
         check_progress(reading, now_ms, report);
     }
+    facts.database = Some(database);
     facts
 }
 
@@ -116,7 +128,7 @@ async fn check_state(database: &impl Database, now_ms: i64, report: &mut Report)
     if let Err(error) = &reading {
         report.failure("ledger", error);
     }
-    LedgerFacts { binding: health.binding, reading: reading.ok() }
+    LedgerFacts { database: None, binding: health.binding, reading: reading.ok() }
 }
 
 fn check_progress(reading: &LedgerReading, now_ms: i64, report: &mut Report) {
