@@ -2,7 +2,7 @@
 //!
 //! The chain has no rewards and no node ids, only their hashes. So the nodes must be registered first, and the rewards are to be
 //! imported again. The rebuilt ledger has signed for nothing: a node that the chain has credited is held until a person has
-//! decided with [`Reviewer`](crate::engine::Reviewer) what its total was for, and nothing is paid twice.
+//! decided with [`Reviewer`](crate::engine::Reviewer) what its total was for. Nothing is paid twice if all rewards were imported before.
 
 use std::collections::{BTreeMap, BTreeSet};
 

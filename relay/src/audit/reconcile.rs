@@ -17,24 +17,26 @@ use crate::database::{Database, DatabaseError, Statement, statements};
 use crate::engine::NetworkRef;
 use crate::engine::store::wallets::{self, TreasuryReading, WalletReading};
 use crate::engine::store::{binding, leases};
+use crate::ledger::reviews::confirmed_total;
 use crate::ledger::{Actor, record_repair};
 use crate::types::NodeId;
 
-/// What the ledger says about nodes. `confirmed` is the total of the last reward before the first unconfirmed one.
+/// What the ledger says about nodes.
 macro_rules! node_books {
     () => {
-        "SELECT nodes.id AS node_id, nodes.address AS address, CAST(nodes.total_rewards_lamports AS TEXT) AS earned,
-            CAST(COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE rewards.node_id = nodes.id
-                AND node_total_lamports < COALESCE((SELECT MIN(node_total_lamports) FROM rewards AS unconfirmed
-                    WHERE unconfirmed.node_id = nodes.id AND unconfirmed.status IN ('pending', 'batched')),
-                    9223372036854775807)), 0) AS TEXT) AS confirmed,
+        concat!(
+            "SELECT nodes.id AS node_id, nodes.address AS address, CAST(nodes.total_rewards_lamports AS TEXT) AS earned,
+            CAST(",
+            confirmed_total!("nodes.id"),
+            " AS TEXT) AS confirmed,
             CAST((SELECT MIN(node_total_lamports) FROM rewards WHERE rewards.node_id = nodes.id
-                AND status IN ('pending', 'batched')) AS TEXT) AS next,
+                AND distributed_at IS NULL) AS TEXT) AS next,
             CAST(COALESCE(signed_lamports, 0) AS TEXT) AS signed, wallet_address, destination,
             CAST(sol_balance_lamports AS TEXT) AS lamports, CAST(credited_lamports AS TEXT) AS credited,
             CAST(total_rewards_distributed_lamports AS TEXT) AS paid, CAST(threshold_lamports AS TEXT) AS threshold,
             CAST(last_slot AS TEXT) AS last_slot
         FROM nodes LEFT JOIN wallets ON wallets.node_id = nodes.id LEFT JOIN payables ON payables.node_id = nodes.id"
+        )
     };
 }
 

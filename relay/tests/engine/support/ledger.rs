@@ -163,6 +163,12 @@ impl EngineFixture {
         block_on(self.database.query(Statement::new(SQL).bind(node).bind(amount))).expect("the reward is deleted");
     }
 
+    /// Sets the highest total that the ledger has signed for a node, as a batch does whose outcome is lost.
+    pub(crate) fn sign_for(&self, node: &str, total: u64) {
+        const SQL: &str = "UPDATE payables SET signed_lamports = CAST(?2 AS INTEGER) WHERE node_id = ?1";
+        block_on(self.database.query(Statement::new(SQL).bind(node).bind(total))).expect("the total is set");
+    }
+
     /// The ledger's copy of what the treasury holds, in base units.
     pub(crate) fn mirrored_treasury_balance(&self) -> u64 {
         self.count("SELECT CAST(balance_lamports AS TEXT) AS count FROM treasury")

@@ -63,8 +63,9 @@ Recovered, after the treasury's history hash has shown that no event is missing:
 transactions and outcomes, the wallets, the treasury, the sums of what was credited, paid and charged as fees.
 Not recovered: rewards, nodes and contributions, attempts that never landed, registrations, API keys, the audit log.
 
-A rebuilt ledger has signed for nothing. Nothing is paid twice: a node that the chain has credited is held as
-chain_above_ledger until 'williw-relay review resolve NODE_ID --accept-chain' counts its imported rewards as credited.
+A rebuilt ledger has signed for nothing: a node that the chain has credited is held as chain_above_ledger until
+'williw-relay review resolve NODE_ID --accept-chain' counts its imported rewards as credited. Import all of its rewards before:
+one that is imported after a correction is PAID AGAIN.
 
 Example:
   williw-relay rebuild --ledger new.sqlite3
@@ -90,13 +91,15 @@ Environment:
 const REVIEW_RESOLVE_HELP: &str = "\
 The chain has credited more than this ledger has signed. Nothing can take that back, so the ledger has to say what it was for:
 
-  --accept-chain  For the ledger's next rewards: they count as credited up to the chain's total. What exceeds all rewards is
-                  recorded as a correction. Never pays anything twice. For a ledger that has lost batches: a restored
-                  backup, or another ledger that has settled the same rewards.
+  --accept-chain  For the ledger's next rewards: they count as credited up to the chain's total, and none of them is paid
+                  twice. What exceeds all rewards is recorded as a correction. For a ledger that has lost batches: a
+                  restored backup, or another ledger that has settled the same rewards.
   --pay-on-top    For nothing in this ledger: all of it is recorded as a correction, and the rewards are paid on top of it.
-                  PAYS TWICE if the excess was for these rewards. For credits that a stolen settler key has sent.
+                  PAYS TWICE if the excess was for these rewards. For credits that a stolen settler key has sent. Rewards
+                  that this ledger has signed for count as credited nevertheless.
 
-A correction is a confirmed reward of kind 'correction'. Each resolution has an entry in the audit log. Nothing is sent to
+A correction is a confirmed reward of kind 'correction'. Rewards that the chain has credited and that are imported only after
+the correction are PAID AGAIN: import all of them first. Each resolution has an entry in the audit log. Nothing is sent to
 the chain. Refused if ledger and chain agree, if the chain has credited less than the ledger has confirmed, if rewards are
 missing in the ledger, and while a relay is settling.
 

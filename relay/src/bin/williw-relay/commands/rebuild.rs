@@ -49,8 +49,9 @@ impl fmt::Display for Report<'_> {
         }
         write!(
             f,
-            "import the rewards in the order in which they were granted; nodes that the chain has credited are then held until \
-             'williw-relay review resolve NODE_ID --accept-chain' counts the rewards as credited"
+            "import all rewards in the order in which they were granted; nodes that the chain has credited are then held until \
+             'williw-relay review resolve NODE_ID --accept-chain' counts the rewards as credited: rewards that are imported \
+             after it are paid again"
         )
     }
 }

@@ -56,7 +56,10 @@ pub(crate) async fn show(
     }
     let refused = choices.iter().find_map(|choice| choice.as_ref().err());
     let excesses: Vec<&Excess> = choices.iter().filter_map(|choice| choice.as_ref().ok()).collect();
-    let document = json!({"node": row, "history": history, "resolutions": excesses, "refused": refused});
+    let warnings: Vec<_> = excesses.iter().map(|excess| excess.warning()).collect();
+    let document = json!({
+        "node": row, "history": history, "resolutions": excesses, "warnings": warnings, "refused": refused,
+    });
     let asset = Asset::of_ledger(&database).await?;
     let asset = asset.as_ref();
     output.result(&document, &Dossier { row: &row, history: &history, excesses: &excesses, asset, refused })
@@ -83,7 +86,7 @@ pub(crate) async fn resolve(
     };
     let asset = Asset::of_ledger(&reviewer.database).await?;
     let text = Resolved { excess: &excess, asset: asset.as_ref(), written: arguments.yes };
-    output.result(&json!({"outcome": outcome, "excess": excess}), &text)
+    output.result(&json!({"outcome": outcome, "excess": excess, "warning": excess.warning()}), &text)
 }
 
 struct NodeLine<'a>(&'a NodeUnderReview, Option<&'a Asset>);
@@ -126,7 +129,18 @@ impl fmt::Display for Resolved<'_> {
 
 /// Writes what a resolution does with the excess.
 fn write_effect(f: &mut fmt::Formatter<'_>, excess: &Excess, asset: Option<&Asset>) -> fmt::Result {
-    let Excess { counted_as_credited_lamports, paid_again_lamports, excess_lamports, reward_id, .. } = excess;
+    let Excess {
+        signed_unconfirmed_lamports,
+        counted_as_credited_lamports,
+        paid_again_lamports,
+        excess_lamports,
+        reward_id,
+        ..
+    } = excess;
+    if !signed_unconfirmed_lamports.is_zero() {
+        let amount = format_amount(*signed_unconfirmed_lamports, asset);
+        writeln!(f, "  counts as credited     {amount} of the rewards, which this ledger has signed for")?;
+    }
     if !counted_as_credited_lamports.is_zero() {
         let amount = format_amount(*counted_as_credited_lamports, asset);
         writeln!(
@@ -136,6 +150,9 @@ fn write_effect(f: &mut fmt::Formatter<'_>, excess: &Excess, asset: Option<&Asse
     }
     if let Some(reward_id) = reward_id {
         writeln!(f, "  correction             {} as reward {reward_id}", format_amount(*excess_lamports, asset))?;
+    }
+    if let Some(warning) = excess.warning() {
+        writeln!(f, "  WARNING: {warning}")?;
     }
     if !paid_again_lamports.is_zero() {
         let amount = format_amount(*paid_again_lamports, asset);
