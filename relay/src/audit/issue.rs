@@ -83,9 +83,12 @@ pub enum ReceiptError {
     /// No transaction of this ledger is known to have credited the reward.
     #[error(
         "reward {0} is confirmed, but none of this ledger's transactions can be shown to have credited it: the node's total \
-         on the chain covers it without one, or the RPC node does not keep their logs; try another node"
+         on the chain covers it without one, or the RPC node does not keep them; try another node"
     )]
     NoTransaction(String),
+    /// The RPC node does not have all of the transaction's log.
+    #[error("the RPC node has only a part of the log of transaction {0}, or none: try another one")]
+    NoLog(Signature),
     /// The ledger's rewards are not those that were paid.
     #[error(
         "the records of batch {batch_id} do not have its Merkle root: the rewards in this ledger were changed after they were paid"
@@ -234,7 +237,7 @@ async fn part<D: Database, H: History>(
 ) -> Result<Option<Part>, ReceiptError> {
     let Some(transaction) = chain.recorded(&attempt.signature).await? else { return Ok(None) };
     let batch_id = attempt.batch_id;
-    let batches = ExecutedBatch::all_of(&transaction).unwrap_or_default();
+    let batches = ExecutedBatch::all_of(&transaction).map_err(|_| ReceiptError::NoLog(attempt.signature))?;
     let position = usize::from(attempt.entry);
     let executed = batches.iter().find(|batch| {
         batch.network == *network

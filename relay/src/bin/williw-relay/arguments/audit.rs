@@ -19,6 +19,7 @@ Environment:
 Exit codes:
   0  The receipt was printed
   3  The ledger belongs to another network or cluster
+  5  The RPC node does not have the transaction's log
   7  The reward is unknown, not credited in full yet, or a correction
   9  The reward is confirmed, but no transaction can be shown to have credited it, or the ledger's rewards were changed";
 
@@ -27,14 +28,15 @@ Examples:
   williw-relay verify receipt.json --rpc-url https://api.devnet.solana.com
   williw-relay verify receipts/*.json   (also checks that no two of them claim the same lamports)
 
-Needs no ledger, no key and no network settings: everything is in the receipt, or on the chain. With several RPC URLs, two
-nodes must agree.
+Needs no ledger and no key: everything is in the receipt, or on the chain. But anyone can create a network with any name, which
+pays in a worthless mint: compare network, creator and asset with those that you expect, or pass --network and
+--network-creator, and a receipt of another network is refused. With several RPC URLs, two nodes must agree.
 
 Exit codes:
   0  Every receipt holds
   2  A file cannot be read
   5  An RPC node cannot tell: it is unreachable, of another cluster, or does not keep the transaction
-  9  A receipt is invalid, or the chain contradicts it";
+  9  A receipt is invalid or of another network than the one given, or the chain contradicts it";
 
 const RECONCILE_HELP: &str = "\
 Examples:
