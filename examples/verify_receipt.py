@@ -272,7 +272,7 @@ def logged_events(logs):
         elif words[2] == "invoke":
             running = running[: int(words[3].strip("[]")) - 1] + [words[1]]
         elif words[2] == "success" or words[2].startswith("failed"):
-            running.pop()
+            running = running[:-1]
     return events
 
 
@@ -360,11 +360,18 @@ def over_http(url):
     return rpc
 
 
+def read_file(path):
+    with open(path, encoding="utf-8") as file:
+        try:
+            return json.load(file, object_pairs_hook=without_repetition)
+        except ValueError as error:
+            raise Refuted(f"the file is not JSON: {error}") from error
+
+
 def main():
     rpc = over_http(sys.argv[2])
     try:
-        with open(sys.argv[1], encoding="utf-8") as file:
-            receipt = json.load(file, object_pairs_hook=without_repetition)
+        receipt = read_file(sys.argv[1])
         node_id = check_file(receipt)
         require(rpc("getGenesisHash") == receipt["genesis_hash"], "the RPC node belongs to another cluster")
         for part in receipt["parts"]:

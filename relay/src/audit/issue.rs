@@ -3,13 +3,14 @@
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 
+use super::binding::{self, BindingError};
 use super::executed::ExecutedBatch;
 use super::receipt::{MAX_PARTS, Part, Receipt, ReceiptNetwork, ReceiptNode, ReceiptReward};
 use super::verify::{VerifyError, verify};
 use crate::chain::{Chain, ChainError, History};
 use crate::database::{Database, DatabaseError, Row, Statement, statements};
 use crate::engine::NetworkRef;
-use crate::engine::store::{binding, rewards};
+use crate::engine::store::rewards;
 use crate::merkle::{self, Hash32};
 use crate::types::{Lamports, NodeId, RewardStatus};
 
@@ -50,17 +51,8 @@ pub enum ReceiptError {
         error: VerifyError,
     },
     /// The ledger belongs to another network or cluster, or to none yet.
-    #[error(
-        "this ledger is bound to {name} {bound}, and not to {expected}: check the RPC URL and the network, or the ledger"
-    )]
-    OtherBinding {
-        /// `genesis_hash`, `program_id` or `network`.
-        name: &'static str,
-        /// What the ledger is bound to; "nothing" if it has never settled.
-        bound: String,
-        /// What it would have to be bound to.
-        expected: String,
-    },
+    #[error(transparent)]
+    Binding(#[from] BindingError),
     /// The ledger has no such reward.
     #[error("reward {0} is not in this ledger: check the id")]
     UnknownReward(String),
@@ -129,7 +121,7 @@ pub async fn issue<D: Database, C: Chain + History>(
     reward_id: &str,
 ) -> Result<Receipt, ReceiptError> {
     let genesis_hash = chain.genesis_hash().await?;
-    check_binding(database, network, genesis_hash.to_string()).await?;
+    binding::check(database, &genesis_hash, &network.address()).await??;
     let Reward { row, node_id } = credited_reward(database, reward_id).await?;
     let statement = Statement::new(SELECT_ATTEMPTS).bind(row.sequence).bind(&node_id);
     let attempts = database.query(statement).await?.iter().map(attempt).collect::<Result<Vec<_>, _>>()?;
@@ -165,27 +157,6 @@ pub async fn issue<D: Database, C: Chain + History>(
         Err(VerifyError::Chain(error)) => Err(error.into()),
         Err(error) => Err(ReceiptError::NotConfirmedByChain { reward_id: reward_id.to_owned(), error }),
     }
-}
-
-/// Checks that the ledger belongs to the network on this cluster.
-async fn check_binding(
-    database: &impl Database,
-    network: &NetworkRef,
-    genesis_hash: String,
-) -> Result<(), ReceiptError> {
-    let bound = binding::read(database).await?;
-    let expected = [
-        ("genesis_hash", genesis_hash),
-        ("program_id", settlement::ID.to_string()),
-        ("network", network.address().to_string()),
-    ];
-    for (name, expected) in expected {
-        let bound = bound.get(name).cloned().unwrap_or_else(|| "nothing".to_owned());
-        if bound != expected {
-            return Err(ReceiptError::OtherBinding { name, bound, expected });
-        }
-    }
-    Ok(())
 }
 
 /// Reads a reward that is credited in full.

@@ -8,7 +8,7 @@ use settlement::state::DestinationSource;
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
-use williw_relay::audit::{Receipt, ReceiptError, Verified, VerifyError, WalletState, issue, verify};
+use williw_relay::audit::{BindingError, Receipt, ReceiptError, Verified, VerifyError, WalletState, issue, verify};
 use williw_relay::chain::JsonRpc;
 use williw_relay::types::RewardStatus;
 
@@ -47,7 +47,15 @@ fn answers(fixture: &EngineFixture, receipt: &Receipt) -> Answers {
 
 /// Runs the script that shares no code with the relay. Returns what it printed, or why it refused.
 fn verified_independently(url: &str, receipt: &Receipt) -> Result<String, String> {
-    run(&mut script(), &[url], receipt)
+    verified_by_the_script(url, &receipt.to_json())
+}
+
+fn verified_by_the_script(url: &str, json: &str) -> Result<String, String> {
+    let verified = run_with(&mut script(), &[url], json);
+    if let Err(refused) = &verified {
+        assert!(refused.starts_with("the receipt does not hold: "), "it has not refused, but failed: {refused}");
+    }
+    verified
 }
 
 fn script() -> Command {
@@ -168,6 +176,7 @@ fn a_file_with_unknown_repeated_or_missing_fields_is_no_receipt() {
     let json = receipt.to_json();
     let owner = receipt.node.owner.to_string();
     let changes = [
+        ("is not JSON", json.replacen('{', "", 1)),
         ("unknown", json.replacen('{', "{\"extra\": 1,", 1)),
         ("repeated", json.replacen('{', "{\"format\": \"williw-receipt-v1\",", 1)),
         ("missing", json.replacen("\"sequence\"", "\"number\"", 1)),
@@ -182,7 +191,7 @@ fn a_file_with_unknown_repeated_or_missing_fields_is_no_receipt() {
     for (reason, changed) in changes {
         assert_ne!(changed, json);
         assert!(Receipt::from_json(&changed).is_err(), "{reason}");
-        let refused = run_with(&mut script(), &[&url], &changed).unwrap_err();
+        let refused = verified_by_the_script(&url, &changed).unwrap_err();
         assert!(refused.contains(reason), "'{reason}' is not in '{refused}'");
     }
 }
@@ -262,6 +271,7 @@ fn a_credit_that_the_program_skipped_proves_nothing() {
     let header = BatchHeader { batch_id: 77, records_root: part.records_root };
     let entries = [(receipt.node.wallet_address, part.target_lamports.get())];
     fixture.execute_as(&fixture.settler, credit_ix(fixture.settler.pubkey(), fixture.network, header, &entries));
+    fixture.chain.finalize();
     let (signature, recorded) = fixture.chain.history.borrow().last().cloned().unwrap();
     let mut skipped = receipt.clone();
     let part = &mut skipped.parts[0];
@@ -272,6 +282,31 @@ fn a_credit_that_the_program_skipped_proves_nothing() {
     assert!(error.to_string().contains("skipped the node") && error.is_refuted(), "{error}");
     let url = answers(&fixture, &skipped).serve();
     assert!(verified_independently(&url, &skipped).unwrap_err().contains("the program skipped the entry"));
+}
+
+#[test]
+fn a_transaction_that_is_not_finalized_proves_nothing() {
+    let fixture = fixture();
+    let reward = &fixture.reward_ids()[0];
+    let mut receipt = receipt_of(&fixture, reward).unwrap();
+    // As if its block were the last one.
+    let part = &mut receipt.parts[0];
+    part.slot = fixture.chain.height();
+    for (_, recorded) in
+        fixture.chain.history.borrow_mut().iter_mut().filter(|(signature, _)| *signature == part.signature)
+    {
+        recorded.slot = part.slot;
+    }
+    let receipt = receipt.sealed();
+    assert_eq!(verified(&fixture, &receipt), Err(VerifyError::NoTransaction(receipt.parts[0].signature)));
+    let url = answers(&fixture, &receipt).serve();
+    assert!(verified_independently(&url, &receipt).unwrap_err().contains("there is no such transaction"));
+    assert!(verified_by_the_binary(&url, &receipt).unwrap_err().contains("no finalized transaction"));
+    assert!(matches!(receipt_of(&fixture, reward), Err(ReceiptError::NoTransaction(_))));
+
+    fixture.chain.finalize();
+    assert!(verified(&fixture, &receipt).is_ok());
+    assert_eq!(receipt_of(&fixture, reward), Ok(receipt));
 }
 
 #[test]
@@ -327,7 +362,9 @@ fn the_log_of_another_program_or_a_truncated_one_proves_nothing() {
 #[test]
 fn a_reward_without_a_receipt_says_why() {
     let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
-    assert!(matches!(receipt_of(&fixture, "rw_1"), Err(ReceiptError::OtherBinding { name: "genesis_hash", .. })));
+    let never_settled = receipt_of(&fixture, "rw_1").unwrap_err();
+    assert_eq!(never_settled, ReceiptError::Binding(BindingError::NeverSettled));
+    assert!(never_settled.to_string().contains("has never settled"), "{never_settled}");
     fixture.grant("a", 1_500_000);
     assert_eq!(fixture.settle(), [None]);
     assert_eq!(receipt_of(&fixture, "rw_1"), Err(ReceiptError::UnknownReward("rw_1".to_owned())));
@@ -345,7 +382,8 @@ fn a_reward_without_a_receipt_says_why() {
     assert_eq!(receipt_of(&fixture, &pending), Err(ReceiptError::NoTransaction(pending.clone())));
 
     fixture.chain.genesis.set([8; 32]);
-    assert!(matches!(receipt_of(&fixture, &pending), Err(ReceiptError::OtherBinding { name: "genesis_hash", .. })));
+    let other = receipt_of(&fixture, &pending).unwrap_err();
+    assert!(matches!(other, ReceiptError::Binding(BindingError::Other { name: "genesis_hash", .. })), "{other}");
 }
 
 #[test]

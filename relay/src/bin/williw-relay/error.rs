@@ -184,13 +184,14 @@ impl CliError {
                 ReceiptError::UnknownReward(_) | ReceiptError::NotCredited { .. } | ReceiptError::Correction(_),
             ) => 7,
             Self::Receipt(ReceiptError::NoLog(_)) => 5,
-            Self::Receipt(ReceiptError::OtherBinding { .. }) | Self::Reconcile(ReconcileError::OtherBinding { .. }) => {
-                3
-            }
+            Self::Receipt(ReceiptError::Binding(_)) | Self::Reconcile(ReconcileError::Binding(_)) => 3,
             Self::Reconcile(ReconcileError::NoTreasury(_)) => 6,
-            Self::Rebuild(RebuildError::NoTransaction(_) | RebuildError::Incomplete { .. } | RebuildError::Altered) => {
-                5
-            }
+            Self::Rebuild(
+                RebuildError::NoTransaction(_)
+                | RebuildError::Incomplete { .. }
+                | RebuildError::Altered
+                | RebuildError::Inconsistent,
+            ) => 5,
             Self::Reconcile(_) | Self::Rebuild(_) => 7,
             Self::Receipt(_) | Self::Verify { .. } | Self::ReceiptsOverlap { .. } | Self::ReceiptsDiffer { .. } => 9,
             Self::Rejected(_) | Self::Settlement { .. } => 6,

@@ -423,6 +423,16 @@ impl EngineFixture {
         svm.set_account(address, account).expect("the account is written");
     }
 
+    /// Changes the paid total of the node's wallet account, without the program.
+    pub(crate) fn set_paid_total(&self, node: &str, total: u64) {
+        let address = self.wallet_address(node);
+        let mut svm = self.chain.svm.borrow_mut();
+        let mut account = svm.get_account(&address).expect("the wallet exists");
+        let offset = DISCRIMINATOR_LEN + std::mem::offset_of!(NodeWallet, paid_total);
+        account.data[offset..offset + 8].copy_from_slice(&total.to_le_bytes());
+        svm.set_account(address, account).expect("the account is written");
+    }
+
     /// Changes the destination of the node's wallet account and who chose it, without the program.
     pub(crate) fn set_destination(&self, node: &str, destination: &Pubkey, source: DestinationSource) {
         let address = self.wallet_address(node);
