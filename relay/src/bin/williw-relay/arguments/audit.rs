@@ -41,12 +41,13 @@ Exit codes:
 const RECONCILE_HELP: &str = "\
 Examples:
   williw-relay reconcile
-  williw-relay reconcile --csv > wallets.csv   (a row for every node)
+  williw-relay reconcile --csv > wallets.csv   (a row for every node, and the last one for the treasury)
   williw-relay reconcile --repair
 
 Compares what the ledger has confirmed and signed with every wallet account, the ledger's copies of them with the chain, and
 the sums with the treasury. Nothing is sent to the chain. Causes that disagree need a person ('williw-relay review show'); the
-others are mended by the next run or by --repair, or are harmless. docs/ARCHITECTURE.md explains each cause.
+others are mended by the next run or by --repair, or are harmless. docs/ARCHITECTURE.md explains each cause. A relay may go on
+meanwhile. Requests that fail for a moment are repeated.
 
 Environment:
   WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'ledger', with --repair 'admin' [required if --ledger
