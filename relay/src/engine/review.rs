@@ -39,11 +39,12 @@ text_enum! {
     /// What the chain has credited to a node for, beyond what the ledger has signed.
     pub enum Resolution: "resolution" {
         /// For the ledger's next rewards: they count as credited up to the chain's total, the last of them maybe in part. What
-        /// exceeds all of them is recorded as a correction. Nothing is paid twice; if the excess was not for these rewards, the
-        /// node is paid too little.
+        /// exceeds all of them is recorded as a correction. No reward that is in the ledger is paid twice; one that is missing is,
+        /// if it is imported after the correction. If the excess was not for these rewards, the node is paid too little.
         AcceptChain = "accept_chain",
         /// For nothing in this ledger: all of it is recorded as a correction, and every reward that the ledger has not signed yet
-        /// is paid on top of it. If the excess was for these rewards, they are paid twice.
+        /// is paid on top of it. If the excess was for these rewards, they are paid twice. What the ledger has signed counts as
+        /// credited, as with the other resolution.
         PayOnTop = "pay_on_top",
     }
 }
@@ -71,18 +72,30 @@ pub struct Excess {
     pub credited_lamports: Lamports,
     /// The highest total that this ledger has signed. What is above was credited by somebody else.
     pub signed_lamports: Lamports,
+    /// The unconfirmed rewards that this ledger has signed for, and that count as credited, because the chain's total covers
+    /// them.
+    pub signed_unconfirmed_lamports: Lamports,
     /// The rewards that this ledger has not signed for, and that count as credited. If the chain did not credit them for
     /// these rewards, they are not paid.
     pub counted_as_credited_lamports: Lamports,
     /// The rewards that this ledger has not signed for, that the chain's total would cover, and that are paid nevertheless. If
     /// the chain has credited them for these rewards, they are paid twice.
     pub paid_again_lamports: Lamports,
-    /// The amount of the correction, a confirmed reward for what the chain has credited without a reward.
+    /// The amount of the correction, a confirmed reward for what the chain has credited without a reward. If rewards that the
+    /// chain has credited are missing in the ledger, it includes them, and they are paid again once they are imported.
     pub excess_lamports: Lamports,
     /// The id of that reward; null if nothing is left for it.
     pub reward_id: Option<String>,
     /// The finalized slot at which the wallet account was read.
     pub slot: u64,
+}
+
+impl Excess {
+    /// What a person has to know before a correction is written; `None` if there is none.
+    pub fn warning(&self) -> Option<&'static str> {
+        let warning = "rewards that are imported later are paid again: import all of them first";
+        (!self.excess_lamports.is_zero()).then_some(warning)
+    }
 }
 
 /// Why a node's books are not changed. Nothing was written, except after
@@ -285,6 +298,7 @@ impl<D: Database, C: Chain, K: Clock> Reviewer<D, C, K> {
             wallet_address: address.to_string(),
             credited_lamports: credited,
             signed_lamports: signed,
+            signed_unconfirmed_lamports: of_rewards(signed, totals.confirmed),
             counted_as_credited_lamports: of_rewards(counted, signed),
             paid_again_lamports: of_rewards(credited, counted),
             excess_lamports: amount,

@@ -15,7 +15,8 @@ statements! {
         AND COALESCE((SELECT MAX(node_total_lamports) FROM rewards
             WHERE node_id = ?1 AND node_total_lamports <= CAST(?3 AS INTEGER)), 0) = CAST(?4 AS INTEGER)
         AND COALESCE((SELECT signed_lamports FROM payables WHERE node_id = ?1), 0) = CAST(?5 AS INTEGER)
-        AND NOT EXISTS (SELECT 1 FROM rewards WHERE node_id = ?1 AND status = 'batched')";
+        AND NOT EXISTS (SELECT 1 FROM rewards WHERE node_id = ?1 AND distributed_at IS NULL
+                AND status = 'batched')";
 
     /// Adds ?3 to the running totals of the pending rewards of node ?1 above ?2. Their amounts stay the same.
     MOVE_TOTALS = "UPDATE rewards SET node_total_lamports = node_total_lamports + CAST(?3 AS INTEGER)

@@ -10,27 +10,41 @@ use super::LedgerError;
 use crate::database::{Database, DatabaseError, Row, Statement, statements};
 use crate::types::{Lamports, NodeId};
 
+/// The total of the confirmed rewards of a node, whose id is the expression `$node`: that of the last reward before the first
+/// unconfirmed one.
+macro_rules! confirmed_total {
+    ($node:literal) => {
+        concat!(
+            "COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE rewards.node_id = ",
+            $node,
+            " AND node_total_lamports < COALESCE((SELECT MIN(node_total_lamports) FROM rewards AS unconfirmed
+                WHERE unconfirmed.node_id = ",
+            $node,
+            " AND unconfirmed.distributed_at IS NULL), 9223372036854775807)), 0)"
+        )
+    };
+}
+pub(crate) use confirmed_total;
+
 statements! {
     /// The nodes that are held because ledger and chain disagree.
-    SELECT_DISAGREEMENTS = "SELECT payables.node_id AS node_id, payables.hold_reason AS reason,
+    SELECT_DISAGREEMENTS = concat!("SELECT payables.node_id AS node_id, payables.hold_reason AS reason,
             wallets.wallet_address AS wallet_address,
             CAST(COALESCE(credited_lamports, 0) AS TEXT) AS credited_lamports,
             CAST(signed_lamports AS TEXT) AS signed_lamports,
-            CAST(COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE rewards.node_id = payables.node_id
-                AND node_total_lamports < COALESCE((SELECT MIN(node_total_lamports) FROM rewards AS unconfirmed
-                    WHERE unconfirmed.node_id = payables.node_id AND unconfirmed.distributed_at IS NULL),
-                    9223372036854775807)), 0) AS TEXT) AS confirmed_lamports,
+            CAST(", confirmed_total!("payables.node_id"), " AS TEXT) AS confirmed_lamports,
             CAST(last_slot AS TEXT) AS slot
         FROM payables LEFT JOIN wallets ON wallets.node_id = payables.node_id
         WHERE payables.hold_reason IN ('chain_above_ledger', 'chain_below_ledger', 'total_mismatch')
-        ORDER BY payables.hold_reason, payables.node_id LIMIT 1000";
+        ORDER BY payables.hold_reason, payables.node_id LIMIT 1000");
 
     /// The number of those nodes.
     COUNT_DISAGREEMENTS = "SELECT CAST(COUNT(*) AS TEXT) AS count FROM payables
         WHERE hold_reason IN ('chain_above_ledger', 'chain_below_ledger', 'total_mismatch')";
 
     /// How the rewards of node ?1 relate to a total ?2: those up to the total are covered, the others follow it.
-    SELECT_TOTALS = "SELECT address,
+    SELECT_TOTALS = concat!("SELECT address,
+            CAST(", confirmed_total!("?1"), " AS TEXT) AS confirmed,
             CAST(COALESCE((SELECT MAX(node_total_lamports) FROM rewards
                 WHERE node_id = ?1 AND node_total_lamports <= CAST(?2 AS INTEGER)), 0) AS TEXT) AS covered,
             CAST((SELECT MIN(node_total_lamports - amount_lamports) FROM rewards
@@ -40,10 +54,11 @@ statements! {
             CAST(COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE node_id = ?1), 0) AS TEXT) AS last_total,
             CAST(EXISTS (SELECT 1 FROM rewards WHERE node_id = ?1 AND status = 'confirmed'
                 AND node_total_lamports > CAST(?2 AS INTEGER)) AS TEXT) AS confirmed_above,
-            CAST(EXISTS (SELECT 1 FROM rewards WHERE node_id = ?1 AND status = 'batched') AS TEXT) AS batched,
+            CAST(EXISTS (SELECT 1 FROM rewards WHERE node_id = ?1 AND distributed_at IS NULL
+                AND status = 'batched') AS TEXT) AS batched,
             CAST(COALESCE((SELECT signed_lamports FROM payables WHERE node_id = ?1), 0) AS TEXT) AS signed,
             CAST((SELECT last_slot FROM wallets WHERE node_id = ?1) AS TEXT) AS mirrored_slot
-        FROM nodes WHERE id = ?1";
+        FROM nodes WHERE id = ?1");
 }
 
 /// A node that is held because ledger and chain disagree, as the last settlement has seen it.
@@ -100,6 +115,8 @@ fn node_under_review(row: &Row) -> Result<NodeUnderReview, DatabaseError> {
 pub(crate) struct NodeTotals {
     /// The address that the node has registered.
     pub(crate) address: Option<Pubkey>,
+    /// The total of its confirmed rewards.
+    pub(crate) confirmed: Lamports,
     /// The running total of the last reward that the total covers; 0 if it covers none.
     pub(crate) covered: Lamports,
     /// The rewards above the total.
@@ -143,6 +160,7 @@ fn node_totals(row: &Row) -> Result<NodeTotals, DatabaseError> {
     };
     Ok(NodeTotals {
         address: row.optional("address")?,
+        confirmed: row.get("confirmed")?,
         covered: row.get("covered")?,
         following,
         last_total: row.get("last_total")?,

@@ -165,6 +165,39 @@ fn what_would_be_paid_twice_is_said_before() {
 }
 
 #[test]
+fn a_correction_warns_of_rewards_that_are_imported_later() {
+    // The chain has credited two rewards, of which the ledger has only the first one again.
+    let fixture = fixture(3_000_000, &[2_000_000]);
+    let warned = examine(&fixture, "a", Resolution::AcceptChain).unwrap();
+    assert!(warned.warning().unwrap().contains("imported later are paid again"), "{warned:?}");
+    assert_eq!(accept_chain(&fixture, "a"), Ok(1_000_000));
+    fixture.grant("a", 1_000_000);
+    // It is indeed paid again, and the correction counts as well.
+    assert_settled_at(&fixture, 5_500_000);
+
+    let complete = self::fixture(3_000_000, &[2_000_000, 1_000_000]);
+    assert_eq!(examine(&complete, "a", Resolution::AcceptChain).unwrap().warning(), None);
+    assert!(examine(&complete, "a", Resolution::PayOnTop).unwrap().warning().is_some());
+}
+
+#[test]
+fn rewards_that_the_ledger_has_signed_for_count_as_credited_with_either_resolution() {
+    for (resolution, total) in [(Resolution::AcceptChain, 3_500_000), (Resolution::PayOnTop, 3_500_007)] {
+        let fixture = fixture(0, &[2_000_000]);
+        fixture.sign_for("a", 3_500_000);
+        fixture.credit_outside_the_engine(&[("a", 3_500_007)]);
+        fixture.chain.produce_block();
+        fixture.grant("a", 7);
+        let excess = examine(&fixture, "a", resolution).unwrap();
+        assert_eq!(excess.signed_unconfirmed_lamports.get(), 2_000_000);
+        resolve(&fixture, "a", resolution).unwrap();
+        assert_eq!(fixture.reward_count(RewardStatus::Pending), usize::from(resolution == Resolution::PayOnTop));
+        fixture.settle();
+        assert_eq!(fixture.wallet("a").unwrap().credited_total, total + 7);
+    }
+}
+
+#[test]
 fn a_reward_that_is_credited_in_part_is_no_disagreement_and_keeps_its_part() {
     let nodes = [NodeSpec::payable("a")];
     for (resolution, total) in [(Resolution::AcceptChain, 4_000_000), (Resolution::PayOnTop, 4_000_007)] {

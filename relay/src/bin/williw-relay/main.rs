@@ -12,6 +12,7 @@ mod ledger;
 mod logging;
 mod metrics;
 mod output;
+mod patient;
 mod shutdown;
 mod table;
 mod transaction;

@@ -8,7 +8,8 @@ use settlement::client::{
     BatchHeader, CreateNetworkArgs, NetworkId, UpdateNetworkArgs, create_network_ix, credit_ix, fund_ix,
     node_wallet_address, pause_ix, treasury_address, unpause_ix, update_network_ix,
 };
-use settlement::state::{DISCRIMINATOR_LEN, NodeWallet, Treasury};
+use settlement::state::{ClosedNetwork, DISCRIMINATOR_LEN, DestinationSource, NodeWallet, Treasury};
+use sha2::{Digest as _, Sha256};
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
 use solana_message::{Message, VersionedMessage};
@@ -420,6 +421,37 @@ impl EngineFixture {
         let offset = DISCRIMINATOR_LEN + std::mem::offset_of!(NodeWallet, credited_total);
         account.data[offset..offset + 8].copy_from_slice(&total.to_le_bytes());
         svm.set_account(address, account).expect("the account is written");
+    }
+
+    /// Changes the paid total of the node's wallet account, without the program.
+    pub(crate) fn set_paid_total(&self, node: &str, total: u64) {
+        let address = self.wallet_address(node);
+        let mut svm = self.chain.svm.borrow_mut();
+        let mut account = svm.get_account(&address).expect("the wallet exists");
+        let offset = DISCRIMINATOR_LEN + std::mem::offset_of!(NodeWallet, paid_total);
+        account.data[offset..offset + 8].copy_from_slice(&total.to_le_bytes());
+        svm.set_account(address, account).expect("the account is written");
+    }
+
+    /// Changes the destination of the node's wallet account and who chose it, without the program.
+    pub(crate) fn set_destination(&self, node: &str, destination: &Pubkey, source: DestinationSource) {
+        let address = self.wallet_address(node);
+        let mut svm = self.chain.svm.borrow_mut();
+        let mut account = svm.get_account(&address).expect("the wallet exists");
+        let offset = DISCRIMINATOR_LEN + std::mem::offset_of!(NodeWallet, destination);
+        account.data[offset..offset + 32].copy_from_slice(destination.as_array());
+        account.data[DISCRIMINATOR_LEN + std::mem::offset_of!(NodeWallet, destination_source)] = source.into();
+        svm.set_account(address, account).expect("the account is written");
+    }
+
+    /// Replaces the network's account with what remains of a closed one, without the program.
+    pub(crate) fn replace_network_with_closed_one(&self) {
+        let mut svm = self.chain.svm.borrow_mut();
+        let mut account = svm.get_account(&self.network).expect("the network exists");
+        account.data = vec![0; ClosedNetwork::SIZE];
+        account.data[..DISCRIMINATOR_LEN]
+            .copy_from_slice(&Sha256::digest("account:ClosedNetwork")[..DISCRIMINATOR_LEN]);
+        svm.set_account(self.network, account).expect("the account is written");
     }
 
     /// Credits wallets to the given totals with the settler's key, without the engine.

@@ -1,5 +1,6 @@
 //! Typed reads of the ledger, for assertions.
 
+use williw_relay::clock::Clock as _;
 use williw_relay::database::{Database as _, Statement};
 use williw_relay::engine::{AttemptState, BatchState};
 use williw_relay::ledger::{rewards, settlements};
@@ -161,6 +162,18 @@ impl EngineFixture {
     pub(crate) fn delete_reward_of(&self, node: &str, amount: u64) {
         const SQL: &str = "DELETE FROM rewards WHERE node_id = ?1 AND amount_lamports = CAST(?2 AS INTEGER)";
         block_on(self.database.query(Statement::new(SQL).bind(node).bind(amount))).expect("the reward is deleted");
+    }
+
+    /// Sets the highest total that the ledger has signed for a node, as a batch does whose outcome is lost.
+    pub(crate) fn sign_for(&self, node: &str, total: u64) {
+        const SQL: &str = "UPDATE payables SET signed_lamports = CAST(?2 AS INTEGER) WHERE node_id = ?1";
+        block_on(self.database.query(Statement::new(SQL).bind(node).bind(total))).expect("the total is set");
+    }
+
+    /// How long the lease is still held, in milliseconds.
+    pub(crate) fn lease_remaining_ms(&self) -> i64 {
+        let expires_at = self.count("SELECT CAST(MAX(expires_at) AS TEXT) AS count FROM leases");
+        (expires_at as i64 - self.clock.now_ms()).max(0)
     }
 
     /// The ledger's copy of what the treasury holds, in base units.

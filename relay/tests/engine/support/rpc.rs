@@ -21,12 +21,20 @@ pub(crate) struct RpcNode<'a>(pub(crate) &'a LocalChain);
 
 impl Transport for RpcNode<'_> {
     async fn call(&self, method: &'static str, params: Value) -> Result<Value, RpcError> {
-        Ok(self.answer(method, &params[0]))
+        Ok(self.answer(method, &params[0], commitment_of(&params)))
+    }
+}
+
+/// The commitment that the parameters of a request ask for. That of a request without one is `finalized`.
+fn commitment_of(params: &Value) -> Commitment {
+    match params[1]["commitment"].as_str() {
+        None | Some("finalized") => Commitment::Finalized,
+        Some(_) => Commitment::Confirmed,
     }
 }
 
 impl RpcNode<'_> {
-    fn answer(&self, method: &str, subject: &Value) -> Value {
+    fn answer(&self, method: &str, subject: &Value, commitment: Commitment) -> Value {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         match method {
             "getGenesisHash" => json!(block_on(self.0.genesis_hash()).expect("a hash").to_string()),
@@ -59,7 +67,7 @@ impl RpcNode<'_> {
             }
             "getTransaction" => {
                 let signature: Signature = text(subject).parse().expect("a signature");
-                block_on(self.0.recorded(&signature)).expect("a transaction").as_ref().map_or(Value::Null, transaction)
+                self.0.recorded_at(&signature, commitment).as_ref().map_or(Value::Null, transaction)
             }
             "getSignaturesForAddress" => {
                 let address: Pubkey = text(subject).parse().expect("an address");
@@ -121,9 +129,9 @@ fn transaction(recorded: &RecordedTransaction) -> Value {
     })
 }
 
-/// Answers that were recorded, by method and first parameter.
+/// Answers that were recorded, by method, first parameter and whether only what is finalized was asked for.
 #[derive(Clone, Default)]
-pub(crate) struct Answers(BTreeMap<(String, String), Value>);
+pub(crate) struct Answers(BTreeMap<(String, String, bool), Value>);
 
 impl Answers {
     /// Records the answers of `node` to requests with these methods and first parameters.
@@ -131,9 +139,11 @@ impl Answers {
         Self(
             requests
                 .into_iter()
-                .map(|(method, subject)| {
-                    let answer = node.answer(method, &subject);
-                    ((method.to_owned(), subject.to_string()), answer)
+                .flat_map(|(method, subject)| {
+                    [Commitment::Finalized, Commitment::Confirmed].map(|commitment| {
+                        let answer = node.answer(method, &subject, commitment);
+                        ((method.to_owned(), subject.to_string(), commitment == Commitment::Finalized), answer)
+                    })
                 })
                 .collect(),
         )
@@ -163,7 +173,8 @@ impl Answers {
         let mut body = vec![0; length];
         reader.read_exact(&mut body).expect("a body");
         let request: Value = serde_json::from_slice(&body).expect("JSON");
-        let key = (request["method"].as_str().expect("a method").to_owned(), request["params"][0].to_string());
+        let (method, params) = (request["method"].as_str().expect("a method").to_owned(), &request["params"]);
+        let key = (method, params[0].to_string(), commitment_of(params) == Commitment::Finalized);
         let result = self.0.get(&key).cloned().unwrap_or(Value::Null);
         let answer = json!({"jsonrpc": "2.0", "id": 1, "result": result}).to_string();
         let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ";
