@@ -184,9 +184,8 @@ mod tests {
 
     #[test]
     fn a_treasury_owes_what_it_has_credited_and_not_paid() {
-        let owes = |credited_total, paid_total| {
-            Treasury { credited_total, paid_total, ..Treasury::zeroed() }.liabilities()
-        };
+        let owes =
+            |credited_total, paid_total| Treasury { credited_total, paid_total, ..Treasury::zeroed() }.liabilities();
         assert_eq!((owes(7, 2), owes(7, 7), owes(2, 7)), (5, 0, 0));
     }
 }
