@@ -12,8 +12,11 @@ mod audits;
 mod bad_input;
 mod doctor;
 mod keys;
+mod log;
 mod metrics;
 mod process;
+#[path = "../support/program.rs"]
+mod program;
 mod reviews;
 mod rpc;
 mod settings;

@@ -1,11 +1,13 @@
-//! An RPC node for the binary: the accounts of the real program in LiteSVM, over HTTP.
+//! An RPC node for the binary: the real program in LiteSVM, over HTTP. It executes what it is sent, at once and finally.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
+use std::thread::JoinHandle;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -20,8 +22,17 @@ use solana_signer::Signer as _;
 use solana_transaction::versioned::VersionedTransaction;
 use williw_relay::clock::{Clock as _, SystemClock};
 
+use crate::process::PATIENCE;
+use crate::program::program_file;
+
 /// What the treasury is funded with.
 pub(crate) const FUNDS: u64 = 50_000_000_000;
+
+/// The slot before anything is sent. Every transaction gets the next one.
+const FIRST_SLOT: u64 = 100;
+
+/// By how much the height of a block is less than its slot.
+const SKIPPED_SLOTS: u64 = 10;
 
 /// The cluster that the node belongs to, and the network `test-net` on it, of the key that [`crate::process::Relay`] uses.
 pub(crate) struct Cluster {
@@ -50,27 +61,31 @@ impl Default for Cluster {
     }
 }
 
-/// A running node.
+/// A running node, which stops when it is dropped. A request that it cannot answer fails the test.
 pub(crate) struct Rpc {
     pub(crate) url: String,
+    address: SocketAddr,
     sends: Arc<AtomicU64>,
+    stops: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Rpc {
-    /// Starts a node. It ends with the test's process.
     pub(crate) fn start(cluster: Cluster) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let sends = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&sends);
-        std::thread::spawn(move || {
-            let svm = cluster.build();
-            let mut gate = cluster.gate;
+        let address = listener.local_addr().unwrap();
+        let (sends, stops) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let (counter, flag) = (Arc::clone(&sends), Arc::clone(&stops));
+        let thread = std::thread::spawn(move || {
+            let mut node = Node::new(cluster, counter);
             for stream in listener.incoming() {
-                answer(stream.unwrap(), &svm, cluster.genesis, &mut gate, &counter);
+                if flag.load(Ordering::SeqCst) {
+                    return;
+                }
+                node.serve(&stream.unwrap());
             }
         });
-        Self { url, sends }
+        Self { url: format!("http://{address}"), address, sends, stops, thread: Some(thread) }
     }
 
     /// How many transactions it was sent.
@@ -79,20 +94,27 @@ impl Rpc {
     }
 }
 
-fn program_file() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")), PathBuf::from);
-    std::env::var_os("WILLIW_PROGRAM_SO").map_or_else(|| target.join("deploy/settlement.so"), PathBuf::from)
+impl Drop for Rpc {
+    fn drop(&mut self) {
+        self.stops.store(true, Ordering::SeqCst);
+        // It waits for a connection. If it has panicked, there is nobody to connect to.
+        let _ = TcpStream::connect(self.address);
+        if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join)
+            && !std::thread::panicking()
+        {
+            resume_unwind(panic);
+        }
+    }
 }
 
 impl Cluster {
     fn build(&self) -> LiteSVM {
-        let mut svm = LiteSVM::new();
+        let mut svm = LiteSVM::new().with_sigverify(false).with_blockhash_check(false);
         let mut clock: solana_clock::Clock = svm.get_sysvar();
         clock.unix_timestamp = SystemClock.now_ms() / 1_000;
         svm.set_sysvar(&clock);
         if self.has_program {
-            svm.add_program_from_file(settlement::ID, program_file()).expect("run `make program`");
+            svm.add_program_from_file(settlement::ID, program_file()).unwrap();
         }
         let (admin, settler) = (Keypair::new_from_array([7; 32]), Keypair::new_from_array([self.settler; 32]));
         svm.airdrop(&admin.pubkey(), 100_000_000_000).unwrap();
@@ -126,59 +148,125 @@ impl Cluster {
     }
 }
 
-fn answer(
-    stream: TcpStream,
-    svm: &LiteSVM,
-    genesis: u8,
-    gate: &mut Option<(Sender<()>, Receiver<()>)>,
-    sends: &AtomicU64,
-) {
-    let mut reader = BufReader::new(&stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        if line.trim().is_empty() {
-            break;
-        }
+/// An executed transaction.
+struct Executed {
+    slot: u64,
+    error: Value,
+    fee: u64,
+    logs: Vec<String>,
+}
+
+struct Node {
+    svm: LiteSVM,
+    genesis: Hash,
+    gate: Option<(Sender<()>, Receiver<()>)>,
+    sends: Arc<AtomicU64>,
+    /// By signature.
+    executed: BTreeMap<String, Executed>,
+}
+
+impl Node {
+    fn new(cluster: Cluster, sends: Arc<AtomicU64>) -> Self {
+        let genesis = Hash::new_from_array([cluster.genesis; 32]);
+        Self { svm: cluster.build(), genesis, gate: cluster.gate, sends, executed: BTreeMap::new() }
     }
-    let mut body = vec![0; length];
-    // A client may have given up.
-    if reader.read_exact(&mut body).is_err() || body.is_empty() {
-        return;
-    }
-    let request: Value = serde_json::from_slice(&body).unwrap();
-    let mut response = json!({"jsonrpc": "2.0", "id": request["id"]});
-    match request["method"].as_str().unwrap() {
-        "getGenesisHash" => response["result"] = json!(Hash::new_from_array([genesis; 32]).to_string()),
-        "getEpochInfo" => response["result"] = json!({"absoluteSlot": 100, "blockHeight": 90}),
-        "getMinimumBalanceForRentExemption" => {
-            let length = request["params"][0].as_u64().unwrap() as usize;
-            response["result"] = json!(svm.minimum_balance_for_rent_exemption(length));
-        }
-        "getMultipleAccounts" => {
-            if let Some((asked, allowed)) = gate.take() {
-                asked.send(()).unwrap();
-                allowed.recv().unwrap();
+
+    fn serve(&mut self, stream: &TcpStream) {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut reader = BufReader::new(stream);
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            // A client may have given up.
+            if reader.read_line(&mut line).is_err() {
+                return;
             }
-            let accounts: Vec<Value> =
-                request["params"][0].as_array().unwrap().iter().map(|address| account(svm, address)).collect();
-            response["result"] = json!({"context": {"slot": 100}, "value": accounts});
-        }
-        method => {
-            if method == "sendTransaction" {
-                sends.fetch_add(1, Ordering::SeqCst);
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
             }
-            response["error"] = json!({"code": -32601, "message": "method not found"});
+            if line.trim().is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        if reader.read_exact(&mut body).is_err() || body.is_empty() {
+            return;
+        }
+        let request: Value = serde_json::from_slice(&body).unwrap();
+        let result = self.answer(request["method"].as_str().unwrap(), &request["params"]);
+        let body = json!({"jsonrpc": "2.0", "id": request["id"], "result": result}).to_string();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        // The client may have given up.
+        let _ = { stream }.write_all((head + &body).as_bytes());
+    }
+
+    fn answer(&mut self, method: &str, params: &Value) -> Value {
+        let slot = FIRST_SLOT + self.executed.len() as u64;
+        let height = slot - SKIPPED_SLOTS;
+        let with_context = |value: Value| json!({"context": {"slot": slot}, "value": value});
+        match method {
+            "getGenesisHash" => json!(self.genesis.to_string()),
+            "getEpochInfo" => json!({"absoluteSlot": slot, "blockHeight": height}),
+            "getLatestBlockhash" => with_context(json!({
+                "blockhash": self.svm.latest_blockhash().to_string(), "lastValidBlockHeight": height + 150,
+            })),
+            "getRecentPrioritizationFees" => json!([{"slot": slot, "prioritizationFee": 0}]),
+            "getMinimumBalanceForRentExemption" => {
+                json!(self.svm.minimum_balance_for_rent_exemption(params[0].as_u64().unwrap() as usize))
+            }
+            "getMultipleAccounts" => {
+                if let Some((asked, allowed)) = self.gate.take() {
+                    asked.send(()).unwrap();
+                    allowed.recv_timeout(PATIENCE).expect("the first read of accounts is allowed");
+                }
+                let addresses = params[0].as_array().unwrap();
+                with_context(addresses.iter().map(|address| account(&self.svm, address)).collect())
+            }
+            "simulateTransaction" => {
+                let (error, meta) = match self.svm.simulate_transaction(transaction(params)) {
+                    Ok(info) => (Value::Null, info.meta),
+                    Err(failed) => (serde_json::to_value(&failed.err).unwrap(), failed.meta),
+                };
+                with_context(json!({"err": error, "logs": meta.logs, "unitsConsumed": meta.compute_units_consumed}))
+            }
+            "sendTransaction" => {
+                self.sends.fetch_add(1, Ordering::SeqCst);
+                let transaction = transaction(params);
+                let signature = transaction.signatures[0].to_string();
+                if !self.executed.contains_key(&signature) {
+                    let (error, meta) = match self.svm.send_transaction(transaction) {
+                        Ok(meta) => (Value::Null, meta),
+                        Err(failed) => (serde_json::to_value(&failed.err).unwrap(), failed.meta),
+                    };
+                    let executed = Executed { slot: slot + 1, error, fee: meta.fee, logs: meta.logs };
+                    self.executed.insert(signature.clone(), executed);
+                }
+                json!(signature)
+            }
+            "getSignatureStatuses" => {
+                let status = |signature: &Value| {
+                    self.executed.get(signature.as_str().unwrap()).map(|executed| {
+                        json!({
+                            "slot": executed.slot, "confirmations": null, "err": executed.error,
+                            "confirmationStatus": "finalized",
+                        })
+                    })
+                };
+                with_context(params[0].as_array().unwrap().iter().map(status).collect())
+            }
+            "getTransaction" => {
+                let executed = self.executed.get(params[0].as_str().unwrap());
+                executed.map_or(Value::Null, |Executed { slot, error, fee, logs }| {
+                    json!({"slot": slot, "meta": {"err": error, "fee": fee, "logMessages": logs}})
+                })
+            }
+            method => panic!("the RPC node does not know {method}"),
         }
     }
-    let body = response.to_string();
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-    // The client may have given up.
-    let _ = (&stream).write_all((head + &body).as_bytes());
+}
+
+fn transaction(params: &Value) -> VersionedTransaction {
+    wincode::deserialize(&BASE64.decode(params[0].as_str().unwrap()).unwrap()).unwrap()
 }
 
 fn account(svm: &LiteSVM, address: &Value) -> Value {

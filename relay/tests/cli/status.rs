@@ -1,5 +1,7 @@
 //! The `status` command, and `run` without a cluster.
 
+use solana_keypair::Keypair;
+use solana_signer::Signer as _;
 use williw_relay::clock::SystemClock;
 use williw_relay::database::sqlite::SqliteDatabase;
 use williw_relay::ledger::{Actor, nodes, rewards};
@@ -7,11 +9,12 @@ use williw_relay::types::{Lamports, NewNode, RewardDistribution};
 
 use crate::process::Relay;
 
-/// With a ledger in which node-1 has earned 1.5 SOL.
+/// With a ledger in which node-1 has earned 1.5 SOL, which can be paid.
 pub(crate) async fn relay_with_a_reward() -> Relay {
     let relay = Relay::with_settings();
     let ledger = SqliteDatabase::open(&relay.file("ledger.sqlite3")).unwrap();
-    let node = NewNode { id: "node-1".parse().unwrap(), address: None, public_key: None, capabilities: None };
+    let address = Keypair::new_from_array([9; 32]).pubkey().to_string().parse().unwrap();
+    let node = NewNode { id: "node-1".parse().unwrap(), address: Some(address), public_key: None, capabilities: None };
     nodes::register(&ledger, &SystemClock, &Actor::operator(), node).await.unwrap();
     let grant = RewardDistribution {
         node_id: "node-1".parse().unwrap(),

@@ -20,6 +20,8 @@ mod limits;
 mod logs;
 mod metrics;
 mod overdue;
+#[path = "../support/program.rs"]
+mod program;
 mod rebuilding;
 mod receipts;
 mod reconciliation;

@@ -1,6 +1,6 @@
 //! The fixture: a network on the chain, its nodes in the ledger, and engines that settle it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use litesvm::LiteSVM;
@@ -29,6 +29,7 @@ use williw_relay::transaction::{Budget, Format};
 use williw_relay::types::{IdempotencyKey, Lamports, NewNode, NodeId, NodeWalletBalance, RewardDistribution};
 
 use super::{Crash, CrashPoint, LocalChain};
+use crate::program::program_file;
 
 /// The default payout threshold of the network.
 const THRESHOLD: u64 = 1_000_000;
@@ -83,12 +84,6 @@ pub(crate) struct EngineFixture {
 /// A trigger that does not retry held rewards.
 pub(crate) const TRIGGER: Trigger<'static> = Trigger { name: "test", retry_held: false };
 
-fn program_file() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")), PathBuf::from);
-    std::env::var_os("WILLIW_PROGRAM_SO").map_or_else(|| target.join("deploy/settlement.so"), PathBuf::from)
-}
-
 impl EngineFixture {
     /// A network without limits, a funded treasury, and the nodes registered in the ledger.
     pub(crate) fn new(nodes: &[NodeSpec]) -> Self {
@@ -110,10 +105,8 @@ impl EngineFixture {
 
     /// The program on the chain, and an empty ledger.
     pub(crate) fn without_network(svm: LiteSVM) -> Self {
-        let file = program_file();
-        assert!(file.exists(), "{} is missing: run `make program`", file.display());
         let mut svm = svm.with_sigverify(false).with_blockhash_check(false);
-        svm.add_program_from_file(settlement::ID, &file).expect("the program loads");
+        svm.add_program_from_file(settlement::ID, program_file()).expect("the program loads");
         let (admin, settler) = (Keypair::new(), Keypair::new());
         svm.airdrop(&admin.pubkey(), 1_000_000_000_000).expect("airdrop");
         svm.airdrop(&settler.pubkey(), 10_000_000_000).expect("airdrop");
