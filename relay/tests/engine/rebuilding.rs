@@ -161,8 +161,11 @@ fn a_history_with_a_missing_altered_or_reordered_event_is_refused_and_nothing_is
     assert_eq!(rebuild(&fixture), Err(RebuildError::NoTransaction(complete[of_batch.unwrap()].0)));
 
     assert_eq!(fixture.batches(), []);
+    assert_eq!((fixture.audit_entries("rebuild"), fixture.balance("a").credited_lamports.get()), (0, 0));
     *fixture.chain.history.borrow_mut() = complete;
-    assert!(rebuild(&fixture).is_ok());
+    let rebuilt = rebuild(&fixture).unwrap();
+    assert_eq!((rebuilt.events, rebuilt.wallets, rebuilt.entries_of_unknown_nodes), (expected, 2, 0));
+    assert_eq!(fixture.balance("a").credited_lamports.get(), 1_500_017);
 }
 
 #[test]
@@ -176,7 +179,9 @@ fn a_ledger_without_nodes_or_with_a_settlement_is_not_rebuilt() {
     fixture.register(&specs(&owners)[1]);
     let rebuilt = rebuild(&fixture).unwrap();
     assert_eq!((rebuilt.wallets, rebuilt.credited_elsewhere), (1, 1_500_017));
-    assert!(rebuilt.entries_of_unknown_nodes > 0 && rebuilt.entries > 0, "{rebuilt:?}");
+    // Each of the two settlements has registered or credited both nodes once.
+    assert_eq!((rebuilt.entries, rebuilt.entries_of_unknown_nodes), (2, 2), "{rebuilt:?}");
+    assert_eq!(fixture.balance("b").credited_lamports.get(), 2_000_020);
 }
 
 #[test]
@@ -186,5 +191,9 @@ fn batches_with_a_number_that_was_used_before_are_counted_and_left_out() {
     fixture.credit_outside_the_engine(&[("b", wallet + 1)]);
     fixture.credit_outside_the_engine(&[("b", wallet + 2)]);
     fixture.lose_ledger(&specs(&owners));
-    assert_eq!(rebuild(&fixture).unwrap().batches_with_used_numbers, 1);
+    let rebuilt = rebuild(&fixture).unwrap();
+    assert_eq!((rebuilt.batches_with_used_numbers, rebuilt.entries_of_unknown_nodes), (1, 0));
+    // What the wallets show is complete, although a batch is not.
+    assert_eq!((rebuilt.wallets, rebuilt.credited_elsewhere), (2, 0));
+    assert_eq!(fixture.balance("b").credited_lamports.get(), wallet + 2);
 }

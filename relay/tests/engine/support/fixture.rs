@@ -28,7 +28,7 @@ use williw_relay::signer::SecretKey;
 use williw_relay::transaction::{Budget, Format};
 use williw_relay::types::{IdempotencyKey, Lamports, NewNode, NodeId, NodeWalletBalance, RewardDistribution};
 
-use super::{Crash, CrashPoint, LocalChain};
+use super::{CrashPoint, LocalChain};
 use crate::program::program_file;
 
 /// The default payout threshold of the network.
@@ -313,9 +313,7 @@ impl EngineFixture {
 
     /// As [`EngineFixture::settle`], in a process that crashes at `point`.
     pub(crate) fn settle_with_crash(&self, point: &CrashPoint) -> Result<Vec<Option<String>>, EngineError> {
-        let database = Crash { inner: &self.database, point };
-        let chain = Crash { inner: &self.chain, point };
-        let engine = self.engine(database, chain);
+        let engine = self.engine(point.database(&self.database), point.chain(&self.chain));
         self.settle_with(&engine)
     }
 

@@ -125,6 +125,14 @@ impl EngineFixture {
         rows.iter().map(|row| row.get("price").expect("a price")).collect()
     }
 
+    /// Of each attempt, oldest first, the priority fee that it offers at most and the fee that it has paid, in lamports.
+    pub(crate) fn attempt_fees(&self) -> Vec<(u64, Option<u64>)> {
+        const SQL: &str = "SELECT CAST(priority_fee_lamports AS TEXT) AS priority, CAST(fee_lamports AS TEXT) AS paid \
+            FROM attempts ORDER BY id";
+        let rows = block_on(self.database.query(Statement::new(SQL))).expect("attempts are readable");
+        rows.iter().map(|row| (row.get("priority").expect("a fee"), row.optional("paid").expect("a fee"))).collect()
+    }
+
     /// The fees of all settlements, in lamports.
     pub(crate) fn fees(&self) -> u64 {
         self.settlements().iter().map(|settlement| settlement.fees_lamports.get()).sum()
@@ -155,6 +163,14 @@ impl EngineFixture {
     pub(crate) fn reward_sum(&self, node: &str) -> u64 {
         const SQL: &str = "SELECT CAST(SUM(amount_lamports) AS TEXT) AS count FROM rewards WHERE node_id = ?1";
         self.count_with(Statement::new(SQL).bind(node))
+    }
+
+    /// The amounts of all rewards of a node but its corrections, in the order in which they were earned.
+    pub(crate) fn amounts(&self, node: &str) -> Vec<u64> {
+        const SQL: &str = "SELECT CAST(amount_lamports AS TEXT) AS amount FROM rewards \
+            WHERE node_id = ?1 AND kind <> 'correction' ORDER BY sequence";
+        let rows = block_on(self.database.query(Statement::new(SQL).bind(node))).expect("rewards are readable");
+        rows.iter().map(|row| row.get("amount").expect("an amount")).collect()
     }
 
     /// Deletes the reward of a node with this amount, as a damaged ledger would have lost it.
