@@ -12,7 +12,7 @@ use settlement::state::NodeWallet;
 use crate::chain::{AccountData, Chain, ChainError, Commitment};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError};
-use crate::ledger::corrections::{Correction, Shift};
+use crate::ledger::corrections::{self, Correction, Shift};
 use crate::ledger::{Actor, reviews};
 use crate::types::{Lamports, NodeId, text_enum};
 
@@ -105,6 +105,17 @@ pub enum ReviewError {
     /// The ledger or the chain could not be used, or the ledger belongs to another network or cluster.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// Another amount than this is left of what the treasury has credited to unknown wallet accounts.
+    #[error(
+        "the treasury has credited {unknown} to wallet accounts that this ledger does not know, and not {amount}: run \
+         'williw-relay review list' again"
+    )]
+    NotUnknown {
+        /// What was to be accepted.
+        amount: Lamports,
+        /// What is left.
+        unknown: Lamports,
+    },
     /// The node is not registered in the ledger.
     #[error("node {0} is not registered in this ledger: check the node id")]
     UnknownNode(NodeId),
@@ -201,16 +212,42 @@ impl<D: Database, C: Chain, K: Clock> Reviewer<D, C, K> {
         resolution: Resolution,
     ) -> Result<Excess, ReviewError> {
         // A settlement that has read the rewards must not be under way while their totals move.
+        self.under_lease(async |token| self.write(actor, node_id, resolution, token).await).await
+    }
+
+    /// Accepts that the treasury has credited `amount` to wallet accounts that this ledger does not know, audited, so that
+    /// wallet accounts are created again.
+    ///
+    /// # Errors
+    /// [`ReviewError::NotUnknown`] unless exactly that is left; nothing was written. [`ReviewError::Engine`] and
+    /// [`ReviewError::Busy`] as for [`Reviewer::resolve`].
+    pub async fn accept_unknown(&self, actor: &Actor, amount: Lamports) -> Result<(), ReviewError> {
+        let unknown = reviews::unknown_credits(&self.database).await?.unknown_lamports;
+        if unknown != amount || amount.is_zero() {
+            return Err(ReviewError::NotUnknown { amount, unknown });
+        }
+        let statements = corrections::accept_unknown(actor, amount, self.clock.now_ms());
+        self.under_lease(async |token| {
+            let mut all = vec![leases::require(&self.holder, token)];
+            all.extend(statements);
+            all.push(leases::clear_preconditions());
+            Ok(self.database.batch(all).await.map(drop)?)
+        })
+        .await
+    }
+
+    /// Does something while no relay is settling.
+    async fn under_lease<T>(&self, act: impl AsyncFnOnce(i64) -> Result<T, ReviewError>) -> Result<T, ReviewError> {
         let Some(token) = leases::take(&self.database, &self.holder, LEASE_MS).await? else {
             let (holder, _) = leases::current(&self.database).await?;
             return Err(ReviewError::Busy { holder });
         };
-        let resolved = self.write(actor, node_id, resolution, token).await;
+        let done = act(token).await;
         let released = leases::release(&self.database, &self.holder, token).await;
-        let excess = resolved?;
-        // Once the correction is written, a lease that could not be released only makes the next runner wait.
+        let done = done?;
+        // Once everything is written, a lease that could not be released only makes the next runner wait.
         released?;
-        Ok(excess)
+        Ok(done)
     }
 
     async fn write(

@@ -35,12 +35,17 @@ statements! {
             CAST(", confirmed_total!("payables.node_id"), " AS TEXT) AS confirmed_lamports,
             CAST(last_slot AS TEXT) AS slot
         FROM payables LEFT JOIN wallets ON wallets.node_id = payables.node_id
-        WHERE payables.hold_reason IN ('chain_above_ledger', 'chain_below_ledger', 'total_mismatch')
+        WHERE payables.hold_reason IN ('chain_above_ledger', 'chain_below_ledger', 'total_mismatch', 'unknown_credits')
         ORDER BY payables.hold_reason, payables.node_id LIMIT 1000");
 
     /// The number of those nodes.
     COUNT_DISAGREEMENTS = "SELECT CAST(COUNT(*) AS TEXT) AS count FROM payables
-        WHERE hold_reason IN ('chain_above_ledger', 'chain_below_ledger', 'total_mismatch')";
+        WHERE hold_reason IN ('chain_above_ledger', 'chain_below_ledger', 'total_mismatch', 'unknown_credits')";
+
+    /// What the treasury has credited in total, what of it the known wallets have, and what an operator has accepted of the rest.
+    SELECT_UNKNOWN = "SELECT CAST(credited_total_lamports AS TEXT) AS credited,
+            CAST(mirrored_credited_lamports AS TEXT) AS mirrored, CAST(accepted_unknown_lamports AS TEXT) AS accepted
+        FROM treasury";
 
     /// How the rewards of node ?1 relate to a total ?2: those up to the total are covered, the others follow it.
     SELECT_TOTALS = concat!("SELECT address,
@@ -66,7 +71,7 @@ statements! {
 pub struct NodeUnderReview {
     /// The node that is held.
     pub node_id: NodeId,
-    /// Why: `chain_above_ledger`, `chain_below_ledger` or `total_mismatch`.
+    /// Why: `chain_above_ledger`, `chain_below_ledger`, `total_mismatch` or `unknown_credits`.
     pub reason: String,
     /// The node's wallet account on the chain, in base58; null if none was ever read.
     pub wallet_address: Option<String>,
@@ -96,6 +101,38 @@ pub async fn list<D: Database>(database: &D) -> Result<Vec<NodeUnderReview>, Led
 pub async fn count<D: Database>(database: &D) -> Result<u64, LedgerError> {
     let rows = database.query(Statement::new(COUNT_DISAGREEMENTS)).await?;
     Ok(rows.first().map_or(Ok(0), |row| row.get("count"))?)
+}
+
+/// What the treasury has credited to wallet accounts that this ledger does not know, as of the last settlement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct UnknownCredits {
+    /// What the treasury has credited in total.
+    pub credited_lamports: Lamports,
+    /// What of it was credited to wallet accounts as this ledger has last read them.
+    pub known_lamports: Lamports,
+    /// What of the rest an operator has accepted.
+    pub accepted_lamports: Lamports,
+    /// What is left. Unless it is 0, no wallet account is created.
+    pub unknown_lamports: Lamports,
+}
+
+/// Returns what the treasury has credited to unknown wallet accounts: nothing, unless rewards or nodes are missing in this
+/// ledger, its copies of wallet accounts are old, or somebody else has settled the network.
+///
+/// # Errors
+/// [`DatabaseError`] if the ledger cannot be read.
+pub async fn unknown_credits<D: Database>(database: &D) -> Result<UnknownCredits, DatabaseError> {
+    let rows = database.query(Statement::new(SELECT_UNKNOWN)).await?;
+    let Some(row) = rows.first() else { return Ok(UnknownCredits::default()) };
+    let (credited, known, accepted): (Lamports, Lamports, Lamports) =
+        (row.get("credited")?, row.get("mirrored")?, row.get("accepted")?);
+    let rest = credited.checked_sub(known).unwrap_or(Lamports::ZERO);
+    Ok(UnknownCredits {
+        credited_lamports: credited,
+        known_lamports: known,
+        accepted_lamports: accepted,
+        unknown_lamports: rest.checked_sub(accepted).unwrap_or(Lamports::ZERO),
+    })
 }
 
 fn node_under_review(row: &Row) -> Result<NodeUnderReview, DatabaseError> {

@@ -36,4 +36,5 @@ mod support;
 mod token_books;
 mod token_costs;
 mod tokens;
+mod unknown_credits;
 mod verdicts;

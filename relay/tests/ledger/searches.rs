@@ -14,6 +14,11 @@ const MAY_SEARCH_A_RANGE: &[(&str, &str)] = &[
     ("SEARCH batches", "SELECT CAST(COALESCE(MAX(id), 0) AS TEXT) AS id FROM batches"),
     ("SEARCH settlements", "(SELECT MAX(id) FROM settlements)"),
     ("SEARCH settlements", "(SELECT MIN(id) FROM settlements)"),
+    // The oldest keys, until a few are deleted.
+    (
+        "SEARCH idempotency_keys USING COVERING INDEX idempotency_keys_by_time (created_at<?)",
+        "ORDER BY created_at LIMIT",
+    ),
     // Pages of an audit, which reads every node.
     ("SEARCH nodes USING INDEX sqlite_autoindex_nodes_1 (id>?)", "ORDER BY nodes.id LIMIT CAST(?2 AS INTEGER)"),
     ("SEARCH nodes USING INDEX sqlite_autoindex_nodes_1 (id>?)", "ORDER BY id LIMIT CAST(?2 AS INTEGER)"),

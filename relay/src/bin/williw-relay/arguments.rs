@@ -18,7 +18,9 @@ use williw_relay::types::{ApiKeyId, Lamports, NodeId, Scope};
 
 use crate::output::OutputFormat;
 
-use audit::{ReceiptArguments, ReconcileArguments, ResolveArguments, ShowArguments, VerifyArguments};
+use audit::{
+    AcceptUnknownArguments, ReceiptArguments, ReconcileArguments, ResolveArguments, ShowArguments, VerifyArguments,
+};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -285,6 +287,9 @@ pub(crate) enum ReviewCommand {
     Show(ShowArguments),
     /// Decide what the chain has credited to a node for, beyond what the ledger has signed, so that the node goes on
     Resolve(ResolveArguments),
+    /// Accept what the treasury has credited to wallet accounts of no node in this ledger, so that wallet accounts are created
+    /// again
+    AcceptUnknown(AcceptUnknownArguments),
 }
 
 /// The subcommands of `network`.

@@ -59,6 +59,9 @@ async fn dispatch(arguments: &Arguments, output: &Output) -> Result<(), CliError
         Command::Review(ReviewCommand::Resolve(resolve)) => {
             commands::review::resolve(connection, resolve, output).await
         }
+        Command::Review(ReviewCommand::AcceptUnknown(accept)) => {
+            commands::review::accept_unknown(connection, accept, output).await
+        }
         Command::Reconcile(reconcile) => commands::reconcile::reconcile(connection, reconcile, output).await,
         Command::Rebuild => commands::rebuild::rebuild(connection, output).await,
         Command::Receipt(receipt) => commands::receipt::receipt(connection, receipt, output).await,

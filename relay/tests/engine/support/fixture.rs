@@ -445,6 +445,16 @@ impl EngineFixture {
         svm.set_account(self.network, account).expect("the account is written");
     }
 
+    /// Adds `more` to what the treasury has credited, as if a wallet account of nobody in the ledger had received it.
+    pub(crate) fn credit_nobody(&self, more: u64) {
+        let mut svm = self.chain.svm.borrow_mut();
+        let mut account = svm.get_account(&self.treasury).expect("the treasury exists");
+        let total = Treasury::decode(&account.data).expect("the treasury decodes").credited_total + more;
+        let offset = DISCRIMINATOR_LEN + std::mem::offset_of!(Treasury, credited_total);
+        account.data[offset..offset + 8].copy_from_slice(&total.to_le_bytes());
+        svm.set_account(self.treasury, account).expect("the account is written");
+    }
+
     /// Credits wallets to the given totals with the settler's key, without the engine.
     pub(crate) fn credit_outside_the_engine(&self, targets: &[(&str, u64)]) {
         let entries: Vec<_> = targets.iter().map(|(node, target)| (self.wallet_address(node), *target)).collect();

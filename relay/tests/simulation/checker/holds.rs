@@ -29,6 +29,7 @@ impl Checker {
                     let is_true = self.is_above_ledger(world, node, index);
                     world.check(Rule::DisagreementsAreTrue, is_true, promise);
                 }
+                "unknown_credits" => world.check(Rule::DisagreementsAreTrue, self.restored, promise),
                 "chain_below_ledger" | "total_mismatch" => world.check(Rule::DisagreementsAreTrue, false, promise),
                 reason => world.check(Rule::HoldsAreTrue, may_hold(world, node, reason), promise),
             }

@@ -45,7 +45,11 @@ impl Checker {
                 }
                 let hold = text("hold");
                 // Only an operator can tell what a lost ledger has paid for.
-                let is_for_operator = hold == "chain_above_ledger" && self.is_above_ledger(world, node, index);
+                let is_for_operator = match hold.as_str() {
+                    "chain_above_ledger" => self.is_above_ledger(world, node, index),
+                    "unknown_credits" => self.restored,
+                    _ => false,
+                };
                 let reward = || format!("{} {} of {} held: {hold}", text("rewards"), text("status"), text("node_id"));
                 (!is_for_operator).then(reward)
             })

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use williw_relay::types::NodeId;
+use williw_relay::types::{Lamports, NodeId};
 
 const RECEIPT_HELP: &str = "\
 Examples:
@@ -117,6 +117,27 @@ Exit codes:
   0  The resolution was shown, or with --yes recorded
   7  It was refused";
 
+const REVIEW_ACCEPT_UNKNOWN_HELP: &str = "\
+The treasury counts everything that it has ever credited. If that is more than what the wallet accounts of this ledger's nodes
+have, nodes are missing here, or have another address than before, and a new wallet account would be credited everything AGAIN.
+So none is created, and nodes without one are held as unknown_credits.
+
+Before accepting:
+  1. williw-relay reconcile --repair    reads all wallet accounts again; often nothing is unknown afterwards
+  2. Register the missing nodes again, with the addresses they had (runbook 'Restored backup').
+Accept only what belongs to no node of this ledger: credits that a stolen settler key has sent elsewhere, for example.
+It has an entry in the audit log. Refused if another amount is unknown, and while a relay is settling.
+
+Example:
+  williw-relay review accept-unknown 1500000
+
+Environment:
+  WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'admin' [required if --ledger is a URL]
+
+Exit codes:
+  0  It was accepted
+  7  It was refused";
+
 #[derive(Debug, Args)]
 #[command(after_help = RECONCILE_HELP)]
 pub(crate) struct ReconcileArguments {
@@ -150,6 +171,14 @@ pub(crate) struct ResolveArguments {
     /// Record the resolution; without it, the command only shows what it would record
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = REVIEW_ACCEPT_UNKNOWN_HELP)]
+pub(crate) struct AcceptUnknownArguments {
+    /// What is accepted, in lamports, or in base units of the network's token, exactly as 'review list' shows it
+    #[arg(value_name = "AMOUNT")]
+    pub(crate) amount: Lamports,
 }
 
 /// Exactly one of them.

@@ -6,11 +6,11 @@ use serde_json::json;
 use williw_relay::audit::{self, BatchSigner, NodeHistory, Reconciler, WalletRow};
 use williw_relay::clock::SystemClock;
 use williw_relay::engine::{Asset, Excess, Resolution, ReviewError, Reviewer};
-use williw_relay::ledger::Actor;
-use williw_relay::ledger::reviews::{self, NodeUnderReview};
+use williw_relay::ledger::reviews::{self, NodeUnderReview, UnknownCredits};
+use williw_relay::ledger::{Actor, LedgerError};
 
 use crate::arguments::ConnectionArguments;
-use crate::arguments::audit::{ResolveArguments, ShowArguments};
+use crate::arguments::audit::{AcceptUnknownArguments, ResolveArguments, ShowArguments};
 use crate::environment;
 use crate::error::CliError;
 use crate::ledger::{self, IfMissing};
@@ -25,7 +25,53 @@ pub(crate) async fn list(connection: &ConnectionArguments, output: &Output) -> R
     let asset = Asset::of_ledger(&database).await?;
     let nodes = reviews::list(&database).await?;
     let omitted = reviews::count(&database).await?.saturating_sub(nodes.len() as u64);
-    output.result(&json!({"reviews": nodes, "omitted": omitted}), &listing(&nodes, omitted, asset.as_ref()))
+    let unknown = reviews::unknown_credits(&database).await.map_err(LedgerError::from)?;
+    let document = json!({"reviews": nodes, "omitted": omitted, "unknown_credits": unknown});
+    let mut text = listing(&nodes, omitted, asset.as_ref());
+    if !unknown.unknown_lamports.is_zero() {
+        text.push_str(&format!("\n{}", UnknownText(&unknown, asset.as_ref())));
+    }
+    output.result(&document, &text)
+}
+
+/// Accepts what the treasury has credited to wallet accounts that this ledger does not know.
+pub(crate) async fn accept_unknown(
+    connection: &ConnectionArguments,
+    arguments: &AcceptUnknownArguments,
+    output: &Output,
+) -> Result<(), CliError> {
+    let reviewer = Reviewer {
+        chain: environment::cluster(connection)?,
+        network: environment::network(connection)?,
+        database: ledger::open(connection, IfMissing::Fail)?,
+        clock: SystemClock,
+        holder: lease_holder()?,
+    };
+    reviewer.accept_unknown(&Actor::command_line(), arguments.amount).await?;
+    let asset = Asset::of_ledger(&reviewer.database).await?;
+    let amount = format_amount(arguments.amount, asset.as_ref());
+    output.result(
+        &json!({"outcome": "accepted", "lamports": arguments.amount}),
+        &format!("accepted: {amount} credited to unknown wallet accounts; the next run creates wallet accounts again"),
+    )
+}
+
+struct UnknownText<'a>(&'a UnknownCredits, Option<&'a Asset>);
+
+impl fmt::Display for UnknownText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let amount = |amount| format_amount(amount, self.1);
+        write!(
+            f,
+            "the treasury has credited {} in total, {} of it to wallet accounts as this ledger knows them and {} accepted: {} is \
+             unknown, and no wallet account is created until it is found or accepted ({} base units)",
+            amount(self.0.credited_lamports),
+            amount(self.0.known_lamports),
+            amount(self.0.accepted_lamports),
+            amount(self.0.unknown_lamports),
+            self.0.unknown_lamports
+        )
+    }
 }
 
 /// The text of the list, of which `omitted` nodes were left out.

@@ -27,9 +27,6 @@ const MAX_CLOCK_SKEW_MS: u64 = 5_000;
 /// How long a settlement may be open, in milliseconds. One of thousands of nodes takes minutes.
 const LONG_SETTLEMENT_MS: i64 = 60 * 60 * 1_000;
 
-const DISAGREEMENTS: [&str; 3] =
-    [HoldReason::CHAIN_ABOVE_LEDGER, HoldReason::CHAIN_BELOW_LEDGER, HoldReason::TOTAL_MISMATCH];
-
 pub(super) async fn check(connection: &ConnectionArguments, now_ms: i64, report: &mut Report) -> LedgerFacts {
     if let Some(LedgerLocation::File(file)) = &connection.ledger {
         check_space(file, report);
@@ -156,7 +153,7 @@ fn check_progress(reading: &LedgerReading, now_ms: i64, report: &mut Report) {
     }
     for held in &reading.held {
         let message = format!("{} node(s) are held ({}): {}", held.nodes, held.kind, held.reason);
-        if DISAGREEMENTS.contains(&held.reason.as_str()) {
+        if HoldReason::DISAGREEMENTS.contains(&held.reason.as_str()) {
             report.error("held", message, "ledger and chain disagree, see 'williw-relay review list'");
         } else {
             report.warning(
