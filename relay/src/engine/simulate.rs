@@ -263,3 +263,27 @@ const FIRST_PROGRAM_ERROR: u32 = 100;
 
 /// Agave's code for a node that is unhealthy, which is asked again.
 const NODE_UNHEALTHY: i64 = -32005;
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_error_of_a_called_program_concerns_an_entry_and_one_of_the_settlement_program_everything() {
+        let failure = |code: u32| {
+            let error = TransactionError::from_json(&json!({"InstructionError": [0, {"Custom": code}]}));
+            failure_of(BatchKind::Settle, &error)
+        };
+        // The token program's AccountFrozen, and the last code below Anchor's.
+        for code in [17, FIRST_PROGRAM_ERROR - 1] {
+            assert_eq!(failure(code), Failure::Entries, "{code}");
+        }
+        let paused = u32::from(settlement::error::SettlementError::Paused);
+        for (code, text) in [(2_006, "error 2006"), (paused, "paused")] {
+            let Failure::Everything(reason) = failure(code) else { panic!("{code} concerns everything") };
+            assert!(reason.contains(text), "{reason}");
+        }
+    }
+}

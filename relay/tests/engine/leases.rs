@@ -1,7 +1,10 @@
 //! Leases and clocks: who may settle, whatever the clocks say and however slow the RPC node is.
 
 use williw_relay::chain::ChainError;
-use williw_relay::engine::{HOLD_RETRY_MS, Progress};
+use williw_relay::clock::Clock as _;
+use williw_relay::database::{Database as _, Statement};
+use williw_relay::engine::{EngineError, FormatChoice, HOLD_RETRY_MS, Progress};
+use williw_relay::transaction::{BatchKind, Format};
 use williw_relay::types::RewardStatus;
 
 use crate::support::{Around, EngineFixture, NodeSpec, Surrounded, TRIGGER, block_on};
@@ -30,6 +33,63 @@ fn a_runner_whose_rpc_node_is_slow_loses_its_lease_to_nobody() {
     let engine = fixture.engine(&fixture.database, Surrounded { chain: &fixture.chain, around: Slow(&fixture) });
     assert_eq!(fixture.settle_with(&engine).unwrap(), [None]);
     assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 130);
+}
+
+/// Every answer takes a while, and nothing else may take the lease meanwhile.
+struct Watched<'a>(&'a EngineFixture);
+
+impl Around for Watched<'_> {
+    async fn call<T>(
+        &self,
+        name: &'static str,
+        call: impl Future<Output = Result<T, ChainError>>,
+    ) -> Result<T, ChainError> {
+        self.0.advance_clock(900);
+        let lease = Statement::new("SELECT CAST(expires_at AS TEXT) AS expires_at FROM leases");
+        let rows = self.0.database.query(lease).await.expect("the lease is readable");
+        let left = rows.first().map(|row| row.get::<i64>("expires_at").expect("a time") - self.0.clock.now_ms());
+        // 0 is what a released one has.
+        assert!(left.is_none_or(|left| left > 0 || left < -1_000_000), "{left:?} ms are left at a call of {name}");
+        call.await
+    }
+}
+
+#[test]
+fn no_lease_expires_while_many_batches_are_simulated_sent_and_closed() {
+    // 40 batches of 11 payouts: each of these takes longer than a lease for all of them.
+    let nodes: Vec<NodeSpec> = (0..440).map(|index| NodeSpec::payable(&format!("n{index}"))).collect();
+    let fixture = EngineFixture::new(&nodes);
+    for node in &nodes {
+        fixture.grant(&node.name, 2_000_000);
+    }
+    let chain = Surrounded { chain: &fixture.chain, around: Watched(&fixture) };
+    let engine = fixture.engine_with(&fixture.database, chain, |config| {
+        config.format = FormatChoice::Only(Format::V0);
+        config.batches_per_call = 50;
+    });
+    assert_eq!(fixture.settle_with(&engine).unwrap(), [None]);
+    assert_eq!(fixture.batches_of_kind(BatchKind::Settle).len(), 40);
+    assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 440);
+}
+
+#[test]
+fn a_late_write_of_the_same_rows_is_read_again() {
+    let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
+    fixture.grant("a", 2_000_000);
+    assert_eq!(fixture.settle(), [None]);
+    for again in [
+        "INSERT INTO batches SELECT * FROM batches",
+        "INSERT INTO attempts (batch_id, number, state, compute_unit_limit, loaded_accounts_data_limit, compute_unit_price, \
+            priority_fee_lamports, created_at, updated_at) SELECT batch_id, number, 'planned', 1, 1, 1, 1, 1, 1 FROM attempts",
+        "INSERT INTO settlements (trigger, state, step, started_at, updated_at) VALUES ('a', 'open', 'sync', 1, 1), \
+            ('b', 'open', 'sync', 1, 1)",
+    ] {
+        let error = EngineError::from(block_on(fixture.database.query(Statement::new(again))).unwrap_err());
+        assert_eq!(error, EngineError::StateChanged, "{again}");
+    }
+    // Whatever else the ledger refuses stops the relay.
+    let wrong = block_on(fixture.database.query(Statement::new("INSERT INTO nodes SELECT * FROM nodes"))).unwrap_err();
+    assert!(matches!(EngineError::from(wrong), EngineError::Ledger(_)));
 }
 
 #[test]

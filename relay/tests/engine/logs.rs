@@ -89,6 +89,28 @@ fn a_reward_that_was_not_credited_returns_to_pending_without_the_log_of_the_tran
 }
 
 #[test]
+fn the_log_of_a_transaction_stands_if_the_wallet_account_can_no_longer_be_read() {
+    let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
+    fixture.grant("a", 1);
+    fixture.settle();
+    fixture.grant("a", 2_000_000);
+    let engine = fixture.engine(&fixture.database, &fixture.chain);
+    fixture.advance_until_simulated(&engine);
+    let sends = fixture.chain.sends.get();
+    while fixture.chain.sends.get() == sends {
+        block_on(engine.advance(TRIGGER)).unwrap();
+    }
+    fixture.chain.finalize();
+    // Another version of the program has written it anew since.
+    let address = fixture.wallet_address("a");
+    fixture.set_space(&address, 1_000);
+    assert_eq!(fixture.settle_with(&engine).unwrap(), [None]);
+    let rewards = fixture.rewards();
+    assert!(rewards.iter().all(|reward| reward.status == RewardStatus::Confirmed), "{rewards:?}");
+    assert!(rewards.iter().all(|reward| reward.signature.is_some()), "{rewards:?}");
+}
+
+#[test]
 fn a_batch_stays_open_while_its_transaction_cannot_be_looked_up() {
     let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
     fixture.grant("a", 1);
