@@ -104,7 +104,10 @@ pub(super) fn checked(table: Option<Table>, authority: &Pubkey, positions: &[Rec
     if let Some(fault) = table.fault(authority) {
         return Err(fault);
     }
-    let differs = positions.iter().find(|one| table.addresses.get(usize::from(one.position)) != Some(&one.address));
+    let differs = positions
+        .iter()
+        .filter(|one| table.addresses.get(usize::from(one.position)) != Some(&one.address))
+        .min_by_key(|one| one.position);
     match differs {
         Some(one) => Err(Fault::OtherAddress(one.position)),
         None => Ok(table),

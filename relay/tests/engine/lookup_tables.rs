@@ -493,6 +493,43 @@ fn an_extension_takes_the_oldest_nodes_that_are_paid_often_within_its_limits() {
 }
 
 #[test]
+fn nodes_are_packed_table_by_table_if_there_are_many_tables() {
+    const TABLES: usize = 20;
+    let (fixture, names) = credited(6 * TABLES);
+    let mut tables = Vec::new();
+    for _ in 0..TABLES {
+        let limits = ExtendLimits { max_addresses: 6, ..ALL };
+        let changes = extend_with(&fixture, &fixture.database, &fixture.chain, limits).unwrap();
+        // A table that holds more than the ledger has recorded is not extended.
+        edit(&fixture, &changes[0].table, |data| data.extend([7; 32]));
+        tables.push(changes[0].table);
+    }
+    assert_eq!(tables.iter().collect::<BTreeSet<_>>().len(), TABLES);
+    fixture.chain.skip_slots(WARM_UP_SLOTS);
+    // In the order of age, each node is in another table than the one before.
+    let by_turns: Vec<String> = (0..6).flat_map(|turn| names.iter().skip(turn).step_by(6)).cloned().collect();
+    grant(&fixture, &by_turns, 10);
+    let known = fixture.batches().len();
+    assert_eq!(settle(&fixture), [None]);
+    assert_eq!(confirmed_since(&fixture, known), [59, 59, 2]);
+    assert_totals(&fixture, &names, 20, 0);
+}
+
+#[test]
+fn a_destination_that_nodes_share_is_written_once() {
+    let (fixture, names) = credited(1);
+    let owner = fixture.wallet(&names[0]).unwrap().owner;
+    let twin = NodeSpec { name: "twin".to_owned(), address: Some(owner), funds: 0 };
+    fixture.register(&twin);
+    let both = [names[0].clone(), twin.name];
+    grant(&fixture, &both, 1_000_000);
+    assert_eq!(settle(&fixture), [None]);
+    let table = extend(&fixture)[0].table;
+    let expected = [fixture.wallet_address(&both[0]), owner, fixture.wallet_address(&both[1])];
+    assert_eq!(on_chain(&fixture, &table), expected);
+}
+
+#[test]
 fn two_processes_cannot_change_tables_at_the_same_time() {
     let (fixture, _) = credited(10);
     let keepers = [(); 2].map(|()| keeper_on(&fixture, &fixture.database, &fixture.chain).unwrap());
