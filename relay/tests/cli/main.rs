@@ -20,3 +20,4 @@ mod rpc;
 mod settings;
 mod status;
 mod stopping;
+mod tables;

@@ -1,5 +1,6 @@
 //! An RPC node for the binary: the accounts of the real program in LiteSVM, over HTTP.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use solana_keypair::Keypair;
 use solana_message::{Message, VersionedMessage};
 use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
+use solana_slot_hashes::SlotHashes;
 use solana_transaction::versioned::VersionedTransaction;
 use williw_relay::clock::{Clock as _, SystemClock};
 
@@ -32,6 +34,8 @@ pub(crate) struct Cluster {
     /// The seed of the settler's key.
     pub(crate) settler: u8,
     pub(crate) settler_lamports: u64,
+    /// Whether it executes transactions. Then 40 slots pass with each of them, so that it is finalized at once.
+    pub(crate) executes: bool,
     /// The first read of accounts is announced, and answered once that is allowed.
     pub(crate) gate: Option<(Sender<()>, Receiver<()>)>,
 }
@@ -45,6 +49,7 @@ impl Default for Cluster {
             paused: false,
             settler: 7,
             settler_lamports: 5_000_000_000,
+            executes: false,
             gate: None,
         }
     }
@@ -54,6 +59,19 @@ impl Default for Cluster {
 pub(crate) struct Rpc {
     pub(crate) url: String,
     sends: Arc<AtomicU64>,
+    slot: Arc<AtomicU64>,
+}
+
+/// What a node answers from.
+struct Node {
+    svm: LiteSVM,
+    genesis: u8,
+    executes: bool,
+    gate: Option<(Sender<()>, Receiver<()>)>,
+    sends: Arc<AtomicU64>,
+    slot: Arc<AtomicU64>,
+    /// The slots of the executed transactions, by signature.
+    landed: BTreeMap<String, u64>,
 }
 
 impl Rpc {
@@ -61,16 +79,28 @@ impl Rpc {
     pub(crate) fn start(cluster: Cluster) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let sends = Arc::new(AtomicU64::new(0));
-        let counter = Arc::clone(&sends);
+        let (sends, slot) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(100)));
+        let counters = (Arc::clone(&sends), Arc::clone(&slot));
         std::thread::spawn(move || {
-            let svm = cluster.build();
-            let mut gate = cluster.gate;
+            let mut node = Node {
+                svm: cluster.build(),
+                genesis: cluster.genesis,
+                executes: cluster.executes,
+                gate: cluster.gate,
+                sends: counters.0,
+                slot: counters.1,
+                landed: BTreeMap::new(),
+            };
             for stream in listener.incoming() {
-                answer(stream.unwrap(), &svm, cluster.genesis, &mut gate, &counter);
+                node.answer(stream.unwrap());
             }
         });
-        Self { url, sends }
+        Self { url, sends, slot }
+    }
+
+    /// Lets slots pass.
+    pub(crate) fn skip_slots(&self, slots: u64) {
+        self.slot.fetch_add(slots, Ordering::SeqCst);
     }
 
     /// How many transactions it was sent.
@@ -87,7 +117,7 @@ fn program_file() -> PathBuf {
 
 impl Cluster {
     fn build(&self) -> LiteSVM {
-        let mut svm = LiteSVM::new();
+        let mut svm = LiteSVM::new().with_sigverify(false).with_blockhash_check(false);
         let mut clock: solana_clock::Clock = svm.get_sysvar();
         clock.unix_timestamp = SystemClock.now_ms() / 1_000;
         svm.set_sysvar(&clock);
@@ -126,59 +156,101 @@ impl Cluster {
     }
 }
 
-fn answer(
-    stream: TcpStream,
-    svm: &LiteSVM,
-    genesis: u8,
-    gate: &mut Option<(Sender<()>, Receiver<()>)>,
-    sends: &AtomicU64,
-) {
-    let mut reader = BufReader::new(&stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-        if line.trim().is_empty() {
-            break;
-        }
-    }
-    let mut body = vec![0; length];
-    // A client may have given up.
-    if reader.read_exact(&mut body).is_err() || body.is_empty() {
-        return;
-    }
-    let request: Value = serde_json::from_slice(&body).unwrap();
-    let mut response = json!({"jsonrpc": "2.0", "id": request["id"]});
-    match request["method"].as_str().unwrap() {
-        "getGenesisHash" => response["result"] = json!(Hash::new_from_array([genesis; 32]).to_string()),
-        "getEpochInfo" => response["result"] = json!({"absoluteSlot": 100, "blockHeight": 90}),
-        "getMinimumBalanceForRentExemption" => {
-            let length = request["params"][0].as_u64().unwrap() as usize;
-            response["result"] = json!(svm.minimum_balance_for_rent_exemption(length));
-        }
-        "getMultipleAccounts" => {
-            if let Some((asked, allowed)) = gate.take() {
-                asked.send(()).unwrap();
-                allowed.recv().unwrap();
+impl Node {
+    fn answer(&mut self, stream: TcpStream) {
+        let mut reader = BufReader::new(&stream);
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
             }
-            let accounts: Vec<Value> =
-                request["params"][0].as_array().unwrap().iter().map(|address| account(svm, address)).collect();
-            response["result"] = json!({"context": {"slot": 100}, "value": accounts});
-        }
-        method => {
-            if method == "sendTransaction" {
-                sends.fetch_add(1, Ordering::SeqCst);
+            if line.trim().is_empty() {
+                break;
             }
-            response["error"] = json!({"code": -32601, "message": "method not found"});
         }
+        let mut body = vec![0; length];
+        // A client may have given up.
+        if reader.read_exact(&mut body).is_err() || body.is_empty() {
+            return;
+        }
+        let request: Value = serde_json::from_slice(&body).unwrap();
+        let mut response = json!({"jsonrpc": "2.0", "id": request["id"]});
+        match self.result(request["method"].as_str().unwrap(), &request["params"]) {
+            Some(result) => response["result"] = result,
+            None => response["error"] = json!({"code": -32601, "message": "method not found"}),
+        }
+        let body = response.to_string();
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        // The client may have given up.
+        let _ = (&stream).write_all((head + &body).as_bytes());
     }
-    let body = response.to_string();
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-    // The client may have given up.
-    let _ = (&stream).write_all((head + &body).as_bytes());
+
+    fn result(&mut self, method: &str, params: &Value) -> Option<Value> {
+        let slot = self.slot.load(Ordering::SeqCst);
+        let in_context = |value: Value| json!({"context": {"slot": slot}, "value": value});
+        if method == "sendTransaction" {
+            self.sends.fetch_add(1, Ordering::SeqCst);
+        }
+        Some(match method {
+            "getGenesisHash" => json!(Hash::new_from_array([self.genesis; 32]).to_string()),
+            "getEpochInfo" => json!({"absoluteSlot": slot, "blockHeight": slot - 10}),
+            "getMinimumBalanceForRentExemption" => {
+                json!(self.svm.minimum_balance_for_rent_exemption(params[0].as_u64().unwrap() as usize))
+            }
+            "getMultipleAccounts" => {
+                if let Some((asked, allowed)) = self.gate.take() {
+                    asked.send(()).unwrap();
+                    allowed.recv().unwrap();
+                }
+                let addresses = params[0].as_array().unwrap().iter();
+                in_context(addresses.map(|address| account(&self.svm, address)).collect())
+            }
+            _ if !self.executes => return None,
+            "getLatestBlockhash" => in_context(json!({
+                "blockhash": Hash::new_from_array([9; 32]).to_string(), "lastValidBlockHeight": slot + 140,
+            })),
+            "getRecentPrioritizationFees" => json!([]),
+            "simulateTransaction" => {
+                self.set_slot(slot);
+                let meta = match self.svm.simulate_transaction(transaction(&params[0])) {
+                    Ok(simulated) => simulated.meta,
+                    Err(failed) => panic!("{failed:?}"),
+                };
+                let units = meta.compute_units_consumed;
+                in_context(json!({"err": null, "unitsConsumed": units, "loadedAccountsDataSize": 500_000}))
+            }
+            "sendTransaction" => {
+                self.set_slot(slot);
+                let transaction = transaction(&params[0]);
+                let signature = transaction.signatures[0].to_string();
+                self.svm.send_transaction(transaction).unwrap();
+                self.landed.insert(signature.clone(), slot);
+                self.slot.fetch_add(40, Ordering::SeqCst);
+                json!(signature)
+            }
+            "getSignatureStatuses" => {
+                let status = |signature: &Value| {
+                    self.landed.get(signature.as_str().unwrap()).map(|slot| {
+                        json!({"slot": slot, "err": null, "confirmations": null, "confirmationStatus": "finalized"})
+                    })
+                };
+                in_context(params[0].as_array().unwrap().iter().map(|signature| json!(status(signature))).collect())
+            }
+            _ => return None,
+        })
+    }
+
+    fn set_slot(&mut self, slot: u64) {
+        self.svm.warp_to_slot(slot);
+        let recent: Vec<_> = (slot.saturating_sub(512)..=slot).rev().map(|slot| (slot, Hash::default())).collect();
+        self.svm.set_sysvar(&SlotHashes::new(&recent));
+    }
+}
+
+fn transaction(base64: &Value) -> VersionedTransaction {
+    wincode::deserialize(&BASE64.decode(base64.as_str().unwrap()).unwrap()).unwrap()
 }
 
 fn account(svm: &LiteSVM, address: &Value) -> Value {

@@ -506,12 +506,12 @@ fn nodes_are_packed_table_by_table_if_there_are_many_tables() {
     }
     assert_eq!(tables.iter().collect::<BTreeSet<_>>().len(), TABLES);
     fixture.chain.skip_slots(WARM_UP_SLOTS);
-    // In the order of age, each node is in another table than the one before.
+    // In the order of age, each node is in another table than the one before, and transactions would name all tables.
     let by_turns: Vec<String> = (0..6).flat_map(|turn| names.iter().skip(turn).step_by(6)).cloned().collect();
     grant(&fixture, &by_turns, 10);
     let known = fixture.batches().len();
     assert_eq!(settle(&fixture), [None]);
-    assert_eq!(confirmed_since(&fixture, known), [59, 59, 2]);
+    assert_eq!(confirmed_since(&fixture, known), [54, 54, 12]);
     assert_totals(&fixture, &names, 20, 0);
 }
 

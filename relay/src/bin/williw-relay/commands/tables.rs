@@ -90,6 +90,9 @@ impl fmt::Display for Extended {
         for problem in &self.problems {
             writeln!(f, "{problem}")?;
         }
+        if self.signatures.is_empty() {
+            return write!(f, "no addresses to add");
+        }
         write!(
             f,
             "added {} addresses in {} transactions, with {} new tables, for {} of rent; a settlement that pays all of them \
@@ -129,6 +132,9 @@ impl fmt::Display for Closed {
         }
         for Waiting { table, slots_left } in &self.waiting {
             writeln!(f, "lookup table {table} can be closed in {slots_left} slots")?;
+        }
+        if self.signatures.is_empty() {
+            return write!(f, "no tables to close");
         }
         write!(
             f,
