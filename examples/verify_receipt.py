@@ -3,8 +3,8 @@
 
     python3 verify_receipt.py receipt.json https://api.devnet.solana.com
 
-Written from docs/RECEIPTS.md, independently of williw-relay. Prints a line and exits with 0 if the receipt holds, and with 1
-and the reason if it does not.
+Written from docs/RECEIPTS.md, independently of williw-relay. Prints whose receipt it is and exits with 0 if it holds, and exits
+with 1 and the reason if it does not.
 """
 
 import base64
@@ -16,6 +16,7 @@ import urllib.request
 PROGRAM = "7RxAvmVUZwMm1m6pttcAdTvrFL2PNoEDA6HYaVPEfufw"
 ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 V1_PREFIX = 0x81
+MAX_NUMBER = 2**53 - 1
 
 
 class Refuted(Exception):
@@ -32,6 +33,7 @@ def sha256(*parts):
 
 
 def from_base58(text):
+    require(all(character in ALPHABET for character in text), "a text is not base58")
     number = 0
     for character in text:
         number = number * 58 + ALPHABET.index(character)
@@ -66,12 +68,98 @@ def program_address(*seeds):
     raise Refuted("there is no such address")
 
 
+def is_number(value):
+    return type(value) is int and 0 <= value <= MAX_NUMBER
+
+
+def is_amount(value):
+    is_digits = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 19
+    return is_digits and value == str(int(value)) and int(value) < 2**63
+
+
+def is_bytes58(length):
+    return lambda value: isinstance(value, str) and len(value) <= 2 * length and len(from_base58(value)) == length
+
+
+def is_hash(value):
+    return isinstance(value, str) and len(value) == 64 and all(digit in "0123456789abcdef" for digit in value)
+
+
+def is_name(value):
+    return isinstance(value, str) and 0 < len(value.encode()) <= 32
+
+
+def is_text(value):
+    return isinstance(value, str) and 0 < len(value.encode()) <= 200 and value.isprintable()
+
+
+KEY = (is_bytes58(32), "a key of 32 bytes")
+HASH = (is_hash, "a hash")
+NUMBER = (is_number, "a number from 0 to 2^53 - 1")
+AMOUNT = (is_amount, "an amount")
+NAME = (is_name, "a name of at most 32 bytes")
+TEXT = (is_text, "a text of at most 200 bytes")
+
+FIELDS = {
+    "format": TEXT,
+    "genesis_hash": KEY,
+    "program_id": KEY,
+    "network": {"name": NAME, "creator": KEY, "address": KEY},
+    "node": {"id": TEXT, "owner": KEY, "wallet_address": KEY},
+    "reward": {
+        "sequence": NUMBER,
+        "id": TEXT,
+        "amount_lamports": AMOUNT,
+        "node_total_lamports": AMOUNT,
+        "period": TEXT,
+    },
+    "parts": [
+        {
+            "batch_id": NUMBER,
+            "batch_sequence": NUMBER,
+            "records_root": HASH,
+            "proof": [{"side": (lambda value: value in ("left", "right"), "left or right"), "hash": HASH}],
+            "entry": NUMBER,
+            "target_lamports": AMOUNT,
+            "signature": (is_bytes58(64), "a signature of 64 bytes"),
+            "slot": NUMBER,
+        }
+    ],
+    "checksum": HASH,
+}
+
+
+def check_fields(value, expected, name="receipt"):
+    """Every field, no other one, and each of its kind."""
+    if isinstance(expected, dict):
+        require(isinstance(value, dict), f"{name} is not an object")
+        for field in expected:
+            require(field in value, f"{name}.{field} is missing")
+        for field in value:
+            require(field in expected, f"{name} has the unknown field {field!r}")
+            check_fields(value[field], expected[field], f"{name}.{field}")
+    elif isinstance(expected, list):
+        require(isinstance(value, list) and len(value) <= 40, f"{name} is not a list of at most 40")
+        for one in value:
+            check_fields(one, expected[0], name)
+    else:
+        is_valid, kind = expected
+        require(is_valid(value), f"{name} is not {kind}")
+
+
+def without_repetition(pairs):
+    fields = dict(pairs)
+    require(len(fields) == len(pairs), "a field is repeated")
+    return fields
+
+
 def text_field(text):
     return len(text.encode()).to_bytes(4, "little") + text.encode()
 
 
 def check_file(receipt):
     """Everything that needs no cluster."""
+    check_fields(receipt, FIELDS)
     network, node, reward, parts = (receipt[name] for name in ("network", "node", "reward", "parts"))
     require(receipt["format"] == "williw-receipt-v1", "unknown format")
     require(receipt["program_id"] == PROGRAM, "another program")
@@ -105,7 +193,7 @@ def check_file(receipt):
         amount.to_bytes(8, "little"),
         text_field(reward["period"]),
     )
-    require(parts, "no parts")
+    require(0 < len(parts) <= 32, "no parts, or more than 32")
     previous = (0, total - amount)
     for part in parts:
         root = leaf
@@ -184,7 +272,7 @@ def logged_events(logs):
         elif words[2] == "invoke":
             running = running[: int(words[3].strip("[]")) - 1] + [words[1]]
         elif words[2] == "success" or words[2].startswith("failed"):
-            running.pop()
+            running = running[:-1]
     return events
 
 
@@ -234,18 +322,30 @@ def check_wallet(receipt, node_id, rpc):
     addresses = [receipt["network"]["address"], receipt["node"]["wallet_address"]]
     options = {"encoding": "base64", "commitment": "finalized", "minContextSlot": receipt["parts"][-1]["slot"]}
     accounts = rpc("getMultipleAccounts", addresses, options)["value"]
-    require(all(account and account["owner"] == PROGRAM for account in accounts), "there is no such wallet account")
-    data = base64.b64decode(accounts[1]["data"][0])
+    network, wallet = [
+        base64.b64decode(account["data"][0]) if account and account["owner"] == PROGRAM else b"" for account in accounts
+    ]
+    is_closed = network[:8] == sha256(b"account:ClosedNetwork")[:8]
+    require(is_closed or network[:8] == sha256(b"account:Network")[:8], "there is no such network")
+    asset = "unknown, the network was closed" if is_closed else "SOL" if network[11] == 0 else to_base58(network[176:208])
+    if is_closed and not wallet:
+        return "its wallet account was deleted with its network", asset, None
+    require(wallet, "there is no such wallet account")
+    data, destination = wallet, None
     if data[:8] == sha256(b"account:NodeWallet")[:8]:
         require(to_base58(data[16:48]) == receipt["network"]["address"], "the wallet account is of another network")
         require(data[48:80] == node_id, "the wallet account is of another node")
         require(to_base58(data[80:112]) == receipt["node"]["owner"], "the wallet account has another owner")
         credited = int.from_bytes(data[144:152], "little")
+        destination = to_base58(data[112:144])
+        if data[10] not in (0, 1):
+            destination += " (WARNING: the network's admin has chosen it, and the owner has not confirmed it)"
     else:
         require(data[:8] == sha256(b"account:ClosedNode")[:8], "not a wallet account")
+        require(to_base58(data[16:48]) == receipt["network"]["address"], "the wallet account is of another network")
         credited = int.from_bytes(data[8:16], "little")
     require(credited >= int(receipt["parts"][-1]["target_lamports"]), "the wallet account was credited less")
-    return credited
+    return f"its node has been credited {credited} in total", asset, destination
 
 
 def over_http(url):
@@ -260,19 +360,32 @@ def over_http(url):
     return rpc
 
 
+def read_file(path):
+    with open(path, encoding="utf-8") as file:
+        try:
+            return json.load(file, object_pairs_hook=without_repetition)
+        except ValueError as error:
+            raise Refuted(f"the file is not JSON: {error}") from error
+
+
 def main():
-    with open(sys.argv[1], encoding="utf-8") as file:
-        receipt = json.load(file)
     rpc = over_http(sys.argv[2])
     try:
+        receipt = read_file(sys.argv[1])
         node_id = check_file(receipt)
         require(rpc("getGenesisHash") == receipt["genesis_hash"], "the RPC node belongs to another cluster")
         for part in receipt["parts"]:
             check_part(receipt, part, rpc)
-        credited = check_wallet(receipt, node_id, rpc)
+        state, asset, destination = check_wallet(receipt, node_id, rpc)
     except Refuted as reason:
         sys.exit(f"the receipt does not hold: {reason}")
-    print(f"reward {receipt['reward']['id']} was credited; its node has been credited {credited} in total")
+    network = receipt["network"]
+    print(f"reward {receipt['reward']['id']} was credited; {state}")
+    # Anyone can create a network, with any name and a worthless mint: these have to be the expected ones.
+    print(f"network: {network['name']} ({network['address']}), created by {network['creator']}")
+    print(f"cluster: {receipt['genesis_hash']}\nasset: {asset}\nowner: {receipt['node']['owner']}")
+    if destination:
+        print(f"paid to: {destination}")
 
 
 if __name__ == "__main__":

@@ -129,6 +129,8 @@ CREATE TABLE treasury (
     -- The sum of wallets.credited_lamports, so that it need not be computed. It equals credited_total_lamports once all
     -- wallets are mirrored.
     mirrored_credited_lamports INTEGER NOT NULL DEFAULT 0,
+    -- What an operator has accepted of the difference between the two: credited to wallet accounts of no node in this ledger.
+    accepted_unknown_lamports INTEGER NOT NULL DEFAULT 0 CHECK (accepted_unknown_lamports >= 0),
     max_pending_age_ms       INTEGER NOT NULL CHECK (max_pending_age_ms >= 0),
     paused                   INTEGER NOT NULL CHECK (paused IN (0, 1)),
     last_slot                INTEGER NOT NULL,

@@ -5,6 +5,7 @@
 //! and [`RentAdjustment::TopUp`] adds the difference from the treasury's surplus.
 
 use settlement::client::{sweep_rent_ix, top_up_rent_ix, treasury_address};
+use settlement::rules::surplus::surplus;
 use settlement::state::{AssetKind, ClosedNode, NodeWallet, Treasury};
 use solana_hash::Hash;
 use solana_instruction::Instruction;
@@ -67,7 +68,7 @@ impl<'a, C: Chain> RentReader<'a, C> {
             asset: AssetKind::from_byte(state.asset_kind),
             wallet_minimum: minimum(NodeWallet::SIZE).await?,
             closed_minimum: minimum(ClosedNode::SIZE).await?,
-            surplus: lamports.saturating_sub(minimum(Treasury::SIZE).await?),
+            surplus: surplus(lamports, minimum(Treasury::SIZE).await?),
         }))
     }
 

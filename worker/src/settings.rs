@@ -5,6 +5,7 @@
 //! token.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde_json::json;
 use settlement::client::NetworkId;
@@ -12,6 +13,7 @@ use sha2::{Digest, Sha256};
 use solana_pubkey::Pubkey;
 use subtle::ConstantTimeEq;
 use williw_relay::engine::{EngineConfig, FormatChoice, NetworkRef};
+use williw_relay::ledger::retention::DEFAULT_RETENTION_DAYS;
 use williw_relay::signer::SecretKey;
 use williw_relay::transaction::Format;
 use williw_relay::types::{RewardRate, RewardRateError};
@@ -60,10 +62,13 @@ impl From<SettingError> for ApiError {
 const ADMIN_KEY: &str = "WILLIW_ADMIN_KEY";
 const LAMPORTS_PER_SCORE: &str = "LAMPORTS_PER_SCORE";
 const MAX_COMPUTE_UNIT_PRICE: &str = "MAX_COMPUTE_UNIT_PRICE";
+const MAX_FEES_PER_SETTLEMENT: &str = "MAX_FEES_PER_SETTLEMENT";
+const MAX_PRIORITY_FEE: &str = "MAX_PRIORITY_FEE";
 const NETWORK: &str = "NETWORK";
 const NETWORK_ADMIN: &str = "NETWORK_ADMIN";
 const NETWORK_CREATOR: &str = "NETWORK_CREATOR";
 const PRIVATE_KEY: &str = "SOLANA_PRIVATE_KEY";
+const RETENTION_DAYS: &str = "RETENTION_DAYS";
 const RPC_URL: &str = "SOLANA_RPC_URL";
 const TRANSACTION_FORMAT: &str = "TRANSACTION_FORMAT";
 
@@ -89,6 +94,8 @@ pub(crate) struct SettlementSettings {
     /// The URLs of the RPC nodes, at least one. They can contain access tokens.
     pub rpc_urls: Vec<String>,
     pub engine: EngineConfig,
+    /// How long everything is kept of a settlement after it was closed.
+    pub retention_days: u32,
 }
 
 /// The settings as read from the environment. Each is validated when it is requested.
@@ -97,10 +104,13 @@ pub(crate) struct Settings {
     admin_key: Setting,
     lamports_per_score: Setting,
     max_compute_unit_price: Setting,
+    max_fees_per_settlement: Setting,
+    max_priority_fee: Setting,
     network: Setting,
     network_admin: Setting,
     network_creator: Setting,
     private_key: Setting,
+    retention_days: Setting,
     rpc_url: Setting,
     transaction_format: Setting,
 }
@@ -112,10 +122,13 @@ impl Settings {
             admin_key: environment(ADMIN_KEY),
             lamports_per_score: environment(LAMPORTS_PER_SCORE),
             max_compute_unit_price: environment(MAX_COMPUTE_UNIT_PRICE),
+            max_fees_per_settlement: environment(MAX_FEES_PER_SETTLEMENT),
+            max_priority_fee: environment(MAX_PRIORITY_FEE),
             network: environment(NETWORK),
             network_admin: environment(NETWORK_ADMIN),
             network_creator: environment(NETWORK_CREATOR),
             private_key: environment(PRIVATE_KEY),
+            retention_days: environment(RETENTION_DAYS),
             rpc_url: environment(RPC_URL),
             transaction_format: environment(TRANSACTION_FORMAT),
         }
@@ -174,19 +187,22 @@ impl Settings {
         let network = NetworkRef::new(id, creator, admin);
 
         let mut engine = EngineConfig::new(network, holder.to_owned());
-        if let Some(price) = optional(MAX_COMPUTE_UNIT_PRICE, &self.max_compute_unit_price)? {
-            engine.max_compute_unit_price = price
-                .trim()
-                .parse()
-                .map_err(|_| invalid(MAX_COMPUTE_UNIT_PRICE, "must be a whole number of micro-lamports".to_owned()))?;
+        if let Some(price) = whole_number(MAX_COMPUTE_UNIT_PRICE, &self.max_compute_unit_price, "micro-lamports")? {
+            engine.max_compute_unit_price = price;
         }
+        if let Some(lamports) = whole_number(MAX_PRIORITY_FEE, &self.max_priority_fee, "lamports")? {
+            engine.max_priority_fee_lamports = lamports;
+        }
+        engine.max_fees_lamports = whole_number(MAX_FEES_PER_SETTLEMENT, &self.max_fees_per_settlement, "lamports")?;
         engine.format = match optional(TRANSACTION_FORMAT, &self.transaction_format)?.map(str::trim) {
             None | Some("auto") => FormatChoice::Auto,
             Some("v0") => FormatChoice::Only(Format::V0),
             Some("v1") => FormatChoice::Only(Format::V1),
             Some(_) => return Err(invalid(TRANSACTION_FORMAT, "must be auto, v0 or v1".to_owned())),
         };
-        Ok(SettlementSettings { key, rpc_urls, engine })
+        let retention_days =
+            whole_number(RETENTION_DAYS, &self.retention_days, "days")?.unwrap_or(DEFAULT_RETENTION_DAYS);
+        Ok(SettlementSettings { key, rpc_urls, engine, retention_days })
     }
 }
 
@@ -205,6 +221,14 @@ fn optional<'a>(setting: &'static str, value: &'a Setting) -> Result<Option<&'a 
         Setting::Missing => Ok(None),
         Setting::NotText => Err(invalid(setting, "must be a string: put it in quotes".to_owned())),
     }
+}
+
+/// A number of `unit`, if the setting is there.
+fn whole_number<T: FromStr>(setting: &'static str, value: &Setting, unit: &str) -> Result<Option<T>, SettingError> {
+    let parse = |text: &str| {
+        text.trim().parse().map_err(|_| invalid(setting, format!("must be a whole number of {unit}, in quotes")))
+    };
+    optional(setting, value)?.map(parse).transpose()
 }
 
 fn variable<'a>(setting: &'static str, value: &'a Setting) -> Result<&'a str, SettingError> {
@@ -282,6 +306,26 @@ mod tests {
     }
 
     #[test]
+    fn fees_and_retention_can_be_limited() {
+        let text = format!("{:?}", Keypair::new().to_bytes());
+        let found = |more: &[(&str, &str)]| {
+            let values = [&complete(&text)[..], more].concat();
+            let found = settings(&values).settlement("test").unwrap_or_else(|error| panic!("{error}"));
+            let engine = found.engine;
+            let fees = (engine.max_compute_unit_price, engine.max_priority_fee_lamports, engine.max_fees_lamports);
+            (fees, found.retention_days)
+        };
+        assert_eq!(found(&[]), ((1_000_000, 200_000, None), 30));
+        let limits = [
+            (MAX_COMPUTE_UNIT_PRICE, "1"),
+            (MAX_PRIORITY_FEE, " 2 "),
+            (MAX_FEES_PER_SETTLEMENT, "3"),
+            (RETENTION_DAYS, "4"),
+        ];
+        assert_eq!(found(&limits), ((1, 2, Some(3)), 4));
+    }
+
+    #[test]
     fn a_missing_setting_is_named() {
         let text = format!("{:?}", Keypair::new().to_bytes());
         for name in [PRIVATE_KEY, RPC_URL, NETWORK, NETWORK_CREATOR] {
@@ -306,6 +350,9 @@ mod tests {
             (NETWORK_CREATOR, "main"),
             (NETWORK_ADMIN, "main"),
             (MAX_COMPUTE_UNIT_PRICE, "cheap"),
+            (MAX_PRIORITY_FEE, "-1"),
+            (MAX_FEES_PER_SETTLEMENT, "0.1"),
+            (RETENTION_DAYS, "forever"),
             (TRANSACTION_FORMAT, "v7"),
         ] {
             let mut values = complete(&text).to_vec();

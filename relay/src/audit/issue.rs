@@ -3,13 +3,14 @@
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 
+use super::binding::{self, BindingError};
 use super::executed::ExecutedBatch;
 use super::receipt::{MAX_PARTS, Part, Receipt, ReceiptNetwork, ReceiptNode, ReceiptReward};
 use super::verify::{VerifyError, verify};
 use crate::chain::{Chain, ChainError, History};
 use crate::database::{Database, DatabaseError, Row, Statement, statements};
 use crate::engine::NetworkRef;
-use crate::engine::store::{binding, rewards};
+use crate::engine::store::rewards;
 use crate::merkle::{self, Hash32};
 use crate::types::{Lamports, NodeId, RewardStatus};
 
@@ -50,17 +51,8 @@ pub enum ReceiptError {
         error: VerifyError,
     },
     /// The ledger belongs to another network or cluster, or to none yet.
-    #[error(
-        "this ledger is bound to {name} {bound}, and not to {expected}: check the RPC URL and the network, or the ledger"
-    )]
-    OtherBinding {
-        /// `genesis_hash`, `program_id` or `network`.
-        name: &'static str,
-        /// What the ledger is bound to; "nothing" if it has never settled.
-        bound: String,
-        /// What it would have to be bound to.
-        expected: String,
-    },
+    #[error(transparent)]
+    Binding(#[from] BindingError),
     /// The ledger has no such reward.
     #[error("reward {0} is not in this ledger: check the id")]
     UnknownReward(String),
@@ -83,9 +75,12 @@ pub enum ReceiptError {
     /// No transaction of this ledger is known to have credited the reward.
     #[error(
         "reward {0} is confirmed, but none of this ledger's transactions can be shown to have credited it: the node's total \
-         on the chain covers it without one, or the RPC node does not keep their logs; try another node"
+         on the chain covers it without one, or the RPC node does not keep them; try another node"
     )]
     NoTransaction(String),
+    /// The RPC node does not have all of the transaction's log.
+    #[error("the RPC node has only a part of the log of transaction {0}, or none: try another one")]
+    NoLog(Signature),
     /// The ledger's rewards are not those that were paid.
     #[error(
         "the records of batch {batch_id} do not have its Merkle root: the rewards in this ledger were changed after they were paid"
@@ -126,7 +121,7 @@ pub async fn issue<D: Database, C: Chain + History>(
     reward_id: &str,
 ) -> Result<Receipt, ReceiptError> {
     let genesis_hash = chain.genesis_hash().await?;
-    check_binding(database, network, genesis_hash.to_string()).await?;
+    binding::check(database, &genesis_hash, &network.address()).await??;
     let Reward { row, node_id } = credited_reward(database, reward_id).await?;
     let statement = Statement::new(SELECT_ATTEMPTS).bind(row.sequence).bind(&node_id);
     let attempts = database.query(statement).await?.iter().map(attempt).collect::<Result<Vec<_>, _>>()?;
@@ -162,27 +157,6 @@ pub async fn issue<D: Database, C: Chain + History>(
         Err(VerifyError::Chain(error)) => Err(error.into()),
         Err(error) => Err(ReceiptError::NotConfirmedByChain { reward_id: reward_id.to_owned(), error }),
     }
-}
-
-/// Checks that the ledger belongs to the network on this cluster.
-async fn check_binding(
-    database: &impl Database,
-    network: &NetworkRef,
-    genesis_hash: String,
-) -> Result<(), ReceiptError> {
-    let bound = binding::read(database).await?;
-    let expected = [
-        ("genesis_hash", genesis_hash),
-        ("program_id", settlement::ID.to_string()),
-        ("network", network.address().to_string()),
-    ];
-    for (name, expected) in expected {
-        let bound = bound.get(name).cloned().unwrap_or_else(|| "nothing".to_owned());
-        if bound != expected {
-            return Err(ReceiptError::OtherBinding { name, bound, expected });
-        }
-    }
-    Ok(())
 }
 
 /// Reads a reward that is credited in full.
@@ -234,7 +208,7 @@ async fn part<D: Database, H: History>(
 ) -> Result<Option<Part>, ReceiptError> {
     let Some(transaction) = chain.recorded(&attempt.signature).await? else { return Ok(None) };
     let batch_id = attempt.batch_id;
-    let batches = ExecutedBatch::all_of(&transaction).unwrap_or_default();
+    let batches = ExecutedBatch::all_of(&transaction).map_err(|_| ReceiptError::NoLog(attempt.signature))?;
     let position = usize::from(attempt.entry);
     let executed = batches.iter().find(|batch| {
         batch.network == *network

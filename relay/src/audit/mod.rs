@@ -2,6 +2,7 @@
 //!
 //! Nothing here signs or sends, and nothing trusts the ledger where the chain can be asked.
 
+mod binding;
 mod executed;
 mod issue;
 mod node_history;
@@ -13,9 +14,10 @@ mod text;
 mod verify;
 mod wallet_row;
 
+pub use binding::BindingError;
 pub use executed::{ExecutedBatch, ExecutedEntry, TruncatedLog};
 pub use issue::{ReceiptError, issue};
-pub use node_history::{AuditEntry, HistoryError, NodeHistory, NodeReward, WalletBatch, node_history};
+pub use node_history::{AuditEntry, BatchSigner, HistoryError, NodeHistory, NodeReward, WalletBatch, node_history};
 pub use rebuild::{RebuildError, Rebuilder, Rebuilt};
 pub use receipt::{Flaw, MAX_PARTS, Part, ProofStep, Receipt, ReceiptNetwork, ReceiptNode, ReceiptReward, Side};
 pub use reconcile::{ReconcileError, Reconciler, Reconciliation, Repair, TreasuryFigures};

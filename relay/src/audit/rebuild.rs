@@ -2,7 +2,7 @@
 //!
 //! The chain has no rewards and no node ids, only their hashes. So the nodes must be registered first, and the rewards are to be
 //! imported again. The rebuilt ledger has signed for nothing: a node that the chain has credited is held until a person has
-//! decided with [`Reviewer`](crate::engine::Reviewer) what its total was for, and nothing is paid twice.
+//! decided with [`Reviewer`](crate::engine::Reviewer) what its total was for. Nothing is paid twice if all rewards were imported before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,10 +17,13 @@ use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 
 use super::executed::ExecutedBatch;
+use super::receipt::MAX_NUMBER;
 use super::reconcile::{ReconcileError, Reconciler, Reconciliation, Repair};
 use super::replay::{Replay, events};
 use super::text;
-use crate::chain::{AccountData, Chain, ChainError, Commitment, History, RecordedTransaction, TransactionVersion};
+use crate::chain::{
+    AccountData, Chain, ChainError, Commitment, History, REQUESTS_IN_FLIGHT, RecordedTransaction, TransactionVersion,
+};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Statement, statements};
 use crate::engine::store::{binding, wallets};
@@ -68,11 +71,11 @@ statements! {
         FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING";
 }
 
+/// The trigger of the settlement that the rebuilt batches belong to.
+pub(super) const TRIGGER: &str = "rebuild";
+
 /// The number of transactions that are read and written at once.
 const TRANSACTIONS_PER_PIECE: usize = 60;
-
-/// The number of requests in flight at once. A Worker can have six connections open.
-const REQUESTS_IN_FLIGHT: usize = 6;
 
 /// Rebuilds a ledger.
 pub struct Rebuilder<D, C> {
@@ -95,6 +98,9 @@ pub struct Rebuilt {
     pub batches: u64,
     /// The batches that were not, because an earlier one has the same number: two ledgers have settled the network.
     pub batches_with_used_numbers: u64,
+    /// The batches that were not, because their number is above 2⁵³ − 1, which no ledger gives: the settler's key was used
+    /// by something else.
+    pub batches_with_foreign_numbers: u64,
     /// The entries of the batches that belong to registered nodes.
     pub entries: u64,
     /// The entries that were left out, because no registered node has the wallet account.
@@ -143,6 +149,11 @@ pub enum RebuildError {
         "the events that the RPC node shows are not those that the treasury has recorded: use another one; nothing was written"
     )]
     Altered,
+    /// The events were others when they were read again.
+    #[error(
+        "the RPC node shows other events than before: repeat the command with another one; what was written until then is right"
+    )]
+    Inconsistent,
 }
 
 impl From<DatabaseError> for RebuildError {
@@ -155,6 +166,18 @@ impl From<ChainError> for RebuildError {
     fn from(error: ChainError) -> Self {
         Self::Reconcile(error.into())
     }
+}
+
+/// What is written, and what of it was proven.
+struct Plan {
+    /// The registered nodes by the address of their wallet account, with their owners.
+    nodes: BTreeMap<Pubkey, (NodeId, Pubkey)>,
+    /// The successful transactions of the treasury, oldest first.
+    signatures: Vec<Signature>,
+    /// The history after each piece of them.
+    proven: Vec<Replay>,
+    genesis_hash: String,
+    asset: Option<Asset>,
 }
 
 /// A transaction of the history.
@@ -170,7 +193,7 @@ impl<D: Database, C: Chain + History> Rebuilder<D, C> {
         let first = self.database.query(Statement::new(SELECT_FIRST_TRIGGER)).await?;
         let first: Option<String> = first.first().map(|row| row.get("trigger")).transpose()?;
         let is_bound = !binding::read(&self.database).await?.is_empty();
-        if is_bound || first.is_some_and(|trigger| trigger != "rebuild") {
+        if is_bound || first.is_some_and(|trigger| trigger != TRIGGER) {
             return Err(RebuildError::NotEmpty);
         }
         let nodes = self.nodes().await?;
@@ -181,10 +204,24 @@ impl<D: Database, C: Chain + History> Rebuilder<D, C> {
         let expected = self.treasury_history().await?;
         let asset = self.asset().await?;
         let signatures = self.signatures().await?;
-        self.prove_complete(&signatures, expected).await?;
+        let proven = self.prove_complete(&signatures, expected).await?;
 
         let reconciler = Reconciler { database: &self.database, chain: &self.chain, network: self.network };
         let token = reconciler.take_lease(repair.holder).await?;
+        let plan = Plan { nodes, signatures, proven, genesis_hash: genesis_hash.to_string(), asset };
+        let result = self.write(&reconciler, repair, token, &plan).await;
+        reconciler.released(repair.holder, token, result).await
+    }
+
+    /// Reads the proven history again, piece by piece, and writes it.
+    async fn write<K: Clock>(
+        &self,
+        reconciler: &Reconciler<&D, &C>,
+        repair: &Repair<'_, K>,
+        token: i64,
+        plan: &Plan,
+    ) -> Result<Rebuilt, RebuildError> {
+        let Plan { nodes, signatures, proven, genesis_hash, asset } = plan;
         let reconciliation = reconciler.compare_all(Some((repair, token)), &mut |_| {}).await?;
         let mut rebuilt =
             Rebuilt { transactions: signatures.len() as u64, wallets: reconciliation.wallets, ..Default::default() };
@@ -193,10 +230,16 @@ impl<D: Database, C: Chain + History> Rebuilder<D, C> {
         rebuilt.reconciliation = reconciliation;
         let now = repair.clock.now_ms();
         reconciler.write(repair, token, vec![Statement::new(INSERT_SETTLEMENT).bind(now)]).await?;
-        let (mut used, mut sums) = (BTreeSet::new(), Sums::default());
-        for piece in signatures.chunks(TRANSACTIONS_PER_PIECE) {
+        let (mut used, mut sums, mut replay) = (BTreeSet::new(), Sums::default(), Replay::default());
+        for (piece, proven) in signatures.chunks(TRANSACTIONS_PER_PIECE).zip(proven) {
+            reconciler.renew(repair.holder, token).await?;
             let recorded = self.piece(piece).await?;
-            let statements = self.statements(&recorded, &nodes, now, &mut used, &mut sums, &mut rebuilt)?;
+            self.replay(&recorded, &mut replay, |_| {})?;
+            // What is written is what was proven.
+            if replay != *proven {
+                return Err(RebuildError::Inconsistent);
+            }
+            let statements = self.statements(&recorded, nodes, now, &mut used, &mut sums, &mut rebuilt)?;
             if !statements.is_empty() {
                 reconciler.write(repair, token, statements).await?;
             }
@@ -209,13 +252,12 @@ impl<D: Database, C: Chain + History> Rebuilder<D, C> {
             record_rebuild(now, repair.actor, &address.to_string(), &details),
         ];
         last.extend([
-            binding::bind("genesis_hash", &genesis_hash.to_string()),
+            binding::bind("genesis_hash", genesis_hash),
             binding::bind("program_id", &settlement::ID.to_string()),
             binding::bind("network", &address.to_string()),
         ]);
-        last.extend(asset.map(|asset| binding::bind(binding::ASSET, &asset.to_string())));
+        last.extend(asset.as_ref().map(|asset| binding::bind(binding::ASSET, &asset.to_string())));
         reconciler.write(repair, token, last).await?;
-        reconciler.release(repair.holder, token).await?;
         Ok(rebuilt)
     }
 
@@ -269,27 +311,40 @@ impl<D: Database, C: Chain + History> Rebuilder<D, C> {
         Ok(newest_first)
     }
 
-    /// Checks that the events of these transactions are those that the treasury has recorded, and maybe later ones.
-    async fn prove_complete(&self, signatures: &[Signature], expected: Replay) -> Result<(), RebuildError> {
-        let network = self.network.address();
-        let mut replay = Replay::default();
+    /// Checks that the events of these transactions are those that the treasury has recorded, and maybe later ones. Returns the
+    /// history after each piece.
+    async fn prove_complete(&self, signatures: &[Signature], expected: Replay) -> Result<Vec<Replay>, RebuildError> {
+        let (mut replay, mut after_pieces) = (Replay::default(), Vec::new());
         let mut is_proven = replay == expected;
         for piece in signatures.chunks(TRANSACTIONS_PER_PIECE) {
-            for (signature, transaction) in self.piece(piece).await? {
-                let events = events(&transaction, &network).map_err(|_| RebuildError::NoTransaction(signature))?;
-                for event in &events {
-                    replay.add(event);
-                    is_proven |= replay == expected;
-                }
-            }
+            let recorded = self.piece(piece).await?;
+            self.replay(&recorded, &mut replay, |replay| is_proven |= *replay == expected)?;
+            after_pieces.push(replay);
         }
         match is_proven {
-            true => Ok(()),
+            true => Ok(after_pieces),
             false if replay.count < expected.count => {
                 Err(RebuildError::Incomplete { found: replay.count, expected: expected.count })
             }
             false => Err(RebuildError::Altered),
         }
+    }
+
+    /// Appends the events of some transactions, and calls `each` after every one.
+    fn replay(
+        &self,
+        recorded: &[Recorded],
+        replay: &mut Replay,
+        mut each: impl FnMut(&Replay),
+    ) -> Result<(), RebuildError> {
+        let network = self.network.address();
+        for (signature, transaction) in recorded {
+            for event in &events(transaction, &network).map_err(|_| RebuildError::NoTransaction(*signature))? {
+                replay.add(event);
+                each(replay);
+            }
+        }
+        Ok(())
     }
 
     /// Reads some transactions, in order.
@@ -322,10 +377,15 @@ impl<D: Database, C: Chain + History> Rebuilder<D, C> {
                 has_batch = true;
                 sums.credited = sums.credited.saturating_add(batch.event.credited).min(i64::MAX as u64);
                 sums.paid = sums.paid.saturating_add(batch.event.paid).min(i64::MAX as u64);
-                let Some(id) = i64::try_from(batch.header.batch_id).ok().filter(|id| used.insert(*id)) else {
-                    rebuilt.batches_with_used_numbers = rebuilt.batches_with_used_numbers.saturating_add(1);
+                let id = i64::try_from(batch.header.batch_id).ok();
+                let Some(id) = id.filter(|id| (0..=MAX_NUMBER.cast_signed()).contains(id)) else {
+                    rebuilt.batches_with_foreign_numbers = rebuilt.batches_with_foreign_numbers.saturating_add(1);
                     continue;
                 };
+                if !used.insert(id) {
+                    rebuilt.batches_with_used_numbers = rebuilt.batches_with_used_numbers.saturating_add(1);
+                    continue;
+                }
                 rebuilt.batches = rebuilt.batches.saturating_add(1);
                 let at = transaction.block_time.map_or(now_ms, |seconds| seconds.saturating_mul(1_000));
                 statements.push(insert_batch(id, &batch, signature, transaction.version, at));

@@ -22,6 +22,9 @@ pub const MAX_PARTS: usize = 32;
 /// The maximum number of steps of a proof: more than any tree that fits into memory needs.
 const MAX_STEPS: usize = 40;
 
+/// The maximum of a number that JSON readers keep exactly: 2⁵³ − 1.
+pub(super) const MAX_NUMBER: u64 = (1 << 53) - 1;
+
 /// The maximum length of a text that the chain does not limit, in bytes.
 const MAX_TEXT_BYTES: usize = 200;
 
@@ -154,6 +157,9 @@ pub enum Flaw {
     /// A text is too long, or contains control characters.
     #[error("{0} is empty, too long or contains control characters")]
     Text(&'static str),
+    /// A number is negative, or more than every JSON reader keeps exactly.
+    #[error("{0} is not a number from 0 to {MAX_NUMBER}")]
+    Number(&'static str),
     /// The program is not the one that this version knows.
     #[error("the program is {found}, but the settlement program is {}", settlement::ID)]
     Program {
@@ -223,7 +229,8 @@ impl Receipt {
     /// # Errors
     /// [`Flaw`].
     pub fn from_json(json: &str) -> Result<Self, Flaw> {
-        let receipt: Self = serde_json::from_str(json).map_err(|error| Flaw::Json(error.to_string()))?;
+        let receipt: Self =
+            serde_json::from_str(json).map_err(|error| Flaw::Json(text::excerpt(&error.to_string())))?;
         receipt.check()?;
         Ok(receipt)
     }
@@ -240,12 +247,19 @@ impl Receipt {
         (node_total_lamports.get().saturating_sub(amount_lamports.get()), node_total_lamports.get())
     }
 
+    /// Whether two receipts describe the same reward of a node differently, so that at least one of them is wrong.
+    pub fn contradicts(&self, other: &Self) -> bool {
+        self.is_of_wallet_of(other) && self.reward.id == other.reward.id && self.reward != other.reward
+    }
+
+    fn is_of_wallet_of(&self, other: &Self) -> bool {
+        (self.genesis_hash, self.node.wallet_address) == (other.genesis_hash, other.node.wallet_address)
+    }
+
     /// Whether two receipts claim the same lamports for two rewards, of which at least one was then not credited.
     pub fn overlaps(&self, other: &Self) -> bool {
-        let is_same_wallet =
-            (self.genesis_hash, self.node.wallet_address) == (other.genesis_hash, other.node.wallet_address);
         let ((from, to), (other_from, other_to)) = (self.range(), other.range());
-        is_same_wallet && self.reward != other.reward && from < other_to && other_from < to
+        self.is_of_wallet_of(other) && self.reward != other.reward && from < other_to && other_from < to
     }
 
     /// Checks everything that needs no cluster.
@@ -254,12 +268,19 @@ impl Receipt {
     /// [`Flaw`].
     pub fn check(&self) -> Result<(), Flaw> {
         if self.format != FORMAT {
-            return Err(Flaw::Format(self.format.chars().take(MAX_TEXT_BYTES).collect()));
+            return Err(Flaw::Format(text::excerpt(&self.format)));
         }
         for (name, text) in [("the reward's id", &self.reward.id), ("the reward's period", &self.reward.period)] {
             if text.is_empty() || text.len() > MAX_TEXT_BYTES || text.chars().any(char::is_control) {
                 return Err(Flaw::Text(name));
             }
+        }
+        let numbers = self.parts.iter().flat_map(|part| {
+            [("batch_id", part.batch_id), ("batch_sequence", part.batch_sequence), ("slot", part.slot)]
+        });
+        let sequence = ("sequence", u64::try_from(self.reward.sequence).unwrap_or(u64::MAX));
+        if let Some((name, _)) = numbers.chain([sequence]).find(|(_, number)| *number > MAX_NUMBER) {
+            return Err(Flaw::Number(name));
         }
         if self.checksum != self.checksum_of_fields() {
             return Err(Flaw::Checksum);
@@ -470,6 +491,10 @@ mod tests {
             (|it| it.parts[0].records_root[31] ^= 1, not_in_5.clone()),
             (|it| it.parts[0].proof.push(ProofStep { side: Side::Left, hash: [0; 32] }), not_in_5),
             (|it| it.reward.period = "2026\n".to_owned(), Flaw::Text("the reward's period")),
+            (|it| it.parts[0].batch_id = 1 << 53, Flaw::Number("batch_id")),
+            (|it| it.parts[1].batch_sequence = 1 << 53, Flaw::Number("batch_sequence")),
+            (|it| it.parts[0].slot = u64::MAX, Flaw::Number("slot")),
+            (|it| it.reward.sequence = -1, Flaw::Number("sequence")),
             (|it| it.program_id = Pubkey::new_from_array([9; 32]), Flaw::Program { found: other }),
             (|it| it.network.name = "vector-ne".to_owned(), Flaw::NetworkAddress),
             (|it| it.network.name = "?".to_owned(), Flaw::NetworkAddress),
@@ -494,6 +519,36 @@ mod tests {
             assert_eq!(changed.sealed().check(), Err(flaw), "change {position}");
         }
         assert_eq!(vector().check(), Ok(()));
+    }
+
+    #[test]
+    fn two_receipts_of_a_reward_that_differ_contradict_each_other() {
+        let one = vector();
+        let changes: [fn(&mut ReceiptReward); 4] = [
+            |it| it.amount_lamports = Lamports::new(249).unwrap(),
+            |it| it.node_total_lamports = Lamports::new(700).unwrap(),
+            |it| it.period = "2026-11-21".to_owned(),
+            |it| it.sequence = 13,
+        ];
+        for change in changes {
+            let mut other = vector();
+            change(&mut other.reward);
+            assert!(one.contradicts(&other) && other.contradicts(&one));
+            other.node.wallet_address = Pubkey::new_from_array([9; 32]);
+            assert!(!one.contradicts(&other));
+        }
+        assert!(!one.contradicts(&vector()), "a receipt may be given twice");
+    }
+
+    #[test]
+    fn what_a_file_contains_cannot_control_a_terminal_through_an_error() {
+        let hostile = format!("\u{1b}[2J\u{202e}{}", "x".repeat(1_000));
+        let json = vector().to_json();
+        for text in ["williw-receipt-v1", &settlement::ID.to_string(), "left"] {
+            let quoted = serde_json::to_string(&hostile).unwrap();
+            let error = Receipt::from_json(&json.replacen(&format!("\"{text}\""), &quoted, 1)).unwrap_err().to_string();
+            assert!(!error.contains(['\u{1b}', '\u{202e}']) && error.len() < 400, "{error}");
+        }
     }
 
     #[test]

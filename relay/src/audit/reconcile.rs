@@ -9,32 +9,34 @@ use settlement::client::{node_wallet_address, treasury_address};
 use settlement::state::{AssetKind, ClosedNode, NodeWallet, Treasury};
 use solana_pubkey::Pubkey;
 
+use super::binding::{self, BindingError};
 use super::text;
 use super::wallet_row::{Cause, Finding, NodeBooks, Rules, WalletRow};
-use crate::chain::{Account, AccountData, Chain, ChainError, Commitment, MAX_ACCOUNTS_PER_READ};
+use crate::chain::{Account, AccountData, Chain, ChainError, Commitment, MAX_ACCOUNTS_PER_READ, REQUESTS_IN_FLIGHT};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError, Statement, statements};
 use crate::engine::NetworkRef;
-use crate::engine::store::wallets::{self, TreasuryReading, WalletReading};
-use crate::engine::store::{binding, leases};
+use crate::engine::store::leases;
+use crate::engine::store::wallets::{self, TreasuryReading, WalletReading, wallet_columns};
+use crate::ledger::reviews::confirmed_total;
 use crate::ledger::{Actor, record_repair};
 use crate::types::NodeId;
 
-/// What the ledger says about nodes. `confirmed` is the total of the last reward before the first unconfirmed one.
+/// What the ledger says about nodes.
 macro_rules! node_books {
     () => {
-        "SELECT nodes.id AS node_id, nodes.address AS address, CAST(nodes.total_rewards_lamports AS TEXT) AS earned,
-            CAST(COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE rewards.node_id = nodes.id
-                AND node_total_lamports < COALESCE((SELECT MIN(node_total_lamports) FROM rewards AS unconfirmed
-                    WHERE unconfirmed.node_id = nodes.id AND unconfirmed.status IN ('pending', 'batched')),
-                    9223372036854775807)), 0) AS TEXT) AS confirmed,
+        concat!(
+            "SELECT nodes.id AS node_id, nodes.address AS address, CAST(nodes.total_rewards_lamports AS TEXT) AS earned,
+            CAST(",
+            confirmed_total!("nodes.id"),
+            " AS TEXT) AS confirmed,
             CAST((SELECT MIN(node_total_lamports) FROM rewards WHERE rewards.node_id = nodes.id
-                AND status IN ('pending', 'batched')) AS TEXT) AS next,
-            CAST(COALESCE(signed_lamports, 0) AS TEXT) AS signed, wallet_address, destination,
-            CAST(sol_balance_lamports AS TEXT) AS lamports, CAST(credited_lamports AS TEXT) AS credited,
-            CAST(total_rewards_distributed_lamports AS TEXT) AS paid, CAST(threshold_lamports AS TEXT) AS threshold,
-            CAST(last_slot AS TEXT) AS last_slot
+                AND distributed_at IS NULL) AS TEXT) AS next,
+            CAST(COALESCE(signed_lamports, 0) AS TEXT) AS signed, CAST(last_slot AS TEXT) AS last_slot, ",
+            wallet_columns!(),
+            "
         FROM nodes LEFT JOIN wallets ON wallets.node_id = nodes.id LEFT JOIN payables ON payables.node_id = nodes.id"
+        )
     };
 }
 
@@ -48,9 +50,6 @@ statements! {
 
 /// The number of nodes that are read at once, from ledger and chain.
 const NODES_PER_PAGE: usize = 600;
-
-/// The number of requests in flight at once. A Worker can have six connections open.
-const REQUESTS_IN_FLIGHT: usize = 6;
 
 /// How long the lease lasts with which a repair keeps runners from settling, in milliseconds. It is renewed for each page.
 const LEASE_MS: i64 = 30_000;
@@ -154,17 +153,8 @@ pub enum ReconcileError {
     #[error(transparent)]
     Chain(#[from] ChainError),
     /// The ledger belongs to another network or cluster, or to none yet.
-    #[error(
-        "this ledger is bound to {name} {bound}, and not to {expected}: check the RPC URL and the network, or the ledger"
-    )]
-    OtherBinding {
-        /// `genesis_hash`, `program_id` or `network`.
-        name: &'static str,
-        /// What the ledger is bound to; "nothing" if it has never settled.
-        bound: String,
-        /// What it would have to be bound to.
-        expected: String,
-    },
+    #[error(transparent)]
+    Binding(#[from] BindingError),
     /// There is no treasury that this version can decode.
     #[error("there is no treasury at {0} that this version can decode: check the network, or use the matching version")]
     NoTreasury(Pubkey),
@@ -199,11 +189,10 @@ impl<D: Database, C: Chain> Reconciler<D, C> {
             Some(repair) => Some(self.take_lease(repair.holder).await?),
         };
         let result = self.compare_all(repair.zip(token), &mut each).await;
-        if let (Some(repair), Some(token)) = (repair, token) {
-            // Otherwise the next runner waits until it expires.
-            self.release(repair.holder, token).await?;
+        match repair.zip(token) {
+            Some((repair, token)) => self.released(repair.holder, token, result).await,
+            None => result,
         }
-        result
     }
 
     /// Compares one node.
@@ -212,11 +201,11 @@ impl<D: Database, C: Chain> Reconciler<D, C> {
     /// [`ReconcileError`].
     pub async fn node(&self, node_id: &NodeId) -> Result<WalletRow, ReconcileError> {
         self.check_binding().await?;
-        let (treasury, _) = self.treasury(0).await?;
+        let (treasury, reading) = self.treasury(0).await?;
         let rules = self.rules(&treasury).await?;
         let rows = self.database.query(Statement::new(SELECT_NODE).bind(node_id)).await?;
         let row = rows.first().ok_or_else(|| ReconcileError::UnknownNode(node_id.clone()))?;
-        let compared = self.compare(vec![NodeBooks::of(row)?], rules).await?;
+        let compared = self.compare(vec![NodeBooks::of(row)?], rules, reading.slot).await?;
         compared.into_iter().next().ok_or_else(|| ReconcileError::UnknownNode(node_id.clone()))
     }
 
@@ -227,9 +216,23 @@ impl<D: Database, C: Chain> Reconciler<D, C> {
         }
     }
 
-    /// Lets runners settle again.
-    pub(super) async fn release(&self, holder: &str, token: i64) -> Result<(), ReconcileError> {
-        Ok(leases::release(&self.database, holder, token).await?)
+    /// Lets runners settle again whatever the result, because they would wait until the lease expires. Its error comes first.
+    pub(super) async fn released<T, E: From<ReconcileError>>(
+        &self,
+        holder: &str,
+        token: i64,
+        result: Result<T, E>,
+    ) -> Result<T, E> {
+        let released = leases::release(&self.database, holder, token).await;
+        let value = result?;
+        released.map_err(ReconcileError::from)?;
+        Ok(value)
+    }
+
+    /// Extends the lease before the next piece of work. A lease that has expired is still valid while nobody has taken over.
+    pub(super) async fn renew(&self, holder: &str, token: i64) -> Result<(), ReconcileError> {
+        let is_held = leases::renew(&self.database, holder, token, LEASE_MS).await?;
+        if is_held { Ok(()) } else { Err(ReconcileError::Overtaken) }
     }
 
     pub(super) async fn compare_all<K: Clock>(
@@ -245,15 +248,19 @@ impl<D: Database, C: Chain> Reconciler<D, C> {
         }
         let mut found = Reconciliation::default();
         let mut last: Option<NodeId> = None;
-        let mut slot = reading.slot;
+        let (first_slot, mut slot) = (reading.slot, reading.slot);
+        let sum_before = wallets::credited_sum(&self.database).await?;
         loop {
+            if let Some((repair, token)) = &repair {
+                self.renew(repair.holder, *token).await?;
+            }
             let statement =
                 Statement::new(SELECT_PAGE).bind(last.as_ref().map_or("", NodeId::as_str)).bind(NODES_PER_PAGE);
             let rows = self.database.query(statement).await?;
             let page = rows.iter().map(NodeBooks::of).collect::<Result<Vec<_>, _>>()?;
             let Some(node) = page.last() else { break };
             last = Some(node.node_id.clone());
-            let compared = self.compare(page, rules).await?;
+            let compared = self.compare(page, rules, first_slot).await?;
             for row in &compared {
                 found.add(row);
                 each(row);
@@ -263,23 +270,27 @@ impl<D: Database, C: Chain> Reconciler<D, C> {
                 found.repaired = found.repaired.saturating_add(self.repair(repair, *token, &compared).await?);
             }
         }
-        let mirrored_sum = wallets::credited_sum(&self.database).await?;
+        let sum_after = wallets::credited_sum(&self.database).await?;
         let (after, reading) = self.treasury(slot).await?;
         found.compare_treasury(&before, &after);
-        let has_treasury = mirrored_sum > 0 || found.mirrored > 0;
-        if has_treasury && repair.is_none() && u128::from(mirrored_sum) != found.mirrored {
-            let amount = u128::from(mirrored_sum).abs_diff(found.mirrored);
-            found.add_finding(Finding { cause: Cause::MirroredSumDiffers, amount: clamped(amount) }, true);
+        if repair.is_none() {
+            found.compare_mirrored(sum_before, sum_after);
         }
         let address = treasury_address(&self.network.address());
         found.treasury = after.figures(address, &reading);
         Ok(found)
     }
 
-    /// Compares some nodes with the chain, read at their latest slot in the ledger or later.
-    async fn compare(&self, books: Vec<NodeBooks>, rules: Rules) -> Result<Vec<WalletRow>, ReconcileError> {
+    /// Compares some nodes with the chain, read at their latest slot in the ledger or later, and at `first_slot` or later.
+    async fn compare(
+        &self,
+        books: Vec<NodeBooks>,
+        rules: Rules,
+        first_slot: u64,
+    ) -> Result<Vec<WalletRow>, ReconcileError> {
         let network = self.network.address();
-        let min_slot = books.iter().filter_map(|node| Some(node.mirror.as_ref()?.slot)).max().unwrap_or(0);
+        let mirrored = books.iter().filter_map(|node| Some(node.mirror.as_ref()?.slot)).max();
+        let min_slot = mirrored.unwrap_or(0).max(first_slot);
         let address = |node: &NodeBooks| {
             let owner: Pubkey = node.owner.as_deref()?.parse().ok()?;
             Some(node_wallet_address(&network, &node.node_id.on_chain(), &owner))
@@ -328,8 +339,7 @@ impl<D: Database, C: Chain> Reconciler<D, C> {
         token: i64,
         statements: Vec<Statement>,
     ) -> Result<(), ReconcileError> {
-        // A lease that has expired is still valid while nobody has taken over.
-        leases::renew(&self.database, repair.holder, token, LEASE_MS).await?;
+        self.renew(repair.holder, token).await?;
         let mut all = vec![leases::require(repair.holder, token)];
         all.extend(statements);
         all.push(leases::clear_preconditions());
@@ -341,19 +351,8 @@ impl<D: Database, C: Chain> Reconciler<D, C> {
     }
 
     async fn check_binding(&self) -> Result<(), ReconcileError> {
-        let bound = binding::read(&self.database).await?;
-        let expected = [
-            ("genesis_hash", self.chain.genesis_hash().await?.to_string()),
-            ("program_id", settlement::ID.to_string()),
-            ("network", self.network.address().to_string()),
-        ];
-        for (name, expected) in expected {
-            let bound = bound.get(name).cloned().unwrap_or_else(|| "nothing".to_owned());
-            if bound != expected {
-                return Err(ReconcileError::OtherBinding { name, bound, expected });
-            }
-        }
-        Ok(())
+        let genesis_hash = self.chain.genesis_hash().await?;
+        Ok(binding::check(&self.database, &genesis_hash, &self.network.address()).await??)
     }
 
     async fn treasury(&self, min_slot: u64) -> Result<(TreasuryOnChain, TreasuryReading), ReconcileError> {
@@ -443,6 +442,16 @@ impl Reconciliation {
         }
     }
 
+    /// Compares the sum of the copies with what the ledger says it is, before and after they were read: a relay may have
+    /// written some of them in between.
+    fn compare_mirrored(&mut self, before: u64, after: u64) {
+        let (low, high) = (u128::from(before.min(after)), u128::from(before.max(after)));
+        if self.mirrored < low || self.mirrored > high {
+            let amount = low.saturating_sub(self.mirrored).max(self.mirrored.saturating_sub(high));
+            self.add_finding(Finding { cause: Cause::MirroredSumDiffers, amount: clamped(amount) }, true);
+        }
+    }
+
     /// Compares the sums over all wallets with the treasury as it was before and after they were read.
     fn compare_treasury(&mut self, before: &TreasuryOnChain, after: &TreasuryOnChain) {
         self.moved = before.totals != after.totals;
@@ -452,10 +461,10 @@ impl Reconciliation {
             findings.push((Cause::CreditedElsewhere, low.abs_diff(self.credited)));
         } else if self.credited > high {
             findings.push((Cause::WalletsAboveTreasury, self.credited.abs_diff(high)));
-        } else if self.paid < u128::from(before.totals.1) {
-            findings.push((Cause::PaidTotalsDiffer, u128::from(before.totals.1).abs_diff(self.paid)));
-        } else if self.paid > u128::from(after.totals.1) {
-            findings.push((Cause::PaidTotalsDiffer, self.paid.abs_diff(u128::from(after.totals.1))));
+        }
+        let (low, high) = (u128::from(before.totals.1), u128::from(after.totals.1));
+        if self.paid < low || self.paid > high {
+            findings.push((Cause::PaidTotalsDiffer, low.saturating_sub(self.paid).max(self.paid.saturating_sub(high))));
         }
         if after.missing > 0 {
             findings.push((Cause::TreasuryShort, u128::from(after.missing)));
@@ -463,20 +472,6 @@ impl Reconciliation {
         for (cause, amount) in findings {
             self.add_finding(Finding { cause, amount: clamped(amount) }, true);
         }
-    }
-}
-
-impl WalletRow {
-    /// The wallet account as the ledger's copy is to have it.
-    fn reading(&self) -> Option<WalletReading> {
-        let chain = self.chain.as_ref()?;
-        Some(WalletReading {
-            node_id: self.ledger.node_id.clone(),
-            address: self.wallet_address.as_deref()?.parse().ok()?,
-            lamports: chain.lamports,
-            slot: self.slot,
-            wallet: chain.account,
-        })
     }
 }
 

@@ -3,10 +3,12 @@
 use serde::Serialize;
 use settlement::state::{ClosedNetwork, ClosedNode, Network, NodeWallet};
 use solana_hash::Hash;
+use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 
 use super::executed::ExecutedBatch;
-use super::receipt::{Flaw, Part, Receipt};
+use super::receipt::{Flaw, Part, Receipt, ReceiptNetwork};
+use super::text;
 use crate::chain::{Account, AccountData, Chain, ChainError, Commitment, History};
 use crate::engine::Asset;
 use crate::types::{Lamports, NodeId, text_enum};
@@ -18,8 +20,23 @@ pub struct Verified {
     pub reward_id: String,
     /// The node.
     pub node_id: NodeId,
+    /// The genesis hash of the cluster, in base58.
+    pub genesis_hash: String,
+    /// The network that paid. Anyone can create one, with any name and with a worthless mint: compare it with the one that is
+    /// expected.
+    pub network: ReceiptNetwork,
+    /// What the amounts are counted in: `SOL`, or a mint with its token program and decimals. Null once the network was closed.
+    #[serde(serialize_with = "text::optional::serialize")]
+    pub asset: Option<Asset>,
+    /// The owner of the node's wallet account, in base58.
+    pub owner: String,
     /// The node's wallet account, in base58.
     pub wallet_address: String,
+    /// Where the wallet account's payouts go, in base58; null if it was closed or deleted.
+    pub destination: Option<String>,
+    /// Whether the owner has set the destination, or it is the owner's own; null if the account was closed or deleted. If not,
+    /// the network's admin has chosen it.
+    pub destination_confirmed: Option<bool>,
     /// The amount of the reward.
     pub amount_lamports: Lamports,
     /// The sum of the node's rewards up to and including this one.
@@ -29,14 +46,13 @@ pub struct Verified {
     /// Whether the wallet account still exists.
     pub wallet: WalletState,
     /// The total that the chain has credited to the node, at least `node_total_lamports`; null if the account was deleted.
+    #[serde(serialize_with = "text::optional::serialize")]
     pub credited_lamports: Option<u64>,
     /// How much of it was paid out; null if the account was deleted.
+    #[serde(serialize_with = "text::optional::serialize")]
     pub paid_lamports: Option<u64>,
     /// The finalized slot at which the wallet account was read.
     pub slot: u64,
-    /// What the amounts are counted in; `None` once the network was closed.
-    #[serde(skip)]
-    pub asset: Option<Asset>,
 }
 
 text_enum! {
@@ -60,6 +76,16 @@ pub enum VerifyError {
     /// The receipt contradicts itself.
     #[error(transparent)]
     Flaw(#[from] Flaw),
+    /// The receipt is of another network than the one that is expected.
+    #[error("the receipt is of network {name} of creator {creator}, and not of {expected}")]
+    OtherNetwork {
+        /// The name in the receipt.
+        name: String,
+        /// The creator in the receipt.
+        creator: Pubkey,
+        /// What differs from it.
+        expected: String,
+    },
     /// The RPC node belongs to another cluster.
     #[error(
         "the receipt is of the cluster with genesis hash {receipt}, but the RPC node belongs to {node}: use another RPC URL"
@@ -96,7 +122,7 @@ impl VerifyError {
     /// Whether the receipt itself is wrong, instead of the RPC node being unable to tell.
     pub fn is_refuted(&self) -> bool {
         match self {
-            Self::Flaw(_) | Self::Transaction { .. } | Self::Account(_) => true,
+            Self::Flaw(_) | Self::OtherNetwork { .. } | Self::Transaction { .. } | Self::Account(_) => true,
             Self::Chain(_) | Self::OtherCluster { .. } | Self::NoTransaction(_) | Self::NoLog(_) => false,
         }
     }
@@ -121,12 +147,18 @@ pub async fn verify<C: Chain + History>(receipt: &Receipt, chain: &C) -> Result<
     let [network, wallet] = read.accounts.as_slice() else {
         return Err(ChainError::InvalidResponse("the RPC node returned the wrong number of accounts".to_owned()).into());
     };
-    let (wallet, totals) = check_accounts(receipt, network.as_ref(), wallet.as_ref())?;
+    let Found { state: wallet, totals, destination } = check_accounts(receipt, network.as_ref(), wallet.as_ref())?;
     let asset = network.as_ref().and_then(|network| Asset::of(&Network::decode(&network.data).ok()?));
     Ok(Verified {
         reward_id: receipt.reward.id.clone(),
         node_id: receipt.node.id.clone(),
+        genesis_hash: receipt.genesis_hash.to_string(),
+        network: receipt.network.clone(),
+        asset,
+        owner: receipt.node.owner.to_string(),
         wallet_address: receipt.node.wallet_address.to_string(),
+        destination: destination.map(|(destination, _)| destination.to_string()),
+        destination_confirmed: destination.map(|(_, is_confirmed)| is_confirmed),
         amount_lamports: receipt.reward.amount_lamports,
         node_total_lamports: receipt.reward.node_total_lamports,
         signatures: receipt.parts.iter().map(|part| part.signature.to_string()).collect(),
@@ -134,7 +166,6 @@ pub async fn verify<C: Chain + History>(receipt: &Receipt, chain: &C) -> Result<
         credited_lamports: totals.map(|(credited, _)| credited),
         paid_lamports: totals.map(|(_, paid)| paid),
         slot: read.slot,
-        asset,
     })
 }
 
@@ -178,12 +209,21 @@ async fn verify_part<H: History>(receipt: &Receipt, part: &Part, chain: &H) -> R
     Ok(())
 }
 
-/// Checks that the node's wallet account has been credited what the receipt says. Returns its credited and its paid total.
+/// What the chain has at the address of a wallet account.
+struct Found {
+    state: WalletState,
+    /// Credited and paid.
+    totals: Option<(u64, u64)>,
+    /// The destination, and whether the owner has confirmed it.
+    destination: Option<(Pubkey, bool)>,
+}
+
+/// Checks that the node's wallet account has been credited what the receipt says.
 fn check_accounts(
     receipt: &Receipt,
     network: Option<&Account>,
     wallet: Option<&Account>,
-) -> Result<(WalletState, Option<(u64, u64)>), VerifyError> {
+) -> Result<Found, VerifyError> {
     let wrong = |reason: &str| VerifyError::Account(format!("{reason} {}", receipt.node.wallet_address));
     let [network, wallet] = [network, wallet].map(|account| account.filter(|account| account.owner == settlement::ID));
     let is_closed = network.is_some_and(|network| ClosedNetwork::decode(&network.data).is_ok());
@@ -191,24 +231,26 @@ fn check_accounts(
         return Err(VerifyError::Account(format!("there is no network at {}", receipt.network.address)));
     }
     let Some(wallet) = wallet else {
-        let deleted = (WalletState::Deleted, None);
+        let deleted = Found { state: WalletState::Deleted, totals: None, destination: None };
         return if is_closed { Ok(deleted) } else { Err(wrong("there is no wallet account at")) };
     };
-    let (state, credited, paid) = match (NodeWallet::decode(&wallet.data), ClosedNode::decode(&wallet.data)) {
-        (Ok(wallet), _) => {
-            let is_of_node = wallet.network == receipt.network.address
-                && wallet.node_id == receipt.node.id.on_chain()
-                && wallet.owner == receipt.node.owner;
-            if !is_of_node {
-                return Err(wrong("another node has the wallet account"));
+    let (state, credited, paid, destination) =
+        match (NodeWallet::decode(&wallet.data), ClosedNode::decode(&wallet.data)) {
+            (Ok(wallet), _) => {
+                let is_of_node = wallet.network == receipt.network.address
+                    && wallet.node_id == receipt.node.id.on_chain()
+                    && wallet.owner == receipt.node.owner;
+                if !is_of_node {
+                    return Err(wrong("another node has the wallet account"));
+                }
+                let destination = (wallet.destination, wallet.is_destination_confirmed());
+                (WalletState::Open, wallet.credited_total, wallet.paid_total, Some(destination))
             }
-            (WalletState::Open, wallet.credited_total, wallet.paid_total)
-        }
-        (_, Ok(closed)) if closed.network == receipt.network.address => {
-            (WalletState::Closed, closed.total, closed.total)
-        }
-        _ => return Err(wrong("this version cannot decode the wallet account")),
-    };
+            (_, Ok(closed)) if closed.network == receipt.network.address => {
+                (WalletState::Closed, closed.total, closed.total, None)
+            }
+            _ => return Err(wrong("this version cannot decode the wallet account")),
+        };
     let last_target = receipt.parts.last().map_or(u64::MAX, |part| part.target_lamports.get());
     if credited < last_target {
         return Err(VerifyError::Account(format!(
@@ -216,5 +258,5 @@ fn check_accounts(
             receipt.node.wallet_address
         )));
     }
-    Ok((state, Some((credited, paid))))
+    Ok(Found { state, totals: Some((credited, paid)), destination })
 }

@@ -7,6 +7,7 @@ use solana_pubkey::Pubkey;
 use super::text;
 use crate::chain::Account;
 use crate::database::{DatabaseError, Row};
+use crate::engine::store::wallets::{MirroredWallet, WalletReading, mirrored_wallet};
 use crate::types::{NodeId, text_enum};
 
 text_enum! {
@@ -22,13 +23,15 @@ text_enum! {
         AddressChanged = "address_changed",
         /// The wallet account has a layout that this version does not know.
         WalletUnreadable = "wallet_unreadable",
+        /// The chain has paid less in total than the ledger's copy says.
+        PaidTotalFell = "paid_total_fell",
         /// The wallet account holds less than is pending.
         WalletShort = "wallet_short",
         /// The treasury has credited more than all wallets of this ledger together: to wallets that it does not know.
         CreditedElsewhere = "credited_elsewhere",
         /// All wallets of this ledger together were credited more than the treasury has credited.
         WalletsAboveTreasury = "wallets_above_treasury",
-        /// The treasury and all wallets agree on what was credited, but not on what was paid.
+        /// The treasury has paid more or less than all wallets of this ledger together.
         PaidTotalsDiffer = "paid_totals_differ",
         /// The treasury holds less than its rent, or fewer tokens than it owes.
         TreasuryShort = "treasury_short",
@@ -49,6 +52,8 @@ text_enum! {
         ThresholdChanged = "threshold_changed",
         /// The balance of the wallet account has changed since in another way: rent, or a transfer by anyone.
         BalanceChanged = "balance_changed",
+        /// The ledger's copy differs in something else, such as who has chosen the destination.
+        CopyDiffers = "copy_differs",
         /// The wallet account holds more than its rent and what is pending. `rent sweep` moves it to the treasury.
         ExcessLamports = "excess_lamports",
         /// The wallet account holds less than its rent and what is pending. `rent top-up` brings it up.
@@ -68,25 +73,13 @@ impl Cause {
                 | Self::WalletMissing
                 | Self::AddressChanged
                 | Self::WalletUnreadable
+                | Self::PaidTotalFell
                 | Self::WalletShort
                 | Self::CreditedElsewhere
                 | Self::WalletsAboveTreasury
                 | Self::PaidTotalsDiffer
                 | Self::TreasuryShort
                 | Self::MirroredSumDiffers
-        )
-    }
-
-    /// Whether the ledger's copy of the wallet account is older than the chain.
-    pub(super) fn is_stale_copy(self) -> bool {
-        matches!(
-            self,
-            Self::NotMirrored
-                | Self::CreditedSince
-                | Self::PaidSince
-                | Self::DestinationChanged
-                | Self::ThresholdChanged
-                | Self::BalanceChanged
         )
     }
 }
@@ -138,6 +131,9 @@ pub struct NodeBooks {
     pub(super) next: Option<u64>,
     /// The ledger's copy of the wallet account.
     pub mirror: Option<Mirror>,
+    /// All of that copy; `None` if it cannot be read, so that it differs from every account.
+    #[serde(skip)]
+    pub(super) copy: Option<MirroredWallet>,
 }
 
 /// The ledger's copy of a wallet account.
@@ -224,10 +220,10 @@ impl NodeBooks {
             Some(wallet_address) => Some(Mirror {
                 wallet_address,
                 destination: row.get("destination")?,
-                lamports: row.get("lamports")?,
-                credited: row.get("credited")?,
-                paid: row.get("paid")?,
-                threshold: row.get("threshold")?,
+                lamports: row.get("sol_balance_lamports")?,
+                credited: row.get("credited_lamports")?,
+                paid: row.get("paid_lamports")?,
+                threshold: row.get("threshold_lamports")?,
                 slot: row.get("last_slot")?,
             }),
         };
@@ -238,6 +234,7 @@ impl NodeBooks {
             confirmed: row.get("confirmed")?,
             signed: row.get("signed")?,
             next: row.optional("next")?,
+            copy: mirror.as_ref().and_then(|_| mirrored_wallet(row, "node_id").ok()),
             mirror,
         })
     }
@@ -271,7 +268,9 @@ impl WalletRow {
     }
 
     fn find(&mut self, rules: Rules) {
+        let is_mirrored = self.is_mirrored();
         let Self { ledger, wallet_address, state, chain, findings, .. } = self;
+        let is_open = *state == AccountState::Open;
         let mut add = |cause, amount| findings.push(Finding { cause, amount });
         let mirrored = ledger.mirror.as_ref();
         if mirrored.is_some_and(|mirror| Some(&mirror.wallet_address) != wallet_address.as_ref()) {
@@ -313,18 +312,30 @@ impl WalletRow {
                 if mirror.credited > chain.credited && chain.credited >= ledger.confirmed {
                     add(Cause::ChainBelowConfirmed, mirror.credited.saturating_sub(chain.credited));
                 }
-                if chain.destination != mirror.destination {
+                if mirror.paid > chain.paid {
+                    add(Cause::PaidTotalFell, mirror.paid.saturating_sub(chain.paid));
+                }
+                // A closed account has no owner, who could have changed them.
+                let destination_changed = is_open && chain.destination != mirror.destination;
+                if destination_changed {
                     add(Cause::DestinationChanged, 0);
                 }
-                if chain.threshold.min(i64::MAX as u64) != mirror.threshold {
+                let threshold_changed = is_open && chain.threshold.min(i64::MAX as u64) != mirror.threshold;
+                if threshold_changed {
                     add(Cause::ThresholdChanged, 0);
                 }
-                if chain.lamports != mirror.lamports && credited.is_none() && paid.is_none() {
+                let balance_changed = chain.lamports != mirror.lamports;
+                if balance_changed && credited.is_none() && paid.is_none() {
                     add(Cause::BalanceChanged, chain.lamports.abs_diff(mirror.lamports));
+                }
+                let is_named = destination_changed || threshold_changed || balance_changed;
+                let totals = (chain.credited, chain.paid) != (mirror.credited, mirror.paid);
+                if !is_mirrored && !is_named && !totals && Some(&mirror.wallet_address) == wallet_address.as_ref() {
+                    add(Cause::CopyDiffers, 0);
                 }
             }
         }
-        if *state == AccountState::Open && !chain.destination_confirmed {
+        if is_open && !chain.destination_confirmed {
             add(Cause::DestinationUnconfirmed, 0);
         }
         let rent = if *state == AccountState::Closed { rules.closed_rent } else { rules.wallet_rent };
@@ -339,9 +350,37 @@ impl WalletRow {
         }
     }
 
-    /// Whether the ledger's copy of the wallet account is older than the chain.
+    /// Whether the ledger's copy of the wallet account is older than the chain. One of another account or with a higher total
+    /// is not: totals never fall, so a person has to find out why.
     pub(super) fn has_stale_copy(&self) -> bool {
-        self.findings.iter().any(|finding| finding.cause.is_stale_copy())
+        let Some(chain) = &self.chain else { return false };
+        let is_older = self.ledger.mirror.as_ref().is_none_or(|mirror| {
+            let is_of_account = Some(&mirror.wallet_address) == self.wallet_address.as_ref();
+            is_of_account && mirror.credited <= chain.credited && mirror.paid <= chain.paid
+        });
+        is_older && !self.is_mirrored()
+    }
+
+    fn is_mirrored(&self) -> bool {
+        let (Some(reading), Some(copy)) = (self.reading(), &self.ledger.copy) else { return false };
+        let mut copy = copy.clone();
+        // A relay dates what its batches leave pending by its own clock, until it reads the account again.
+        if copy.oldest_unpaid_at_ms.is_some() && reading.wallet.pending() > 0 {
+            copy.oldest_unpaid_at_ms = Some(reading.wallet.oldest_unpaid_at.saturating_mul(1_000));
+        }
+        reading.is_mirrored(&copy)
+    }
+
+    /// The wallet account as the ledger's copy is to have it.
+    pub(super) fn reading(&self) -> Option<WalletReading> {
+        let chain = self.chain.as_ref()?;
+        Some(WalletReading {
+            node_id: self.ledger.node_id.clone(),
+            address: self.wallet_address.as_deref()?.parse().ok()?,
+            lamports: chain.lamports,
+            slot: self.slot,
+            wallet: chain.account,
+        })
     }
 }
 

@@ -211,6 +211,9 @@ pub const MAX_ACCOUNTS_PER_READ: usize = 100;
 /// The maximum number of signatures per `getSignatureStatuses` request.
 pub const MAX_SIGNATURES_PER_READ: usize = 256;
 
+/// The number of requests in flight at once. A Worker can have six connections open.
+pub(crate) const REQUESTS_IN_FLIGHT: usize = 6;
+
 impl<C: Chain + ?Sized> Chain for &C {
     fn agreeing_nodes(&self) -> usize {
         (**self).agreeing_nodes()

@@ -114,6 +114,20 @@ impl SqliteDatabase {
         Self::open_with(file, OpenFlags::SQLITE_OPEN_READ_WRITE)
     }
 
+    /// Opens the ledger in `file`, which must exist, without changing it. Returns the migrations that it lacks as well: unless there are
+    /// none, the ledger's statements may not fit its schema.
+    ///
+    /// # Errors
+    /// See [`SqliteError`].
+    pub fn open_unmigrated(file: &Path) -> Result<(Self, Vec<&'static str>), SqliteError> {
+        if !file.exists() {
+            return Err(SqliteError::MissingFile(file.to_owned()));
+        }
+        let connection = connect(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let missing = pending_migrations(&connection, file, MIGRATIONS)?.into_iter().map(|(name, _)| name).collect();
+        Ok((Self { connection: connection.into() }, missing))
+    }
+
     /// Replaces the database's own clock, by which leases expire, with `now_ms` in Unix milliseconds. For simulations.
     ///
     /// # Errors
@@ -157,9 +171,8 @@ impl SqliteDatabase {
     }
 
     fn open_with(file: &Path, flags: OpenFlags) -> Result<Self, SqliteError> {
-        let mut connection = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-            .map_err(|error| open_error(file, error))?;
-        configure(&connection).map_err(|error| open_error(file, error))?;
+        let mut connection = connect(file, flags)?;
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(|error| open_error(file, error))?;
         migrate(&mut connection, file, MIGRATIONS)?;
         Ok(Self { connection: connection.into() })
     }
@@ -179,13 +192,20 @@ impl Database for SqliteDatabase {
     }
 }
 
+fn connect(file: &Path, flags: OpenFlags) -> Result<Connection, SqliteError> {
+    let connection = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(|error| open_error(file, error))?;
+    configure(&connection).map_err(|error| open_error(file, error))?;
+    Ok(connection)
+}
+
+/// Sets what holds for a connection, and not for the file.
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
     // With statistics of kind STAT4 compiled in, SQLite would otherwise prepare a statement again for most parameters, in the
     // hope of a better plan. The plans of these statements do not depend on the parameters.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // A negative number is in KiB instead of pages.

@@ -44,22 +44,36 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
         let per_call = self.config.batches_per_call.max(1);
         let mut is_busy = true;
-        if !to_sign.is_empty() {
+        let new_attempts = if !to_sign.is_empty() {
             to_sign.truncate(per_call);
-            self.sign_and_send(lease, open, to_sign).await?;
+            self.sign_and_send(lease, open, to_sign).await
         } else if !to_simulate.is_empty() {
             to_simulate.truncate(per_call);
-            self.plan_attempts(lease, open, to_simulate).await?;
+            self.plan_attempts(lease, open, to_simulate).await
         } else {
             is_busy = false;
-        }
+            Ok(())
+        };
         if in_flight.is_empty() {
+            new_attempts?;
             return Ok(BatchesProgress::Waiting { after_ms: 0 });
         }
+        // A node that cannot simulate may still know what has become of the batches in flight.
+        let failure = match new_attempts {
+            Err(EngineError::Chain(error)) => Some(error),
+            others => {
+                others?;
+                None
+            }
+        };
         self.renew(lease).await?;
         self.report_overdue(lease, open, &in_flight).await?;
+        let tracking = self.track(lease, open, in_flight).await?;
+        if let Some(error) = failure {
+            return Err(error.into());
+        }
         Ok(BatchesProgress::Waiting {
-            after_ms: match self.track(lease, open, in_flight).await? {
+            after_ms: match tracking {
                 Tracking::Unchanged { poll_after_ms } if !is_busy => poll_after_ms,
                 _ => 0,
             },

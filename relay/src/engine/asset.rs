@@ -96,7 +96,7 @@ impl Asset {
     }
 
     /// What a treasury can credit, by the program's rules. `minimum` is the rent-exempt minimum of its account.
-    pub(super) fn creditable(&self, treasury: &Treasury, lamports: u64, minimum: u64) -> u64 {
+    pub(crate) fn creditable(&self, treasury: &Treasury, lamports: u64, minimum: u64) -> u64 {
         match self {
             Self::Sol => surplus(lamports, minimum),
             Self::Tokens { .. } => {

@@ -11,14 +11,14 @@ use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
 use crate::signer::Signer;
-use crate::transaction::{BatchKind, Budget};
+use crate::transaction::{BatchKind, Budget, SIGNATURE_FEE_LAMPORTS};
 use crate::types::NodeId;
 
 use super::changes::Changes;
 use super::close_credits::Executed;
 use super::hold::HoldReason;
 use super::lease::Lease;
-use super::read::{WalletAccount, WalletRead, all_concurrently};
+use super::read::{WalletAccount, WalletRead};
 use super::signatures::{Lookups, has_credited};
 use super::store::attempts::{self, Attempt, AttemptTransition};
 use super::store::batches::{self, BatchTransition, Entry, EntryResult};
@@ -32,9 +32,6 @@ use super::{Engine, EngineError, EntryOutcome, HOLD_RETRY_MS};
 
 /// How long to ask again for the log of a finalized transaction, in milliseconds: nodes can lag behind themselves.
 const LOG_PATIENCE_MS: u64 = 15_000;
-
-/// The fee of a signature, in lamports.
-const SIGNATURE_FEE_LAMPORTS: u64 = 5_000;
 
 /// An attempt in a finalized block.
 pub(super) struct FinalizedAttempt<'a> {
@@ -71,8 +68,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     ) -> Result<Tracking, EngineError> {
         let now = self.clock.now_ms();
         let requests = finalized.iter().map(|one| self.chain.transaction(&one.in_flight.signed.signature));
+        let transactions = self.all_in_rounds(lease, requests).await?;
         let (mut ready, mut first_seen, mut failure) = (Vec::new(), Vec::new(), None);
-        for (one, executed) in finalized.iter().zip(all_concurrently(requests).await) {
+        for (one, executed) in finalized.iter().zip(transactions) {
             let InFlight { batch, attempt, .. } = one.in_flight;
             let executed = match executed {
                 Ok(executed) => executed,
@@ -167,7 +165,11 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 let signature = match by {
                     CreditedBy::This => Some(signature.clone()),
                     CreditedBy::Another => self.crediting_signature(lease, node_id, *total, lookups).await?,
-                    CreditedBy::Unknown => None,
+                    CreditedBy::WithoutLog => {
+                        lookups.add_unnamed(node_id);
+                        None
+                    }
+                    CreditedBy::Nobody => None,
                 };
                 credits.push(CreditedTotal { node_id, total: *total, signature });
             }
@@ -330,8 +332,10 @@ enum CreditedBy {
     This,
     /// An earlier one of this ledger.
     Another,
-    /// None, because the entry was only to be paid; or it cannot be told, because the log was not kept.
-    Unknown,
+    /// None, because the entry was only to be paid.
+    Nobody,
+    /// It cannot be told, because the log was not kept.
+    WithoutLog,
 }
 
 /// A total up to which a node's rewards are credited.
@@ -418,8 +422,9 @@ impl<'a> BatchEffect<'a> {
         let reached = now.0 >= entry.target;
 
         let credit = match event.map(|event| has_credited(event, position)) {
-            // The wallet was read at the transaction's slot or later, and from two nodes where there are several.
-            Some(true) if !reached => {
+            // The wallet was read at the transaction's slot or later, and from two nodes where there are several. If there is none
+            // any more, or none that this version can read, the log stands.
+            Some(true) if !reached && wallet.is_some() => {
                 return Err(ChainError::NodesDisagree(format!(
                     "about node {node}: the log of transaction {} credits it, and its wallet does not",
                     signed.signature
@@ -428,10 +433,13 @@ impl<'a> BatchEffect<'a> {
             Some(true) => Some(Credit { node_id: node, total: entry.target, by: CreditedBy::This }),
             _ if !reached || books.is_err() => None,
             Some(false) => {
-                let by = if entry.target > before.0 { CreditedBy::Another } else { CreditedBy::Unknown };
+                let by = if entry.target > before.0 { CreditedBy::Another } else { CreditedBy::Nobody };
                 Some(Credit { node_id: node, total: now.0, by })
             }
-            None => Some(Credit { node_id: node, total: now.0, by: CreditedBy::Unknown }),
+            None => {
+                let by = if entry.target > before.0 { CreditedBy::WithoutLog } else { CreditedBy::Nobody };
+                Some(Credit { node_id: node, total: now.0, by })
+            }
         };
         let skip = |known: Option<SkipReason>| match known {
             Some(reason) => (HoldReason::Skipped(reason), reason.as_str().to_owned()),

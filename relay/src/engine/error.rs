@@ -31,11 +31,18 @@ pub enum EngineError {
     Rejected(String),
 }
 
+/// What only an earlier write of the same rows can violate: one whose answer was lost, and which came late.
+const NEW_ROWS: [&str; 3] = [
+    "UNIQUE constraint failed: batches.id",
+    "UNIQUE constraint failed: attempts.batch_id",
+    "UNIQUE constraint failed: settlements.state",
+];
+
 impl From<DatabaseError> for EngineError {
     fn from(error: DatabaseError) -> Self {
         if error.is_constraint("lease_held") {
             Self::LeaseLost
-        } else if error.is_constraint("state_unchanged") {
+        } else if error.is_constraint("state_unchanged") || NEW_ROWS.iter().any(|row| error.is_constraint(row)) {
             Self::StateChanged
         } else {
             Self::Ledger(error)

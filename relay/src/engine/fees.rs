@@ -12,15 +12,12 @@ use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
 use crate::signer::Signer;
-use crate::transaction::Budget;
+use crate::transaction::{Budget, SIGNATURE_FEE_LAMPORTS};
 
 use super::hold::HoldReason;
 use super::store::fees;
 use super::store::settlements::OpenSettlement;
 use super::{Engine, EngineError};
-
-/// The fee of a signature, in lamports.
-pub(super) const SIGNATURE_FEE_LAMPORTS: u64 = 5_000;
 
 /// The percentile of recent priority fees to pay, by attempt: low at first, higher after each attempt that did not land.
 const PERCENTILES: [usize; 4] = [25, 50, 75, 100];
@@ -95,12 +92,12 @@ pub(super) struct Affordable {
 }
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
-    /// Reads the prices for the settlement's next attempts.
-    pub(super) async fn fees(&self, open: &OpenSettlement) -> Result<Fees, EngineError> {
+    /// Reads the prices for the next attempts of settlement `settlement_id`; `None` stands for one that is yet to be opened.
+    pub(super) async fn fees(&self, settlement_id: Option<i64>) -> Result<Fees, EngineError> {
         let left = match self.max_fees_lamports.get() {
             None => None,
             Some(max) => {
-                let committed = fees::committed(&self.database, open.id, SIGNATURE_FEE_LAMPORTS).await?;
+                let committed = fees::committed(&self.database, settlement_id, SIGNATURE_FEE_LAMPORTS).await?;
                 Some(max.saturating_sub(committed.fees))
             }
         };
@@ -112,17 +109,17 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         })
     }
 
-    /// How many batches more than it has planned the settlement can pay for. The count is exact if it is below `wanted`.
-    /// `payer_lamports` is the settler's
-    /// balance, of which `minimum` must stay, and `dearest` the budget of a full batch.
+    /// How many batches more than it has planned settlement `settlement_id` can pay for; `None` stands for one that is yet to be
+    /// opened. The count is exact if it is below `wanted`. `payer_lamports` is the settler's balance, of which `minimum` must
+    /// stay, and `dearest` the budget of a full batch.
     pub(super) async fn affordable_batches(
         &self,
-        open: &OpenSettlement,
+        settlement_id: Option<i64>,
         (payer_lamports, minimum): (u64, u64),
         dearest: Budget,
         wanted: usize,
     ) -> Result<Affordable, EngineError> {
-        let committed = fees::committed(&self.database, open.id, SIGNATURE_FEE_LAMPORTS).await?;
+        let committed = fees::committed(&self.database, settlement_id, SIGNATURE_FEE_LAMPORTS).await?;
         let of_payer = payer_lamports.saturating_sub(minimum);
         // No batch of the plan has an attempt yet, so that its fees are not among the committed ones.
         let of_limit = self.max_fees_lamports.get().map_or(u64::MAX, |max| max.saturating_sub(committed.fees));
@@ -138,7 +135,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
         // Not for all at the highest fee: what do they cost now?
         let current =
-            self.fees(open).await?.priced(dearest, 1, None).map_or(0, |budget| budget.priority_fee_lamports());
+            self.fees(settlement_id).await?.priced(dearest, 1, None).map_or(0, |budget| budget.priority_fee_lamports());
         Ok(Affordable { batches: batches_at(fee_of(current)), shortage })
     }
 
@@ -149,7 +146,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         open: &OpenSettlement,
         wanted: usize,
     ) -> Result<(usize, u64), EngineError> {
-        let committed = fees::committed(&self.database, open.id, SIGNATURE_FEE_LAMPORTS).await?;
+        let committed = fees::committed(&self.database, Some(open.id), SIGNATURE_FEE_LAMPORTS).await?;
         let settler = [self.signer.address()];
         let (read, minimum, rent) = try_join3(
             self.chain.accounts(&settler, AccountData::Omitted, Commitment::Confirmed, 0),

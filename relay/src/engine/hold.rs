@@ -28,6 +28,10 @@ pub enum HoldReason {
     ChainBelowLedger,
     /// The running totals of the node's rewards have a gap: rewards are missing in the ledger.
     TotalMismatch,
+    /// The node has no wallet account at its address, and the treasury has credited wallet accounts that this ledger does not
+    /// know. One of them may be the node's, at another address: a restored ledger can have lost it. A new wallet account would
+    /// be credited everything again. An operator decides, with `williw-relay review accept-unknown`.
+    UnknownCredits,
     /// The settler's lamports do not cover the fee of its transaction, or the rent of its wallet account.
     PayerShort,
     /// The fees of the settlement have reached their limit.
@@ -47,13 +51,18 @@ impl HoldReason {
     pub const CHAIN_BELOW_LEDGER: &str = "chain_below_ledger";
     /// The text of [`HoldReason::TotalMismatch`].
     pub const TOTAL_MISMATCH: &str = "total_mismatch";
+    /// The text of [`HoldReason::UnknownCredits`].
+    pub const UNKNOWN_CREDITS: &str = "unknown_credits";
+    /// The texts of the reasons for which [`HoldReason::is_disagreement`] is true.
+    pub const DISAGREEMENTS: [&str; 4] =
+        [Self::CHAIN_ABOVE_LEDGER, Self::CHAIN_BELOW_LEDGER, Self::TOTAL_MISMATCH, Self::UNKNOWN_CREDITS];
 
     /// The text of [`HoldReason::SkippedUnknown`].
     pub const SKIPPED_UNKNOWN: &str = "skipped (reason unknown: the RPC node does not have the transaction's log)";
 
     /// Whether ledger and chain disagree, so that only an operator can decide.
     pub fn is_disagreement(&self) -> bool {
-        matches!(self, Self::ChainAboveLedger | Self::ChainBelowLedger | Self::TotalMismatch)
+        matches!(self, Self::ChainAboveLedger | Self::ChainBelowLedger | Self::TotalMismatch | Self::UnknownCredits)
     }
 }
 
@@ -71,6 +80,7 @@ impl fmt::Display for HoldReason {
             Self::ChainAboveLedger => f.write_str(Self::CHAIN_ABOVE_LEDGER),
             Self::ChainBelowLedger => f.write_str(Self::CHAIN_BELOW_LEDGER),
             Self::TotalMismatch => f.write_str(Self::TOTAL_MISMATCH),
+            Self::UnknownCredits => f.write_str(Self::UNKNOWN_CREDITS),
             Self::PayerShort => f.write_str("payer_short: the settler's lamports do not cover its cost: send it SOL"),
             Self::FeeLimit => f.write_str("fee_limit: the fees of the settlement have reached their limit"),
             Self::Evicted(reason) => write!(f, "evicted: {reason}"),

@@ -112,9 +112,9 @@ pub struct Trigger<'a> {
 pub enum Progress {
     /// No settlement is open and there is nothing to settle; nothing was sent or written.
     Idle,
-    /// There is something to settle, but what ended the latest settlement in its first step has not changed: the network is
-    /// paused, the key is not the settler's, … No settlement was opened, so that waiting leaves no trace in the ledger. Call
-    /// again after a while.
+    /// There is something to settle, but what ended the latest settlement before it could send anything has not changed: the
+    /// network is paused, the key is not the settler's, no transaction can be paid for, … No settlement was opened, so that
+    /// waiting leaves no trace in the ledger. Call again after a while.
     Blocked {
         /// The number of the settlement that failed for this reason.
         settlement_id: i64,
@@ -254,7 +254,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             return Ok(Progress::Idle);
         }
         if let Some(refused) = work.refused
-            && self.is_still_refused(&refused).await?
+            && self.is_still_refused(lease, &refused).await?
         {
             self.release(lease).await?;
             return Ok(Progress::Blocked { settlement_id: refused.id, reason: refused.reason });
@@ -266,11 +266,22 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     }
 
     /// Whether a new settlement would be refused for the same reason as the latest one.
-    async fn is_still_refused(&self, refused: &store::settlements::RefusedSettlement) -> Result<bool, EngineError> {
-        match self.check_service().await {
+    async fn is_still_refused(
+        &self,
+        lease: &Lease,
+        refused: &store::settlements::RefusedSettlement,
+    ) -> Result<bool, EngineError> {
+        let checked = match self.check_service().await {
+            Ok(service) if refused.step == Step::Plan => {
+                self.set_asset(service.asset);
+                self.check_means(lease).await
+            }
+            checked => checked.map(drop),
+        };
+        match checked {
             Err(EngineError::Rejected(reason)) => Ok(reason == refused.reason),
             Err(error) => Err(error),
-            Ok(_) => Ok(false),
+            Ok(()) => Ok(false),
         }
     }
 

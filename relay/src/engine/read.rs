@@ -4,7 +4,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use settlement::state::{ClosedNode, NodeWallet};
 use solana_pubkey::Pubkey;
 
-use crate::chain::{Account, AccountData, Chain, ChainError, Commitment, MAX_ACCOUNTS_PER_READ};
+use crate::chain::{Account, AccountData, Chain, ChainError, Commitment, MAX_ACCOUNTS_PER_READ, REQUESTS_IN_FLIGHT};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
@@ -12,9 +12,6 @@ use crate::signer::Signer;
 
 use super::lease::Lease;
 use super::{Engine, EngineError};
-
-/// The number of requests in flight at once. A Worker can have six connections open.
-const REQUESTS_IN_FLIGHT: usize = 6;
 
 /// Runs requests concurrently, in order of their results.
 ///
@@ -27,9 +24,12 @@ pub(super) async fn concurrently<T, F: Future<Output = Result<T, ChainError>>>(
 }
 
 /// Runs requests concurrently, each of which may fail by itself.
-pub(super) async fn all_concurrently<T, F: Future<Output = T>>(requests: impl IntoIterator<Item = F>) -> Vec<T> {
+async fn all_concurrently<T, F: Future<Output = T>>(requests: impl IntoIterator<Item = F>) -> Vec<T> {
     stream::iter(requests).buffered(REQUESTS_IN_FLIGHT).collect().await
 }
+
+/// The number of requests after which the lease is renewed: two rounds of concurrent ones.
+const REQUESTS_PER_RENEWAL: usize = 2 * REQUESTS_IN_FLIGHT;
 
 /// What the chain has at the address of a node's wallet account.
 #[derive(Clone, Debug)]
@@ -79,6 +79,24 @@ pub(super) struct WalletRead {
 }
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
+    /// Runs any number of requests concurrently, each of which may fail by itself, and renews the lease between rounds: without
+    /// that, two runners with slow nodes would take the lease from each other for ever.
+    ///
+    /// # Errors
+    /// Those of [`Engine::renew`]; the requests that were not made yet are abandoned.
+    pub(super) async fn all_in_rounds<T, F: Future<Output = T>>(
+        &self,
+        lease: &Lease,
+        requests: impl IntoIterator<Item = F>,
+    ) -> Result<Vec<T>, EngineError> {
+        let (mut requests, mut all) = (requests.into_iter().peekable(), Vec::new());
+        while requests.peek().is_some() {
+            self.renew(lease).await?;
+            all.extend(all_concurrently(requests.by_ref().take(REQUESTS_PER_RENEWAL)).await);
+        }
+        Ok(all)
+    }
+
     /// Reads wallet accounts from the finalized chain at `min_slot` or later, in the order of `addresses`.
     pub(super) async fn read_wallets(
         &self,

@@ -12,7 +12,7 @@ use settlement::state::NodeWallet;
 use crate::chain::{AccountData, Chain, ChainError, Commitment};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError};
-use crate::ledger::corrections::{Correction, Shift};
+use crate::ledger::corrections::{self, Correction, Shift};
 use crate::ledger::{Actor, reviews};
 use crate::types::{Lamports, NodeId, text_enum};
 
@@ -39,11 +39,12 @@ text_enum! {
     /// What the chain has credited to a node for, beyond what the ledger has signed.
     pub enum Resolution: "resolution" {
         /// For the ledger's next rewards: they count as credited up to the chain's total, the last of them maybe in part. What
-        /// exceeds all of them is recorded as a correction. Nothing is paid twice; if the excess was not for these rewards, the
-        /// node is paid too little.
+        /// exceeds all of them is recorded as a correction. No reward that is in the ledger is paid twice; one that is missing is,
+        /// if it is imported after the correction. If the excess was not for these rewards, the node is paid too little.
         AcceptChain = "accept_chain",
         /// For nothing in this ledger: all of it is recorded as a correction, and every reward that the ledger has not signed yet
-        /// is paid on top of it. If the excess was for these rewards, they are paid twice.
+        /// is paid on top of it. If the excess was for these rewards, they are paid twice. What the ledger has signed counts as
+        /// credited, as with the other resolution.
         PayOnTop = "pay_on_top",
     }
 }
@@ -71,18 +72,30 @@ pub struct Excess {
     pub credited_lamports: Lamports,
     /// The highest total that this ledger has signed. What is above was credited by somebody else.
     pub signed_lamports: Lamports,
+    /// The unconfirmed rewards that this ledger has signed for, and that count as credited, because the chain's total covers
+    /// them.
+    pub signed_unconfirmed_lamports: Lamports,
     /// The rewards that this ledger has not signed for, and that count as credited. If the chain did not credit them for
     /// these rewards, they are not paid.
     pub counted_as_credited_lamports: Lamports,
     /// The rewards that this ledger has not signed for, that the chain's total would cover, and that are paid nevertheless. If
     /// the chain has credited them for these rewards, they are paid twice.
     pub paid_again_lamports: Lamports,
-    /// The amount of the correction, a confirmed reward for what the chain has credited without a reward.
+    /// The amount of the correction, a confirmed reward for what the chain has credited without a reward. If rewards that the
+    /// chain has credited are missing in the ledger, it includes them, and they are paid again once they are imported.
     pub excess_lamports: Lamports,
     /// The id of that reward; null if nothing is left for it.
     pub reward_id: Option<String>,
     /// The finalized slot at which the wallet account was read.
     pub slot: u64,
+}
+
+impl Excess {
+    /// What a person has to know before a correction is written; `None` if there is none.
+    pub fn warning(&self) -> Option<&'static str> {
+        let warning = "rewards that are imported later are paid again: import all of them first";
+        (!self.excess_lamports.is_zero()).then_some(warning)
+    }
 }
 
 /// Why a node's books are not changed. Nothing was written, except after
@@ -92,6 +105,17 @@ pub enum ReviewError {
     /// The ledger or the chain could not be used, or the ledger belongs to another network or cluster.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// Another amount than this is left of what the treasury has credited to unknown wallet accounts.
+    #[error(
+        "the treasury has credited {unknown} to wallet accounts that this ledger does not know, and not {amount}: run \
+         'williw-relay review list' again"
+    )]
+    NotUnknown {
+        /// What was to be accepted.
+        amount: Lamports,
+        /// What is left.
+        unknown: Lamports,
+    },
     /// The node is not registered in the ledger.
     #[error("node {0} is not registered in this ledger: check the node id")]
     UnknownNode(NodeId),
@@ -188,16 +212,42 @@ impl<D: Database, C: Chain, K: Clock> Reviewer<D, C, K> {
         resolution: Resolution,
     ) -> Result<Excess, ReviewError> {
         // A settlement that has read the rewards must not be under way while their totals move.
+        self.under_lease(async |token| self.write(actor, node_id, resolution, token).await).await
+    }
+
+    /// Accepts that the treasury has credited `amount` to wallet accounts that this ledger does not know, audited, so that
+    /// wallet accounts are created again.
+    ///
+    /// # Errors
+    /// [`ReviewError::NotUnknown`] unless exactly that is left; nothing was written. [`ReviewError::Engine`] and
+    /// [`ReviewError::Busy`] as for [`Reviewer::resolve`].
+    pub async fn accept_unknown(&self, actor: &Actor, amount: Lamports) -> Result<(), ReviewError> {
+        let unknown = reviews::unknown_credits(&self.database).await?.unknown_lamports;
+        if unknown != amount || amount.is_zero() {
+            return Err(ReviewError::NotUnknown { amount, unknown });
+        }
+        let statements = corrections::accept_unknown(actor, amount, self.clock.now_ms());
+        self.under_lease(async |token| {
+            let mut all = vec![leases::require(&self.holder, token)];
+            all.extend(statements);
+            all.push(leases::clear_preconditions());
+            Ok(self.database.batch(all).await.map(drop)?)
+        })
+        .await
+    }
+
+    /// Does something while no relay is settling.
+    async fn under_lease<T>(&self, act: impl AsyncFnOnce(i64) -> Result<T, ReviewError>) -> Result<T, ReviewError> {
         let Some(token) = leases::take(&self.database, &self.holder, LEASE_MS).await? else {
             let (holder, _) = leases::current(&self.database).await?;
             return Err(ReviewError::Busy { holder });
         };
-        let resolved = self.write(actor, node_id, resolution, token).await;
+        let done = act(token).await;
         let released = leases::release(&self.database, &self.holder, token).await;
-        let excess = resolved?;
-        // Once the correction is written, a lease that could not be released only makes the next runner wait.
+        let done = done?;
+        // Once everything is written, a lease that could not be released only makes the next runner wait.
         released?;
-        Ok(excess)
+        Ok(done)
     }
 
     async fn write(
@@ -285,6 +335,7 @@ impl<D: Database, C: Chain, K: Clock> Reviewer<D, C, K> {
             wallet_address: address.to_string(),
             credited_lamports: credited,
             signed_lamports: signed,
+            signed_unconfirmed_lamports: of_rewards(signed, totals.confirmed),
             counted_as_credited_lamports: of_rewards(counted, signed),
             paid_again_lamports: of_rewards(credited, counted),
             excess_lamports: amount,

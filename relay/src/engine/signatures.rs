@@ -22,9 +22,10 @@ use super::store::batches::{self, Entry};
 use super::text::plural;
 use super::{Engine, EngineError};
 
-/// The maximum number of transactions that one call of `advance` looks up. Rewards whose transaction is not found are
-/// confirmed without naming one.
-const MAX_LOOKUPS: usize = 20;
+/// The maximum number of transactions that one call of `advance` looks up, each for all the nodes that it has credited: more than
+/// a call can have batches, and far fewer than a Worker may make requests. Rewards whose transaction is not found are confirmed
+/// without naming one.
+const MAX_LOOKUPS: usize = 100;
 
 /// The transactions that one call of `advance` has looked up.
 #[derive(Default)]
@@ -35,7 +36,8 @@ pub(super) struct Lookups {
 }
 
 impl Lookups {
-    fn add_unnamed(&mut self, node_id: &NodeId) {
+    /// Counts a node whose rewards name no transaction.
+    pub(super) fn add_unnamed(&mut self, node_id: &NodeId) {
         let (count, _) = self.unnamed.get_or_insert_with(|| (0, node_id.clone()));
         *count = count.saturating_add(1);
     }
@@ -44,8 +46,8 @@ impl Lookups {
     pub(super) fn log(&self, changes: &mut Changes) {
         if let Some((count, first)) = &self.unnamed {
             changes.warn(format!(
-                "{} credited on the chain by transactions that the RPC node does not show, the first of them {first}: their \
-                 rewards name no transaction",
+                "{} credited on the chain by transactions that the RPC node does not show with their logs, or that are too many to \
+                 be looked up at once, the first of them {first}: their rewards name no transaction",
                 plural(*count, "node")
             ));
         }

@@ -17,7 +17,6 @@ use super::config::INVALID_PARAMS;
 use super::hold::HoldReason;
 use super::lease::Lease;
 use super::open_batch::OpenBatch;
-use super::read::all_concurrently;
 use super::store::batches::{Batch, BatchSelection, Entry};
 use super::store::settlements::OpenSettlement;
 use super::store::{attempts, batches};
@@ -49,7 +48,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         open: &OpenSettlement,
         batches: Vec<OpenBatch>,
     ) -> Result<(), EngineError> {
-        let mut fees = self.fees(open).await?;
+        let mut fees = self.fees(Some(open.id)).await?;
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
         let (exhausted, to_simulate): (Vec<_>, Vec<_>) =
@@ -60,7 +59,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             self.fail_batch(batch, &entries, &format!("it did not land in {MAX_ATTEMPTS} attempts"), &mut changes);
         }
         self.renew(lease).await?;
-        let mut simulations = self.simulations(&to_simulate).await?;
+        let mut simulations = self.simulations(lease, &to_simulate).await?;
         self.report_lookup_problems(&mut changes);
         for open_batch in &to_simulate {
             let batch = &open_batch.batch;
@@ -117,7 +116,11 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
 
     /// A simulation of each of the batches, by batch. Of the credits in one format, only the largest is simulated if it succeeds: wallets
     /// have the same size, so that it loads the most data, and the program skips what it cannot credit.
-    async fn simulations(&self, batches: &[OpenBatch]) -> Result<BTreeMap<i64, Simulation>, EngineError> {
+    async fn simulations(
+        &self,
+        lease: &Lease,
+        batches: &[OpenBatch],
+    ) -> Result<BTreeMap<i64, Simulation>, EngineError> {
         let mut largest: BTreeMap<Format, &Batch> = BTreeMap::new();
         for OpenBatch { batch, .. } in batches.iter().filter(|open_batch| open_batch.batch.kind == BatchKind::Credit) {
             let largest = largest.entry(batch.format).or_insert(batch);
@@ -129,14 +132,14 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let is_simulated = |batch: &Batch| {
             batch.kind != BatchKind::Credit || largest.get(&batch.format).is_some_and(|largest| largest.id == batch.id)
         };
-        let mut known = self.simulate_all(all().filter(|batch| is_simulated(batch)).collect()).await?;
+        let mut known = self.simulate_all(lease, all().filter(|batch| is_simulated(batch)).collect()).await?;
         let succeeded: BTreeMap<Format, Simulation> = largest
             .iter()
             .filter_map(|(format, batch)| Some((*format, known.get(&batch.id)?.clone())))
             .filter(|(_, simulation)| simulation.error.is_none())
             .collect();
         let unknown = all().filter(|batch| !is_simulated(batch) && !succeeded.contains_key(&batch.format)).collect();
-        known.extend(self.simulate_all(unknown).await?);
+        known.extend(self.simulate_all(lease, unknown).await?);
         for batch in all() {
             if let Some(simulation) = succeeded.get(&batch.format).filter(|_| batch.kind == BatchKind::Credit) {
                 known.entry(batch.id).or_insert_with(|| simulation.clone());
@@ -146,7 +149,11 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     }
 
     /// Simulates batches. Returns the simulations by batch.
-    async fn simulate_all(&self, batches: Vec<&Batch>) -> Result<BTreeMap<i64, Simulation>, EngineError> {
+    async fn simulate_all(
+        &self,
+        lease: &Lease,
+        batches: Vec<&Batch>,
+    ) -> Result<BTreeMap<i64, Simulation>, EngineError> {
         if batches.is_empty() {
             return Ok(BTreeMap::new());
         }
@@ -155,7 +162,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let lookups = self.lookups_for(batches.iter().copied().zip(&entries)).await?;
         let requests =
             batches.iter().zip(&entries).map(|(batch, entries)| self.simulate_batch(batch, entries, &lookups));
-        ids.into_iter().zip(all_concurrently(requests).await).map(|(id, simulation)| Ok((id, simulation?))).collect()
+        let simulations = self.all_in_rounds(lease, requests).await?;
+        ids.into_iter().zip(simulations).map(|(id, simulation)| Ok((id, simulation?))).collect()
     }
 
     async fn simulate_batch(
@@ -213,11 +221,14 @@ pub(super) fn failure_of(kind: BatchKind, error: &TransactionError) -> Failure {
             "the settlement program is not deployed on this cluster: deploy it, or check SOLANA_RPC_URL".to_owned(),
         ),
         (TransactionFault::Blockhash, ..) => Failure::Node,
-        // Credit and settle skip invalid entries, so an error of the program concerns the whole batch.
-        (_, BatchKind::Credit | BatchKind::Settle, Some(code)) => Failure::Everything(format!(
-            "the settlement program rejects the batch: {}",
-            settlement::client::error_message(code).unwrap_or_else(|| format!("error {code}"))
-        )),
+        // Credit and settle skip invalid entries, so an error of the program concerns the whole batch. Errors of the programs
+        // that it calls have lower codes: one destination can be the cause.
+        (_, BatchKind::Credit | BatchKind::Settle, Some(code)) if code >= FIRST_PROGRAM_ERROR => {
+            Failure::Everything(format!(
+                "the settlement program rejects the batch: {}",
+                settlement::client::error_message(code).unwrap_or_else(|| format!("error {code}"))
+            ))
+        }
         // The System program's ResultWithNegativeLamports: the payer cannot fund the wallets' rent.
         (_, BatchKind::Register, Some(1)) => {
             Failure::Everything("the settler cannot pay the rent of new wallet accounts: send it SOL".to_owned())
@@ -225,6 +236,10 @@ pub(super) fn failure_of(kind: BatchKind, error: &TransactionError) -> Failure {
         (TransactionFault::Version | TransactionFault::Transaction, ..) => Failure::Entries,
     }
 }
+
+/// The first error code of Anchor, above which are those of the settlement program (`anchor_lang::error::ErrorCode`). The System
+/// program and the token programs have codes below.
+const FIRST_PROGRAM_ERROR: u32 = 100;
 
 /// Agave's code for a node that is unhealthy, which is asked again.
 const NODE_UNHEALTHY: i64 = -32005;

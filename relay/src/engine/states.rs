@@ -85,7 +85,7 @@ text_enum! {
 
 impl AttemptState {
     /// Whether the attempt has ended: it can no longer have an effect.
-    pub(super) const fn is_final(self) -> bool {
+    pub const fn is_final(self) -> bool {
         matches!(self, Self::Finalized | Self::Failed | Self::Expired)
     }
 }

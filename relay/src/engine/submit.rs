@@ -12,7 +12,6 @@ use super::build::format_text;
 use super::changes::Changes;
 use super::lease::Lease;
 use super::open_batch::OpenBatch;
-use super::read::all_concurrently;
 use super::store::attempts::Attempt;
 use super::store::batches::BatchSelection;
 use super::store::settlements::OpenSettlement;
@@ -23,9 +22,6 @@ use super::{AttemptState, Engine, EngineError, Progress, Step};
 /// The number of blocks beyond the finalized one up to which a blockhash can be valid: far more than the 150 for which it is
 /// and the 32 that it takes to finalize one.
 const MAX_VALID_BLOCKS: u64 = 1_000;
-
-/// The number of transactions that are sent before the lease is renewed: two rounds of concurrent requests.
-const SENDS_PER_RENEWAL: usize = 12;
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     pub(super) async fn submit(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
@@ -111,11 +107,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         open: &OpenSettlement,
         stored: &[(&Attempt, &[u8])],
     ) -> Result<(), EngineError> {
-        let mut sent = Vec::with_capacity(stored.len());
-        for wave in stored.chunks(SENDS_PER_RENEWAL) {
-            self.renew(lease).await?;
-            sent.extend(all_concurrently(wave.iter().map(|(_, bytes)| self.chain.send(bytes))).await);
-        }
+        let sent = self.all_in_rounds(lease, stored.iter().map(|(_, bytes)| self.chain.send(bytes))).await?;
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
         for ((attempt, _), sent) in stored.iter().zip(sent) {

@@ -9,6 +9,7 @@ use crate::chain::Chain;
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
+use crate::ledger::reviews;
 use crate::merkle::Hash32;
 use crate::signer::Signer;
 use crate::transaction::{BatchKind, capacity};
@@ -143,11 +144,25 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         if nodes.is_empty() {
             return Ok(false);
         }
-        let (asset, format) = (self.asset()?, self.format().await?);
-        let last_id = batches::last_id(&self.database).await?;
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
         changes.push(settlements::require_step(open.id, Step::Sync));
+        // A wallet account that is missing because this ledger has lost the node's address must not get a twin.
+        let unknown = reviews::unknown_credits(&self.database).await?.unknown_lamports;
+        if !unknown.is_zero() {
+            let reason = HoldReason::UnknownCredits.to_string();
+            changes.push(payables::hold(nodes.iter().map(|node| (&node.node_id, Some(reason.clone()))), HOLD_RETRY_MS));
+            changes.push(settlement_nodes::move_to(&nodes, NodeState::Held));
+            changes.error(format!(
+                "no wallet account is created for {}, because the treasury has credited {unknown} to wallet accounts that this \
+                 ledger does not know: see 'williw-relay review list'",
+                plural(nodes.len(), "node")
+            ));
+            self.commit(lease, changes).await?;
+            return Ok(true);
+        }
+        let (asset, format) = (self.asset()?, self.format().await?);
+        let last_id = batches::last_id(&self.database).await?;
         self.renew(lease).await?;
         let (affordable, short) = self.affordable_registrations(open, nodes.len()).await?;
         let (registered, held) = nodes.split_at(affordable.min(nodes.len()));

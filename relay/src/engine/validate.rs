@@ -9,23 +9,22 @@ use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
 use crate::signer::Signer;
+use crate::transaction::SIGNATURE_FEE_LAMPORTS;
 
 use super::changes::Changes;
 use super::lease::Lease;
+use super::store::binding::Mismatch;
 use super::store::settlements::OpenSettlement;
 use super::store::wallets::TreasuryReading;
 use super::store::{binding, wallets};
 use super::text::plural;
 use super::{Asset, Engine, EngineError, Progress, Step};
 
-/// The fee of one signature: the minimum balance with which the settler can send a transaction.
-const SIGNATURE_FEE_LAMPORTS: u64 = 5_000;
-
 /// A network in service, as a settlement finds it.
 pub(super) struct Service {
     /// What the ledger is bound to, or is to be bound to.
     binding: [(&'static str, String); 3],
-    asset: Asset,
+    pub(super) asset: Asset,
     treasury: TreasuryReading,
 }
 
@@ -153,22 +152,13 @@ pub(super) async fn check_binding(
     chain: &impl Chain,
     network: &Pubkey,
 ) -> Result<Binding, EngineError> {
-    let expected = [
-        ("genesis_hash", chain.genesis_hash().await?.to_string()),
-        ("program_id", settlement::ID.to_string()),
-        ("network", network.to_string()),
-    ];
+    let expected = binding::expected(&chain.genesis_hash().await?, network);
     let bound = binding::read(database).await?;
-    for (name, value) in &expected {
-        match bound.get(*name) {
-            Some(stored) if stored != value => {
-                return Err(EngineError::Rejected(format!(
-                    "this ledger is bound to {name} {stored}, but {name} is now {value}: \
-                     check the RPC URL and the network's name and creator, or use the matching ledger"
-                )));
-            }
-            _ => {}
-        }
+    if let Some(Mismatch { name, bound, expected }) = binding::mismatch(&bound, &expected) {
+        return Err(EngineError::Rejected(format!(
+            "this ledger is bound to {name} {bound}, but {name} is now {expected}: \
+             check the RPC URL and the network's name and creator, or use the matching ledger"
+        )));
     }
     let asset = bound.get(binding::ASSET).map(|text| text.parse()).transpose()?;
     Ok(Binding { checked: expected, asset })

@@ -15,7 +15,8 @@ statements! {
         AND COALESCE((SELECT MAX(node_total_lamports) FROM rewards
             WHERE node_id = ?1 AND node_total_lamports <= CAST(?3 AS INTEGER)), 0) = CAST(?4 AS INTEGER)
         AND COALESCE((SELECT signed_lamports FROM payables WHERE node_id = ?1), 0) = CAST(?5 AS INTEGER)
-        AND NOT EXISTS (SELECT 1 FROM rewards WHERE node_id = ?1 AND status = 'batched')";
+        AND NOT EXISTS (SELECT 1 FROM rewards WHERE node_id = ?1 AND distributed_at IS NULL
+                AND status = 'batched')";
 
     /// Adds ?3 to the running totals of the pending rewards of node ?1 above ?2. Their amounts stay the same.
     MOVE_TOTALS = "UPDATE rewards SET node_total_lamports = node_total_lamports + CAST(?3 AS INTEGER)
@@ -39,9 +40,32 @@ statements! {
     /// Lets the next settlement pay out node ?1.
     RELEASE_WALLET = "UPDATE wallets SET hold_reason = NULL, retry_at = 0 WHERE node_id = ?1";
 
+    /// Fails the statement batch unless ?1 is left of what the treasury has credited to unknown wallet accounts.
+    REQUIRE_UNKNOWN = "INSERT INTO preconditions (state_unchanged) SELECT COALESCE((SELECT
+            credited_total_lamports - mirrored_credited_lamports - accepted_unknown_lamports FROM treasury), 0)
+        = CAST(?1 AS INTEGER)";
+
+    /// Accepts ?1 more of it.
+    ACCEPT_UNKNOWN = "UPDATE treasury SET accepted_unknown_lamports = accepted_unknown_lamports + CAST(?1 AS INTEGER)";
+
+    /// Lets the next settlement take the nodes that wait for it.
+    RELEASE_UNKNOWN = "UPDATE payables SET hold_reason = NULL, retry_at = 0 WHERE hold_reason = 'unknown_credits'";
+
     /// Confirms the pending rewards of node ?1 up to the total ?2, at ?3.
     CONFIRM_COVERED = "UPDATE rewards SET status = 'confirmed', distributed_at = CAST(?3 AS INTEGER)
         WHERE node_id = ?1 AND distributed_at IS NULL AND node_total_lamports <= CAST(?2 AS INTEGER)";
+}
+
+/// The statements that accept that `amount` was credited to wallet accounts that this ledger does not know, with an entry in
+/// the audit log. They fail unless exactly that is left.
+pub(crate) fn accept_unknown(actor: &Actor, amount: Lamports, now_ms: i64) -> [Statement; 4] {
+    let details = json!({ "lamports": amount });
+    [
+        Statement::new(REQUIRE_UNKNOWN).bind(amount),
+        Statement::new(ACCEPT_UNKNOWN).bind(amount),
+        Statement::new(RELEASE_UNKNOWN),
+        audit::entry(now_ms, actor, "review.accept_unknown", "treasury", &details),
+    ]
 }
 
 /// What a correction changes.

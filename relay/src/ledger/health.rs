@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{DELETE_PRECONDITIONS, LedgerError};
 use crate::database::{Database, Statement, now_ms, statements};
+use crate::engine::store::binding;
 
 statements! {
     /// The database's time, and the holder of the lease with the milliseconds until it expires.
@@ -12,9 +13,6 @@ statements! {
             (SELECT holder FROM leases WHERE name = 'settlement' AND expires_at > ", now_ms!(), ") AS holder,
             CAST((SELECT expires_at FROM leases WHERE name = 'settlement') - ", now_ms!(), " AS TEXT) AS remaining_ms"
     );
-
-    /// What the ledger is bound to.
-    SELECT_BINDING = "SELECT name, value FROM ledger_binding";
 }
 
 /// The state of a ledger.
@@ -24,8 +22,8 @@ pub struct LedgerHealth {
     pub now_ms: i64,
     /// The runner that settles at present, and the milliseconds until its lease expires.
     pub holder: Option<(String, i64)>,
-    /// The cluster (`genesis_hash`), the program (`program_id`) and the network (`network`) that the ledger belongs to; empty
-    /// before its first settlement.
+    /// The cluster (`genesis_hash`), the program (`program_id`), the network (`network`) and the asset (`asset`) that the ledger
+    /// belongs to; empty before its first settlement.
     pub binding: BTreeMap<String, String>,
 }
 
@@ -34,17 +32,14 @@ pub struct LedgerHealth {
 /// # Errors
 /// [`LedgerError::Database`] if the ledger cannot be read or written.
 pub async fn check<D: Database>(database: &D) -> Result<LedgerHealth, LedgerError> {
-    let [_, lease, binding] =
-        database.batch_of([DELETE_PRECONDITIONS, SELECT_LEASE, SELECT_BINDING].map(Statement::new)).await?;
+    let [_, lease, bound] =
+        database.batch_of([DELETE_PRECONDITIONS, SELECT_LEASE, binding::SELECT].map(Statement::new)).await?;
     let lease = lease
         .first()
         .ok_or_else(|| crate::database::DatabaseError::Decode("the ledger did not tell its time".to_owned()))?;
     Ok(LedgerHealth {
         now_ms: lease.get("now")?,
         holder: lease.optional("holder")?.zip(lease.optional("remaining_ms")?),
-        binding: binding
-            .iter()
-            .map(|row| Ok((row.get("name")?, row.get("value")?)))
-            .collect::<Result<_, crate::database::DatabaseError>>()?,
+        binding: binding::from_rows(&bound)?,
     })
 }

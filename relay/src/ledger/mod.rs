@@ -17,6 +17,7 @@ mod idempotency;
 pub mod nodes;
 pub mod owners;
 mod pagination;
+pub mod part_credits;
 mod payables;
 pub mod retention;
 pub mod reviews;
@@ -39,7 +40,7 @@ statements! {
     pub(crate) DELETE_PRECONDITIONS = "DELETE FROM preconditions";
 }
 
-/// The statements that a relay needs in addition to those of the engine and of audits: status, review and metrics queries, the wallets' owners and the
+/// The statements that a relay needs in addition to those of the engine and of audits: status, review, doctor and metrics queries, the wallets' owners and the
 /// conformance suite.
 const RELAY_MODULES: &[&[&str]] = &[
     ALL,
@@ -49,6 +50,7 @@ const RELAY_MODULES: &[&[&str]] = &[
     crate::metrics::ALL,
     health::ALL,
     owners::ALL,
+    part_credits::ALL,
     retention::ALL,
     reviews::ALL,
     settlements::ALL,

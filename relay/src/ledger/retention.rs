@@ -50,6 +50,9 @@ statements! {
     );
 }
 
+/// How many pieces [`prune_some`] deletes. Each takes milliseconds.
+const PIECES_PER_PAUSE: usize = 20;
+
 /// Whether there was anything to delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pruned {
@@ -93,4 +96,27 @@ pub async fn prune_keys<D: Database>(database: &D, now_ms: i64, retention_days: 
     let rows =
         database.query(idempotency::delete_older_than(cutoff_ms(now_ms, retention_days), KEYS_PER_PIECE)).await?;
     Ok(if rows.is_empty() { Pruned::Nothing } else { Pruned::Piece })
+}
+
+/// Deletes up to twenty pieces: what [`prune`] does, and once that is done, what [`prune_keys`] does if `keys_too` is set, which
+/// only the one that accepts the requests with these keys should do. Call it when there is nothing to settle.
+///
+/// # Errors
+/// [`LedgerError::Database`]; whatever was deleted before stays deleted, and nothing depends on the rest.
+pub async fn prune_some<D: Database>(
+    database: &D,
+    now_ms: i64,
+    retention_days: u32,
+    keys_too: bool,
+) -> Result<(), LedgerError> {
+    for _ in 0..PIECES_PER_PAUSE {
+        let pruned = match prune(database, now_ms, retention_days).await? {
+            Pruned::Nothing if keys_too => prune_keys(database, now_ms, retention_days).await?,
+            pruned => pruned,
+        };
+        if pruned == Pruned::Nothing {
+            return Ok(());
+        }
+    }
+    Ok(())
 }

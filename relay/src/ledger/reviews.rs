@@ -10,27 +10,46 @@ use super::LedgerError;
 use crate::database::{Database, DatabaseError, Row, Statement, statements};
 use crate::types::{Lamports, NodeId};
 
+/// The total of the confirmed rewards of a node, whose id is the expression `$node`: that of the last reward before the first
+/// unconfirmed one.
+macro_rules! confirmed_total {
+    ($node:literal) => {
+        concat!(
+            "COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE rewards.node_id = ",
+            $node,
+            " AND node_total_lamports < COALESCE((SELECT MIN(node_total_lamports) FROM rewards AS unconfirmed
+                WHERE unconfirmed.node_id = ",
+            $node,
+            " AND unconfirmed.distributed_at IS NULL), 9223372036854775807)), 0)"
+        )
+    };
+}
+pub(crate) use confirmed_total;
+
 statements! {
     /// The nodes that are held because ledger and chain disagree.
-    SELECT_DISAGREEMENTS = "SELECT payables.node_id AS node_id, payables.hold_reason AS reason,
+    SELECT_DISAGREEMENTS = concat!("SELECT payables.node_id AS node_id, payables.hold_reason AS reason,
             wallets.wallet_address AS wallet_address,
             CAST(COALESCE(credited_lamports, 0) AS TEXT) AS credited_lamports,
             CAST(signed_lamports AS TEXT) AS signed_lamports,
-            CAST(COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE rewards.node_id = payables.node_id
-                AND node_total_lamports < COALESCE((SELECT MIN(node_total_lamports) FROM rewards AS unconfirmed
-                    WHERE unconfirmed.node_id = payables.node_id AND unconfirmed.distributed_at IS NULL),
-                    9223372036854775807)), 0) AS TEXT) AS confirmed_lamports,
+            CAST(", confirmed_total!("payables.node_id"), " AS TEXT) AS confirmed_lamports,
             CAST(last_slot AS TEXT) AS slot
         FROM payables LEFT JOIN wallets ON wallets.node_id = payables.node_id
-        WHERE payables.hold_reason IN ('chain_above_ledger', 'chain_below_ledger', 'total_mismatch')
-        ORDER BY payables.hold_reason, payables.node_id LIMIT 1000";
+        WHERE payables.hold_reason IN ('chain_above_ledger', 'chain_below_ledger', 'total_mismatch', 'unknown_credits')
+        ORDER BY payables.hold_reason, payables.node_id LIMIT 1000");
 
     /// The number of those nodes.
     COUNT_DISAGREEMENTS = "SELECT CAST(COUNT(*) AS TEXT) AS count FROM payables
-        WHERE hold_reason IN ('chain_above_ledger', 'chain_below_ledger', 'total_mismatch')";
+        WHERE hold_reason IN ('chain_above_ledger', 'chain_below_ledger', 'total_mismatch', 'unknown_credits')";
+
+    /// What the treasury has credited in total, what of it the known wallets have, and what an operator has accepted of the rest.
+    SELECT_UNKNOWN = "SELECT CAST(credited_total_lamports AS TEXT) AS credited,
+            CAST(mirrored_credited_lamports AS TEXT) AS mirrored, CAST(accepted_unknown_lamports AS TEXT) AS accepted
+        FROM treasury";
 
     /// How the rewards of node ?1 relate to a total ?2: those up to the total are covered, the others follow it.
-    SELECT_TOTALS = "SELECT address,
+    SELECT_TOTALS = concat!("SELECT address,
+            CAST(", confirmed_total!("?1"), " AS TEXT) AS confirmed,
             CAST(COALESCE((SELECT MAX(node_total_lamports) FROM rewards
                 WHERE node_id = ?1 AND node_total_lamports <= CAST(?2 AS INTEGER)), 0) AS TEXT) AS covered,
             CAST((SELECT MIN(node_total_lamports - amount_lamports) FROM rewards
@@ -40,10 +59,11 @@ statements! {
             CAST(COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE node_id = ?1), 0) AS TEXT) AS last_total,
             CAST(EXISTS (SELECT 1 FROM rewards WHERE node_id = ?1 AND status = 'confirmed'
                 AND node_total_lamports > CAST(?2 AS INTEGER)) AS TEXT) AS confirmed_above,
-            CAST(EXISTS (SELECT 1 FROM rewards WHERE node_id = ?1 AND status = 'batched') AS TEXT) AS batched,
+            CAST(EXISTS (SELECT 1 FROM rewards WHERE node_id = ?1 AND distributed_at IS NULL
+                AND status = 'batched') AS TEXT) AS batched,
             CAST(COALESCE((SELECT signed_lamports FROM payables WHERE node_id = ?1), 0) AS TEXT) AS signed,
             CAST((SELECT last_slot FROM wallets WHERE node_id = ?1) AS TEXT) AS mirrored_slot
-        FROM nodes WHERE id = ?1";
+        FROM nodes WHERE id = ?1");
 }
 
 /// A node that is held because ledger and chain disagree, as the last settlement has seen it.
@@ -51,7 +71,7 @@ statements! {
 pub struct NodeUnderReview {
     /// The node that is held.
     pub node_id: NodeId,
-    /// Why: `chain_above_ledger`, `chain_below_ledger` or `total_mismatch`.
+    /// Why: `chain_above_ledger`, `chain_below_ledger`, `total_mismatch` or `unknown_credits`.
     pub reason: String,
     /// The node's wallet account on the chain, in base58; null if none was ever read.
     pub wallet_address: Option<String>,
@@ -83,6 +103,38 @@ pub async fn count<D: Database>(database: &D) -> Result<u64, LedgerError> {
     Ok(rows.first().map_or(Ok(0), |row| row.get("count"))?)
 }
 
+/// What the treasury has credited to wallet accounts that this ledger does not know, as of the last settlement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct UnknownCredits {
+    /// What the treasury has credited in total.
+    pub credited_lamports: Lamports,
+    /// What of it was credited to wallet accounts as this ledger has last read them.
+    pub known_lamports: Lamports,
+    /// What of the rest an operator has accepted.
+    pub accepted_lamports: Lamports,
+    /// What is left. Unless it is 0, no wallet account is created.
+    pub unknown_lamports: Lamports,
+}
+
+/// Returns what the treasury has credited to unknown wallet accounts: nothing, unless rewards or nodes are missing in this
+/// ledger, its copies of wallet accounts are old, or somebody else has settled the network.
+///
+/// # Errors
+/// [`DatabaseError`] if the ledger cannot be read.
+pub async fn unknown_credits<D: Database>(database: &D) -> Result<UnknownCredits, DatabaseError> {
+    let rows = database.query(Statement::new(SELECT_UNKNOWN)).await?;
+    let Some(row) = rows.first() else { return Ok(UnknownCredits::default()) };
+    let (credited, known, accepted): (Lamports, Lamports, Lamports) =
+        (row.get("credited")?, row.get("mirrored")?, row.get("accepted")?);
+    let rest = credited.checked_sub(known).unwrap_or(Lamports::ZERO);
+    Ok(UnknownCredits {
+        credited_lamports: credited,
+        known_lamports: known,
+        accepted_lamports: accepted,
+        unknown_lamports: rest.checked_sub(accepted).unwrap_or(Lamports::ZERO),
+    })
+}
+
 fn node_under_review(row: &Row) -> Result<NodeUnderReview, DatabaseError> {
     Ok(NodeUnderReview {
         node_id: row.get("node_id")?,
@@ -100,6 +152,8 @@ fn node_under_review(row: &Row) -> Result<NodeUnderReview, DatabaseError> {
 pub(crate) struct NodeTotals {
     /// The address that the node has registered.
     pub(crate) address: Option<Pubkey>,
+    /// The total of its confirmed rewards.
+    pub(crate) confirmed: Lamports,
     /// The running total of the last reward that the total covers; 0 if it covers none.
     pub(crate) covered: Lamports,
     /// The rewards above the total.
@@ -143,6 +197,7 @@ fn node_totals(row: &Row) -> Result<NodeTotals, DatabaseError> {
     };
     Ok(NodeTotals {
         address: row.optional("address")?,
+        confirmed: row.get("confirmed")?,
         covered: row.get("covered")?,
         following,
         last_total: row.get("last_total")?,

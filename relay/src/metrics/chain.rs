@@ -1,10 +1,11 @@
 //! What the chain says about a network's funds.
 
 use settlement::client::treasury_address;
-use settlement::state::{AssetKind, Treasury};
+use settlement::state::{Network, Treasury};
 use solana_pubkey::Pubkey;
 
-use crate::chain::{AccountData, Chain, ChainError, Commitment};
+use crate::chain::{Account, AccountData, Chain, ChainError, Commitment};
+use crate::engine::Asset;
 
 /// What the chain says about a network's funds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,34 +23,39 @@ pub struct ChainReading {
 }
 
 impl ChainReading {
-    /// Reads the treasury of the network at `network`, and the balance of `payer`.
+    /// Reads the network at `network` with its treasury, and the balance of `payer`.
     ///
     /// # Errors
-    /// [`ChainError`] if the RPC node gives no answer; [`ChainError::InvalidResponse`] if there is no such network.
+    /// [`ChainError`] if the RPC node gives no answer; [`ChainError::InvalidResponse`] if there is no such network, or if it pays in
+    /// an asset that this version does not know.
     pub async fn read(chain: &impl Chain, network: &Pubkey, payer: &Pubkey) -> Result<Self, ChainError> {
-        let addresses = [treasury_address(network), *payer];
+        let addresses = [*network, treasury_address(network), *payer];
         let read = chain.accounts(&addresses, AccountData::Full, Commitment::Confirmed, 0).await?;
-        let rent = chain.minimum_balance(Treasury::SIZE as u64).await?;
-        let treasury_account = read.accounts.first().and_then(Option::as_ref);
-        let treasury = treasury_account
-            .filter(|account| account.owner == settlement::ID)
+        let minimum = chain.minimum_balance(Treasury::SIZE as u64).await?;
+        let [network_account, treasury_account, payer_account] = read.accounts.as_slice() else {
+            return Err(ChainError::InvalidResponse("the RPC node returned fewer accounts than requested".to_owned()));
+        };
+        let asset = of_program(network_account)
+            .and_then(|account| Network::decode(&account.data).ok())
+            .and_then(|network| Asset::of(&network));
+        let treasury = of_program(treasury_account)
             .and_then(|account| Some((Treasury::decode(&account.data).ok()?, account.lamports)));
-        let Some((treasury, lamports)) = treasury else {
+        let (Some(asset), Some((treasury, lamports))) = (asset, treasury) else {
             return Err(ChainError::InvalidResponse(format!(
-                "the network {network} has no treasury that can be decoded"
+                "the network {network} and its treasury cannot be decoded"
             )));
         };
-        let is_sol = treasury.asset_kind == u8::from(AssetKind::Sol);
         Ok(Self {
             is_paused: treasury.is_paused(),
-            treasury_base_units: if is_sol {
-                lamports.saturating_sub(rent)
-            } else {
-                treasury.token_balance.saturating_sub(treasury.liabilities())
-            },
+            treasury_base_units: asset.creditable(&treasury, lamports, minimum),
             credited_base_units: treasury.credited_total,
             paid_base_units: treasury.paid_total,
-            payer_lamports: read.accounts.get(1).and_then(Option::as_ref).map_or(0, |account| account.lamports),
+            payer_lamports: payer_account.as_ref().map_or(0, |account| account.lamports),
         })
     }
+}
+
+/// The account, if it belongs to the program.
+fn of_program(account: &Option<Account>) -> Option<&Account> {
+    account.as_ref().filter(|account| account.owner == settlement::ID)
 }

@@ -3,8 +3,6 @@
 use crate::database::{Database, DatabaseError, Row, Statement, statements};
 use crate::engine::{AttemptState, HoldReason};
 
-use super::joined;
-
 statements! {
     /// The totals of the ledger.
     TOTALS = "SELECT CAST(unconfirmed_rewards AS TEXT) AS unconfirmed_rewards,
@@ -15,7 +13,7 @@ statements! {
 
     /// The times of the oldest unconfirmed reward, of the oldest one whose node is not held, and of the open settlement.
     SINCE = "SELECT
-            CAST((SELECT created_at FROM rewards WHERE status IN ('pending', 'batched') AND sequence > 0
+            CAST((SELECT created_at FROM rewards WHERE distributed_at IS NULL AND sequence > 0
                 ORDER BY sequence LIMIT 1) AS TEXT) AS unpaid_since,
             CAST((SELECT created_at FROM rewards WHERE sequence = (SELECT next_sequence FROM payables
                 WHERE next_sequence IS NOT NULL AND retry_at = 0 ORDER BY next_sequence LIMIT 1)) AS TEXT) AS payable_since,
@@ -39,7 +37,7 @@ statements! {
 pub struct LedgerReading {
     /// The number of unconfirmed rewards.
     pub pending_rewards: u64,
-    /// The sum of their amounts in base units of the network's asset, including what of them is already credited.
+    /// The sum of their amounts in base units of the network's asset. Parts of them may be credited already.
     pub pending_base_units: u128,
     /// When the oldest of them was granted, in Unix milliseconds.
     pub unpaid_since_ms: Option<i64>,
@@ -85,23 +83,24 @@ impl LedgerReading {
     /// Reads the ledger.
     ///
     /// # Errors
-    /// [`DatabaseError`] if the ledger cannot be read.
+    /// [`DatabaseError`] if the ledger cannot be read; [`DatabaseError::Decode`] also if one of its totals is negative, as only in
+    /// a damaged ledger.
     pub async fn read(database: &impl Database) -> Result<Self, DatabaseError> {
         let [totals, since, held, in_flight] =
             database.batch_of([TOTALS, SINCE, HELD, IN_FLIGHT].map(Statement::new)).await?;
         let missing = || DatabaseError::Decode("the ledger has no totals: apply its migrations".to_owned());
         let (totals, since) = (totals.first().ok_or_else(missing)?, since.first().ok_or_else(missing)?);
         Ok(Self {
-            pending_rewards: count(totals, "unconfirmed_rewards")?,
-            pending_base_units: joined(totals.get("unconfirmed_billions")?, totals.get("unconfirmed_rest")?),
+            pending_rewards: totals.get("unconfirmed_rewards")?,
+            pending_base_units: joined(totals.get("unconfirmed_billions")?, totals.get("unconfirmed_rest")?)?,
             unpaid_since_ms: since.optional("unpaid_since")?,
             payable_since_ms: since.optional("payable_since")?,
             held: held.iter().map(held_nodes).collect::<Result<_, _>>()?,
             in_flight: in_flight.iter().map(attempts_in_flight).collect::<Result<_, _>>()?,
             settlement_since_ms: since.optional("settlement_since")?,
-            settlements_done: count(totals, "settlements_done")?,
-            settlements_failed: count(totals, "settlements_failed")?,
-            fees_lamports: count(totals, "fees_lamports")?,
+            settlements_done: totals.get("settlements_done")?,
+            settlements_failed: totals.get("settlements_failed")?,
+            fees_lamports: totals.get("fees_lamports")?,
         })
     }
 
@@ -112,9 +111,14 @@ impl LedgerReading {
     }
 }
 
-/// A count, which a damaged ledger can have below zero.
-fn count(row: &Row, column: &str) -> Result<u64, DatabaseError> {
-    Ok(u64::try_from(row.get::<i64>(column)?).unwrap_or(0))
+/// An amount that columns hold in two parts, see the table `totals`.
+///
+/// # Errors
+/// [`DatabaseError::Decode`] if it is negative, as only in a damaged ledger.
+pub(super) fn joined(billions: i64, rest: i64) -> Result<u128, DatabaseError> {
+    let total = i128::from(billions).saturating_mul(1_000_000_000).saturating_add(rest.into());
+    u128::try_from(total)
+        .map_err(|_| DatabaseError::Decode(format!("the ledger's unconfirmed rewards amount to {total}")))
 }
 
 fn held_nodes(row: &Row) -> Result<HeldNodes, DatabaseError> {

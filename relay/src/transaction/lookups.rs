@@ -106,9 +106,10 @@ impl Lookups {
             let index = usize::from(index);
             match fixed.get(index) {
                 Some(key) => Some((key, true)),
-                None => match looked_up.get(index.checked_sub(fixed.len())?)? {
-                    (key, writable) => Some(((*key)?, *writable)),
-                },
+                None => {
+                    let (key, writable) = looked_up.get(index.checked_sub(fixed.len())?)?;
+                    Some(((*key)?, *writable))
+                }
             }
         };
         let compiled = message.instructions();

@@ -12,3 +12,6 @@ pub use capacity::{BatchKind, capacity, capacity_with_lookup_tables};
 pub use format::{Format, MAX_ACCOUNT_LOCKS, SignedTransaction, TransactionBuildError, UnsignedTransaction};
 pub use loaded_data::LoadedData;
 pub use lookups::Lookups;
+
+/// The fee of a signature, in lamports.
+pub const SIGNATURE_FEE_LAMPORTS: u64 = 5_000;

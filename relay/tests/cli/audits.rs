@@ -27,7 +27,11 @@ fn a_file_that_is_no_receipt_or_was_changed_is_refused_without_a_cluster() {
 
 #[test]
 fn an_rpc_node_that_cannot_tell_does_not_refute_a_receipt() {
+    // Of another network than the one in the settings.
     let relay = Relay::with_settings();
+    fs::write(relay.file("receipt.json"), receipt()).unwrap();
+    relay.run(&["verify", "receipt.json"]).expect_failure(9, "the receipt is of network vector-net of creator");
+    let relay = Relay::new().with("SOLANA_RPC_URL", "http://127.0.0.1:1");
     fs::write(relay.file("receipt.json"), receipt()).unwrap();
     relay.run(&["verify", "receipt.json"]).expect_failure(5, "receipt.json: the RPC node cannot be reached");
     let result = relay.run(&["verify", "receipt.json", "--json"]);

@@ -47,6 +47,20 @@ async fn run_against(cluster: Cluster, exit_code: i32, text: &str) {
     assert_eq!(settlements, 1, "the second run has recorded the same again");
 }
 
+/// What every other test here keeps from happening.
+#[tokio::test]
+async fn with_nothing_wrong_the_reward_is_sent_and_paid() {
+    let rpc = Rpc::start(Cluster::default());
+    let relay = relay_with_a_reward().await.with("SOLANA_RPC_URL", &rpc.url);
+    let result = relay.run(&["run"]);
+    assert_eq!(result.exit_code, 0, "{}", result.stderr);
+    assert!(rpc.sends() > 0, "{}", result.stdout);
+    let node = &relay.json(&["status", "--node", "node-1"])["node"];
+    assert_eq!(node["unsettled_lamports"], "0", "{node}");
+    let status = "SELECT status FROM rewards WHERE node_id = 'node-1'";
+    assert_eq!(ledger(&relay).query_row(status, [], |row| row.get::<_, String>(0)).unwrap(), "confirmed");
+}
+
 #[tokio::test]
 async fn a_keypair_that_is_not_the_settlers_sends_nothing() {
     run_against(Cluster { settler: 8, ..Cluster::default() }, 6, "use the settler's key").await;

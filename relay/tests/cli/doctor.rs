@@ -129,3 +129,92 @@ async fn what_an_operator_should_look_after_is_a_warning() {
     assert_eq!(result.exit_code, 10);
     assert!(result.stdout.contains("williw-relay review list"), "{}", result.stdout);
 }
+
+#[tokio::test]
+async fn what_is_credited_already_needs_no_funds() {
+    let rpc = Rpc::start(Cluster::default());
+    let relay = relay_with_a_reward().await.with("SOLANA_RPC_URL", &rpc.url);
+    let ledger = Connection::open(relay.file("ledger.sqlite3")).unwrap();
+    ledger
+        .execute_batch(
+            "INSERT INTO rewards (id, node_id, amount_lamports, node_total_lamports, period, reason, created_at)
+                VALUES ('large', 'node-1', 100000000000, 101500000000, '2026-01-01', 'r', 0);
+            UPDATE nodes SET total_rewards_lamports = 101500000000;
+            INSERT INTO wallets (node_id, wallet_address, owner, destination, destination_source, sol_balance_lamports,
+                    credited_lamports, pending_rewards_lamports, total_rewards_distributed_lamports, threshold_lamports, last_slot,
+                    last_updated_at)
+                VALUES ('node-1', 'w', 'o', 'd', 'default', 0, 51500000000, 0, 0, 0, 0, 0);",
+        )
+        .unwrap();
+    let text = format!("treasury: it holds {FUNDS} lamports, and 101500000000 are pending, of which");
+    let ok = checks(&relay.json(&["doctor"]), "ok");
+    assert!(ok.contains(&format!("{text} 51500000000 are credited already: ")), "{ok:#?}");
+
+    ledger.execute("UPDATE wallets SET credited_lamports = credited_lamports - 1", []).unwrap();
+    let warnings = checks(&relay.json(&["doctor"]), "warning");
+    assert!(warnings.iter().any(|line| line.starts_with(&format!("{text} 51499999999 are"))), "{warnings:#?}");
+}
+
+#[test]
+fn without_a_ledger_nothing_is_said_about_what_is_pending() {
+    let rpc = Rpc::start(Cluster::default());
+    let relay = Relay::with_settings().with("SOLANA_RPC_URL", &rpc.url);
+    let report = relay.json(&["doctor"]);
+    assert!(checks(&report, "ok").contains(&format!("treasury: it holds {FUNDS} lamports: ")), "{report:#}");
+    assert!(!report.to_string().contains("pending"), "{report:#}");
+}
+
+#[tokio::test]
+async fn one_of_three_nodes_may_be_down_and_one_of_two_may_not() {
+    let nodes = [Rpc::start(Cluster::default()), Rpc::start(Cluster::default())];
+    let down = "http://127.0.0.1:1";
+    let relay = relay_with_a_reward().await;
+    let relay = relay.with("SOLANA_RPC_URL", &format!("{},{down},{}", nodes[0].url, nodes[1].url));
+    let report = relay.json(&["doctor"]);
+    assert_eq!(checks(&report, "error"), Vec::<String>::new());
+    let warnings = checks(&report, "warning");
+    assert!(
+        warnings.iter().any(|line| line.starts_with("rpc: node 1: the RPC node cannot be reached")),
+        "{warnings:#?}"
+    );
+
+    let relay = relay.with("SOLANA_RPC_URL", &format!("{},{down}", nodes[0].url));
+    let result = relay.run(&["doctor", "--json"]);
+    assert_eq!(result.exit_code, 10, "{}", result.stdout);
+    let errors = checks(&serde_json::from_str(&result.stdout).unwrap(), "error");
+    assert_found(&errors, &["rpc: node 1: the RPC node cannot be reached"]);
+}
+
+#[tokio::test]
+async fn everything_that_a_ledger_is_bound_to_is_compared() {
+    let rpc = Rpc::start(Cluster::default());
+    for (name, expected) in [
+        ("genesis_hash", "binding: the ledger belongs to the cluster other"),
+        ("program_id", "binding: the ledger belongs to the program other"),
+        ("network", "binding: the ledger belongs to the network other"),
+        ("asset", "binding: the ledger's amounts are in other, but the network pays in SOL"),
+    ] {
+        let relay = relay_with_a_reward().await.with("SOLANA_RPC_URL", &rpc.url);
+        let ledger = Connection::open(relay.file("ledger.sqlite3")).unwrap();
+        ledger.execute("INSERT INTO ledger_binding VALUES (?1, 'other')", [name]).unwrap();
+        let result = relay.run(&["doctor", "--json"]);
+        assert_eq!(result.exit_code, 10, "{name}: {}", result.stdout);
+        assert_found(&checks(&serde_json::from_str(&result.stdout).unwrap(), "error"), &[expected]);
+    }
+}
+
+#[test]
+fn an_older_ledger_is_named_and_not_migrated() {
+    let rpc = Rpc::start(Cluster::default());
+    let relay = Relay::with_settings().with("SOLANA_RPC_URL", &rpc.url);
+    let file = relay.file("ledger.sqlite3");
+    let older = "CREATE TABLE d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, \
+        applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)";
+    Connection::open(&file).unwrap().execute_batch(older).unwrap();
+    let before = std::fs::read(&file).unwrap();
+    let report = relay.json(&["doctor"]);
+    let warnings = checks(&report, "warning");
+    let expected = "ledger: its schema is older than this version's, it lacks 0001_ledger.sql";
+    assert!(warnings.iter().any(|line| line.starts_with(expected)), "{warnings:#?}");
+    assert_eq!(std::fs::read(&file).unwrap(), before, "the doctor changes nothing");
+}

@@ -13,8 +13,11 @@ mod bad_input;
 mod config;
 mod doctor;
 mod keys;
+mod log;
 mod metrics;
 mod process;
+#[path = "../support/program.rs"]
+mod program;
 mod reviews;
 mod rpc;
 mod settings;

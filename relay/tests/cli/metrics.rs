@@ -1,10 +1,13 @@
 //! Metrics over HTTP.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
+use std::time::Instant;
 
-use crate::process::Relay;
+use crate::log::Log;
+use crate::process::{PATIENCE, Relay};
+use crate::rpc::{Cluster, Rpc};
 use crate::status::relay_with_a_reward;
 
 /// A relay that watches, and the address of its metrics.
@@ -17,17 +20,15 @@ impl Watching {
     fn start(relay: &Relay) -> Self {
         let mut command = relay.command(&["run", "--watch", "--metrics-addr", "127.0.0.1:0"]);
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let line = log.by_ref().map(Result::unwrap).find(|line| line.contains("metrics at http://")).unwrap();
+        let line = Log::of(&mut child).line_with("metrics at http://");
         let address = line.split("http://").nth(1).unwrap().split('/').next().unwrap().to_owned();
-        // Nobody would read the rest, and the relay must not wait for that.
-        std::thread::spawn(move || log.for_each(drop));
         Self { child, address }
     }
 
     /// Sends a request and returns the response.
     fn request(&self, line: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         write!(stream, "{line} HTTP/1.1\r\nHost: metrics\r\n\r\n").unwrap();
         let mut response = String::new();
         stream.read_to_string(&mut response).unwrap();
@@ -36,7 +37,10 @@ impl Watching {
 
     /// The first page of metrics.
     fn page(&self) -> String {
+        #[allow(clippy::disallowed_methods, reason = "the time of another process")]
+        let start = Instant::now();
         loop {
+            assert!(start.elapsed() < PATIENCE, "there is no page of metrics yet");
             let response = self.request("GET /metrics");
             if response.starts_with("HTTP/1.1 200") {
                 return response;
@@ -76,8 +80,11 @@ async fn a_watching_run_serves_metrics_even_if_no_rpc_node_answers() {
 
 #[tokio::test]
 async fn an_address_that_is_in_use_exits_with_3_before_anything_is_sent() {
-    let relay = relay_with_a_reward().await;
-    let watching = Watching::start(&relay);
+    let other = Relay::with_settings();
+    let watching = Watching::start(&other);
+    let rpc = Rpc::start(Cluster::default());
+    let relay = relay_with_a_reward().await.with("SOLANA_RPC_URL", &rpc.url);
     let result = relay.run(&["run", "--metrics-addr", &watching.address]);
     result.expect_failure(3, "choose another --metrics-addr");
+    assert_eq!(rpc.sends(), 0);
 }

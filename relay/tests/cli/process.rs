@@ -2,11 +2,15 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use serde_json::Value;
 use solana_keypair::Keypair;
 use solana_signer::Signer as _;
 use tempfile::TempDir;
+
+/// How long a test waits for a process before it fails. Other tests may keep the machine busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The binary with a temporary directory and a set of environment variables.
 pub(crate) struct Relay {

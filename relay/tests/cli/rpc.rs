@@ -1,12 +1,13 @@
-//! An RPC node for the binary: the accounts of the real program in LiteSVM, over HTTP.
+//! An RPC node for the binary: the real program in LiteSVM, over HTTP. It executes what it is sent, at once and finally.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
+use std::thread::JoinHandle;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -22,8 +23,17 @@ use solana_slot_hashes::SlotHashes;
 use solana_transaction::versioned::VersionedTransaction;
 use williw_relay::clock::{Clock as _, SystemClock};
 
+use crate::process::PATIENCE;
+use crate::program::program_file;
+
 /// What the treasury is funded with.
 pub(crate) const FUNDS: u64 = 50_000_000_000;
+
+/// The slot before anything is sent. Every transaction gets the next one.
+const FIRST_SLOT: u64 = 100;
+
+/// By how much the height of a block is less than its slot.
+const SKIPPED_SLOTS: u64 = 10;
 
 /// The cluster that the node belongs to, and the network `test-net` on it, of the key that [`crate::process::Relay`] uses.
 pub(crate) struct Cluster {
@@ -34,8 +44,6 @@ pub(crate) struct Cluster {
     /// The seed of the settler's key.
     pub(crate) settler: u8,
     pub(crate) settler_lamports: u64,
-    /// Whether it executes transactions. Then 40 slots pass with each of them, so that it is finalized at once.
-    pub(crate) executes: bool,
     /// The first read of accounts is announced, and answered once that is allowed.
     pub(crate) gate: Option<(Sender<()>, Receiver<()>)>,
 }
@@ -49,58 +57,43 @@ impl Default for Cluster {
             paused: false,
             settler: 7,
             settler_lamports: 5_000_000_000,
-            executes: false,
             gate: None,
         }
     }
 }
 
-/// A running node.
+/// A running node, which stops when it is dropped. A request that it cannot answer fails the test.
 pub(crate) struct Rpc {
     pub(crate) url: String,
+    address: SocketAddr,
     sends: Arc<AtomicU64>,
-    slot: Arc<AtomicU64>,
-}
-
-/// What a node answers from.
-struct Node {
-    svm: LiteSVM,
-    genesis: u8,
-    executes: bool,
-    gate: Option<(Sender<()>, Receiver<()>)>,
-    sends: Arc<AtomicU64>,
-    slot: Arc<AtomicU64>,
-    /// The slots of the executed transactions, by signature.
-    landed: BTreeMap<String, u64>,
+    skipped: Arc<AtomicU64>,
+    stops: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl Rpc {
-    /// Starts a node. It ends with the test's process.
     pub(crate) fn start(cluster: Cluster) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let (sends, slot) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(100)));
-        let counters = (Arc::clone(&sends), Arc::clone(&slot));
-        std::thread::spawn(move || {
-            let mut node = Node {
-                svm: cluster.build(),
-                genesis: cluster.genesis,
-                executes: cluster.executes,
-                gate: cluster.gate,
-                sends: counters.0,
-                slot: counters.1,
-                landed: BTreeMap::new(),
-            };
+        let address = listener.local_addr().unwrap();
+        let (sends, stops) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let skipped = Arc::new(AtomicU64::new(0));
+        let (counters, flag) = ((Arc::clone(&sends), Arc::clone(&skipped)), Arc::clone(&stops));
+        let thread = std::thread::spawn(move || {
+            let mut node = Node::new(cluster, counters);
             for stream in listener.incoming() {
-                node.answer(stream.unwrap());
+                if flag.load(Ordering::SeqCst) {
+                    return;
+                }
+                node.serve(&stream.unwrap());
             }
         });
-        Self { url, sends, slot }
+        Self { url: format!("http://{address}"), address, sends, skipped, stops, thread: Some(thread) }
     }
 
-    /// Lets slots pass.
+    /// Lets slots pass in which nothing is executed.
     pub(crate) fn skip_slots(&self, slots: u64) {
-        self.slot.fetch_add(slots, Ordering::SeqCst);
+        self.skipped.fetch_add(slots, Ordering::SeqCst);
     }
 
     /// How many transactions it was sent.
@@ -109,10 +102,17 @@ impl Rpc {
     }
 }
 
-fn program_file() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")), PathBuf::from);
-    std::env::var_os("WILLIW_PROGRAM_SO").map_or_else(|| target.join("deploy/settlement.so"), PathBuf::from)
+impl Drop for Rpc {
+    fn drop(&mut self) {
+        self.stops.store(true, Ordering::SeqCst);
+        // It waits for a connection. If it has panicked, there is nobody to connect to.
+        let _ = TcpStream::connect(self.address);
+        if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join)
+            && !std::thread::panicking()
+        {
+            resume_unwind(panic);
+        }
+    }
 }
 
 impl Cluster {
@@ -122,7 +122,7 @@ impl Cluster {
         clock.unix_timestamp = SystemClock.now_ms() / 1_000;
         svm.set_sysvar(&clock);
         if self.has_program {
-            svm.add_program_from_file(settlement::ID, program_file()).expect("run `make program`");
+            svm.add_program_from_file(settlement::ID, program_file()).unwrap();
         }
         let (admin, settler) = (Keypair::new_from_array([7; 32]), Keypair::new_from_array([self.settler; 32]));
         svm.airdrop(&admin.pubkey(), 100_000_000_000).unwrap();
@@ -156,13 +156,40 @@ impl Cluster {
     }
 }
 
+/// An executed transaction.
+struct Executed {
+    slot: u64,
+    error: Value,
+    fee: u64,
+    logs: Vec<String>,
+}
+
+struct Node {
+    svm: LiteSVM,
+    genesis: Hash,
+    gate: Option<(Sender<()>, Receiver<()>)>,
+    sends: Arc<AtomicU64>,
+    skipped: Arc<AtomicU64>,
+    /// By signature.
+    executed: BTreeMap<String, Executed>,
+}
+
 impl Node {
-    fn answer(&mut self, stream: TcpStream) {
-        let mut reader = BufReader::new(&stream);
+    fn new(cluster: Cluster, (sends, skipped): (Arc<AtomicU64>, Arc<AtomicU64>)) -> Self {
+        let genesis = Hash::new_from_array([cluster.genesis; 32]);
+        Self { svm: cluster.build(), genesis, gate: cluster.gate, sends, skipped, executed: BTreeMap::new() }
+    }
+
+    fn serve(&mut self, stream: &TcpStream) {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut reader = BufReader::new(stream);
         let mut length = 0;
         loop {
             let mut line = String::new();
-            reader.read_line(&mut line).unwrap();
+            // A client may have given up.
+            if reader.read_line(&mut line).is_err() {
+                return;
+            }
             if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
                 length = value.trim().parse().unwrap();
             }
@@ -171,86 +198,94 @@ impl Node {
             }
         }
         let mut body = vec![0; length];
-        // A client may have given up.
         if reader.read_exact(&mut body).is_err() || body.is_empty() {
             return;
         }
         let request: Value = serde_json::from_slice(&body).unwrap();
-        let mut response = json!({"jsonrpc": "2.0", "id": request["id"]});
-        match self.result(request["method"].as_str().unwrap(), &request["params"]) {
-            Some(result) => response["result"] = result,
-            None => response["error"] = json!({"code": -32601, "message": "method not found"}),
-        }
-        let body = response.to_string();
+        let result = self.answer(request["method"].as_str().unwrap(), &request["params"]);
+        let body = json!({"jsonrpc": "2.0", "id": request["id"], "result": result}).to_string();
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
         // The client may have given up.
-        let _ = (&stream).write_all((head + &body).as_bytes());
+        let _ = { stream }.write_all((head + &body).as_bytes());
     }
 
-    fn result(&mut self, method: &str, params: &Value) -> Option<Value> {
-        let slot = self.slot.load(Ordering::SeqCst);
-        let in_context = |value: Value| json!({"context": {"slot": slot}, "value": value});
-        if method == "sendTransaction" {
-            self.sends.fetch_add(1, Ordering::SeqCst);
-        }
-        Some(match method {
-            "getGenesisHash" => json!(Hash::new_from_array([self.genesis; 32]).to_string()),
-            "getEpochInfo" => json!({"absoluteSlot": slot, "blockHeight": slot - 10}),
+    fn answer(&mut self, method: &str, params: &Value) -> Value {
+        let slot = FIRST_SLOT + self.executed.len() as u64 + self.skipped.load(Ordering::SeqCst);
+        self.set_slot(slot + 1);
+        let height = slot - SKIPPED_SLOTS;
+        let with_context = |value: Value| json!({"context": {"slot": slot}, "value": value});
+        match method {
+            "getGenesisHash" => json!(self.genesis.to_string()),
+            "getEpochInfo" => json!({"absoluteSlot": slot, "blockHeight": height}),
+            "getLatestBlockhash" => with_context(json!({
+                "blockhash": self.svm.latest_blockhash().to_string(), "lastValidBlockHeight": height + 150,
+            })),
+            "getRecentPrioritizationFees" => json!([{"slot": slot, "prioritizationFee": 0}]),
             "getMinimumBalanceForRentExemption" => {
                 json!(self.svm.minimum_balance_for_rent_exemption(params[0].as_u64().unwrap() as usize))
             }
             "getMultipleAccounts" => {
                 if let Some((asked, allowed)) = self.gate.take() {
                     asked.send(()).unwrap();
-                    allowed.recv().unwrap();
+                    allowed.recv_timeout(PATIENCE).expect("the first read of accounts is allowed");
                 }
-                let addresses = params[0].as_array().unwrap().iter();
-                in_context(addresses.map(|address| account(&self.svm, address)).collect())
+                let addresses = params[0].as_array().unwrap();
+                with_context(addresses.iter().map(|address| account(&self.svm, address)).collect())
             }
-            _ if !self.executes => return None,
-            "getLatestBlockhash" => in_context(json!({
-                "blockhash": Hash::new_from_array([9; 32]).to_string(), "lastValidBlockHeight": slot + 140,
-            })),
-            "getRecentPrioritizationFees" => json!([]),
             "simulateTransaction" => {
-                self.set_slot(slot);
-                let meta = match self.svm.simulate_transaction(transaction(&params[0])) {
-                    Ok(simulated) => simulated.meta,
-                    Err(failed) => panic!("{failed:?}"),
+                let (error, meta) = match self.svm.simulate_transaction(transaction(params)) {
+                    Ok(info) => (Value::Null, info.meta),
+                    Err(failed) => (serde_json::to_value(&failed.err).unwrap(), failed.meta),
                 };
-                let units = meta.compute_units_consumed;
-                in_context(json!({"err": null, "unitsConsumed": units, "loadedAccountsDataSize": 500_000}))
+                with_context(json!({"err": error, "logs": meta.logs, "unitsConsumed": meta.compute_units_consumed}))
             }
             "sendTransaction" => {
-                self.set_slot(slot);
-                let transaction = transaction(&params[0]);
+                self.sends.fetch_add(1, Ordering::SeqCst);
+                let transaction = transaction(params);
                 let signature = transaction.signatures[0].to_string();
-                self.svm.send_transaction(transaction).unwrap();
-                self.landed.insert(signature.clone(), slot);
-                self.slot.fetch_add(40, Ordering::SeqCst);
+                if !self.executed.contains_key(&signature) {
+                    let (error, meta) = match self.svm.send_transaction(transaction) {
+                        Ok(meta) => (Value::Null, meta),
+                        Err(failed) => (serde_json::to_value(&failed.err).unwrap(), failed.meta),
+                    };
+                    let executed = Executed { slot: slot + 1, error, fee: meta.fee, logs: meta.logs };
+                    self.executed.insert(signature.clone(), executed);
+                }
                 json!(signature)
             }
             "getSignatureStatuses" => {
                 let status = |signature: &Value| {
-                    self.landed.get(signature.as_str().unwrap()).map(|slot| {
-                        json!({"slot": slot, "err": null, "confirmations": null, "confirmationStatus": "finalized"})
+                    self.executed.get(signature.as_str().unwrap()).map(|executed| {
+                        json!({
+                            "slot": executed.slot, "confirmations": null, "err": executed.error,
+                            "confirmationStatus": "finalized",
+                        })
                     })
                 };
-                in_context(params[0].as_array().unwrap().iter().map(|signature| json!(status(signature))).collect())
+                with_context(params[0].as_array().unwrap().iter().map(status).collect())
             }
-            _ => return None,
-        })
-    }
-
-    fn set_slot(&mut self, slot: u64) {
-        self.svm.warp_to_slot(slot);
-        let recent: Vec<_> = (slot.saturating_sub(512)..=slot).rev().map(|slot| (slot, Hash::default())).collect();
-        self.svm.set_sysvar(&SlotHashes::new(&recent));
+            "getTransaction" => {
+                let executed = self.executed.get(params[0].as_str().unwrap());
+                executed.map_or(Value::Null, |Executed { slot, error, fee, logs }| {
+                    json!({"slot": slot, "meta": {"err": error, "fee": fee, "logMessages": logs}})
+                })
+            }
+            method => panic!("the RPC node does not know {method}"),
+        }
     }
 }
 
-fn transaction(base64: &Value) -> VersionedTransaction {
-    wincode::deserialize(&BASE64.decode(base64.as_str().unwrap()).unwrap()).unwrap()
+fn transaction(params: &Value) -> VersionedTransaction {
+    wincode::deserialize(&BASE64.decode(params[0].as_str().unwrap()).unwrap()).unwrap()
+}
+
+impl Node {
+    /// Lets the runtime know the slot of the next block, which lookup tables depend on.
+    fn set_slot(&mut self, slot: u64) {
+        self.svm.warp_to_slot(slot);
+        let recent: Vec<_> = (slot.saturating_sub(512)..slot).rev().map(|slot| (slot, Hash::default())).collect();
+        self.svm.set_sysvar(&SlotHashes::new(&recent));
+    }
 }
 
 fn account(svm: &LiteSVM, address: &Value) -> Value {

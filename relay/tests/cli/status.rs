@@ -1,5 +1,7 @@
 //! The `status` command, and `run` without a cluster.
 
+use solana_keypair::Keypair;
+use solana_signer::Signer as _;
 use williw_relay::clock::SystemClock;
 use williw_relay::database::sqlite::SqliteDatabase;
 use williw_relay::ledger::{Actor, nodes, rewards};
@@ -7,11 +9,12 @@ use williw_relay::types::{Lamports, NewNode, RewardDistribution};
 
 use crate::process::Relay;
 
-/// With a ledger in which node-1 has earned 1.5 SOL.
+/// With a ledger in which node-1 has earned 1.5 SOL, which can be paid.
 pub(crate) async fn relay_with_a_reward() -> Relay {
     let relay = Relay::with_settings();
     let ledger = SqliteDatabase::open(&relay.file("ledger.sqlite3")).unwrap();
-    let node = NewNode { id: "node-1".parse().unwrap(), address: None, public_key: None, capabilities: None };
+    let address = Keypair::new_from_array([9; 32]).pubkey().to_string().parse().unwrap();
+    let node = NewNode { id: "node-1".parse().unwrap(), address: Some(address), public_key: None, capabilities: None };
     nodes::register(&ledger, &SystemClock, &Actor::operator(), node).await.unwrap();
     let grant = RewardDistribution {
         node_id: "node-1".parse().unwrap(),
@@ -61,6 +64,28 @@ async fn without_a_cluster_a_settlement_stays_open_with_an_error() {
     assert!(json["settlement"]["error"].as_str().unwrap().contains("cannot be reached"));
     let shown = relay.run(&["status"]);
     assert!(shown.stdout.contains("settlement 1: open in step validate"), "{}", shown.stdout);
+}
+
+#[tokio::test]
+async fn an_open_batch_shows_each_of_its_open_attempts_with_its_signature() {
+    let relay = relay_with_a_reward().await;
+    let ledger = rusqlite::Connection::open(relay.file("ledger.sqlite3")).unwrap();
+    ledger
+        .execute_batch(
+            "INSERT INTO settlements (id, trigger, state, step, started_at, updated_at) VALUES (1, 't', 'open', 'submit', 0, 0);
+            INSERT INTO batches (id, settlement_id, kind, state, format, entry_count, records_root, created_at, updated_at)
+                VALUES (1, 1, 'credit', 'planned', 'v0', 1, '', 0, 0), (2, 1, 'credit', 'planned', 'v0', 1, '', 0, 0);
+            INSERT INTO attempts (batch_id, number, state, signature, transaction_base64, last_valid_block_height,
+                compute_unit_limit, loaded_accounts_data_limit, compute_unit_price, priority_fee_lamports, created_at, updated_at)
+                VALUES (1, 1, 'expired', 'first', 't', 1, 1, 1, 1, 1, 0, 0), (1, 2, 'sent', 'second', 't', 1, 1, 1, 1, 1, 0, 0),
+                    (2, 1, 'planned', NULL, NULL, NULL, 1, 1, 1, 1, 0, 0);",
+        )
+        .unwrap();
+    let shown = relay.run(&["status"]).stdout;
+    let lines: Vec<Vec<&str>> = shown.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert!(lines.iter().any(|line| line == &["attempt", "2", "sent", "second"]), "{shown}");
+    assert!(lines.iter().any(|line| line == &["attempt", "1", "planned", "not", "signed"]), "{shown}");
+    assert!(!shown.contains("first"), "an attempt that has ended needs nobody's attention: {shown}");
 }
 
 #[test]

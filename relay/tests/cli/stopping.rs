@@ -1,11 +1,11 @@
 //! Graceful shutdown on signals.
 
-use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use rusqlite::Connection;
 
-use crate::process::Relay;
+use crate::log::Log;
+use crate::process::{PATIENCE, Relay};
 use crate::rpc::{Cluster, Rpc};
 use crate::status::relay_with_a_reward;
 
@@ -19,10 +19,10 @@ fn a_watching_run_shuts_down_gracefully_on_a_signal() {
         let relay = Relay::with_settings().with("RUST_LOG", "williw_relay=debug");
         let mut command = relay.command(&["run", "--watch", "--interval", "3600"]);
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-        assert!(log.by_ref().any(|line| line.unwrap().contains("nothing to settle")), "the run did not become idle");
+        let log = Log::of(&mut child);
+        log.line_with("nothing to settle");
         send(signal, child.id());
-        let rest: Vec<String> = log.map(Result::unwrap).collect();
+        let rest = log.rest();
         assert!(child.wait().unwrap().success(), "{rest:?}");
         let leases: u32 = Connection::open(relay.file("ledger.sqlite3"))
             .unwrap()
@@ -40,13 +40,13 @@ async fn a_run_that_is_stopped_in_a_settlement_finishes_the_piece_and_leaves_no_
         let relay = relay_with_a_reward().await.with("SOLANA_RPC_URL", &rpc.url);
         let mut command = relay.command(&["run"]);
         let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = Log::of(&mut child);
         // The relay is within the first step, and holds the lease.
-        is_asked.recv().unwrap();
+        is_asked.recv_timeout(PATIENCE).unwrap();
         send(signal, child.id());
-        assert!(log.by_ref().any(|line| line.unwrap().contains("shutting down after the current step")));
+        log.line_with("shutting down after the current step");
         allow.send(()).unwrap();
-        log.for_each(drop);
+        log.rest();
         assert_eq!(child.wait().unwrap().code(), Some(130));
         let ledger = Connection::open(relay.file("ledger.sqlite3")).unwrap();
         let leases = "SELECT COUNT(*) FROM leases WHERE expires_at > 0";

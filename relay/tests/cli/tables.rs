@@ -62,7 +62,7 @@ async fn settled(rpc: &Rpc, genesis: u8) -> Relay {
 
 #[tokio::test]
 async fn tables_are_extended_listed_and_closed_for_their_rent() {
-    let rpc = Rpc::start(Cluster { executes: true, ..Cluster::default() });
+    let rpc = Rpc::start(Cluster::default());
     let relay = settled(&rpc, 1).await;
     assert_eq!(relay.json(&["tables", "list"])["tables"], serde_json::json!([]));
     let none = relay.run(&["tables", "extend"]);
@@ -96,10 +96,10 @@ async fn tables_are_extended_listed_and_closed_for_their_rent() {
 
 #[tokio::test]
 async fn tables_are_not_changed_with_another_key_or_for_another_cluster() {
-    let rpc = Rpc::start(Cluster { settler: 8, executes: true, ..Cluster::default() });
+    let rpc = Rpc::start(Cluster { settler: 8, ..Cluster::default() });
     let relay = settled(&rpc, 1).await;
     relay.run(&["tables", "extend"]).expect_failure(6, "lookup tables belong to the settler");
-    let rpc = Rpc::start(Cluster { executes: true, ..Cluster::default() });
+    let rpc = Rpc::start(Cluster::default());
     let relay = settled(&rpc, 2).await;
     relay.run(&["tables", "close", "--all"]).expect_failure(3, "this ledger is bound to genesis_hash");
     let relay = relay_with_a_reward().await.with("SOLANA_RPC_URL", &rpc.url);

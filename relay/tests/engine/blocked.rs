@@ -3,7 +3,7 @@
 use settlement::client::{accept_admin_ix, propose_admin_ix};
 use solana_keypair::Keypair;
 use solana_signer::Signer as _;
-use williw_relay::engine::Progress;
+use williw_relay::engine::{EngineConfig, Progress};
 
 use crate::support::{EngineFixture, NodeSpec, TRIGGER, block_on};
 
@@ -76,4 +76,51 @@ fn a_network_that_is_paused_during_a_settlement_ends_it_and_at_most_one_more() {
     fixture.unpause();
     assert_eq!(fixture.settle(), [None]);
     assert_eq!(fixture.wallet("a").unwrap().paid_total, 1_000_000);
+}
+
+/// Settles until nothing can be paid for, waits for long, and settles again once that has changed.
+fn assert_waits_without_a_trace(
+    fixture: &EngineFixture,
+    change: impl FnOnce(&mut EngineConfig),
+    expected: &str,
+    mend: impl FnOnce(&mut EngineConfig),
+) {
+    let engine = fixture.engine_with(&fixture.database, &fixture.chain, change);
+    let reason = fixture.settle_with(&engine).unwrap().pop().flatten().expect("the settlement fails");
+    assert!(reason.contains(expected), "{reason}");
+    let settlements = fixture.settlements().len();
+    for _ in 0..20 {
+        fixture.advance_time(60_000);
+        let progress = block_on(engine.advance(TRIGGER)).unwrap();
+        assert!(matches!(&progress, Progress::Blocked { reason: still, .. } if *still == reason), "{progress:?}");
+    }
+    assert_eq!(fixture.settlements().len(), settlements, "each wait has left a settlement");
+    let engine = fixture.engine_with(&fixture.database, &fixture.chain, mend);
+    assert_eq!(fixture.settle_with(&engine).unwrap(), [None]);
+    assert_eq!(fixture.wallet("a").unwrap().paid_total, 1_000_001);
+}
+
+/// A node whose wallet account exists, and which has a reward to be paid.
+fn with_a_wallet_account() -> EngineFixture {
+    let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
+    fixture.grant("a", 1);
+    assert_eq!(fixture.settle(), [None]);
+    fixture.grant("a", 1_000_000);
+    fixture
+}
+
+#[test]
+fn a_settler_who_can_pay_for_no_transaction_ends_one_settlement_however_long_a_relay_watches() {
+    let fixture = with_a_wallet_account();
+    let minimum = fixture.chain.svm.borrow().minimum_balance_for_rent_exemption(0);
+    let settler = fixture.settler.pubkey();
+    fixture.set_balance(&settler, minimum + 4_999);
+    let mend = |_: &mut EngineConfig| fixture.set_balance(&settler, 1_000_000_000);
+    assert_waits_without_a_trace(&fixture, |_| {}, "no transaction can be paid for: payer_short", mend);
+}
+
+#[test]
+fn a_limit_that_covers_no_transaction_ends_one_settlement_however_long_a_relay_watches() {
+    let limit = |config: &mut EngineConfig| config.max_fees_lamports = Some(4_999);
+    assert_waits_without_a_trace(&with_a_wallet_account(), limit, "no transaction can be paid for: fee_limit", |_| {});
 }

@@ -1,5 +1,6 @@
 //! Fees: prices that rise until a transaction lands, limits, and a settler who cannot pay for everything.
 
+use settlement::state::NodeWallet;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
 use williw_relay::engine::{AttemptState, BatchState, EngineConfig, HOLD_RETRY_MS};
@@ -61,8 +62,11 @@ fn the_price_rises_with_every_attempt_that_does_not_land_also_from_zero() {
         assert_eq!(fixture.settle(), [None]);
         let prices = fixture.prices().split_off(before);
         assert_eq!(prices[..3], [0, 10_000, 20_000], "{prices:?}");
-        let batch = fixture.latest_batch();
-        assert_eq!(batch.attempt_states().last(), Some(&AttemptState::Finalized));
+        assert!(prices.is_sorted_by(|one, next| one < next), "{prices:?}");
+        let states = fixture.latest_batch().attempt_states();
+        let (last, others) = states.split_last().unwrap();
+        assert_eq!((last, states.len()), (&AttemptState::Finalized, prices.len()));
+        assert!(others.iter().all(|state| *state == AttemptState::Expired), "{others:?}");
         assert_eq!(fixture.wallet("n0").unwrap().paid_total, 1_000_001);
     }
 }
@@ -72,10 +76,17 @@ fn no_transaction_costs_more_than_the_highest_fee_of_one() {
     let fixture = EngineFixture::new(&nodes(1));
     fixture.chain.recent_fees.replace(vec![u64::MAX]);
     fixture.grant("n0", 1_000_000);
+    fixture.chain.drop_sends.set(20);
     assert_eq!(settle_with(&fixture, |config| config.max_priority_fee_lamports = 123), [None]);
-    let transactions = fixture.chain.landed().len() as u64;
-    assert!(fixture.fees() <= transactions * (SIGNATURE_FEE + 123), "{}", fixture.fees());
-    assert!(fixture.fees() > transactions * (SIGNATURE_FEE + 100), "{}", fixture.fees());
+    let fees = fixture.attempt_fees();
+    for (priority, paid) in &fees {
+        assert!((101..=123).contains(priority), "{fees:?}");
+        assert!(paid.is_none_or(|paid| paid > SIGNATURE_FEE && paid <= SIGNATURE_FEE + priority), "{fees:?}");
+    }
+    let paid: Vec<u64> = fees.iter().filter_map(|(_, paid)| *paid).collect();
+    assert_eq!(paid.len(), fixture.chain.landed().len());
+    assert!(paid.len() < fees.len(), "some expire");
+    assert_eq!(paid.iter().sum::<u64>(), fixture.fees());
 }
 
 #[test]
@@ -152,7 +163,7 @@ fn wallet_accounts_are_created_as_far_as_the_settler_can_pay_their_rent() {
         fixture.register(&node);
         fixture.grant(&node.name, 1_000_000);
     }
-    let rent = fixture.chain.svm.borrow().minimum_balance_for_rent_exemption(200);
+    let rent = fixture.chain.svm.borrow().minimum_balance_for_rent_exemption(NodeWallet::SIZE);
     fixture.set_balance(&settler(&fixture), minimum(&fixture) + 25 * (rent + SIGNATURE_FEE) + rent / 2);
     assert_eq!(fixture.settle(), [None]);
     let created = (1..31).filter(|index| fixture.wallet(&format!("n{index}")).is_some()).count();

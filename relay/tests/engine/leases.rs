@@ -1,72 +1,22 @@
 //! Leases and clocks: who may settle, whatever the clocks say and however slow the RPC node is.
 
-use solana_hash::Hash;
-use solana_pubkey::Pubkey;
-use solana_signature::Signature;
-use williw_relay::chain::{
-    AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, FinalizedBlock, LatestBlockhash,
-    Simulation, StatusSearch, StatusesAtSlot,
-};
+use williw_relay::chain::ChainError;
 use williw_relay::engine::{HOLD_RETRY_MS, Progress};
 use williw_relay::types::RewardStatus;
 
-use crate::support::{EngineFixture, NodeSpec, TRIGGER, block_on};
+use crate::support::{Around, EngineFixture, NodeSpec, Surrounded, TRIGGER, block_on};
 
-/// A chain whose every answer takes longer than a third of a lease.
+/// Every answer takes longer than a third of a lease.
 struct Slow<'a>(&'a EngineFixture);
 
-impl Slow<'_> {
-    async fn slowly<T>(&self, answer: impl Future<Output = T>) -> T {
-        self.0.advance_clock(11_000);
-        answer.await
-    }
-}
-
-impl Chain for Slow<'_> {
-    async fn genesis_hash(&self) -> Result<Hash, ChainError> {
-        self.slowly(self.0.chain.genesis_hash()).await
-    }
-
-    async fn latest_blockhash(&self) -> Result<LatestBlockhash, ChainError> {
-        self.slowly(self.0.chain.latest_blockhash()).await
-    }
-
-    async fn finalized_block(&self) -> Result<FinalizedBlock, ChainError> {
-        self.slowly(self.0.chain.finalized_block()).await
-    }
-
-    async fn accounts(
+impl Around for Slow<'_> {
+    async fn call<T>(
         &self,
-        addresses: &[Pubkey],
-        data: AccountData,
-        commitment: Commitment,
-        min_slot: u64,
-    ) -> Result<AccountsAtSlot, ChainError> {
-        self.slowly(self.0.chain.accounts(addresses, data, commitment, min_slot)).await
-    }
-
-    async fn minimum_balance(&self, data_len: u64) -> Result<u64, ChainError> {
-        self.slowly(self.0.chain.minimum_balance(data_len)).await
-    }
-
-    async fn simulate(&self, transaction: &[u8]) -> Result<Simulation, ChainError> {
-        self.slowly(self.0.chain.simulate(transaction)).await
-    }
-
-    async fn send(&self, transaction: &[u8]) -> Result<(), ChainError> {
-        self.slowly(self.0.chain.send(transaction)).await
-    }
-
-    async fn statuses(&self, signatures: &[Signature], search: StatusSearch) -> Result<StatusesAtSlot, ChainError> {
-        self.slowly(self.0.chain.statuses(signatures, search)).await
-    }
-
-    async fn transaction(&self, signature: &Signature) -> Result<Option<ExecutedTransaction>, ChainError> {
-        self.slowly(self.0.chain.transaction(signature)).await
-    }
-
-    async fn recent_priority_fees(&self, writable: &[Pubkey]) -> Result<Vec<u64>, ChainError> {
-        self.slowly(self.0.chain.recent_priority_fees(writable)).await
+        _name: &'static str,
+        call: impl Future<Output = Result<T, ChainError>>,
+    ) -> Result<T, ChainError> {
+        self.0.advance_clock(11_000);
+        call.await
     }
 }
 
@@ -77,7 +27,7 @@ fn a_runner_whose_rpc_node_is_slow_loses_its_lease_to_nobody() {
     for node in &nodes {
         fixture.grant(&node.name, 2_000_000);
     }
-    let engine = fixture.engine(&fixture.database, Slow(&fixture));
+    let engine = fixture.engine(&fixture.database, Surrounded { chain: &fixture.chain, around: Slow(&fixture) });
     assert_eq!(fixture.settle_with(&engine).unwrap(), [None]);
     assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 130);
 }

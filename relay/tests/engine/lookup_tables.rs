@@ -23,18 +23,21 @@ use williw_relay::lookup_tables::{
 use williw_relay::transaction::{BatchKind, Budget, Format};
 use williw_relay::types::RewardStatus;
 
-use crate::support::{Crash, CrashPoint, CrashTiming, EngineFixture, LocalChain, NodeSpec, TRIGGER, block_on};
+use crate::support::{CrashPoint, CrashTiming, EngineFixture, LocalChain, NodeSpec, TRIGGER, block_on};
 
 /// The offset of the first address in the account of a table.
 const FIRST_ADDRESS: usize = 56;
 
 const ALL: ExtendLimits = ExtendLimits { min_batches: 1, max_addresses: 10_000, max_rent_lamports: u64::MAX };
 
+/// Changes the data of a table's account.
+type Lie = fn(&mut Vec<u8>);
+
 /// An RPC node of the cluster, which may lie about finalized lookup tables.
 struct Node<'a> {
     chain: &'a LocalChain,
     /// Changes the data of a table.
-    lie: RefCell<Option<fn(&mut Vec<u8>)>>,
+    lie: Cell<Option<Lie>>,
     /// At how much earlier a slot it claims to have read finalized accounts.
     slots_behind: Cell<u64>,
     /// An account that it still shows as finalized.
@@ -43,7 +46,7 @@ struct Node<'a> {
 
 impl<'a> Node<'a> {
     fn new(chain: &'a LocalChain) -> Self {
-        Self { chain, lie: RefCell::default(), slots_behind: Cell::new(0), stale: RefCell::default() }
+        Self { chain, lie: Cell::new(None), slots_behind: Cell::new(0), stale: RefCell::default() }
     }
 }
 
@@ -78,7 +81,7 @@ impl Chain for &Node<'_> {
             account.owner == solana_sdk_ids::address_lookup_table::ID && commitment == Commitment::Finalized
         });
         for table in tables {
-            if let Some(lie) = *self.lie.borrow() {
+            if let Some(lie) = self.lie.get() {
                 lie(&mut table.data);
                 read.slot -= self.slots_behind.get();
             }
@@ -112,7 +115,7 @@ impl Chain for &Node<'_> {
 }
 
 /// Exchanges the first two addresses.
-fn swap(data: &mut Vec<u8>) {
+fn swap(data: &mut [u8]) {
     let (first, second) = data[FIRST_ADDRESS..].split_at_mut(32);
     first.swap_with_slice(&mut second[..32]);
 }
@@ -352,17 +355,18 @@ fn a_table_is_used_only_once_every_leader_has_it_and_only_if_two_nodes_say_what_
 
 #[test]
 fn a_node_that_lies_about_a_table_only_makes_transactions_smaller() {
-    let freeze: fn(&mut Vec<u8>) = |data| data[21] = 0;
-    let deactivate: fn(&mut Vec<u8>) = |data| data[4..12].copy_from_slice(&1_u64.to_le_bytes());
-    let empty: fn(&mut Vec<u8>) = |data| data.truncate(FIRST_ADDRESS);
-    let garbage: fn(&mut Vec<u8>) = |data| data.fill(0xee);
-    for lie in [swap as fn(&mut Vec<u8>), freeze, deactivate, empty, garbage] {
+    let swaps: Lie = |data| swap(data);
+    let freeze: Lie = |data| data[21] = 0;
+    let deactivate: Lie = |data| data[4..12].copy_from_slice(&1_u64.to_le_bytes());
+    let empty: Lie = |data| data.truncate(FIRST_ADDRESS);
+    let garbage: Lie = |data| data.fill(0xee);
+    for lie in [swaps, freeze, deactivate, empty, garbage] {
         for slots_behind in [0, 1] {
             for liar_first in [false, true] {
                 let (fixture, names) = credited(50);
                 extend(&fixture);
                 let (honest, liar) = (Node::new(&fixture.chain), Node::new(&fixture.chain));
-                liar.lie.replace(Some(lie));
+                liar.lie.set(Some(lie));
                 liar.slots_behind.set(slots_behind);
                 let nodes = if liar_first { [&liar, &honest] } else { [&honest, &liar] };
                 grant(&fixture, &names, 10);
@@ -380,7 +384,7 @@ fn a_node_that_lies_about_a_table_only_makes_transactions_smaller() {
 fn a_table_that_holds_something_else_than_was_recorded_is_not_used_even_if_all_nodes_agree() {
     let (fixture, names) = credited(50);
     let table = extend(&fixture)[0].table;
-    edit(&fixture, &table, swap);
+    edit(&fixture, &table, |data| swap(data));
     assert_eq!(list(&fixture)[0].fault, Some(Fault::OtherAddress(0)));
     let settles_without = |reason: &str, credited: u64| {
         grant(&fixture, &names, 10);
@@ -395,7 +399,7 @@ fn a_table_that_holds_something_else_than_was_recorded_is_not_used_even_if_all_n
     let more = extend_with(&fixture, &fixture.database, &fixture.chain, ALL).unwrap();
     assert!(more.is_empty(), "all addresses are in the table, as far as the ledger knows");
 
-    edit(&fixture, &table, swap);
+    edit(&fixture, &table, |data| swap(data));
     assert_eq!(list(&fixture)[0].fault, None);
     edit(&fixture, &table, |data| data[22..54].copy_from_slice(Keypair::new().pubkey().as_ref()));
     settles_without("its authority is not the settler's key", 30);
@@ -449,8 +453,7 @@ fn a_crash_in_the_middle_of_an_extension_leaves_no_address_twice_and_no_table_un
         for at in 0.. {
             let (fixture, _) = credited(35);
             let point = CrashPoint::new(at, timing);
-            let (database, chain) =
-                (Crash { inner: &fixture.database, point: &point }, Crash { inner: &fixture.chain, point: &point });
+            let (database, chain) = (point.database(&fixture.database), point.chain(&fixture.chain));
             if extend_with(&fixture, &database, &chain, ALL).is_ok() {
                 assert!(at > 20, "the extension makes suspiciously few calls: {at}");
                 break;
@@ -590,8 +593,7 @@ fn a_crash_while_a_table_is_closed_is_resumed() {
             let (fixture, _) = credited(5);
             let table = extend(&fixture)[0].table;
             let point = CrashPoint::new(at, timing);
-            let (database, chain) =
-                (Crash { inner: &fixture.database, point: &point }, Crash { inner: &fixture.chain, point: &point });
+            let (database, chain) = (point.database(&fixture.database), point.chain(&fixture.chain));
             let crashing = || -> Result<(), TableError> {
                 let keeper = keeper_on(&fixture, &database, &chain)?;
                 for _ in 0..2 {

@@ -21,6 +21,8 @@ mod logs;
 mod lookup_tables;
 mod metrics;
 mod overdue;
+#[path = "../support/program.rs"]
+mod program;
 mod rebuilding;
 mod receipts;
 mod reconciliation;
@@ -35,4 +37,5 @@ mod support;
 mod token_books;
 mod token_costs;
 mod tokens;
+mod unknown_credits;
 mod verdicts;

@@ -1,9 +1,10 @@
 //! A ledger that was lost, rebuilt from the chain.
 
-use settlement::client::{payout_ix, set_threshold_ix, withdraw_ix};
+use settlement::client::{BatchHeader, credit_ix, payout_ix, set_threshold_ix, withdraw_ix};
 use solana_keypair::Keypair;
 use solana_signer::Signer as _;
-use williw_relay::audit::{RebuildError, Rebuilder, Rebuilt, Repair};
+use williw_relay::audit::{BatchSigner, RebuildError, Rebuilder, Rebuilt, Repair, node_history};
+use williw_relay::chain::History as _;
 use williw_relay::engine::{HOLD_RETRY_MS, Resolution};
 use williw_relay::ledger::{Actor, reviews};
 use williw_relay::transaction::BatchKind;
@@ -49,6 +50,7 @@ fn specs(owners: &[Keypair; 2]) -> Vec<NodeSpec> {
 }
 
 fn rebuild(fixture: &EngineFixture) -> Result<Rebuilt, RebuildError> {
+    fixture.chain.finalize();
     let rebuilder = Rebuilder { database: &fixture.database, chain: &fixture.chain, network: fixture.network_ref };
     let actor = Actor::command_line();
     block_on(rebuilder.run(&Repair { actor: &actor, clock: &*fixture.clock, holder: "rebuilder" }))
@@ -83,6 +85,11 @@ fn batches_transactions_and_wallets_are_what_they_were() {
         };
         assert_eq!(of(&after), of(&before));
     }
+    let wallet = fixture.wallet_address("a");
+    let history =
+        block_on(node_history(&fixture.database, &fixture.chain, &fixture.network, &node_id("a"), Some(&wallet)));
+    let signers: Vec<_> = history.unwrap().batches.iter().map(|batch| batch.signer).collect();
+    assert!(!signers.is_empty() && signers.iter().all(|signer| *signer == BatchSigner::Rebuilt), "{signers:?}");
     assert_eq!(fixture.audit_entries("rebuild"), 1);
     assert_eq!(rebuild(&fixture), Err(RebuildError::NotEmpty));
 }
@@ -161,8 +168,11 @@ fn a_history_with_a_missing_altered_or_reordered_event_is_refused_and_nothing_is
     assert_eq!(rebuild(&fixture), Err(RebuildError::NoTransaction(complete[of_batch.unwrap()].0)));
 
     assert_eq!(fixture.batches(), []);
+    assert_eq!((fixture.audit_entries("rebuild"), fixture.balance("a").credited_lamports.get()), (0, 0));
     *fixture.chain.history.borrow_mut() = complete;
-    assert!(rebuild(&fixture).is_ok());
+    let rebuilt = rebuild(&fixture).unwrap();
+    assert_eq!((rebuilt.events, rebuilt.wallets, rebuilt.entries_of_unknown_nodes), (expected, 2, 0));
+    assert_eq!(fixture.balance("a").credited_lamports.get(), 1_500_017);
 }
 
 #[test]
@@ -176,7 +186,9 @@ fn a_ledger_without_nodes_or_with_a_settlement_is_not_rebuilt() {
     fixture.register(&specs(&owners)[1]);
     let rebuilt = rebuild(&fixture).unwrap();
     assert_eq!((rebuilt.wallets, rebuilt.credited_elsewhere), (1, 1_500_017));
-    assert!(rebuilt.entries_of_unknown_nodes > 0 && rebuilt.entries > 0, "{rebuilt:?}");
+    // Each of the two settlements has registered or credited both nodes once.
+    assert_eq!((rebuilt.entries, rebuilt.entries_of_unknown_nodes), (2, 2), "{rebuilt:?}");
+    assert_eq!(fixture.balance("b").credited_lamports.get(), 2_000_020);
 }
 
 #[test]
@@ -186,5 +198,52 @@ fn batches_with_a_number_that_was_used_before_are_counted_and_left_out() {
     fixture.credit_outside_the_engine(&[("b", wallet + 1)]);
     fixture.credit_outside_the_engine(&[("b", wallet + 2)]);
     fixture.lose_ledger(&specs(&owners));
-    assert_eq!(rebuild(&fixture).unwrap().batches_with_used_numbers, 1);
+    let rebuilt = rebuild(&fixture).unwrap();
+    assert_eq!((rebuilt.batches_with_used_numbers, rebuilt.batches_with_foreign_numbers), (1, 0));
+    assert_eq!(rebuilt.entries_of_unknown_nodes, 0);
+    // What the wallets show is complete, although a batch is not.
+    assert_eq!((rebuilt.wallets, rebuilt.credited_elsewhere), (2, 0));
+    assert_eq!(fixture.balance("b").credited_lamports.get(), wallet + 2);
+}
+
+#[test]
+fn batches_with_a_number_that_no_ledger_gives_are_counted_and_left_out() {
+    let (mut fixture, owners) = fixture();
+    let total = fixture.wallet("b").unwrap().credited_total;
+    let wallet = fixture.wallet_address("b");
+    for (batch_id, total) in [(1 << 53, total + 1), (u64::MAX, total + 2)] {
+        let (settler, header) = (fixture.settler.pubkey(), BatchHeader { batch_id, records_root: [0; 32] });
+        fixture.execute_as(&fixture.settler, credit_ix(settler, fixture.network, header, &[(wallet, total)]));
+    }
+    let paying = |fixture: &EngineFixture| {
+        [BatchKind::Credit, BatchKind::Settle].map(|kind| fixture.batches_of_kind(kind).len())
+    };
+    let before = paying(&fixture);
+    fixture.lose_ledger(&specs(&owners));
+    let rebuilt = rebuild(&fixture).unwrap();
+    assert_eq!((rebuilt.batches_with_foreign_numbers, rebuilt.batches_with_used_numbers), (2, 0));
+    assert_eq!(paying(&fixture), before, "those of the ledger");
+}
+
+#[test]
+fn what_is_written_is_what_was_proven() {
+    let (mut fixture, owners) = fixture();
+    fixture.lose_ledger(&specs(&owners));
+    fixture.chain.finalize();
+    let treasury = fixture.treasury;
+    let mut transactions = 0;
+    let mut before = None;
+    while let Some(page) =
+        Some(block_on(fixture.chain.signatures_of(&treasury, before.as_ref())).unwrap()).filter(|page| !page.is_empty())
+    {
+        before = page.last().map(|one| one.signature);
+        transactions += page.iter().filter(|one| one.succeeded).count() as u64;
+    }
+    // The first pass reads the truth.
+    fixture.chain.unforged.set(transactions);
+    assert_eq!(rebuild(&fixture), Err(RebuildError::Inconsistent));
+    assert_eq!(fixture.batches(), []);
+    // The lease was released, and the ledger is bound to nothing.
+    fixture.chain.unforged.set(u64::MAX);
+    assert!(rebuild(&fixture).is_ok());
 }

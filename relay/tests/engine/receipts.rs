@@ -4,10 +4,11 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use settlement::client::{BatchHeader, close_node_ix, credit_ix};
+use settlement::state::DestinationSource;
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
-use williw_relay::audit::{Receipt, ReceiptError, Verified, VerifyError, WalletState, issue, verify};
+use williw_relay::audit::{BindingError, Receipt, ReceiptError, Verified, VerifyError, WalletState, issue, verify};
 use williw_relay::chain::JsonRpc;
 use williw_relay::types::RewardStatus;
 
@@ -46,11 +47,21 @@ fn answers(fixture: &EngineFixture, receipt: &Receipt) -> Answers {
 
 /// Runs the script that shares no code with the relay. Returns what it printed, or why it refused.
 fn verified_independently(url: &str, receipt: &Receipt) -> Result<String, String> {
-    run(
-        Command::new("python3").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/verify_receipt.py")),
-        &[url],
-        receipt,
-    )
+    verified_by_the_script(url, &receipt.to_json())
+}
+
+fn verified_by_the_script(url: &str, json: &str) -> Result<String, String> {
+    let verified = run_with(&mut script(), &[url], json);
+    if let Err(refused) = &verified {
+        assert!(refused.starts_with("the receipt does not hold: "), "it has not refused, but failed: {refused}");
+    }
+    verified
+}
+
+fn script() -> Command {
+    let mut command = Command::new("python3");
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/verify_receipt.py"));
+    command
 }
 
 /// Runs the binary.
@@ -60,9 +71,16 @@ fn verified_by_the_binary(url: &str, receipt: &Receipt) -> Result<String, String
 }
 
 fn run(command: &mut Command, arguments: &[&str], receipt: &Receipt) -> Result<String, String> {
+    run_with(command, arguments, &receipt.to_json())
+}
+
+fn run_with(command: &mut Command, arguments: &[&str], json: &str) -> Result<String, String> {
     let directory = tempfile::TempDir::new().expect("a directory");
     let file = directory.path().join("receipt.json");
-    std::fs::write(&file, receipt.to_json()).expect("the receipt is written");
+    std::fs::write(&file, json).expect("the receipt is written");
+    for name in ["NETWORK", "NETWORK_CREATOR"] {
+        command.env_remove(name);
+    }
     let output = command.arg(&file).args(arguments).output().expect("the command runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
@@ -80,11 +98,101 @@ fn a_receipt_holds_for_a_stranger_and_for_code_that_shares_nothing_with_the_writ
         assert_eq!(found.credited_lamports, Some(credited));
 
         let url = answers(&fixture, &receipt).serve();
-        let expected = format!("reward {reward} was credited; its node has been credited {credited} in total\n");
+        let (network, owner) = (fixture.network, receipt.node.owner);
+        let expected = format!(
+            "reward {reward} was credited; its node has been credited {credited} in total\n\
+             network: {} ({network}), created by {}\ncluster: {}\nasset: SOL\nowner: {owner}\npaid to: {owner}\n",
+            fixture.network_ref.name(),
+            fixture.network_ref.creator,
+            receipt.genesis_hash,
+        );
         assert_eq!(verified_independently(&url, &receipt), Ok(expected));
         let printed = verified_by_the_binary(&url, &receipt).unwrap();
+        for identity in [network, fixture.network_ref.creator, owner].map(|address| address.to_string()) {
+            assert!(printed.contains(&identity), "{printed}");
+        }
+        assert!(printed.contains("pass --network") && !printed.contains("WARNING"), "{printed}");
         assert!(printed.contains(&format!("reward {reward} was credited")), "{printed}");
         assert!(printed.contains(&receipt.parts[0].signature.to_string()), "{printed}");
+    }
+}
+
+/// Verifies with a network and a creator given.
+fn verified_for(url: &str, receipt: &Receipt, name: &str, creator: Pubkey) -> Result<String, String> {
+    let binary = std::env::var_os("CARGO_BIN_EXE_williw-relay").expect("cargo sets CARGO_BIN_EXE_williw-relay");
+    let mut command = Command::new(binary);
+    command.arg("verify");
+    run(&mut command, &["--rpc-url", url, "--network", name, "--network-creator", &creator.to_string()], receipt)
+}
+
+#[test]
+fn a_receipt_of_another_network_than_the_given_one_is_refused() {
+    let fixture = fixture();
+    let receipt = receipt_of(&fixture, &fixture.reward_ids()[0]).unwrap();
+    let url = answers(&fixture, &receipt).serve();
+    let (name, creator) = (fixture.network_ref.name(), fixture.network_ref.creator);
+    let printed = verified_for(&url, &receipt, &name, creator).unwrap();
+    assert!(!printed.contains("pass --network"), "{printed}");
+    for (name, creator) in [("honest-net", creator), (name.as_str(), Pubkey::new_unique())] {
+        let refused = verified_for(&url, &receipt, name, creator).unwrap_err();
+        assert!(refused.contains("the receipt is of network"), "{refused}");
+    }
+}
+
+#[test]
+fn a_destination_that_the_admin_has_chosen_is_named() {
+    let fixture = fixture();
+    let receipt = receipt_of(&fixture, &fixture.reward_ids()[0]).unwrap();
+    assert_eq!(verified(&fixture, &receipt).unwrap().destination_confirmed, Some(true));
+    let foreign = Pubkey::new_unique();
+    fixture.set_destination("a", &foreign, DestinationSource::Admin);
+    let found = verified(&fixture, &receipt).unwrap();
+    assert_eq!((found.destination, found.destination_confirmed), (Some(foreign.to_string()), Some(false)));
+    let url = answers(&fixture, &receipt).serve();
+    for printed in [verified_independently(&url, &receipt).unwrap(), verified_by_the_binary(&url, &receipt).unwrap()] {
+        assert!(printed.contains(&foreign.to_string()) && printed.contains("WARNING"), "{printed}");
+    }
+}
+
+#[test]
+fn the_receipts_of_a_deleted_wallet_account_hold_only_once_its_network_is_closed() {
+    let fixture = fixture();
+    let receipt = receipt_of(&fixture, &fixture.reward_ids()[0]).unwrap();
+    fixture.chain.svm.borrow_mut().set_account(receipt.node.wallet_address, Default::default()).unwrap();
+    let url = answers(&fixture, &receipt).serve();
+    assert!(verified_independently(&url, &receipt).unwrap_err().contains("there is no such wallet account"));
+    fixture.replace_network_with_closed_one();
+    assert_eq!(verified(&fixture, &receipt).unwrap().wallet, WalletState::Deleted);
+    let url = answers(&fixture, &receipt).serve();
+    let printed = verified_independently(&url, &receipt).unwrap();
+    assert!(printed.contains("its wallet account was deleted with its network"), "{printed}");
+}
+
+#[test]
+fn a_file_with_unknown_repeated_or_missing_fields_is_no_receipt() {
+    let fixture = fixture();
+    let receipt = receipt_of(&fixture, &fixture.reward_ids()[0]).unwrap();
+    let url = answers(&fixture, &receipt).serve();
+    let json = receipt.to_json();
+    let owner = receipt.node.owner.to_string();
+    let changes = [
+        ("is not JSON", json.replacen('{', "", 1)),
+        ("unknown", json.replacen('{', "{\"extra\": 1,", 1)),
+        ("repeated", json.replacen('{', "{\"format\": \"williw-receipt-v1\",", 1)),
+        ("missing", json.replacen("\"sequence\"", "\"number\"", 1)),
+        ("is not a number", json.replacen("\"entry\": ", "\"entry\": 1.", 1)),
+        ("is not a key", json.replacen(&owner, &owner[2..], 1)),
+        ("is not a key", json.replacen(&owner, &format!("1{owner}"), 1)),
+        (
+            "is not a name",
+            json.replacen(&format!("\"{}\"", receipt.network.name), "\"a-name-of-more-than-32-characters\"", 1),
+        ),
+    ];
+    for (reason, changed) in changes {
+        assert_ne!(changed, json);
+        assert!(Receipt::from_json(&changed).is_err(), "{reason}");
+        let refused = verified_by_the_script(&url, &changed).unwrap_err();
+        assert!(refused.contains(reason), "'{reason}' is not in '{refused}'");
     }
 }
 
@@ -163,6 +271,7 @@ fn a_credit_that_the_program_skipped_proves_nothing() {
     let header = BatchHeader { batch_id: 77, records_root: part.records_root };
     let entries = [(receipt.node.wallet_address, part.target_lamports.get())];
     fixture.execute_as(&fixture.settler, credit_ix(fixture.settler.pubkey(), fixture.network, header, &entries));
+    fixture.chain.finalize();
     let (signature, recorded) = fixture.chain.history.borrow().last().cloned().unwrap();
     let mut skipped = receipt.clone();
     let part = &mut skipped.parts[0];
@@ -173,6 +282,31 @@ fn a_credit_that_the_program_skipped_proves_nothing() {
     assert!(error.to_string().contains("skipped the node") && error.is_refuted(), "{error}");
     let url = answers(&fixture, &skipped).serve();
     assert!(verified_independently(&url, &skipped).unwrap_err().contains("the program skipped the entry"));
+}
+
+#[test]
+fn a_transaction_that_is_not_finalized_proves_nothing() {
+    let fixture = fixture();
+    let reward = &fixture.reward_ids()[0];
+    let mut receipt = receipt_of(&fixture, reward).unwrap();
+    // As if its block were the last one.
+    let part = &mut receipt.parts[0];
+    part.slot = fixture.chain.height();
+    for (_, recorded) in
+        fixture.chain.history.borrow_mut().iter_mut().filter(|(signature, _)| *signature == part.signature)
+    {
+        recorded.slot = part.slot;
+    }
+    let receipt = receipt.sealed();
+    assert_eq!(verified(&fixture, &receipt), Err(VerifyError::NoTransaction(receipt.parts[0].signature)));
+    let url = answers(&fixture, &receipt).serve();
+    assert!(verified_independently(&url, &receipt).unwrap_err().contains("there is no such transaction"));
+    assert!(verified_by_the_binary(&url, &receipt).unwrap_err().contains("no finalized transaction"));
+    assert!(matches!(receipt_of(&fixture, reward), Err(ReceiptError::NoTransaction(_))));
+
+    fixture.chain.finalize();
+    assert!(verified(&fixture, &receipt).is_ok());
+    assert_eq!(receipt_of(&fixture, reward), Ok(receipt));
 }
 
 #[test]
@@ -228,7 +362,9 @@ fn the_log_of_another_program_or_a_truncated_one_proves_nothing() {
 #[test]
 fn a_reward_without_a_receipt_says_why() {
     let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
-    assert!(matches!(receipt_of(&fixture, "rw_1"), Err(ReceiptError::OtherBinding { name: "genesis_hash", .. })));
+    let never_settled = receipt_of(&fixture, "rw_1").unwrap_err();
+    assert_eq!(never_settled, ReceiptError::Binding(BindingError::NeverSettled));
+    assert!(never_settled.to_string().contains("has never settled"), "{never_settled}");
     fixture.grant("a", 1_500_000);
     assert_eq!(fixture.settle(), [None]);
     assert_eq!(receipt_of(&fixture, "rw_1"), Err(ReceiptError::UnknownReward("rw_1".to_owned())));
@@ -241,10 +377,13 @@ fn a_reward_without_a_receipt_says_why() {
     fixture.chain.kept_logs.set(KeptLogs::Nothing);
     assert_eq!(fixture.settle(), [None]);
     assert_eq!(fixture.rewards().last().unwrap().signature, None);
+    assert!(matches!(receipt_of(&fixture, &pending), Err(ReceiptError::NoLog(_))));
+    fixture.chain.without_history.set(true);
     assert_eq!(receipt_of(&fixture, &pending), Err(ReceiptError::NoTransaction(pending.clone())));
 
     fixture.chain.genesis.set([8; 32]);
-    assert!(matches!(receipt_of(&fixture, &pending), Err(ReceiptError::OtherBinding { name: "genesis_hash", .. })));
+    let other = receipt_of(&fixture, &pending).unwrap_err();
+    assert!(matches!(other, ReceiptError::Binding(BindingError::Other { name: "genesis_hash", .. })), "{other}");
 }
 
 #[test]
@@ -254,7 +393,7 @@ fn a_reward_that_names_no_transaction_has_a_receipt_once_a_node_has_its_log() {
     fixture.chain.kept_logs.set(KeptLogs::Nothing);
     assert_eq!(fixture.settle(), [None]);
     let [reward] = fixture.reward_ids().try_into().unwrap();
-    assert_eq!(receipt_of(&fixture, &reward), Err(ReceiptError::NoTransaction(reward.clone())));
+    assert!(matches!(receipt_of(&fixture, &reward), Err(ReceiptError::NoLog(_))));
     fixture.chain.restore_logs();
     let receipt = receipt_of(&fixture, &reward).unwrap();
     assert!(verified(&fixture, &receipt).is_ok());

@@ -1,14 +1,16 @@
 //! Comparing every wallet, the treasury and the ledger, and repairing the ledger's copies.
 
 use settlement::client::{
-    BatchHeader, RegisterNodeArgs, credit_ix, node_wallet_address, register_node_ix, set_destination_ix,
-    set_threshold_ix, withdraw_ix,
+    BatchHeader, RegisterNodeArgs, close_node_ix, credit_ix, node_wallet_address, payout_ix, register_node_ix,
+    set_destination_ix, set_threshold_ix, withdraw_ix,
 };
+use settlement::state::DestinationSource;
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
 use williw_relay::audit::{
-    Cause, ReconcileError, Reconciler, Reconciliation, Repair, WalletBatch, WalletRow, node_history,
+    BatchSigner, BindingError, Cause, ReconcileError, Reconciler, Reconciliation, Repair, WalletBatch, WalletRow,
+    node_history,
 };
 use williw_relay::clock::ManualClock;
 use williw_relay::engine::{Engine, Progress};
@@ -91,7 +93,8 @@ fn what_others_have_credited_or_the_chain_has_lost_is_a_disagreement() {
     let address = fixture.wallet_address("a");
     fixture.chain.svm.borrow_mut().set_account(address, Default::default()).unwrap();
     let expected = vec![(Cause::WalletMissing, 1_500_010)];
-    assert_eq!(findings(&fixture), (expected, vec![(Cause::CreditedElsewhere, 1_500_010)], 2));
+    let of_treasury = vec![(Cause::CreditedElsewhere, 1_500_010), (Cause::PaidTotalsDiffer, 1_500_000)];
+    assert_eq!(findings(&fixture), (expected, of_treasury, 3));
 
     let fixture = fixture_of();
     let mut account = fixture.chain.svm.borrow().get_account(&fixture.wallet_address("a")).unwrap();
@@ -134,6 +137,103 @@ fn what_owners_and_strangers_do_is_named_and_is_no_disagreement() {
     let expected = [(Cause::BalanceChanged, 12_345), (Cause::ExcessLamports, 12_345)];
     assert_eq!(findings_of(&rows, "b"), expected);
     assert_eq!((found.disagreements, found.paid, found.pending), (0, 1_500_004, 26));
+}
+
+#[test]
+fn a_paid_total_that_has_fallen_is_a_disagreement_and_no_repair_hides_it() {
+    let fixture = fixture(&Keypair::new());
+    fixture.set_paid_total("a", 1_499_999);
+    // The treasury disagrees as well, also if the credited totals differ.
+    for expected in
+        [vec![(Cause::PaidTotalsDiffer, 1)], vec![(Cause::CreditedElsewhere, 1), (Cause::PaidTotalsDiffer, 1)]]
+    {
+        let (of_node, of_treasury, _) = findings(&fixture);
+        assert!(of_node.contains(&(Cause::PaidTotalFell, 1)), "{of_node:?}");
+        assert_eq!(of_treasury, expected);
+        fixture.set_credited_total("b", 19);
+    }
+    let (found, _) = compare(&fixture, true).unwrap();
+    assert_eq!(found.repaired, 0);
+    assert_eq!(fixture.balance("a").total_rewards_distributed_lamports.get(), 1_500_000);
+}
+
+#[test]
+fn a_copy_that_differs_only_in_who_chose_the_destination_is_repaired() {
+    let owner = Keypair::new();
+    let fixture = fixture(&owner);
+    fixture.set_destination("a", &owner.pubkey(), DestinationSource::Owner);
+    assert_eq!(findings(&fixture), (vec![(Cause::CopyDiffers, 0)], vec![], 0));
+    assert_eq!(compare(&fixture, true).unwrap().0.repaired, 1);
+    assert_eq!(findings(&fixture), (vec![], vec![], 0));
+}
+
+#[test]
+fn a_closed_account_has_no_owner_who_has_changed_something() {
+    let owner = Keypair::new();
+    let of_owner = NodeSpec { name: "a".to_owned(), address: Some(owner.pubkey()), funds: 1_000_000_000 };
+    let fixture = EngineFixture::new(&[of_owner]);
+    fixture.grant("a", 1_500_000);
+    assert_eq!(fixture.settle(), [None]);
+    let before = fixture.balance_of(&fixture.wallet_address("a"));
+    let admin = fixture.admin.pubkey();
+    fixture.execute_as_admin(close_node_ix(admin, fixture.network, node_id("a").on_chain(), owner.pubkey()));
+    let (of_node, _, disagreements) = findings(&fixture);
+    let freed = before - fixture.balance_of(&fixture.wallet_address("a"));
+    assert_eq!((of_node, disagreements), (vec![(Cause::BalanceChanged, freed)], 0));
+}
+
+#[test]
+fn a_relay_that_settles_meanwhile_causes_no_disagreement() {
+    let fixture = fixture(&Keypair::new());
+    fixture.grant("b", 2_000_000);
+    let reconciler = Reconciler { database: &fixture.database, chain: &fixture.chain, network: fixture.network_ref };
+    let mut settled = false;
+    let found = block_on(reconciler.run::<ManualClock>(None, |_| {
+        if !std::mem::replace(&mut settled, true) {
+            fixture.settle();
+        }
+    }));
+    let found = found.unwrap();
+    assert!(found.moved);
+    assert_eq!((found.disagreements, found.of_treasury), (0, vec![]));
+}
+
+#[test]
+fn wallets_are_not_read_at_an_earlier_slot_than_the_treasury() {
+    let fixture = fixture(&Keypair::new());
+    fixture.chain.finalize();
+    let slot = fixture.chain.height();
+    fixture.chain.min_slots.borrow_mut().clear();
+    compare(&fixture, false).unwrap();
+    assert_eq!(*fixture.chain.min_slots.borrow(), [0, slot, slot], "the treasury, the wallets, the treasury again");
+}
+
+#[test]
+fn a_lease_is_released_whatever_the_result() {
+    let fixture = fixture(&Keypair::new());
+    fixture.chain.svm.borrow_mut().set_account(fixture.treasury, Default::default()).unwrap();
+    assert!(matches!(compare(&fixture, true), Err(ReconcileError::NoTreasury(_))));
+    assert_eq!(fixture.lease_remaining_ms(), 0);
+}
+
+#[test]
+fn the_lease_of_a_repair_is_extended_for_every_page() {
+    let nodes: Vec<NodeSpec> = (0..1_250).map(|index| NodeSpec::unfunded(&format!("n{index:04}"))).collect();
+    let fixture = EngineFixture::new(&nodes);
+    fixture.grant("n0000", 1_000);
+    assert_eq!(fixture.settle(), [None]);
+    let reconciler = Reconciler { database: &fixture.database, chain: &fixture.chain, network: fixture.network_ref };
+    let actor = Actor::command_line();
+    let repair = Repair { actor: &actor, clock: &*fixture.clock, holder: "reconciler" };
+    let mut lowest = i64::MAX;
+    // Each page takes 20 seconds, and a lease lasts for 30.
+    let found = block_on(reconciler.run(Some(&repair), |row| {
+        lowest = lowest.min(fixture.lease_remaining_ms());
+        if ["n0599", "n1199"].contains(&row.ledger.node_id.as_str()) {
+            fixture.advance_time(20_000);
+        }
+    }));
+    assert_eq!((found.unwrap().nodes, lowest), (1_250, 30_000));
 }
 
 #[test]
@@ -199,7 +299,8 @@ fn a_ledger_of_another_cluster_is_not_compared() {
     let fixture = fixture(&Keypair::new());
     fixture.chain.genesis.set([8; 32]);
     for repair in [false, true] {
-        assert!(matches!(compare(&fixture, repair), Err(ReconcileError::OtherBinding { name: "genesis_hash", .. })));
+        let error = compare(&fixture, repair).unwrap_err();
+        assert!(matches!(error, ReconcileError::Binding(BindingError::Other { name: "genesis_hash", .. })), "{error}");
     }
 }
 
@@ -221,14 +322,43 @@ fn the_history_of_a_node_tells_whose_credits_the_chain_has() {
     let fixture = fixture(&Keypair::new());
     fixture.credit_outside_the_engine(&[("a", 1_500_017)]);
     fixture.credit_outside_the_engine(&[("a", 3)]);
+    fixture.chain.finalize();
     let (wallet, node) = (fixture.wallet_address("a"), node_id("a"));
     let history = node_history(&fixture.database, &fixture.chain, &fixture.network, &node, Some(&wallet));
     let history = block_on(history).unwrap();
-    let of = |batch: &WalletBatch| (batch.target, batch.credited, batch.signed_by_this_ledger);
+    let of = |batch: &WalletBatch| (batch.target, batch.credited, batch.signer);
+    use BatchSigner::{SomebodyElse, ThisLedger};
     assert_eq!(
         history.batches.iter().map(of).collect::<Vec<_>>(),
-        [(3, false, false), (1_500_017, true, false), (1_500_010, true, true), (1_500_000, true, true)]
+        [
+            (3, false, SomebodyElse),
+            (1_500_017, true, SomebodyElse),
+            (1_500_010, true, ThisLedger),
+            (1_500_000, true, ThisLedger)
+        ]
     );
     let rewards: Vec<_> = history.rewards.iter().map(|reward| reward.node_total_lamports.get()).collect();
     assert_eq!((rewards, history.without_log), (vec![1_500_010, 1_500_000], 0));
+    assert!(!history.has_unexamined && history.examined > 4, "{history:?}");
+}
+
+#[test]
+fn payouts_that_anyone_sends_do_not_hide_credits_and_what_is_not_examined_is_said() {
+    let (owner, stranger) = (Keypair::new(), Keypair::new());
+    let fixture = fixture(&owner);
+    fixture.chain.svm.borrow_mut().airdrop(&stranger.pubkey(), 1_000_000_000).unwrap();
+    fixture.chain.signatures_per_page.set(50);
+    let (wallet, node, destination) = (fixture.wallet_address("a"), node_id("a"), owner.pubkey());
+    let history = |payouts: usize| {
+        for _ in 0..payouts {
+            fixture.execute_as(&stranger, payout_ix(fixture.network, &[(wallet, destination)]));
+        }
+        fixture.chain.finalize();
+        let history = node_history(&fixture.database, &fixture.chain, &fixture.network, &node, Some(&wallet));
+        let history = block_on(history).unwrap();
+        (history.batches.len(), history.has_unexamined, history.examined)
+    };
+    let (batches, has_unexamined, _) = history(60);
+    assert_eq!((batches, has_unexamined), (2, false));
+    assert_eq!(history(160), (0, true, 200));
 }

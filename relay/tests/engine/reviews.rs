@@ -7,7 +7,7 @@ use williw_relay::engine::{Engine, EngineError, Excess, HOLD_RETRY_MS, Progress,
 use williw_relay::ledger::{Actor, reviews};
 use williw_relay::types::RewardStatus;
 
-use crate::support::{Crash, CrashPoint, CrashTiming, EngineFixture, NodeSpec, TRIGGER, block_on, node_id};
+use crate::support::{CrashPoint, CrashTiming, EngineFixture, NodeSpec, TRIGGER, block_on, node_id};
 
 /// What the ledger shows for a node that the chain has credited in excess.
 const MISMATCH: &str = "chain_above_ledger";
@@ -47,12 +47,10 @@ fn accept_chain(fixture: &EngineFixture, node: &str) -> Result<u64, ReviewError>
     resolve(fixture, node, Resolution::AcceptChain)
 }
 
-/// Pays on top of the chain's total in a process that crashes at `point`.
-fn pay_on_top_with_crash(fixture: &EngineFixture, point: &CrashPoint) -> Result<(), ReviewError> {
-    let database = Crash { inner: &fixture.database, point };
-    let chain = Crash { inner: &fixture.chain, point };
-    let reviewer = fixture.reviewer(database, chain);
-    block_on(reviewer.resolve(&Actor::command_line(), &node_id("a"), Resolution::PayOnTop)).map(drop)
+/// Resolves the node `a` in a process that crashes at `point`.
+fn resolve_with_crash(fixture: &EngineFixture, resolution: Resolution, point: &CrashPoint) -> Result<(), ReviewError> {
+    let reviewer = fixture.reviewer(point.database(&fixture.database), point.chain(&fixture.chain));
+    block_on(reviewer.resolve(&Actor::command_line(), &node_id("a"), resolution)).map(drop)
 }
 
 /// Settles, and asserts that node `a` was credited and paid exactly `total`, and that every sum in the ledger says so.
@@ -117,8 +115,10 @@ fn running_totals_move_without_a_collision() {
     // Every reward takes the total that the next one had.
     let fixture = fixture(1_000_000, &[2_000_000, 1_000_000, 1_000_000, 1_000_000]);
     assert_eq!(fixture.settle(), [None]);
+    let amounts = fixture.amounts("a");
     assert_eq!(pay_on_top(&fixture, "a"), Ok(1_000_000));
     assert_settled_at(&fixture, 7_500_000);
+    assert_eq!(fixture.amounts("a"), amounts, "only a correction was added");
 }
 
 #[test]
@@ -162,6 +162,39 @@ fn what_would_be_paid_twice_is_said_before() {
     assert_eq!((excess.counted_as_credited_lamports.get(), excess.paid_again_lamports.get()), (0, 2_000_003));
     assert_eq!(excess.signed_lamports.get(), 1_500_000);
     assert_eq!(fixture.correction_count(), 0);
+}
+
+#[test]
+fn a_correction_warns_of_rewards_that_are_imported_later() {
+    // The chain has credited two rewards, of which the ledger has only the first one again.
+    let fixture = fixture(3_000_000, &[2_000_000]);
+    let warned = examine(&fixture, "a", Resolution::AcceptChain).unwrap();
+    assert!(warned.warning().unwrap().contains("imported later are paid again"), "{warned:?}");
+    assert_eq!(accept_chain(&fixture, "a"), Ok(1_000_000));
+    fixture.grant("a", 1_000_000);
+    // It is indeed paid again, and the correction counts as well.
+    assert_settled_at(&fixture, 5_500_000);
+
+    let complete = self::fixture(3_000_000, &[2_000_000, 1_000_000]);
+    assert_eq!(examine(&complete, "a", Resolution::AcceptChain).unwrap().warning(), None);
+    assert!(examine(&complete, "a", Resolution::PayOnTop).unwrap().warning().is_some());
+}
+
+#[test]
+fn rewards_that_the_ledger_has_signed_for_count_as_credited_with_either_resolution() {
+    for (resolution, total) in [(Resolution::AcceptChain, 3_500_000), (Resolution::PayOnTop, 3_500_007)] {
+        let fixture = fixture(0, &[2_000_000]);
+        fixture.sign_for("a", 3_500_000);
+        fixture.credit_outside_the_engine(&[("a", 3_500_007)]);
+        fixture.chain.produce_block();
+        fixture.grant("a", 7);
+        let excess = examine(&fixture, "a", resolution).unwrap();
+        assert_eq!(excess.signed_unconfirmed_lamports.get(), 2_000_000);
+        resolve(&fixture, "a", resolution).unwrap();
+        assert_eq!(fixture.reward_count(RewardStatus::Pending), usize::from(resolution == Resolution::PayOnTop));
+        fixture.settle();
+        assert_eq!(fixture.wallet("a").unwrap().credited_total, total + 7);
+    }
 }
 
 #[test]
@@ -281,21 +314,31 @@ fn a_ledger_of_another_cluster_or_without_a_settlement_is_refused() {
 
 #[test]
 fn a_resolution_that_is_interrupted_anywhere_is_written_once() {
-    let clean = fixture(1, &[2_000_000]);
-    let never = CrashPoint::never();
-    pay_on_top_with_crash(&clean, &never).unwrap();
-    for at in 0..never.calls() {
-        for timing in [CrashTiming::BeforeEffect, CrashTiming::AfterEffect] {
-            let context = format!("crash at call {at} of {}, {timing:?}", never.calls());
-            let fixture = fixture(1, &[2_000_000]);
-            pay_on_top_with_crash(&fixture, &CrashPoint::new(at, timing)).unwrap_err();
-            fixture.advance_time(HOLD_RETRY_MS as u64);
-            match pay_on_top(&fixture, "a") {
-                Ok(1) | Err(ReviewError::NothingToResolve { .. }) => {}
-                other => panic!("{context}: {other:?}"),
+    // The accepted total covers the pending reward, and three lamports that no reward explains.
+    for (resolution, action, excess, correction, total) in [
+        (Resolution::PayOnTop, "review.pay_on_top", 1, 1, 3_500_001),
+        (Resolution::AcceptChain, "review.accept", 2_000_003, 3, 3_500_003),
+    ] {
+        let new = || fixture(excess, &[2_000_000]);
+        let never = CrashPoint::never();
+        resolve_with_crash(&new(), resolution, &never).unwrap();
+        assert!(never.calls() > 0);
+        for at in 0..never.calls() {
+            for timing in [CrashTiming::BeforeEffect, CrashTiming::AfterEffect] {
+                let context = format!("{resolution}: crash at call {at} of {}, {timing:?}", never.calls());
+                let fixture = new();
+                resolve_with_crash(&fixture, resolution, &CrashPoint::new(at, timing)).unwrap_err();
+                fixture.advance_time(HOLD_RETRY_MS as u64);
+                match resolve(&fixture, "a", resolution) {
+                    Ok(written) if written == correction => {}
+                    Err(ReviewError::NothingToResolve { .. }) => {}
+                    other => panic!("{context}: {other:?}"),
+                }
+                assert_eq!((fixture.correction_count(), fixture.audit_entries(action)), (1, 1), "{context}");
+                assert_eq!(fixture.amounts("a"), [1_500_000, 2_000_000], "{context}");
+                fixture.grant("a", 4_000_000);
+                assert_settled_at(&fixture, total + 4_000_000);
             }
-            assert_eq!((fixture.correction_count(), fixture.audit_entries("review.pay_on_top")), (1, 1), "{context}");
-            assert_settled_at(&fixture, 3_500_001);
         }
     }
 }

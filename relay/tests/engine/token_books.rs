@@ -1,5 +1,6 @@
 //! The ledger's copies, its comparison with the chain, and receipts, in networks that pay in tokens.
 
+use settlement::state::NodeWallet;
 use williw_relay::audit::{Cause, Rebuilder, Reconciler, Reconciliation, Repair, issue, verify};
 use williw_relay::chain::JsonRpc;
 use williw_relay::clock::ManualClock;
@@ -21,7 +22,7 @@ fn credited() -> TokenFixture {
 }
 
 fn wallet_rent(fixture: &EngineFixture) -> u64 {
-    fixture.chain.svm.borrow().minimum_balance_for_rent_exemption(200)
+    fixture.chain.svm.borrow().minimum_balance_for_rent_exemption(NodeWallet::SIZE)
 }
 
 /// The result of a comparison, and the findings of all nodes.

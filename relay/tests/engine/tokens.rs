@@ -2,6 +2,7 @@
 
 use settlement::client::{fund_tokens_ix, set_destination_ix};
 use settlement::rules::token_layout::TOKEN_ACCOUNT_LEN;
+use settlement::state::NodeWallet;
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
@@ -49,7 +50,7 @@ fn rewards_are_credited_and_paid_to_the_base_unit_with_every_token_program() {
         assert_eq!([above, below, second].map(|account| fixture.tokens(&account)), [1_000_001, 0, 5_000_000]);
         assert_eq!(fixture.tokens(&fixture.vault), TREASURY_FUNDS - 6_000_001);
         assert_eq!(fixture.balance_of(&fixture.treasury), lamports, "credits move no lamports");
-        let rent = fixture.chain.svm.borrow().minimum_balance_for_rent_exemption(200);
+        let rent = fixture.chain.svm.borrow().minimum_balance_for_rent_exemption(NodeWallet::SIZE);
         assert_eq!(fixture.balance_of(&fixture.wallet_address("below")), rent);
         let wallet = fixture.wallet("above").unwrap();
         assert_eq!(wallet.destination, above, "the owner's associated token account is the default");

@@ -1,12 +1,16 @@
 //! The promises, checked after every block and every write.
 
+mod holds;
 mod rest;
+mod rule;
+
+pub(crate) use rule::{Evaluations, Rule};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
-use williw_relay::database::Statement;
+use williw_relay::database::{Row, Statement};
 
 use crate::agenda::ProcessId;
 use crate::scenario::Scenario;
@@ -76,9 +80,10 @@ impl Checker {
 
     /// Nothing is sent unless its signature is stored.
     pub(crate) fn sent(&self, world: &World, signature: &Signature) {
-        if !self.signed.contains(&signature.to_string()) {
-            world.violate(format!("{signature} was sent before its signature was stored"));
-        }
+        let is_stored = self.signed.contains(&signature.to_string());
+        world.check(Rule::StoredBeforeSent, is_stored, || {
+            format!("{signature} was sent before its signature was stored")
+        });
     }
 
     /// A process has written to the ledger.
@@ -102,7 +107,9 @@ impl Checker {
             } else if sql.starts_with("UPDATE batch_entries SET outcome") {
                 self.outcomes_are_true(world, parameter(0));
             } else if sql.starts_with("UPDATE payables SET hold_reason") {
-                self.holds_are_true(world, parameter(0));
+                self.holds_are_true(world, "rewards", parameter(0));
+            } else if sql.starts_with("UPDATE wallets SET hold_reason") {
+                self.holds_are_true(world, "payouts", parameter(0));
             }
         }
     }
@@ -110,16 +117,15 @@ impl Checker {
     /// Only the latest holder of the lease writes.
     fn written_with_lease(&mut self, world: &World, process: ProcessId, holder: &str, token: i64) {
         let own = self::holder(world, process);
-        if own != holder {
-            world.violate(format!("{own} writes in the name of {holder}"));
-        }
+        world.check(Rule::WritesInItsOwnName, own == holder, || format!("{own} writes in the name of {holder}"));
         let known = self.tokens.entry(token).or_insert_with(|| holder.to_owned());
-        if known != holder {
-            world.violate(format!("{known} and {holder} write with the same fencing token {token}"));
-        }
-        if self.tokens.last_key_value().is_some_and(|(latest, _)| *latest > token) {
-            world.violate(format!("{holder} writes with token {token} although another runner has taken over"));
-        }
+        world.check(Rule::OneHolderPerToken, known == holder, || {
+            format!("{known} and {holder} write with the same fencing token {token}")
+        });
+        let is_latest = self.tokens.last_key_value().is_some_and(|(latest, _)| *latest == token);
+        world.check(Rule::NoWriteAfterATakeover, is_latest, || {
+            format!("{holder} writes with token {token} although another runner has taken over")
+        });
     }
 
     /// A batch is signed again only when its earlier attempts cannot land any more.
@@ -129,9 +135,10 @@ impl Checker {
         for row in world.ledger.query(Statement::new(EARLIER_ATTEMPTS).bind(attempt)) {
             let signature: Signature = row.get("signature").expect("a signature");
             let last_valid: u64 = row.get("height").expect("a height");
-            if height < last_valid && cluster.find(&signature, cluster.root).is_none() {
-                world.violate(format!("a batch is signed again although {signature} can still land"));
-            }
+            let is_over = height >= last_valid || cluster.find(&signature, cluster.root).is_some();
+            world.check(Rule::SignsAgainOnlyWhatIsDead, is_over, || {
+                format!("a batch is signed again although {signature} can still land")
+            });
         }
     }
 
@@ -141,11 +148,14 @@ impl Checker {
         for row in world.ledger.query(Statement::new(ATTEMPT).bind(attempt)) {
             let signature: Signature = row.get("signature").expect("a signature");
             let last_valid: u64 = row.get("height").expect("a height");
-            if cluster.blocks[cluster.root].height <= last_valid {
-                world.violate(format!("{signature} is given up although it can still land"));
-            }
-            if cluster.find(&signature, cluster.root).is_some() && !world.scenario.can_forget() {
-                world.violate(format!("{signature} is given up although it has landed"));
+            world.check(Rule::GivesUpOnlyWhatIsDead, cluster.blocks[cluster.root].height > last_valid, || {
+                format!("{signature} is given up although it can still land")
+            });
+            if !world.scenario.can_forget() {
+                let is_nowhere = cluster.find(&signature, cluster.root).is_none();
+                world.check(Rule::GivesUpNothingThatLanded, is_nowhere, || {
+                    format!("{signature} is given up although it has landed")
+                });
             }
         }
     }
@@ -158,40 +168,23 @@ impl Checker {
             let wallet: Pubkey = row.get::<String>("wallet_address").expect("an address").parse().expect("an address");
             let (node, target) = (row.get::<String>("node_id").expect("a node id"), row.get::<u64>("target"));
             let is_credited = row.get::<String>("outcome").expect("an outcome") == "credited";
-            let executed = cluster.find(&signature, cluster.root).map(|(_, executed)| executed);
-            let credits = executed.is_some_and(|it| it.credited().iter().any(|(credited, _)| *credited == wallet));
-            let credited = cluster.blocks[cluster.root].totals[position(world, &node)].credited;
-            if is_credited && credited < target.expect("a target") {
-                world.violate(format!("{node} is said to be credited by {signature}, and is not"));
-            }
-            // Whom a lost log has credited cannot be told if another ledger has credited the node as well.
-            if !is_credited && credits && !self.restored {
-                world.violate(format!("{node} is said to be skipped by {signature}, which has credited it"));
-            }
-        }
-    }
-
-    /// A node is held for a reason that holds.
-    fn holds_are_true(&self, world: &World, holds: &str) {
-        let holds: serde_json::Value = serde_json::from_str(holds).expect("the holds are JSON");
-        for hold in holds.as_array().into_iter().flatten() {
-            let Some(reason) = hold["hold"].as_str() else { continue };
-            let node = hold["node_id"].as_str().expect("a node id");
-            let is_true = match reason {
-                // Only what a lost ledger has signed for is above what this one has.
-                "chain_above_ledger" => {
-                    let cluster = world.cluster.borrow();
-                    self.restored
-                        && cluster.blocks[cluster.tip].totals[position(world, node)].credited > signed(world, node)
-                }
-                "chain_below_ledger" | "total_mismatch" => false,
-                // What the settler lacks is not the fault of a node.
-                _ => !["InsufficientFundsForFee", "AccountNotFound", "{\"account_index\":0}"]
-                    .iter()
-                    .any(|fault| reason.starts_with("evicted") && reason.contains(fault)),
-            };
-            if !is_true {
-                world.violate(format!("{node} is held for a reason that does not hold: {reason}"));
+            let found = cluster.find(&signature, cluster.root);
+            let has_succeeded = found.as_ref().is_some_and(|(_, executed)| executed.error.is_none());
+            world.check(Rule::OutcomesHaveLanded, has_succeeded, || {
+                format!("{node} is said to be credited or skipped by {signature}, which has not succeeded")
+            });
+            let Some((block, executed)) = found else { continue };
+            if is_credited {
+                let credited = cluster.blocks[block].totals[position(world, &node)].credited;
+                world.check(Rule::CreditedIsTrue, credited >= target.expect("a target"), || {
+                    format!("{node} is said to be credited by {signature}, and was not by then")
+                });
+            } else if !self.restored || world.scenario.keeps_logs() {
+                // Whom a lost log has credited cannot be told if another ledger has credited the node as well.
+                let credits = executed.credited().iter().any(|(credited, _)| *credited == wallet);
+                world.check(Rule::SkippedIsTrue, !credits, || {
+                    format!("{node} is said to be skipped by {signature}, which has credited it")
+                });
             }
         }
     }
@@ -203,8 +196,9 @@ impl Checker {
             let expires_at: i64 = row.get("expires_at").expect("a time");
             let is_held = row.get::<String>("holder").expect("a holder") == holder && expires_at > world.now_ms();
             // A request that its sender has given up may arrive after it has stopped.
-            if is_held && world.faults.get().ledger_late == 0 {
-                world.violate(format!("{holder} has stopped and keeps the lease"));
+            if world.faults.get().ledger_late == 0 {
+                let promise = || format!("{holder} has stopped and keeps the lease");
+                world.check(Rule::StoppingReleasesTheLease, !is_held, promise);
             }
         }
     }
@@ -214,9 +208,9 @@ impl Checker {
         let is_over = world.now_ms() > world.healed_at.get().saturating_add(60_000);
         let stood_still = world.suspended.iter().any(|until| until.get() + 60_000 > world.now_ms());
         let may_lose = world.scenario.faults.can_cost_the_lease() || self.restored || stood_still;
-        if is_over && !stood_still || !may_lose {
-            world.violate(format!("{name} loses its lease although it was never late"));
-        }
+        world.check(Rule::OnlyTheLateLoseTheirLease, (!is_over || stood_still) && may_lose, || {
+            format!("{name} loses its lease although it was never late")
+        });
     }
 
     /// A reward is confirmed only if the finalized chain has credited it, and names a transaction that did.
@@ -224,20 +218,22 @@ impl Checker {
         let cluster = world.cluster.borrow();
         let root = &cluster.blocks[cluster.root];
         let rows = world.ledger.query(Statement::new(CONFIRMED));
-        if rows.len() < self.confirmed.len() {
-            world.violate("a confirmed reward is no longer confirmed".to_owned());
-        }
+        let sequence = |row: &Row| row.get::<i64>("sequence").expect("a sequence");
+        let found: BTreeSet<i64> = rows.iter().map(sequence).collect();
+        world.check(Rule::ConfirmedStaysConfirmed, self.confirmed.is_subset(&found), || {
+            "a confirmed reward is no longer confirmed".to_owned()
+        });
         for row in rows {
-            if !self.confirmed.insert(row.get("sequence").expect("a sequence")) {
+            if !self.confirmed.insert(sequence(&row)) {
                 continue;
             }
             let (id, node): (String, String) = (row.get("id").expect("an id"), row.get("node_id").expect("a node id"));
             let total: u64 = row.get("total").expect("a total");
             let index = position(world, &node);
             let credited = root.totals[index].credited;
-            if credited < total {
-                world.violate(format!("{node}'s reward up to {total} is confirmed, but {credited} is credited"));
-            }
+            world.check(Rule::ConfirmedIsCredited, credited >= total, || {
+                format!("{node}'s reward up to {total} is confirmed, but {credited} is credited")
+            });
             // A transaction with a lower target has paid an earlier part.
             let wallet = world.nodes()[index].wallet;
             let has_paid = |signature: &Signature| {
@@ -245,16 +241,17 @@ impl Checker {
                 executed.iter().flatten().any(|(credited, target)| *credited == wallet && *target >= total)
             };
             let payments = self.payments.get(&id);
-            if !payments.into_iter().flatten().any(has_paid) {
-                world.violate(format!("{node}'s reward {id} is confirmed, but no transaction for it has landed"));
-            }
+            world.check(Rule::ConfirmedIsPaidFor, payments.into_iter().flatten().any(has_paid), || {
+                format!("{node}'s reward {id} is confirmed, but no transaction for it has landed")
+            });
             let Some(signature) = row.optional::<Signature>("signature").expect("a signature") else {
                 self.without_signature += 1;
                 continue;
             };
-            if !(has_paid(&signature) && payments.is_some_and(|payments| payments.contains(&signature))) {
-                world.violate(format!("{node}'s reward up to {total} names {signature}, which has not credited it"));
-            }
+            let is_one_of_them = payments.is_some_and(|payments| payments.contains(&signature));
+            world.check(Rule::NamesWhatHasPaid, has_paid(&signature) && is_one_of_them, || {
+                format!("{node}'s reward up to {total} names {signature}, which has not credited it")
+            });
         }
     }
 
@@ -267,23 +264,24 @@ impl Checker {
         }
         let parent = &cluster.blocks[block.parent];
         let fees: u64 = block.executed.iter().map(|executed| executed.fee).sum();
-        if block.lamports + u128::from(fees) != parent.lamports {
-            world.violate(format!("block {} has {} lamports after {}", block.slot, block.lamports, parent.lamports));
-        }
+        world.check(Rule::LamportsAreKept, block.lamports + u128::from(fees) == parent.lamports, || {
+            format!("block {} has {} lamports after {}", block.slot, block.lamports, parent.lamports)
+        });
         for (node, (before, after)) in parent.totals.iter().zip(block.totals.iter()).enumerate() {
             let (name, earned) = (&world.nodes()[node].id, self.earned[node]);
-            if after.credited > earned {
-                world.violate(format!("{name} is credited {} but has earned {earned}", after.credited));
-            }
-            if after.paid > after.credited {
-                world.violate(format!("{name} is paid {} but only {} is credited", after.paid, after.credited));
-            }
-            if after.received != after.paid {
-                world.violate(format!("{name} has received {} but {} is recorded", after.received, after.paid));
-            }
-            if after.credited < before.credited || after.paid < before.paid {
-                world.violate(format!("the totals of {name} fall from {before:?} to {after:?}"));
-            }
+            world.check(Rule::CreditedIsEarned, after.credited <= earned, || {
+                format!("{name} is credited {} but has earned {earned}", after.credited)
+            });
+            world.check(Rule::PaidIsCredited, after.paid <= after.credited, || {
+                format!("{name} is paid {} but only {} is credited", after.paid, after.credited)
+            });
+            world.check(Rule::ReceivedIsPaid, after.received == after.paid, || {
+                format!("{name} has received {} but {} is recorded", after.received, after.paid)
+            });
+            let falls = after.credited < before.credited || after.paid < before.paid;
+            world.check(Rule::TotalsNeverFall, !falls, || {
+                format!("the totals of {name} fall from {before:?} to {after:?}")
+            });
         }
         if self.restored {
             return;
@@ -292,9 +290,9 @@ impl Checker {
             let node: String = row.get("node_id").expect("a node id");
             let signed: u64 = row.get("signed").expect("a total");
             let credited = block.totals[position(world, &node)].credited;
-            if credited > signed {
-                world.violate(format!("{node} is credited {credited} but the ledger has signed only {signed}"));
-            }
+            world.check(Rule::CreditedIsSigned, credited <= signed, || {
+                format!("{node} is credited {credited} but the ledger has signed only {signed}")
+            });
         }
     }
 }

@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::checker::Evaluations;
+
 /// The number of runs that are looked at, spread over all.
 const SAMPLES: u64 = 1_000;
 
@@ -73,9 +75,14 @@ impl Coverage {
         }
     }
 
-    /// Panics if something was never reached, unless there are too few samples to tell.
-    pub(crate) fn check(&self) {
+    /// Panics if something was never reached, or a rule never evaluated, unless there are too few samples to tell.
+    pub(crate) fn check(&self, evaluations: &Evaluations) {
         println!("{self:#?}");
+        for (rule, count) in evaluations.iter() {
+            println!("{rule:?} was evaluated {count} times");
+        }
+        let unused: Vec<_> = evaluations.iter().filter(|(_, count)| *count == 0).map(|(rule, _)| rule).collect();
+        assert!(self.samples < SAMPLES || unused.is_empty(), "never evaluated: {unused:?}");
         let never: Vec<_> = self.reached.iter().filter(|(_, runs)| **runs == 0).map(|(part, _)| part).collect();
         assert!(self.samples < SAMPLES || never.is_empty(), "never reached: {never:?}");
     }

@@ -27,6 +27,8 @@ mod ledger;
 mod lies;
 mod named;
 mod process;
+#[path = "../support/program.rs"]
+mod program;
 mod random;
 mod regressions;
 mod rpc;

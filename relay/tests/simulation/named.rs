@@ -1,5 +1,6 @@
 //! Situations that have gone wrong once, or would be hard to reach by chance: each with some seeds of its own.
 
+use crate::checker::Rule;
 use crate::cluster::History;
 use crate::faults::Faults;
 use crate::random::{Random, Stream};
@@ -11,6 +12,17 @@ const RUNS: u64 = 12;
 
 /// The number of runs after which a situation must have been reached.
 const MAX_RUNS: u64 = 80;
+
+/// As [`holds_in`], and in every run, these rules are at stake.
+pub(crate) fn holds_with(rules: &[Rule], change: impl Fn(&mut Scenario), about: &[&str]) {
+    for seed in 0..RUNS {
+        let evaluations = run(scenario(seed, &change), seed, false).evaluations;
+        for (rule, count) in evaluations.iter() {
+            assert!(count > 0 || !rules.contains(&rule), "run {seed} does not evaluate {rule:?}");
+        }
+    }
+    holds_in(change, about);
+}
 
 /// Runs a situation: `change` makes it out of a seed's scenario in which nothing else goes wrong. What it is about, parts of
 /// the stories' lines, must be reached.

@@ -10,7 +10,7 @@ use williw_relay::events::NoEvents;
 use williw_relay::signer::SecretKey;
 
 use crate::agenda::{ProcessId, Task};
-use crate::checker::holder;
+use crate::checker::{Rule, holder};
 use crate::ledger::RemoteLedger;
 use crate::random::Stream;
 use crate::rpc::{Rpc, Url};
@@ -121,16 +121,19 @@ async fn run(world: Rc<World>, process: ProcessId, engine: SimulatedEngine) {
             }
             Err(error) => {
                 world.tell(name, format_args!("stops: {error}"));
-                if let EngineError::Ledger(
-                    DatabaseError::Constraint(_) | DatabaseError::Statement(_) | DatabaseError::Decode(_),
-                )
-                // Whatever a node answers, a relay goes on asking.
-                | EngineError::Chain(_)
-                | EngineError::Build(_)
-                | EngineError::Signer(_) = &error
-                {
-                    world.violate(format!("{name} returns an error that has no cause outside of it: {error}"));
-                }
+                let has_cause = !matches!(
+                    &error,
+                    EngineError::Ledger(
+                        DatabaseError::Constraint(_) | DatabaseError::Statement(_) | DatabaseError::Decode(_),
+                    )
+                    // Whatever a node answers, a relay goes on asking.
+                    | EngineError::Chain(_)
+                    | EngineError::Build(_)
+                    | EngineError::Signer(_)
+                );
+                world.check(Rule::ErrorsHaveACauseOutside, has_cause, || {
+                    format!("{name} returns an error that has no cause outside of it: {error}")
+                });
                 let _ = engine.stop().await;
                 return;
             }

@@ -12,6 +12,7 @@ use williw_relay::chain::{
 };
 
 use crate::agenda::ProcessId;
+use crate::checker::Rule;
 use crate::cluster::{Travelling, decode};
 use crate::lies::{Accounts, Falsify, Found, Lamports, Received};
 use crate::random::{Random, Stream};
@@ -230,12 +231,11 @@ impl Chain for Rpc {
 
     async fn send(&self, transaction: &[u8]) -> Result<(), ChainError> {
         let bytes = transaction.to_vec();
-        self.request("sendTransaction", move |world, node| match node {
-            Node::View(_) => receive(world, &bytes).map(|()| Received),
-            Node::OtherCluster => {
-                world.violate("a transaction is sent to another cluster".to_owned());
-                Ok(Received)
-            }
+        self.request("sendTransaction", move |world, node| {
+            let is_own = matches!(node, Node::View(_));
+            let promise = || "a transaction is sent to another cluster".to_owned();
+            world.check(Rule::NothingToAnotherCluster, is_own, promise);
+            if is_own { receive(world, &bytes).map(|()| Received) } else { Ok(Received) }
         })
         .await
         .map(|Received| ())
@@ -246,7 +246,15 @@ impl Chain for Rpc {
         self.request("getSignatureStatuses", move |world, node| {
             let cluster = world.cluster.borrow();
             match node {
-                Node::View(view) => cluster.statuses(view, &signatures, search),
+                Node::View(view) => {
+                    let answer = cluster.statuses(view, &signatures, search)?;
+                    let is_final = |signature: &Signature| cluster.find(signature, cluster.root).is_some();
+                    let answers = signatures.iter().zip(&answer.statuses);
+                    if answers.into_iter().any(|(signature, status)| status.is_none() && is_final(signature)) {
+                        world.tell("network", format_args!("{node} does not know what is final"));
+                    }
+                    Ok(answer)
+                }
                 Node::OtherCluster => Ok(cluster.other_statuses(signatures.len())),
             }
         })

@@ -10,6 +10,7 @@ use solana_account::Account;
 use solana_signer::Signer as _;
 
 use crate::agenda::Task;
+use crate::checker::{Evaluations, Rule};
 use crate::cluster::{Cluster, FollowedNode, REAL_BLOCKHASH_BLOCKS, SLOT_MS, template};
 use crate::faults::Faults;
 use crate::ledger::Ledger;
@@ -17,7 +18,7 @@ use crate::process::{Process, start};
 use crate::random::{Random, Stream};
 use crate::scenario::Scenario;
 use crate::story::Story;
-use crate::world::{Relay, START_MS, World};
+use crate::world::{Relay, START_MS, Violation, World};
 
 /// The slot at which every run starts.
 const FIRST_SLOT: u64 = 1_000;
@@ -36,7 +37,9 @@ const QUIET_SLOT_MS: i64 = 12 * SLOT_MS;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
     /// The first promise that was broken.
-    pub(crate) violation: Option<String>,
+    pub(crate) violation: Option<Violation>,
+    /// How often each rule was evaluated.
+    pub(crate) evaluations: Evaluations,
     /// The hash of the story.
     pub(crate) hash: u64,
     /// The number of events.
@@ -96,7 +99,13 @@ pub(crate) fn run_with(scenario: Scenario, seed: u64, recorded: bool, besides: i
         world.checker.borrow().at_rest(&world);
     }
     let story = world.story.borrow();
-    Outcome { violation: world.violation(), hash: story.hash(), events: story.len(), story: story.text() }
+    Outcome {
+        violation: world.violation(),
+        evaluations: world.evaluations(),
+        hash: story.hash(),
+        events: story.len(),
+        story: story.text(),
+    }
 }
 
 fn cluster(scenario: &Scenario) -> Cluster {
@@ -133,14 +142,16 @@ fn drive(world: &Rc<World>) {
     while world.violation().is_none() {
         let next = world.agenda.borrow_mut().next();
         let Some((at_ms, task)) = next else {
-            world.violate("nothing happens any more".to_owned());
+            world.check(Rule::SomethingHappens, false, || "nothing happens any more".to_owned());
             return;
         };
         if at_ms > deadline || world.story.borrow().len() > MAX_EVENTS {
             let unsettled = world.checker.borrow().unsettled(world).unwrap_or_default();
-            world.violate(format!("not everything was settled in time: {unsettled}"));
+            let promise = || format!("not everything was settled in time: {unsettled}");
+            world.check(Rule::EverythingIsSettledInTime, false, promise);
             return;
         }
+        world.check(Rule::SomethingHappens, true, String::new);
         world.now.store(at_ms, std::sync::atomic::Ordering::Relaxed);
         match task {
             Task::Wake(process, waker) => {
@@ -200,6 +211,7 @@ fn drive(world: &Rc<World>) {
             }
             Task::Look => {
                 if world.checker.borrow().unsettled(world).is_none() {
+                    world.check(Rule::EverythingIsSettledInTime, true, String::new);
                     world.tell("world", format_args!("everything is settled"));
                     return;
                 }

@@ -136,13 +136,12 @@ impl Scenario {
 
     /// Whether each log is found soon enough after its transaction is final to be asked for.
     pub(crate) fn keeps_logs(&self) -> bool {
-        let Faults { stuck_view, fork, clock_jump, .. } = self.faults;
+        let Faults { stuck_view, clock_jump, .. } = self.faults;
         let reliable = |view: &View| !view.loses_logs && view.history == History::Full && view.lag_slots <= 12;
-        [stuck_view, fork, clock_jump] == [0; 3]
-            && !self.actors.restores
+        [stuck_view, clock_jump] == [0; 2]
             && self.urls.liar().is_none()
             && self.views.iter().all(reliable)
-            && self.skews_ms.iter().all(|skew| *skew == 0)
+            && self.skews_ms.iter().all(|skew| *skew == self.skews_ms[0])
     }
 
     /// The scenario of a seed.

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::checker::Evaluations;
 use crate::coverage::{self, Coverage};
 use crate::run::run_seed;
 
@@ -21,6 +22,7 @@ pub(crate) fn number_from_environment(name: &str) -> Option<u64> {
 pub(crate) fn run_all(first: u64, count: u64) {
     let next = AtomicU64::new(first);
     let (failures, coverage) = (Mutex::new(Vec::new()), Mutex::new(Coverage::default()));
+    let evaluations = Mutex::new(Evaluations::default());
     let max_failures = number_from_environment("WILLIW_SIMULATION_FAILURES").unwrap_or(MAX_FAILURES) as usize;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -34,11 +36,12 @@ pub(crate) fn run_all(first: u64, count: u64) {
                     let is_sample = coverage::is_sample(seed - first, count);
                     match catch_unwind(AssertUnwindSafe(|| run_seed(seed, is_sample))) {
                         Ok(outcome) => {
+                            evaluations.lock().expect("no thread panics").add(&outcome.evaluations);
                             if is_sample {
                                 coverage.lock().expect("no thread panics").add(&outcome.story);
                             }
                             if let Some(violation) = outcome.violation {
-                                failures.lock().expect("no thread panics").push((seed, violation));
+                                failures.lock().expect("no thread panics").push((seed, violation.text));
                             }
                         }
                         Err(panic) => {
@@ -54,7 +57,7 @@ pub(crate) fn run_all(first: u64, count: u64) {
     let mut failures = failures.into_inner().expect("no thread panics");
     failures.sort();
     let Some((seed, _)) = failures.first() else {
-        coverage.into_inner().expect("no thread panics").check();
+        coverage.into_inner().expect("no thread panics").check(&evaluations.into_inner().expect("no thread panics"));
         return;
     };
     if let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| run_seed(*seed, true))) {

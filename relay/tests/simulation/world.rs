@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use solana_signature::Signature;
 
 use crate::agenda::{Agenda, ProcessId, Task};
-use crate::checker::Checker;
+use crate::checker::{Checker, Evaluations, Rule};
 use crate::cluster::{Cluster, Keys};
 use crate::faults::Faults;
 use crate::ledger::Ledger;
@@ -62,7 +62,21 @@ pub(crate) struct World {
     pub(crate) restores: Cell<u32>,
     /// When all faults ended.
     pub(crate) healed_at: Cell<i64>,
-    violation: RefCell<Option<String>>,
+    violation: RefCell<Option<Violation>>,
+    evaluations: RefCell<Evaluations>,
+}
+
+/// A broken promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Violation {
+    pub(crate) rule: Rule,
+    pub(crate) text: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 impl World {
@@ -97,6 +111,7 @@ impl World {
             restores: Cell::new(0),
             healed_at: Cell::new(i64::MAX),
             violation: RefCell::default(),
+            evaluations: RefCell::default(),
         }
     }
 
@@ -115,14 +130,23 @@ impl World {
         self.story.borrow_mut().tell(self.now_ms() - START_MS, actor, event);
     }
 
-    /// Records a broken promise, with which the run ends.
-    pub(crate) fn violate(&self, promise: String) {
-        self.tell("checker", format_args!("VIOLATION: {promise}"));
-        self.violation.borrow_mut().get_or_insert(promise);
+    /// Evaluates a rule. If it does not hold, `promise` says what was broken, with which the run ends.
+    pub(crate) fn check(&self, rule: Rule, holds: bool, promise: impl FnOnce() -> String) {
+        self.evaluations.borrow_mut().count(rule);
+        if !holds {
+            let text = promise();
+            self.tell("checker", format_args!("VIOLATION: {text}"));
+            self.violation.borrow_mut().get_or_insert(Violation { rule, text });
+        }
+    }
+
+    /// How often each rule was evaluated.
+    pub(crate) fn evaluations(&self) -> Evaluations {
+        self.evaluations.borrow().clone()
     }
 
     /// The first broken promise.
-    pub(crate) fn violation(&self) -> Option<String> {
+    pub(crate) fn violation(&self) -> Option<Violation> {
         self.violation.borrow().clone()
     }
 

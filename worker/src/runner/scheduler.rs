@@ -50,6 +50,9 @@ pub(crate) trait SettlementEngine {
     /// Releases the engine's lease, so that the next runner need not wait for it to expire. Called before a pause after
     /// an error; the next runner may be a new instance of this object.
     async fn release_lease(&self);
+
+    /// Deletes some of what the ledger has kept for long enough. Called when there is nothing to settle.
+    async fn prune(&self);
 }
 
 /// Storage for one alarm and the scheduler's state.
@@ -202,6 +205,7 @@ async fn run_engine<E: SettlementEngine>(engine: &E, mut wake: Option<Wake>) -> 
                 }
                 Progress::Idle => {
                     wake = None;
+                    engine.prune().await;
                     break 'calls Ok((RunResult::Idle, NextRun::OnWake));
                 }
                 Progress::Busy { holder, retry_after_ms } => {

@@ -8,7 +8,9 @@
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 use williw_relay::chain::{JsonRpc, Pool};
+use williw_relay::clock::Clock as _;
 use williw_relay::engine::{Engine, EngineParts, Progress, Trigger};
+use williw_relay::ledger::retention;
 use williw_relay::signer::SecretKey;
 use worker::durable::{State, Storage};
 use worker::js_sys::Date;
@@ -78,22 +80,35 @@ impl Settlement {
             clock: WorkersClock::new(),
             events: ConsoleEvents,
         };
-        Ok(WorkerEngine(Engine::new(parts, settings.engine)))
+        let engine = Engine::new(parts, settings.engine);
+        let ledger = D1Ledger::from_env(&self.env);
+        Ok(WorkerEngine { engine, ledger, retention_days: settings.retention_days })
     }
 }
 
 /// The engine with the Worker's implementations of its interfaces.
-struct WorkerEngine(Engine<D1Ledger, Pool<JsonRpc<FetchTransport>>, SecretKey, WorkersClock, ConsoleEvents>);
+struct WorkerEngine {
+    engine: Engine<D1Ledger, Pool<JsonRpc<FetchTransport>>, SecretKey, WorkersClock, ConsoleEvents>,
+    ledger: D1Ledger,
+    retention_days: u32,
+}
 
 impl SettlementEngine for WorkerEngine {
     async fn advance(&self, trigger: Trigger<'_>) -> Result<Progress, RunnerError> {
-        Ok(self.0.advance(trigger).await?)
+        Ok(self.engine.advance(trigger).await?)
     }
 
     async fn release_lease(&self) {
-        if let Err(error) = self.0.stop().await {
+        if let Err(error) = self.engine.stop().await {
             // The lease expires by itself.
             log_error(&format!("cannot release the lease: {error}"));
+        }
+    }
+
+    async fn prune(&self) {
+        let now_ms = WorkersClock::new().now_ms();
+        if let Err(error) = retention::prune_some(&self.ledger, now_ms, self.retention_days, true).await {
+            log_error(&format!("cannot delete old data: {error}"));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The cost of steps in lamports, and the highest balance that an account needs while they are applied.
 
-const SIGNATURE_FEE_LAMPORTS: u64 = 5_000;
+use williw_relay::transaction::SIGNATURE_FEE_LAMPORTS;
 
 /// The compute units that priority fees are estimated with: more than any transaction of a deployment uses. The most
 /// expensive one, the creation of a network, uses about a third of it.

@@ -51,7 +51,11 @@ mod tests {
         assert_eq!(credit_limit(0), FIXED);
         assert_eq!(credit_limit(60), FIXED + 60 * CREDIT_ENTRY);
         assert_eq!(settle_limit(30), FIXED + 30 * SETTLE_ENTRY);
-        assert_eq!(settle_limit(usize::MAX), u32::MAX);
+        assert_eq!(payout_limit(30), FIXED + 30 * PAYOUT_ENTRY);
+        // The lower 32 bits of the first are zero.
+        for entries in [1 << 32, usize::MAX] {
+            assert_eq!(settle_limit(entries), u32::MAX);
+        }
     }
 
     #[test]

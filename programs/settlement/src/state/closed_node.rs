@@ -40,3 +40,18 @@ const _: () = {
     assert!(core::mem::offset_of!(ClosedNode, total) == 0);
     assert!(core::mem::offset_of!(ClosedNode, network) == 8);
 };
+
+#[cfg(test)]
+mod tests {
+    use bytemuck::Zeroable as _;
+
+    use super::*;
+
+    #[test]
+    fn a_closed_node_reads_as_a_wallet_that_was_paid_all_of_its_total() {
+        let network = Pubkey::new_from_array([7; 32]);
+        let wallet = NodeWallet::from(ClosedNode { total: 5, network });
+        let nobodys = NodeWallet { version: NodeWallet::VERSION, ..NodeWallet::zeroed() };
+        assert_eq!(wallet, NodeWallet { network, credited_total: 5, paid_total: 5, ..nobodys });
+    }
+}

@@ -166,3 +166,26 @@ const _: () = {
     assert!(offset_of!(Treasury, history_count) == 296);
     assert!(offset_of!(Treasury, reserved) == 304);
 };
+
+#[cfg(test)]
+mod tests {
+    use bytemuck::Zeroable as _;
+
+    use super::*;
+
+    #[test]
+    fn a_treasury_of_version_1_has_no_token_balance_and_no_other_is_migrated() {
+        let of = |version| Treasury { version, token_balance: 9, credited_total: 5, ..Treasury::zeroed() };
+        let migrated = |mut treasury: Treasury| (treasury.migrate(), treasury);
+        assert_eq!(migrated(of(1)), (true, Treasury { token_balance: 0, ..of(2) }));
+        assert_eq!(migrated(of(2)), (true, of(2)));
+        assert_eq!(migrated(of(3)), (false, of(3)));
+    }
+
+    #[test]
+    fn a_treasury_owes_what_it_has_credited_and_not_paid() {
+        let owes =
+            |credited_total, paid_total| Treasury { credited_total, paid_total, ..Treasury::zeroed() }.liabilities();
+        assert_eq!((owes(7, 2), owes(7, 7), owes(2, 7)), (5, 0, 0));
+    }
+}

@@ -19,7 +19,9 @@ use williw_relay::types::{ApiKeyId, Lamports, NodeId, Scope};
 
 use crate::output::OutputFormat;
 
-use audit::{ReceiptArguments, ReconcileArguments, ResolveArguments, ShowArguments, VerifyArguments};
+use audit::{
+    AcceptUnknownArguments, ReceiptArguments, ReconcileArguments, ResolveArguments, ShowArguments, VerifyArguments,
+};
 use tables::TablesCommand;
 
 const AFTER_HELP: &str = "\
@@ -63,8 +65,8 @@ Examples:
 
 Environment:
   SOLANA_PRIVATE_KEY  The keypair to sign with: base58, a JSON array of 64 numbers, or the path of a keypair file
-  WILLIW_API_KEY      The API key for the ledger of a Worker. Scope: 'ledger' for run, status, rent, tables, receipt,
-                      reconcile, review list and review show, 'admin' for key, rebuild, review resolve and
+  WILLIW_API_KEY      The API key for the ledger of a Worker. Scope: 'ledger' for run, status, doctor, rent, tables,
+                      receipt, reconcile, review list and review show, 'admin' for key, rebuild, review resolve and
                       reconcile --repair
   WILLIW_LEDGER       Same as --ledger
   SOLANA_RPC_URL      Same as --rpc-url
@@ -111,7 +113,8 @@ Environment:
   WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'ledger' [required if --ledger is a URL]";
 
 const DOCTOR_HELP: &str = "\
-The same settings as for run. The exit code is 0 if a run can begin, also with warnings, and 10 if a run would fail.
+The same settings as for run. The exit code is 0 if a run can begin, also with warnings, and 10 if a run would
+fail. Migrations that the ledger lacks are named and left to the next run.
 
 Environment:
   SOLANA_PRIVATE_KEY  The settler's keypair: base58, a JSON array of 64 numbers, or the path of a keypair file
@@ -173,8 +176,8 @@ pub(crate) struct ConnectionArguments {
     #[arg(value_parser = network_id)]
     pub(crate) network: Option<NetworkId>,
 
-    /// The address of the key that created the network, required by run, doctor, review show, review resolve, reconcile, rebuild, receipt, fund, rent and tables: other creators'
-    /// networks can have the same name
+    /// The address of the key that created the network, required by run, doctor, review show, review resolve, reconcile, rebuild,
+    /// receipt, network show, pause, unpause and set-settler, fund, rent and tables: other creators' networks can have the same name
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "NETWORK_CREATOR", value_name = "ADDRESS")]
     pub(crate) network_creator: Option<Pubkey>,
 
@@ -292,6 +295,9 @@ pub(crate) enum ReviewCommand {
     Show(ShowArguments),
     /// Decide what the chain has credited to a node for, beyond what the ledger has signed, so that the node goes on
     Resolve(ResolveArguments),
+    /// Accept what the treasury has credited to wallet accounts of no node in this ledger, so that wallet accounts are created
+    /// again
+    AcceptUnknown(AcceptUnknownArguments),
 }
 
 /// The subcommands of `network`.
@@ -468,6 +474,30 @@ mod tests {
     #[test]
     fn the_argument_definitions_are_valid() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_doctor_names_its_exit_code() {
+        let code = crate::error::CliError::Doctor { errors: 1 }.exit_code();
+        assert!(DOCTOR_HELP.contains(&format!("and {code} if a run would")), "{DOCTOR_HELP}");
+        assert!(AFTER_HELP.contains(&format!("\n  {code}   The doctor has found")), "{AFTER_HELP}");
+    }
+
+    #[test]
+    fn the_help_of_a_setting_names_every_command_that_requires_it() {
+        let mut arguments = Arguments::command();
+        let help = arguments.render_long_help().to_string();
+        let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            words.contains(
+                "receipt, network show, pause, unpause and set-settler, fund, rent and tables: other creators"
+            ),
+            "{words}"
+        );
+        assert!(
+            words.contains("Scope: 'ledger' for run, status, doctor, rent, tables, receipt, reconcile,"),
+            "{words}"
+        );
     }
 
     #[test]

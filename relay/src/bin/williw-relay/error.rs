@@ -74,6 +74,14 @@ pub(crate) enum CliError {
         /// The name of another file.
         other: String,
     },
+    /// Two receipts describe the same reward differently.
+    #[error("{one} and {other} describe the same reward differently: at least one of them is wrong")]
+    ReceiptsDiffer {
+        /// The name of a file.
+        one: String,
+        /// The name of another file.
+        other: String,
+    },
     #[error("settlement {id} failed: {reason}")]
     Settlement {
         id: i64,
@@ -190,15 +198,17 @@ impl CliError {
             Self::Receipt(
                 ReceiptError::UnknownReward(_) | ReceiptError::NotCredited { .. } | ReceiptError::Correction(_),
             ) => 7,
-            Self::Receipt(ReceiptError::OtherBinding { .. }) | Self::Reconcile(ReconcileError::OtherBinding { .. }) => {
-                3
-            }
+            Self::Receipt(ReceiptError::NoLog(_)) => 5,
+            Self::Receipt(ReceiptError::Binding(_)) | Self::Reconcile(ReconcileError::Binding(_)) => 3,
             Self::Reconcile(ReconcileError::NoTreasury(_)) => 6,
-            Self::Rebuild(RebuildError::NoTransaction(_) | RebuildError::Incomplete { .. } | RebuildError::Altered) => {
-                5
-            }
+            Self::Rebuild(
+                RebuildError::NoTransaction(_)
+                | RebuildError::Incomplete { .. }
+                | RebuildError::Altered
+                | RebuildError::Inconsistent,
+            ) => 5,
             Self::Reconcile(_) | Self::Rebuild(_) => 7,
-            Self::Receipt(_) | Self::Verify { .. } | Self::ReceiptsOverlap { .. } => 9,
+            Self::Receipt(_) | Self::Verify { .. } | Self::ReceiptsOverlap { .. } | Self::ReceiptsDiffer { .. } => 9,
             Self::Rejected(_) | Self::Settlement { .. } => 6,
             Self::Ledger(_) | Self::Review(_) => 7,
             Self::BooksDisagree { .. } | Self::NotReconciled { .. } => 8,
@@ -224,6 +234,7 @@ impl CliError {
             Self::Receipt(_) => "NO_RECEIPT",
             Self::Verify { .. } => "NOT_VERIFIED",
             Self::ReceiptsOverlap { .. } => "RECEIPTS_OVERLAP",
+            Self::ReceiptsDiffer { .. } => "RECEIPTS_DIFFER",
             Self::Settlement { .. } => "SETTLEMENT_FAILED",
             Self::BooksDisagree { .. } => "BOOKS_DISAGREE",
             Self::Doctor { .. } => "CHECKS_FAILED",

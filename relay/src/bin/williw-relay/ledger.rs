@@ -36,14 +36,34 @@ pub(crate) enum IfMissing {
 
 /// Opens the ledger.
 pub(crate) fn open(connection: &ConnectionArguments, if_missing: IfMissing) -> Result<Ledger, CliError> {
-    match &connection.ledger {
-        None => Err(CliError::Usage(
-            "a ledger is required: pass --ledger with the path of an SQLite file or a Worker's URL, or set WILLIW_LEDGER".to_owned(),
-        )),
-        Some(LedgerLocation::File(file)) => Ok(Ledger::File(match if_missing {
+    match location(connection)? {
+        LedgerLocation::File(file) => Ok(Ledger::File(match if_missing {
             IfMissing::Create => SqliteDatabase::open(file)?,
             IfMissing::Fail => SqliteDatabase::open_existing(file)?,
         })),
-        Some(LedgerLocation::Worker(url)) => Ok(Ledger::Worker(RemoteDatabase::new(url, &environment::api_key()?)?)),
+        LedgerLocation::Worker(url) => worker(url),
     }
+}
+
+/// Opens a ledger that exists, without changing it. Returns the migrations that a file lacks as well.
+pub(crate) fn inspect(connection: &ConnectionArguments) -> Result<(Ledger, Vec<&'static str>), CliError> {
+    match location(connection)? {
+        LedgerLocation::File(file) => {
+            let (database, missing) = SqliteDatabase::open_unmigrated(file)?;
+            Ok((Ledger::File(database), missing))
+        }
+        LedgerLocation::Worker(url) => Ok((worker(url)?, Vec::new())),
+    }
+}
+
+fn location(connection: &ConnectionArguments) -> Result<&LedgerLocation, CliError> {
+    connection.ledger.as_ref().ok_or_else(|| {
+        CliError::Usage(
+            "a ledger is required: pass --ledger with the path of an SQLite file or a Worker's URL, or set WILLIW_LEDGER".to_owned(),
+        )
+    })
+}
+
+fn worker(url: &str) -> Result<Ledger, CliError> {
+    Ok(Ledger::Worker(RemoteDatabase::new(url, &environment::api_key()?)?))
 }

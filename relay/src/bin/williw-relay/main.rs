@@ -12,6 +12,7 @@ mod ledger;
 mod logging;
 mod metrics;
 mod output;
+mod patient;
 mod shutdown;
 mod table;
 mod transaction;
@@ -58,6 +59,9 @@ async fn dispatch(arguments: &Arguments, output: &Output) -> Result<(), CliError
         Command::Review(ReviewCommand::Show(show)) => commands::review::show(connection, show, output).await,
         Command::Review(ReviewCommand::Resolve(resolve)) => {
             commands::review::resolve(connection, resolve, output).await
+        }
+        Command::Review(ReviewCommand::AcceptUnknown(accept)) => {
+            commands::review::accept_unknown(connection, accept, output).await
         }
         Command::Reconcile(reconcile) => commands::reconcile::reconcile(connection, reconcile, output).await,
         Command::Rebuild => commands::rebuild::rebuild(connection, output).await,

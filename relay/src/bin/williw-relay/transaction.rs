@@ -14,9 +14,6 @@ use williw_relay::transaction::{Budget, Format, SignedTransaction};
 use crate::error::CliError;
 use crate::shutdown::Shutdown;
 
-/// The base fee for one signature, in lamports.
-pub(crate) const SIGNATURE_FEE_LAMPORTS: u64 = 5_000;
-
 /// The interval between status queries, about one slot.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(500);
 

@@ -18,7 +18,6 @@ use crate::transaction::{BatchKind, BatchSize, Budget, Format, capacity, capacit
 use super::super::fees::Affordable;
 use super::super::lease::Lease;
 use super::super::read::concurrently;
-use super::super::store::settlements::OpenSettlement;
 use super::super::{Engine, EngineError};
 use super::NODES_PER_BATCH;
 use super::payouts::PayoutRules;
@@ -53,11 +52,12 @@ pub(super) struct Limits {
 }
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
-    /// Reads the limits that apply at `now_ms`, after `planned` base units in the settlement's batches.
+    /// Reads the limits that apply at `now_ms`, after `planned` base units in the batches of settlement `settlement_id`; `None`
+    /// stands for a settlement that is yet to be opened.
     pub(super) async fn limits(
         &self,
         lease: &Lease,
-        open: &OpenSettlement,
+        settlement_id: Option<i64>,
         planned: u64,
         now_ms: i64,
     ) -> Result<Limits, EngineError> {
@@ -111,7 +111,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let max_batches = (self.config.nodes_per_call / NODES_PER_BATCH).max(1);
         let wanted = max_batches.saturating_add(2);
         self.renew(lease).await?;
-        let affordable = self.affordable_batches(open, (payer, empty_minimum), dearest, wanted).await?;
+        let affordable = self.affordable_batches(settlement_id, (payer, empty_minimum), dearest, wanted).await?;
         Ok(Limits {
             per_node_cap: treasury.per_node_cap,
             per_batch_cap: treasury.per_batch_cap,

@@ -97,16 +97,13 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
 
         let last_id = batches::last_id(&self.database).await?;
         let planned = self.planned_credit(open, last_id).await?;
-        let limits = self.limits(lease, open, planned, now).await?;
+        let limits = self.limits(lease, Some(open.id), planned, now).await?;
         self.renew(lease).await?;
         let destinations = self.destinations(lease, &nodes, &limits).await?;
         let plan = self.packed_plan(lease, nodes, &destinations, &limits).await?;
         self.report_lookup_problems(&mut changes);
         if plan.unaffordable > 0 && plan.batches.is_empty() && !batches::any_open(&self.database, open.id).await? {
-            return Err(EngineError::Rejected(format!(
-                "nothing can be sent, because no transaction can be paid for: {}",
-                limits.affordable.shortage.hold_reason()
-            )));
+            return Err(nothing_affordable(&limits));
         }
 
         // Reasons are written where there is one, or was.
@@ -144,6 +141,15 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         Ok(Progress::Continue { after_ms: 0 })
     }
 
+    /// Checks whether a new settlement could plan anything: what it needs is there, and at least one transaction can be paid for.
+    ///
+    /// # Errors
+    /// [`EngineError::Rejected`] with the reason for which [`Engine::plan`] would reject it.
+    pub(super) async fn check_means(&self, lease: &Lease) -> Result<(), EngineError> {
+        let limits = self.limits(lease, None, 0, self.clock.now_ms()).await?;
+        if limits.affordable.batches == 0 { Err(nothing_affordable(&limits)) } else { Ok(()) }
+    }
+
     /// What the settlement's batches credit, of which `last_batch_id` is the last one. Nothing else changes it while they are
     /// being planned, so that the sum need not be computed anew for every piece.
     async fn planned_credit(&self, open: &OpenSettlement, last_batch_id: i64) -> Result<u64, EngineError> {
@@ -152,6 +158,14 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             _ => Ok(batches::planned_credit(&self.database, open.id).await?),
         }
     }
+}
+
+/// Why a settlement that cannot pay for any transaction ends.
+fn nothing_affordable(limits: &Limits) -> EngineError {
+    EngineError::Rejected(format!(
+        "nothing can be sent, because no transaction can be paid for: {}",
+        limits.affordable.shortage.hold_reason()
+    ))
 }
 
 /// Joins each node's wallet with its pending rewards, in the order of `node_ids`. `pending` is sorted by node.

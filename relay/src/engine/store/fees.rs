@@ -31,10 +31,10 @@ pub(crate) struct Committed {
     pub(crate) registrations: u64,
 }
 
-/// Returns what settlement `settlement_id` has spent and planned, if a signature costs `signature_fee` lamports.
+/// Returns what settlement `settlement_id` has spent and planned, if a signature costs `signature_fee` lamports; nothing for `None`.
 pub(crate) async fn committed(
     database: &impl Database,
-    settlement_id: i64,
+    settlement_id: Option<i64>,
     signature_fee: u64,
 ) -> Result<Committed, DatabaseError> {
     let rows = database.query(Statement::new(COMMITTED).bind(settlement_id).bind(signature_fee)).await?;

@@ -1,6 +1,6 @@
 //! Settlements and their step log.
 
-use crate::database::{Database, DatabaseError, Statement, now_ms, statements};
+use crate::database::{Database, DatabaseError, Row, Statement, now_ms, statements};
 use crate::events::Level;
 
 use super::super::{SettlementState, Step};
@@ -24,9 +24,9 @@ statements! {
         AS TEXT) AS has_work"
     );
 
-    /// The latest settlement, if it failed in its first step.
-    REFUSED = "SELECT CAST(id AS TEXT) AS id, error FROM settlements \
-        WHERE id = (SELECT MAX(id) FROM settlements) AND state = 'failed' AND step = 'validate' AND error IS NOT NULL";
+    /// The latest settlement, if it failed in one of the steps that find out whether anything can be settled.
+    REFUSED = "SELECT CAST(id AS TEXT) AS id, step, error FROM settlements \
+        WHERE id = (SELECT MAX(id) FROM settlements) AND state = 'failed' AND step IN ('validate', 'plan') AND error IS NOT NULL";
 
     /// Opens a settlement for trigger ?1 at ?2.
     OPEN_NEW = "INSERT INTO settlements (trigger, state, step, started_at, updated_at) \
@@ -69,10 +69,12 @@ pub(crate) struct OpenSettlement {
     pub(crate) error: Option<String>,
 }
 
-/// A settlement that failed in its first step, in which everything is checked that a settlement needs.
+/// A settlement that failed in its first step, in which everything is checked that a settlement needs, or in its plan, in which
+/// it turns out whether a transaction can be paid for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RefusedSettlement {
     pub(crate) id: i64,
+    pub(crate) step: Step,
     pub(crate) reason: String,
 }
 
@@ -127,11 +129,12 @@ pub(crate) async fn work(database: &impl Database, now_ms: i64, held: HeldNodes)
     let [work, refused] = database.batch_of([has_work, Statement::new(REFUSED)]).await?;
     Ok(Work {
         exists: work.first().map(|row| row.get::<u8>("has_work")).transpose()? == Some(1),
-        refused: refused
-            .first()
-            .map(|row| Ok::<_, DatabaseError>(RefusedSettlement { id: row.get("id")?, reason: row.get("error")? }))
-            .transpose()?,
+        refused: refused.first().map(refused_settlement).transpose()?,
     })
+}
+
+fn refused_settlement(row: &Row) -> Result<RefusedSettlement, DatabaseError> {
+    Ok(RefusedSettlement { id: row.get("id")?, step: row.get("step")?, reason: row.get("error")? })
 }
 
 pub(crate) fn open_new(trigger: &str, now_ms: i64) -> Statement {

@@ -21,7 +21,7 @@ macro_rules! wallet_columns {
             CAST(oldest_unpaid_at AS TEXT) AS oldest_unpaid_at"
     };
 }
-pub(super) use wallet_columns;
+pub(crate) use wallet_columns;
 
 statements! {
     /// Mirrors the wallets in ?1 (a JSON array), read at ?2. A reading from a later slot is not overwritten.
@@ -248,7 +248,7 @@ pub(crate) async fn mirrored(
 }
 
 /// Reads the columns of `wallet_columns!` and the id of the node.
-pub(super) fn mirrored_wallet(row: &Row, id_column: &str) -> Result<MirroredWallet, DatabaseError> {
+pub(crate) fn mirrored_wallet(row: &Row, id_column: &str) -> Result<MirroredWallet, DatabaseError> {
     Ok(MirroredWallet {
         node_id: row.get(id_column)?,
         address: address(row, "wallet_address")?,

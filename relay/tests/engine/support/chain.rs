@@ -82,6 +82,10 @@ pub(crate) struct LocalChain {
     pub(crate) recent_fees: RefCell<Vec<u64>>,
     /// Whether the cluster rejects v1 transactions because the feature is not activated.
     pub(crate) rejects_v1: Cell<bool>,
+    /// The minimum slot of every read of accounts.
+    pub(crate) min_slots: RefCell<Vec<u64>>,
+    /// The number of transactions that are still read from the history as they are; the following ones are forged.
+    pub(crate) unforged: Cell<u64>,
     /// The number of signatures per page of an address's history.
     pub(crate) signatures_per_page: Cell<usize>,
     keeps_slots: Cell<bool>,
@@ -116,6 +120,8 @@ impl LocalChain {
             unloadable: Cell::new(None),
             recent_fees: RefCell::new(vec![0, 10, 20, 30]),
             rejects_v1: Cell::new(false),
+            min_slots: RefCell::default(),
+            unforged: Cell::new(u64::MAX),
             signatures_per_page: Cell::new(MAX_SIGNATURES_PER_PAGE),
             keeps_slots: Cell::new(false),
         }
@@ -189,6 +195,29 @@ impl LocalChain {
 
     fn names(&self, transaction: &VersionedTransaction, account: &Pubkey) -> bool {
         transaction.message.static_account_keys().contains(account) || self.looked_up(transaction).contains(account)
+    }
+
+    /// The height of the last block, which is its slot.
+    pub(crate) fn height(&self) -> u64 {
+        self.height.get()
+    }
+
+    /// Produces blocks until everything that was executed is finalized.
+    pub(crate) fn finalize(&self) {
+        for _ in 0..FINALITY_BLOCKS {
+            self.produce_block();
+        }
+    }
+
+    /// A transaction of the history at this commitment.
+    pub(crate) fn recorded_at(&self, signature: &Signature, commitment: Commitment) -> Option<RecordedTransaction> {
+        let history = self.history.borrow();
+        let (_, recorded) = history.iter().find(|(known, _)| known == signature)?;
+        (commitment != Commitment::Finalized || self.is_finalized(recorded)).then(|| recorded.clone())
+    }
+
+    fn is_finalized(&self, recorded: &RecordedTransaction) -> bool {
+        recorded.slot + FINALITY_BLOCKS <= self.height.get()
     }
 
     fn execute(&self, transaction: &VersionedTransaction) {
@@ -317,6 +346,7 @@ impl Chain for LocalChain {
         _commitment: Commitment,
         min_slot: u64,
     ) -> Result<AccountsAtSlot, ChainError> {
+        self.min_slots.borrow_mut().push(min_slot);
         let slot = self.height.get();
         if slot < min_slot {
             return Err(ChainError::Behind { slot, min_slot });
@@ -430,8 +460,15 @@ impl History for LocalChain {
         if self.without_history.get() {
             return Ok(None);
         }
-        let history = self.history.borrow();
-        Ok(history.iter().find(|(known, _)| known == signature).map(|(_, recorded)| recorded.clone()))
+        let mut recorded = self.recorded_at(signature, Commitment::Finalized);
+        let left = self.unforged.get();
+        self.unforged.set(left.saturating_sub(1));
+        if let Some(recorded) = recorded.as_mut().filter(|_| left == 0) {
+            for instruction in recorded.instructions.iter_mut().filter(|one| one.is_inner) {
+                *instruction.data.last_mut().expect("data") ^= 1;
+            }
+        }
+        Ok(recorded)
     }
 
     async fn signatures_of(
@@ -443,7 +480,7 @@ impl History for LocalChain {
             recorded.instructions.iter().any(|instruction| instruction.accounts.contains(address))
         };
         let history = self.history.borrow();
-        let newest_first = history.iter().rev().filter(|(_, recorded)| names(recorded));
+        let newest_first = history.iter().rev().filter(|(_, recorded)| names(recorded) && self.is_finalized(recorded));
         let until_known = newest_first.skip_while(|(known, _)| before.is_some_and(|before| before != known));
         let page = until_known.skip(usize::from(before.is_some())).take(self.signatures_per_page.get());
         Ok(page

@@ -1,6 +1,6 @@
 //! The fixture: a network on the chain, its nodes in the ledger, and engines that settle it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use litesvm::LiteSVM;
@@ -8,7 +8,8 @@ use settlement::client::{
     BatchHeader, CreateNetworkArgs, NetworkId, UpdateNetworkArgs, create_network_ix, credit_ix, fund_ix,
     node_wallet_address, pause_ix, treasury_address, unpause_ix, update_network_ix,
 };
-use settlement::state::{DISCRIMINATOR_LEN, NodeWallet, Treasury};
+use settlement::state::{ClosedNetwork, DISCRIMINATOR_LEN, DestinationSource, NodeWallet, Treasury};
+use sha2::{Digest as _, Sha256};
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
 use solana_message::{Message, VersionedMessage};
@@ -28,7 +29,8 @@ use williw_relay::signer::SecretKey;
 use williw_relay::transaction::{Budget, Format};
 use williw_relay::types::{IdempotencyKey, Lamports, NewNode, NodeId, NodeWalletBalance, RewardDistribution};
 
-use super::{Crash, CrashPoint, LocalChain};
+use super::{CrashPoint, LocalChain};
+use crate::program::program_file;
 
 /// The default payout threshold of the network.
 const THRESHOLD: u64 = 1_000_000;
@@ -83,12 +85,6 @@ pub(crate) struct EngineFixture {
 /// A trigger that does not retry held rewards.
 pub(crate) const TRIGGER: Trigger<'static> = Trigger { name: "test", retry_held: false };
 
-fn program_file() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")), PathBuf::from);
-    std::env::var_os("WILLIW_PROGRAM_SO").map_or_else(|| target.join("deploy/settlement.so"), PathBuf::from)
-}
-
 impl EngineFixture {
     /// A network without limits, a funded treasury, and the nodes registered in the ledger.
     pub(crate) fn new(nodes: &[NodeSpec]) -> Self {
@@ -110,10 +106,8 @@ impl EngineFixture {
 
     /// The program on the chain, and an empty ledger.
     pub(crate) fn without_network(svm: LiteSVM) -> Self {
-        let file = program_file();
-        assert!(file.exists(), "{} is missing: run `make program`", file.display());
         let mut svm = svm.with_sigverify(false).with_blockhash_check(false);
-        svm.add_program_from_file(settlement::ID, &file).expect("the program loads");
+        svm.add_program_from_file(settlement::ID, program_file()).expect("the program loads");
         let (admin, settler) = (Keypair::new(), Keypair::new());
         svm.airdrop(&admin.pubkey(), 1_000_000_000_000).expect("airdrop");
         svm.airdrop(&settler.pubkey(), 10_000_000_000).expect("airdrop");
@@ -320,9 +314,7 @@ impl EngineFixture {
 
     /// As [`EngineFixture::settle`], in a process that crashes at `point`.
     pub(crate) fn settle_with_crash(&self, point: &CrashPoint) -> Result<Vec<Option<String>>, EngineError> {
-        let database = Crash { inner: &self.database, point };
-        let chain = Crash { inner: &self.chain, point };
-        let engine = self.engine(database, chain);
+        let engine = self.engine(point.database(&self.database), point.chain(&self.chain));
         self.settle_with(&engine)
     }
 
@@ -420,6 +412,47 @@ impl EngineFixture {
         let offset = DISCRIMINATOR_LEN + std::mem::offset_of!(NodeWallet, credited_total);
         account.data[offset..offset + 8].copy_from_slice(&total.to_le_bytes());
         svm.set_account(address, account).expect("the account is written");
+    }
+
+    /// Changes the paid total of the node's wallet account, without the program.
+    pub(crate) fn set_paid_total(&self, node: &str, total: u64) {
+        let address = self.wallet_address(node);
+        let mut svm = self.chain.svm.borrow_mut();
+        let mut account = svm.get_account(&address).expect("the wallet exists");
+        let offset = DISCRIMINATOR_LEN + std::mem::offset_of!(NodeWallet, paid_total);
+        account.data[offset..offset + 8].copy_from_slice(&total.to_le_bytes());
+        svm.set_account(address, account).expect("the account is written");
+    }
+
+    /// Changes the destination of the node's wallet account and who chose it, without the program.
+    pub(crate) fn set_destination(&self, node: &str, destination: &Pubkey, source: DestinationSource) {
+        let address = self.wallet_address(node);
+        let mut svm = self.chain.svm.borrow_mut();
+        let mut account = svm.get_account(&address).expect("the wallet exists");
+        let offset = DISCRIMINATOR_LEN + std::mem::offset_of!(NodeWallet, destination);
+        account.data[offset..offset + 32].copy_from_slice(destination.as_array());
+        account.data[DISCRIMINATOR_LEN + std::mem::offset_of!(NodeWallet, destination_source)] = source.into();
+        svm.set_account(address, account).expect("the account is written");
+    }
+
+    /// Replaces the network's account with what remains of a closed one, without the program.
+    pub(crate) fn replace_network_with_closed_one(&self) {
+        let mut svm = self.chain.svm.borrow_mut();
+        let mut account = svm.get_account(&self.network).expect("the network exists");
+        account.data = vec![0; ClosedNetwork::SIZE];
+        account.data[..DISCRIMINATOR_LEN]
+            .copy_from_slice(&Sha256::digest("account:ClosedNetwork")[..DISCRIMINATOR_LEN]);
+        svm.set_account(self.network, account).expect("the account is written");
+    }
+
+    /// Adds `more` to what the treasury has credited, as if a wallet account of nobody in the ledger had received it.
+    pub(crate) fn credit_nobody(&self, more: u64) {
+        let mut svm = self.chain.svm.borrow_mut();
+        let mut account = svm.get_account(&self.treasury).expect("the treasury exists");
+        let total = Treasury::decode(&account.data).expect("the treasury decodes").credited_total + more;
+        let offset = DISCRIMINATOR_LEN + std::mem::offset_of!(Treasury, credited_total);
+        account.data[offset..offset + 8].copy_from_slice(&total.to_le_bytes());
+        svm.set_account(self.treasury, account).expect("the account is written");
     }
 
     /// Credits wallets to the given totals with the settler's key, without the engine.

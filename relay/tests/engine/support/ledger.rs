@@ -1,5 +1,6 @@
 //! Typed reads of the ledger, for assertions.
 
+use williw_relay::clock::Clock as _;
 use williw_relay::database::{Database as _, Statement};
 use williw_relay::engine::{AttemptState, BatchState};
 use williw_relay::ledger::{rewards, settlements};
@@ -125,6 +126,14 @@ impl EngineFixture {
         rows.iter().map(|row| row.get("price").expect("a price")).collect()
     }
 
+    /// Of each attempt, oldest first, the priority fee that it offers at most and the fee that it has paid, in lamports.
+    pub(crate) fn attempt_fees(&self) -> Vec<(u64, Option<u64>)> {
+        const SQL: &str = "SELECT CAST(priority_fee_lamports AS TEXT) AS priority, CAST(fee_lamports AS TEXT) AS paid \
+            FROM attempts ORDER BY id";
+        let rows = block_on(self.database.query(Statement::new(SQL))).expect("attempts are readable");
+        rows.iter().map(|row| (row.get("priority").expect("a fee"), row.optional("paid").expect("a fee"))).collect()
+    }
+
     /// The fees of all settlements, in lamports.
     pub(crate) fn fees(&self) -> u64 {
         self.settlements().iter().map(|settlement| settlement.fees_lamports.get()).sum()
@@ -157,10 +166,30 @@ impl EngineFixture {
         self.count_with(Statement::new(SQL).bind(node))
     }
 
+    /// The amounts of all rewards of a node but its corrections, in the order in which they were earned.
+    pub(crate) fn amounts(&self, node: &str) -> Vec<u64> {
+        const SQL: &str = "SELECT CAST(amount_lamports AS TEXT) AS amount FROM rewards \
+            WHERE node_id = ?1 AND kind <> 'correction' ORDER BY sequence";
+        let rows = block_on(self.database.query(Statement::new(SQL).bind(node))).expect("rewards are readable");
+        rows.iter().map(|row| row.get("amount").expect("an amount")).collect()
+    }
+
     /// Deletes the reward of a node with this amount, as a damaged ledger would have lost it.
     pub(crate) fn delete_reward_of(&self, node: &str, amount: u64) {
         const SQL: &str = "DELETE FROM rewards WHERE node_id = ?1 AND amount_lamports = CAST(?2 AS INTEGER)";
         block_on(self.database.query(Statement::new(SQL).bind(node).bind(amount))).expect("the reward is deleted");
+    }
+
+    /// Sets the highest total that the ledger has signed for a node, as a batch does whose outcome is lost.
+    pub(crate) fn sign_for(&self, node: &str, total: u64) {
+        const SQL: &str = "UPDATE payables SET signed_lamports = CAST(?2 AS INTEGER) WHERE node_id = ?1";
+        block_on(self.database.query(Statement::new(SQL).bind(node).bind(total))).expect("the total is set");
+    }
+
+    /// How long the lease is still held, in milliseconds.
+    pub(crate) fn lease_remaining_ms(&self) -> i64 {
+        let expires_at = self.count("SELECT CAST(MAX(expires_at) AS TEXT) AS count FROM leases");
+        (expires_at as i64 - self.clock.now_ms()).max(0)
     }
 
     /// The ledger's copy of what the treasury holds, in base units.

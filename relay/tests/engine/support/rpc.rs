@@ -21,12 +21,20 @@ pub(crate) struct RpcNode<'a>(pub(crate) &'a LocalChain);
 
 impl Transport for RpcNode<'_> {
     async fn call(&self, method: &'static str, params: Value) -> Result<Value, RpcError> {
-        Ok(self.answer(method, &params[0]))
+        Ok(self.answer(method, &params[0], commitment_of(&params)))
+    }
+}
+
+/// The commitment that the parameters of a request ask for. That of a request without one is `finalized`.
+fn commitment_of(params: &Value) -> Commitment {
+    match params[1]["commitment"].as_str() {
+        None | Some("finalized") => Commitment::Finalized,
+        Some(_) => Commitment::Confirmed,
     }
 }
 
 impl RpcNode<'_> {
-    fn answer(&self, method: &str, subject: &Value) -> Value {
+    fn answer(&self, method: &str, subject: &Value, commitment: Commitment) -> Value {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         match method {
             "getGenesisHash" => json!(block_on(self.0.genesis_hash()).expect("a hash").to_string()),
@@ -59,7 +67,7 @@ impl RpcNode<'_> {
             }
             "getTransaction" => {
                 let signature: Signature = text(subject).parse().expect("a signature");
-                block_on(self.0.recorded(&signature)).expect("a transaction").as_ref().map_or(Value::Null, transaction)
+                self.0.recorded_at(&signature, commitment).as_ref().map_or(Value::Null, transaction)
             }
             "getSignaturesForAddress" => {
                 let address: Pubkey = text(subject).parse().expect("an address");
@@ -121,9 +129,9 @@ fn transaction(recorded: &RecordedTransaction) -> Value {
     })
 }
 
-/// Answers that were recorded, by method and first parameter.
+/// Answers that were recorded, by method, first parameter and whether only what is finalized was asked for.
 #[derive(Clone, Default)]
-pub(crate) struct Answers(BTreeMap<(String, String), Value>);
+pub(crate) struct Answers(BTreeMap<(String, String, bool), Value>);
 
 impl Answers {
     /// Records the answers of `node` to requests with these methods and first parameters.
@@ -131,9 +139,11 @@ impl Answers {
         Self(
             requests
                 .into_iter()
-                .map(|(method, subject)| {
-                    let answer = node.answer(method, &subject);
-                    ((method.to_owned(), subject.to_string()), answer)
+                .flat_map(|(method, subject)| {
+                    [Commitment::Finalized, Commitment::Confirmed].map(|commitment| {
+                        let answer = node.answer(method, &subject, commitment);
+                        ((method.to_owned(), subject.to_string(), commitment == Commitment::Finalized), answer)
+                    })
                 })
                 .collect(),
         )
@@ -145,28 +155,40 @@ impl Answers {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                self.respond(stream.expect("a connection"));
+                // A client that gives up fails its test by itself.
+                let _ = stream.and_then(|stream| self.respond(stream));
             }
         });
         url
     }
 
-    fn respond(&self, mut stream: TcpStream) {
-        let mut reader = BufReader::new(stream.try_clone().expect("a stream"));
+    /// Answers one request. To one without a recorded answer, the answer is an error that says so.
+    fn respond(&self, mut stream: TcpStream) -> std::io::Result<()> {
+        let mut reader = BufReader::new(stream.try_clone()?);
         let (mut line, mut length) = (String::new(), 0_usize);
-        while reader.read_line(&mut line).expect("a header") > 2 {
+        while reader.read_line(&mut line)? > 2 {
             if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                length = value.trim().parse().expect("a length");
+                length = value.trim().parse().map_err(std::io::Error::other)?;
             }
             line.clear();
         }
         let mut body = vec![0; length];
-        reader.read_exact(&mut body).expect("a body");
-        let request: Value = serde_json::from_slice(&body).expect("JSON");
-        let key = (request["method"].as_str().expect("a method").to_owned(), request["params"][0].to_string());
-        let result = self.0.get(&key).cloned().unwrap_or(Value::Null);
-        let answer = json!({"jsonrpc": "2.0", "id": 1, "result": result}).to_string();
+        reader.read_exact(&mut body)?;
+        let request: Value = serde_json::from_slice(&body)?;
+        let (method, params) = (request["method"].as_str().unwrap_or_default().to_owned(), &request["params"]);
+        let key = |finalized| (method.clone(), params[0].to_string(), finalized);
+        let finalized = commitment_of(params) == Commitment::Finalized;
+        let answer = match (self.0.get(&key(finalized)), self.0.get(&key(!finalized))) {
+            (Some(result), _) => json!({"jsonrpc": "2.0", "id": 1, "result": result}),
+            // It is there, but not with this commitment.
+            (None, Some(_)) => json!({"jsonrpc": "2.0", "id": 1, "result": null}),
+            (None, None) => {
+                let message = format!("the test has recorded no answer to {request}");
+                json!({"jsonrpc": "2.0", "id": 1, "error": {"code": -32601, "message": message}})
+            }
+        };
+        let answer = answer.to_string();
         let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ";
-        write!(stream, "{head}{}\r\n\r\n{answer}", answer.len()).expect("an answer");
+        write!(stream, "{head}{}\r\n\r\n{answer}", answer.len())
     }
 }

@@ -5,7 +5,7 @@ use williw_relay::database::{Row, Statement};
 
 use crate::world::World;
 
-use super::{Checker, position};
+use super::{Checker, Rule, position};
 
 const OPEN: &str = "SELECT CAST( \
     (SELECT COUNT(*) FROM settlements WHERE state = 'open') + (SELECT COUNT(*) FROM batches WHERE state = 'planned') \
@@ -38,12 +38,18 @@ impl Checker {
             .iter()
             .filter_map(|row| {
                 let text = |name| row.get::<String>(name).expect("a text");
-                if world.nodes()[position(world, &text("node_id"))].unpayable.is_some() {
+                let index = position(world, &text("node_id"));
+                let node = &world.nodes()[index];
+                if node.unpayable.is_some() {
                     return None;
                 }
                 let hold = text("hold");
                 // Only an operator can tell what a lost ledger has paid for.
-                let is_for_operator = self.restored && matches!(hold.as_str(), "chain_above_ledger" | "total_mismatch");
+                let is_for_operator = match hold.as_str() {
+                    "chain_above_ledger" => self.is_above_ledger(world, node, index),
+                    "unknown_credits" => self.restored,
+                    _ => false,
+                };
                 let reward = || format!("{} {} of {} held: {hold}", text("rewards"), text("status"), text("node_id"));
                 (!is_for_operator).then(reward)
             })
@@ -58,47 +64,53 @@ impl Checker {
         let root = &cluster.blocks[cluster.root];
         let number = |row: &Row, name| row.get::<u64>(name).expect("a number");
         let left = number(&world.ledger.query(Statement::new(LEFT_PRECONDITIONS))[0], "left");
-        if left > 0 {
-            world.violate(format!("{left} preconditions were left behind"));
-        }
+        world.check(Rule::NoPreconditionIsLeft, left == 0, || format!("{left} preconditions were left behind"));
         for row in world.ledger.query(Statement::new(MIRRORED)) {
             let (node, mirrored) = (row.get::<String>("node_id").expect("a node id"), number(&row, "credited"));
             let totals = root.totals[position(world, &node)];
             // The wallet account of a node that is closed, or whose rewards were lost with a ledger, is not read again until the
             // node earns.
             let may_be_old = totals.was_closed || self.restored;
-            if mirrored > totals.credited || (mirrored < totals.credited && !may_be_old) {
-                world.violate(format!(
-                    "{node} is credited {}, but the ledger's mirror says {mirrored}",
-                    totals.credited
-                ));
-            }
+            let agrees = mirrored == totals.credited || (mirrored < totals.credited && may_be_old);
+            world.check(Rule::MirrorAgrees, agrees, || {
+                format!("{node} is credited {}, but the ledger's mirror says {mirrored}", totals.credited)
+            });
         }
-        if self.without_signature > 0 && world.scenario.keeps_logs() {
-            world.violate(format!("{} rewards name no transaction although its log is there", self.without_signature));
+        // What a lost ledger has paid for names no transaction.
+        if world.scenario.keeps_logs() && !self.restored {
+            world.check(Rule::NamesATransactionWhoseLogIsThere, self.without_signature == 0, || {
+                format!("{} rewards name no transaction although its log is there", self.without_signature)
+            });
         }
-        let useless = cluster.useless_batches();
-        if useless > MAX_USELESS_BATCHES && !world.scenario.can_forget() {
-            world.violate(format!("{useless} transactions have neither credited nor paid anybody"));
+        if !world.scenario.can_forget() {
+            let useless = cluster.useless_batches();
+            world.check(Rule::FewUselessBatches, useless <= MAX_USELESS_BATCHES, || {
+                format!("{useless} transactions have neither credited nor paid anybody")
+            });
         }
         if self.restored {
             return;
         }
         for ((node, earned), totals) in world.nodes().iter().zip(&self.earned).zip(root.totals.iter()) {
-            if totals.credited != *earned && node.unpayable.is_none() {
-                world.violate(format!("{} has earned {earned} and is credited {}", node.id, totals.credited));
+            if node.unpayable.is_none() {
+                world.check(Rule::EarnedIsCredited, totals.credited == *earned, || {
+                    format!("{} has earned {earned} and is credited {}", node.id, totals.credited)
+                });
             }
         }
         let credited: u64 = root.totals.iter().map(|totals| totals.credited).sum();
         let reported = number(&world.ledger.query(Statement::new(CREDITED_BY_SETTLEMENTS))[0], "credited");
-        if reported > credited || (reported < credited && world.scenario.keeps_logs()) {
-            world.violate(format!("settlements report {reported} credited, the chain {credited}"));
-        }
+        let agrees = reported == credited || (reported < credited && !world.scenario.keeps_logs());
+        world.check(Rule::CreditedIsReported, agrees, || {
+            format!("settlements report {reported} credited, the chain {credited}")
+        });
         let fees = cluster.fees_of(&world.keys.settler.pubkey());
         let booked = &world.ledger.query(Statement::new(FEES))[0];
         let booked = [number(booked, "of_settlements"), number(booked, "of_attempts")];
-        if booked != [fees; 2] && !world.scenario.can_forget() {
-            world.violate(format!("the settler has paid {fees} in fees, settlements and attempts report {booked:?}"));
+        if !world.scenario.can_forget() {
+            world.check(Rule::FeesAreBooked, booked == [fees; 2], || {
+                format!("the settler has paid {fees} in fees, settlements and attempts report {booked:?}")
+            });
         }
     }
 }

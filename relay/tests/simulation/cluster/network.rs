@@ -1,7 +1,5 @@
 //! The state from which every run starts: the program, its network and a funded treasury.
 
-use std::path::PathBuf;
-
 use litesvm::LiteSVM;
 use settlement::client::{CreateNetworkArgs, NetworkId, create_network_ix, fund_ix};
 use solana_instruction::Instruction;
@@ -11,6 +9,8 @@ use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
 use solana_transaction::versioned::VersionedTransaction;
 use williw_relay::engine::NetworkRef;
+
+use crate::program::program_file;
 
 /// The name of the network.
 const NETWORK_NAME: &str = "simulation";
@@ -35,19 +35,11 @@ impl Keys {
     }
 }
 
-fn program_file() -> PathBuf {
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")), PathBuf::from);
-    std::env::var_os("WILLIW_PROGRAM_SO").map_or_else(|| target.join("deploy/settlement.so"), PathBuf::from)
-}
-
 /// Creates the state. Signatures are verified by the simulated cluster, once per transaction, and so are blockhashes.
 pub(crate) fn template(now_ms: i64) -> LiteSVM {
-    let file = program_file();
-    assert!(file.exists(), "{} is missing: run `make program`", file.display());
     let keys = Keys::new();
     let mut svm = LiteSVM::new().with_sigverify(false).with_blockhash_check(false).with_transaction_history(0);
-    svm.add_program_from_file(settlement::ID, &file).expect("the program loads");
+    svm.add_program_from_file(settlement::ID, program_file()).expect("the program loads");
     super::set_time(&mut svm, 1, now_ms / 1_000);
     for (key, lamports) in
         [(&keys.admin, 1_000_000_000_000_u64), (&keys.settler, 1_000_000_000), (&keys.sponsor, 1_000_000_000_000)]

@@ -280,12 +280,12 @@ impl Chain for MemoryChain<'_> {
             return Err(ChainError::Behind { slot, min_slot });
         }
         let accounts = self.answer(Request::Accounts, || {
-            let full = |address| {
-                let account: Account = self.account(address)?;
-                let data = if data == AccountData::Full { account.data } else { Vec::new() };
-                Some(Account { data, ..account })
+            let part = |address| {
+                let mut account: Account = self.account(address)?;
+                account.data.truncate(data.max_len().unwrap_or(usize::MAX));
+                Some(account)
             };
-            addresses.iter().map(full).collect()
+            addresses.iter().map(part).collect()
         });
         Ok(AccountsAtSlot { slot, accounts })
     }

@@ -47,6 +47,7 @@ struct ScriptedEngine {
     /// The trigger's name and `retry_held` of each call.
     triggers: RefCell<Vec<(String, bool)>>,
     lease_released: Cell<bool>,
+    pruned: Cell<u32>,
     /// Runs in the middle of the next call.
     during_call: RefCell<Option<Box<dyn FnOnce()>>>,
 }
@@ -68,6 +69,10 @@ impl SettlementEngine for &ScriptedEngine {
 
     async fn release_lease(&self) {
         self.lease_released.set(true);
+    }
+
+    async fn prune(&self) {
+        self.pruned.set(self.pruned.get() + 1);
     }
 }
 
@@ -153,6 +158,19 @@ async fn without_work_it_sleeps_until_the_next_wake() {
     assert_eq!(*engine.triggers.borrow(), [("cron".to_owned(), false)]);
     assert_eq!(object.next_in_ms(), None);
     assert_eq!(object.result().await, RunResult::Idle);
+}
+
+#[tokio::test]
+async fn old_data_is_deleted_only_when_there_is_nothing_to_settle() {
+    for (last, pruned) in [
+        (Progress::Idle, 1),
+        (Progress::Continue { after_ms: 2_000 }, 0),
+        (Progress::Busy { holder: "cli".to_owned(), retry_after_ms: 900 }, 0),
+    ] {
+        let engine = ScriptedEngine::new([Ok(FINISHED), Ok(last)]);
+        Object::new().alarm(&engine).await;
+        assert_eq!(engine.pruned.get(), pruned);
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use williw_relay::types::NodeId;
+use williw_relay::types::{Lamports, NodeId};
 
 const RECEIPT_HELP: &str = "\
 Examples:
@@ -19,6 +19,7 @@ Environment:
 Exit codes:
   0  The receipt was printed
   3  The ledger belongs to another network or cluster
+  5  The RPC node does not have the transaction's log
   7  The reward is unknown, not credited in full yet, or a correction
   9  The reward is confirmed, but no transaction can be shown to have credited it, or the ledger's rewards were changed";
 
@@ -27,24 +28,26 @@ Examples:
   williw-relay verify receipt.json --rpc-url https://api.devnet.solana.com
   williw-relay verify receipts/*.json   (also checks that no two of them claim the same lamports)
 
-Needs no ledger, no key and no network settings: everything is in the receipt, or on the chain. With several RPC URLs, two
-nodes must agree.
+Needs no ledger and no key: everything is in the receipt, or on the chain. But anyone can create a network with any name, which
+pays in a worthless mint: compare network, creator and asset with those that you expect, or pass --network and
+--network-creator, and a receipt of another network is refused. With several RPC URLs, two nodes must agree.
 
 Exit codes:
   0  Every receipt holds
   2  A file cannot be read
   5  An RPC node cannot tell: it is unreachable, of another cluster, or does not keep the transaction
-  9  A receipt is invalid, or the chain contradicts it";
+  9  A receipt is invalid or of another network than the one given, or the chain contradicts it";
 
 const RECONCILE_HELP: &str = "\
 Examples:
   williw-relay reconcile
-  williw-relay reconcile --csv > wallets.csv   (a row for every node)
+  williw-relay reconcile --csv > wallets.csv   (a row for every node, and the last one for the treasury)
   williw-relay reconcile --repair
 
 Compares what the ledger has confirmed and signed with every wallet account, the ledger's copies of them with the chain, and
 the sums with the treasury. Nothing is sent to the chain. Causes that disagree need a person ('williw-relay review show'); the
-others are mended by the next run or by --repair, or are harmless. docs/ARCHITECTURE.md explains each cause.
+others are mended by the next run or by --repair, or are harmless. docs/ARCHITECTURE.md explains each cause. A relay may go on
+meanwhile. Requests that fail for a moment are repeated.
 
 Environment:
   WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'ledger', with --repair 'admin' [required if --ledger
@@ -63,8 +66,9 @@ Recovered, after the treasury's history hash has shown that no event is missing:
 transactions and outcomes, the wallets, the treasury, the sums of what was credited, paid and charged as fees.
 Not recovered: rewards, nodes and contributions, attempts that never landed, registrations, API keys, the audit log.
 
-A rebuilt ledger has signed for nothing. Nothing is paid twice: a node that the chain has credited is held as
-chain_above_ledger until 'williw-relay review resolve NODE_ID --accept-chain' counts its imported rewards as credited.
+A rebuilt ledger has signed for nothing: a node that the chain has credited is held as chain_above_ledger until
+'williw-relay review resolve NODE_ID --accept-chain' counts its imported rewards as credited. Import all of its rewards before:
+one that is imported after a correction is PAID AGAIN.
 
 Example:
   williw-relay rebuild --ledger new.sqlite3
@@ -90,13 +94,15 @@ Environment:
 const REVIEW_RESOLVE_HELP: &str = "\
 The chain has credited more than this ledger has signed. Nothing can take that back, so the ledger has to say what it was for:
 
-  --accept-chain  For the ledger's next rewards: they count as credited up to the chain's total. What exceeds all rewards is
-                  recorded as a correction. Never pays anything twice. For a ledger that has lost batches: a restored
-                  backup, or another ledger that has settled the same rewards.
+  --accept-chain  For the ledger's next rewards: they count as credited up to the chain's total, and none of them is paid
+                  twice. What exceeds all rewards is recorded as a correction. For a ledger that has lost batches: a
+                  restored backup, or another ledger that has settled the same rewards.
   --pay-on-top    For nothing in this ledger: all of it is recorded as a correction, and the rewards are paid on top of it.
-                  PAYS TWICE if the excess was for these rewards. For credits that a stolen settler key has sent.
+                  PAYS TWICE if the excess was for these rewards. For credits that a stolen settler key has sent. Rewards
+                  that this ledger has signed for count as credited nevertheless.
 
-A correction is a confirmed reward of kind 'correction'. Each resolution has an entry in the audit log. Nothing is sent to
+A correction is a confirmed reward of kind 'correction'. Rewards that the chain has credited and that are imported only after
+the correction are PAID AGAIN: import all of them first. Each resolution has an entry in the audit log. Nothing is sent to
 the chain. Refused if ledger and chain agree, if the chain has credited less than the ledger has confirmed, if rewards are
 missing in the ledger, and while a relay is settling.
 
@@ -109,6 +115,27 @@ Environment:
 
 Exit codes:
   0  The resolution was shown, or with --yes recorded
+  7  It was refused";
+
+const REVIEW_ACCEPT_UNKNOWN_HELP: &str = "\
+The treasury counts everything that it has ever credited. If that is more than what the wallet accounts of this ledger's nodes
+have, nodes are missing here, or have another address than before, and a new wallet account would be credited everything AGAIN.
+So none is created, and nodes without one are held as unknown_credits.
+
+Before accepting:
+  1. williw-relay reconcile --repair    reads all wallet accounts again; often nothing is unknown afterwards
+  2. Register the missing nodes again, with the addresses they had (runbook 'Restored backup').
+Accept only what belongs to no node of this ledger: credits that a stolen settler key has sent elsewhere, for example.
+It has an entry in the audit log. Refused if another amount is unknown, and while a relay is settling.
+
+Example:
+  williw-relay review accept-unknown 1500000
+
+Environment:
+  WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'admin' [required if --ledger is a URL]
+
+Exit codes:
+  0  It was accepted
   7  It was refused";
 
 #[derive(Debug, Args)]
@@ -144,6 +171,14 @@ pub(crate) struct ResolveArguments {
     /// Record the resolution; without it, the command only shows what it would record
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = REVIEW_ACCEPT_UNKNOWN_HELP)]
+pub(crate) struct AcceptUnknownArguments {
+    /// What is accepted, in lamports, or in base units of the network's token, exactly as 'review list' shows it
+    #[arg(value_name = "AMOUNT")]
+    pub(crate) amount: Lamports,
 }
 
 /// Exactly one of them.

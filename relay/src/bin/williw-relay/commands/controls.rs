@@ -10,13 +10,14 @@ use solana_pubkey::Pubkey;
 use williw_relay::chain::{AccountData, Chain, Commitment};
 use williw_relay::engine::NetworkRef;
 use williw_relay::signer::Signer;
+use williw_relay::transaction::SIGNATURE_FEE_LAMPORTS;
 
 use crate::arguments::{ConnectionArguments, SetSettlerArguments};
 use crate::environment;
 use crate::error::CliError;
 use crate::output::Output;
 use crate::shutdown::Shutdown;
-use crate::transaction::{self, SIGNATURE_FEE_LAMPORTS};
+use crate::transaction;
 
 /// The result of the commands.
 #[derive(Serialize)]

@@ -11,6 +11,7 @@ use solana_pubkey::Pubkey;
 use williw_relay::chain::{AccountData, Chain, Commitment};
 use williw_relay::engine::Asset;
 use williw_relay::signer::Signer;
+use williw_relay::transaction::SIGNATURE_FEE_LAMPORTS;
 use williw_relay::types::Lamports;
 
 use crate::arguments::{ConnectionArguments, FundArguments};
@@ -18,7 +19,7 @@ use crate::environment;
 use crate::error::CliError;
 use crate::output::{Output, format_amount};
 use crate::shutdown::Shutdown;
-use crate::transaction::{self, SIGNATURE_FEE_LAMPORTS};
+use crate::transaction;
 
 /// The result of the command.
 #[derive(Serialize)]

@@ -13,13 +13,14 @@ use solana_pubkey::Pubkey;
 use williw_relay::chain::{Account, AccountData, Chain, Commitment};
 use williw_relay::engine::{Asset, NetworkRef};
 use williw_relay::signer::Signer;
+use williw_relay::transaction::SIGNATURE_FEE_LAMPORTS;
 
 use crate::arguments::{ConnectionArguments, CreateNetworkArguments};
 use crate::environment;
 use crate::error::CliError;
 use crate::output::Output;
 use crate::shutdown::Shutdown;
-use crate::transaction::{self, SIGNATURE_FEE_LAMPORTS};
+use crate::transaction;
 
 /// The result of the command.
 #[derive(Serialize)]

@@ -4,33 +4,39 @@ use std::fmt;
 
 use williw_relay::audit::{Rebuilder, Rebuilt, Repair};
 use williw_relay::clock::SystemClock;
+use williw_relay::engine::Asset;
 use williw_relay::ledger::Actor;
 
 use crate::arguments::ConnectionArguments;
 use crate::environment;
 use crate::error::CliError;
 use crate::ledger::{self, IfMissing};
-use crate::output::Output;
+use crate::output::{Output, unit};
+use crate::patient::Patient;
 
 use super::run::lease_holder;
 
 /// Rebuilds the ledger.
 pub(crate) async fn rebuild(connection: &ConnectionArguments, output: &Output) -> Result<(), CliError> {
     let rebuilder = Rebuilder {
-        chain: environment::cluster(connection)?,
+        chain: Patient::new(environment::cluster(connection)?),
         network: environment::network(connection)?,
         database: ledger::open(connection, IfMissing::Fail)?,
     };
     let (actor, holder) = (Actor::command_line(), lease_holder()?);
     let rebuilt = rebuilder.run(&Repair { actor: &actor, clock: &SystemClock, holder: &holder }).await?;
-    output.result(&rebuilt, &Report(&rebuilt))
+    let asset = Asset::of_ledger(&rebuilder.database).await?;
+    output.result(&rebuilt, &Report { rebuilt: &rebuilt, asset: asset.as_ref() })
 }
 
-struct Report<'a>(&'a Rebuilt);
+struct Report<'a> {
+    rebuilt: &'a Rebuilt,
+    asset: Option<&'a Asset>,
+}
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(rebuilt) = self;
+        let Self { rebuilt, asset } = self;
         writeln!(f, "rebuilt from a complete history of {} events", rebuilt.events)?;
         writeln!(f, "  transactions  {}", rebuilt.transactions)?;
         writeln!(f, "  batches       {}", rebuilt.batches)?;
@@ -40,17 +46,23 @@ impl fmt::Display for Report<'_> {
             let count = rebuilt.batches_with_used_numbers;
             writeln!(f, "  left out      {count} batches whose numbers another ledger had used before")?;
         }
+        if rebuilt.batches_with_foreign_numbers > 0 {
+            let count = rebuilt.batches_with_foreign_numbers;
+            writeln!(f, "  left out      {count} batches with numbers that no ledger gives")?;
+        }
         if rebuilt.entries_of_unknown_nodes > 0 {
-            let (count, lamports) = (rebuilt.entries_of_unknown_nodes, rebuilt.credited_elsewhere);
+            let (count, amount) = (rebuilt.entries_of_unknown_nodes, rebuilt.credited_elsewhere);
+            let unit = unit(*asset).name;
             writeln!(
                 f,
-                "  left out      {count} entries of nodes that are not registered, which were credited {lamports} lamports"
+                "  left out      {count} entries of nodes that are not registered, which were credited {amount} {unit}"
             )?;
         }
         write!(
             f,
-            "import the rewards in the order in which they were granted; nodes that the chain has credited are then held until \
-             'williw-relay review resolve NODE_ID --accept-chain' counts the rewards as credited"
+            "import all rewards in the order in which they were granted; nodes that the chain has credited are then held until \
+             'williw-relay review resolve NODE_ID --accept-chain' counts the rewards as credited: rewards that are imported \
+             after it are paid again"
         )
     }
 }

@@ -15,6 +15,7 @@ use crate::environment;
 use crate::error::CliError;
 use crate::ledger::{self, IfMissing};
 use crate::output::{Output, unit};
+use crate::patient::Patient;
 use crate::table::Table;
 
 use super::run::lease_holder;
@@ -25,6 +26,9 @@ const MAX_LISTED: usize = 1_000;
 const CSV_HEADINGS: &str = "node_id,owner,wallet_address,state,earned,confirmed,signed,credited,paid,pending,wallet_lamports,\
                             mirrored_credited,mirrored_paid,slot,causes,disagrees";
 
+/// Stands for the treasury instead of a node id, which has no parentheses.
+const TREASURY: &str = "(treasury)";
+
 /// Compares ledger and chain.
 pub(crate) async fn reconcile(
     connection: &ConnectionArguments,
@@ -32,7 +36,7 @@ pub(crate) async fn reconcile(
     output: &Output,
 ) -> Result<(), CliError> {
     let reconciler = Reconciler {
-        chain: environment::cluster(connection)?,
+        chain: Patient::new(environment::cluster(connection)?),
         network: environment::network(connection)?,
         database: ledger::open(connection, IfMissing::Fail)?,
     };
@@ -50,7 +54,10 @@ pub(crate) async fn reconcile(
         })
         .await?;
     match csv {
-        Some(csv) => csv.finish()?,
+        Some(mut csv) => {
+            csv.line(&treasury_cells(&found).join(","));
+            csv.finish()?;
+        }
         None => {
             let document = json!({"summary": found, "nodes": listed, "nodes_omitted": omitted});
             output.result(&document, &Report { found: &found, listed: &listed, omitted, asset: asset.as_ref() })?;
@@ -117,6 +124,31 @@ impl Csv {
     }
 }
 
+/// The last row of the CSV: the treasury, whose differences concern no single node.
+fn treasury_cells(found: &Reconciliation) -> [String; 16] {
+    let treasury = &found.treasury;
+    let causes: Vec<&str> = found.of_treasury.iter().map(|finding| finding.cause.as_str()).collect();
+    let disagrees = found.of_treasury.iter().any(|finding| finding.cause.is_disagreement());
+    [
+        TREASURY.to_owned(),
+        String::new(),
+        treasury.address.clone(),
+        String::new(),
+        found.earned.to_string(),
+        found.confirmed.to_string(),
+        String::new(),
+        treasury.credited.to_string(),
+        treasury.paid.to_string(),
+        treasury.liabilities.to_string(),
+        treasury.lamports.to_string(),
+        found.mirrored.to_string(),
+        String::new(),
+        treasury.slot.to_string(),
+        causes.join(" "),
+        if disagrees { "yes" } else { "no" }.to_owned(),
+    ]
+}
+
 struct Report<'a> {
     found: &'a Reconciliation,
     listed: &'a [WalletRow],
@@ -146,7 +178,7 @@ impl fmt::Display for Report<'_> {
             }
         }
         for finding in &found.of_treasury {
-            table.row(["(treasury)".to_owned(), finding.cause.to_string(), amount(finding), mark(finding.cause)]);
+            table.row([TREASURY.to_owned(), finding.cause.to_string(), amount(finding), mark(finding.cause)]);
         }
         if !table.is_empty() {
             writeln!(f, "{table}")?;
@@ -184,5 +216,24 @@ impl fmt::Display for Report<'_> {
             "{} nodes, {} wallet accounts, {} disagreements, finalized slot {}",
             found.nodes, found.wallets, found.disagreements, treasury.slot
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_csv_says_where_the_treasury_disagrees() {
+        let mut found = Reconciliation::default();
+        found.treasury.credited = 7;
+        let cells = treasury_cells(&found);
+        assert_eq!((cells.first().unwrap().as_str(), cells.last().unwrap().as_str()), (TREASURY, "no"));
+        found.of_treasury.push(Finding { cause: Cause::CreditedElsewhere, amount: 7 });
+        let cells = treasury_cells(&found);
+        let headings: Vec<&str> = CSV_HEADINGS.split(',').collect();
+        assert_eq!(headings.len(), cells.len());
+        let of = |heading: &str| cells.iter().zip(&headings).find(|(_, known)| **known == heading).unwrap().0.as_str();
+        assert_eq!((of("credited"), of("causes"), of("disagrees")), ("7", "credited_elsewhere", "yes"));
     }
 }

@@ -3,14 +3,14 @@
 use std::fmt;
 
 use serde_json::json;
-use williw_relay::audit::{self, NodeHistory, Reconciler, WalletRow};
+use williw_relay::audit::{self, BatchSigner, NodeHistory, Reconciler, WalletRow};
 use williw_relay::clock::SystemClock;
 use williw_relay::engine::{Asset, Excess, Resolution, ReviewError, Reviewer};
-use williw_relay::ledger::Actor;
-use williw_relay::ledger::reviews::{self, NodeUnderReview};
+use williw_relay::ledger::reviews::{self, NodeUnderReview, UnknownCredits};
+use williw_relay::ledger::{Actor, LedgerError};
 
 use crate::arguments::ConnectionArguments;
-use crate::arguments::audit::{ResolveArguments, ShowArguments};
+use crate::arguments::audit::{AcceptUnknownArguments, ResolveArguments, ShowArguments};
 use crate::environment;
 use crate::error::CliError;
 use crate::ledger::{self, IfMissing};
@@ -24,11 +24,66 @@ pub(crate) async fn list(connection: &ConnectionArguments, output: &Output) -> R
     let database = ledger::open(connection, IfMissing::Fail)?;
     let asset = Asset::of_ledger(&database).await?;
     let nodes = reviews::list(&database).await?;
-    let text = match nodes.as_slice() {
-        [] => "no node needs a review".to_owned(),
-        nodes => nodes.iter().map(|node| NodeLine(node, asset.as_ref()).to_string()).collect::<Vec<_>>().join("\n"),
+    let omitted = reviews::count(&database).await?.saturating_sub(nodes.len() as u64);
+    let unknown = reviews::unknown_credits(&database).await.map_err(LedgerError::from)?;
+    let document = json!({"reviews": nodes, "omitted": omitted, "unknown_credits": unknown});
+    let mut text = listing(&nodes, omitted, asset.as_ref());
+    if !unknown.unknown_lamports.is_zero() {
+        text.push_str(&format!("\n{}", UnknownText(&unknown, asset.as_ref())));
+    }
+    output.result(&document, &text)
+}
+
+/// Accepts what the treasury has credited to wallet accounts that this ledger does not know.
+pub(crate) async fn accept_unknown(
+    connection: &ConnectionArguments,
+    arguments: &AcceptUnknownArguments,
+    output: &Output,
+) -> Result<(), CliError> {
+    let reviewer = Reviewer {
+        chain: environment::cluster(connection)?,
+        network: environment::network(connection)?,
+        database: ledger::open(connection, IfMissing::Fail)?,
+        clock: SystemClock,
+        holder: lease_holder()?,
     };
-    output.result(&json!({"reviews": nodes}), &text)
+    reviewer.accept_unknown(&Actor::command_line(), arguments.amount).await?;
+    let asset = Asset::of_ledger(&reviewer.database).await?;
+    let amount = format_amount(arguments.amount, asset.as_ref());
+    output.result(
+        &json!({"outcome": "accepted", "lamports": arguments.amount}),
+        &format!("accepted: {amount} credited to unknown wallet accounts; the next run creates wallet accounts again"),
+    )
+}
+
+struct UnknownText<'a>(&'a UnknownCredits, Option<&'a Asset>);
+
+impl fmt::Display for UnknownText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let amount = |amount| format_amount(amount, self.1);
+        write!(
+            f,
+            "the treasury has credited {} in total, {} of it to wallet accounts as this ledger knows them and {} accepted: {} is \
+             unknown, and no wallet account is created until it is found or accepted ({} base units)",
+            amount(self.0.credited_lamports),
+            amount(self.0.known_lamports),
+            amount(self.0.accepted_lamports),
+            amount(self.0.unknown_lamports),
+            self.0.unknown_lamports
+        )
+    }
+}
+
+/// The text of the list, of which `omitted` nodes were left out.
+fn listing(nodes: &[NodeUnderReview], omitted: u64, asset: Option<&Asset>) -> String {
+    if nodes.is_empty() {
+        return "no node needs a review".to_owned();
+    }
+    let mut lines: Vec<String> = nodes.iter().map(|node| NodeLine(node, asset).to_string()).collect();
+    if omitted > 0 {
+        lines.push(format!("and {omitted} more: resolve these first, and list again"));
+    }
+    lines.join("\n")
 }
 
 /// Shows everything that ledger and chain know about a node.
@@ -56,7 +111,10 @@ pub(crate) async fn show(
     }
     let refused = choices.iter().find_map(|choice| choice.as_ref().err());
     let excesses: Vec<&Excess> = choices.iter().filter_map(|choice| choice.as_ref().ok()).collect();
-    let document = json!({"node": row, "history": history, "resolutions": excesses, "refused": refused});
+    let warnings: Vec<_> = excesses.iter().map(|excess| excess.warning()).collect();
+    let document = json!({
+        "node": row, "history": history, "resolutions": excesses, "warnings": warnings, "refused": refused,
+    });
     let asset = Asset::of_ledger(&database).await?;
     let asset = asset.as_ref();
     output.result(&document, &Dossier { row: &row, history: &history, excesses: &excesses, asset, refused })
@@ -83,7 +141,7 @@ pub(crate) async fn resolve(
     };
     let asset = Asset::of_ledger(&reviewer.database).await?;
     let text = Resolved { excess: &excess, asset: asset.as_ref(), written: arguments.yes };
-    output.result(&json!({"outcome": outcome, "excess": excess}), &text)
+    output.result(&json!({"outcome": outcome, "excess": excess, "warning": excess.warning()}), &text)
 }
 
 struct NodeLine<'a>(&'a NodeUnderReview, Option<&'a Asset>);
@@ -126,7 +184,18 @@ impl fmt::Display for Resolved<'_> {
 
 /// Writes what a resolution does with the excess.
 fn write_effect(f: &mut fmt::Formatter<'_>, excess: &Excess, asset: Option<&Asset>) -> fmt::Result {
-    let Excess { counted_as_credited_lamports, paid_again_lamports, excess_lamports, reward_id, .. } = excess;
+    let Excess {
+        signed_unconfirmed_lamports,
+        counted_as_credited_lamports,
+        paid_again_lamports,
+        excess_lamports,
+        reward_id,
+        ..
+    } = excess;
+    if !signed_unconfirmed_lamports.is_zero() {
+        let amount = format_amount(*signed_unconfirmed_lamports, asset);
+        writeln!(f, "  counts as credited     {amount} of the rewards, which this ledger has signed for")?;
+    }
     if !counted_as_credited_lamports.is_zero() {
         let amount = format_amount(*counted_as_credited_lamports, asset);
         writeln!(
@@ -136,6 +205,9 @@ fn write_effect(f: &mut fmt::Formatter<'_>, excess: &Excess, asset: Option<&Asse
     }
     if let Some(reward_id) = reward_id {
         writeln!(f, "  correction             {} as reward {reward_id}", format_amount(*excess_lamports, asset))?;
+    }
+    if let Some(warning) = excess.warning() {
+        writeln!(f, "  WARNING: {warning}")?;
     }
     if !paid_again_lamports.is_zero() {
         let amount = format_amount(*paid_again_lamports, asset);
@@ -209,7 +281,12 @@ impl fmt::Display for Dossier<'_> {
                 batch.batch_sequence.to_string(),
                 batch.target.to_string(),
                 if batch.credited { "" } else { "skipped" }.to_owned(),
-                if batch.signed_by_this_ledger { "this ledger" } else { "SOMEBODY ELSE" }.to_owned(),
+                match batch.signer {
+                    BatchSigner::ThisLedger => "this ledger",
+                    BatchSigner::Rebuilt => "unknown (rebuilt)",
+                    BatchSigner::SomebodyElse => "SOMEBODY ELSE",
+                }
+                .to_owned(),
                 batch.slot.to_string(),
                 batch.signature.clone(),
             ]);
@@ -217,6 +294,9 @@ impl fmt::Display for Dossier<'_> {
         writeln!(f, "\n{table}")?;
         if history.without_log > 0 {
             writeln!(f, "of {} more transactions, the RPC node does not have the log", history.without_log)?;
+        }
+        if history.has_unexamined {
+            writeln!(f, "older transactions than the last {} were not examined", history.examined)?;
         }
         if !history.audit.is_empty() {
             let mut table = Table::new(&["AUDIT LOG", "ACTOR", "ACTION", "DETAILS"]);
@@ -242,5 +322,29 @@ impl fmt::Display for Dossier<'_> {
             Some(reason) => write!(f, "\n{reason}"),
             None => write!(f, "\nnothing was written"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use williw_relay::types::Lamports;
+
+    use super::*;
+
+    #[test]
+    fn a_list_says_how_many_nodes_it_leaves_out() {
+        let node = NodeUnderReview {
+            node_id: "a".parse().unwrap(),
+            reason: "chain_above_ledger".to_owned(),
+            wallet_address: None,
+            credited_lamports: Lamports::ZERO,
+            signed_lamports: Lamports::ZERO,
+            confirmed_lamports: Lamports::ZERO,
+            slot: None,
+        };
+        assert_eq!(listing(&[], 0, None), "no node needs a review");
+        let nodes = [node];
+        assert!(listing(&nodes, 3, None).ends_with("\nand 3 more: resolve these first, and list again"));
+        assert!(!listing(&nodes, 0, None).contains("more"));
     }
 }

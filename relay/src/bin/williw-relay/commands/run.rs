@@ -9,7 +9,7 @@ use williw_relay::clock::{Clock, SystemClock};
 use williw_relay::database::Database;
 use williw_relay::engine::{Asset, Engine, EngineConfig, EngineError, EngineParts, Progress, Trigger};
 use williw_relay::events::Events;
-use williw_relay::ledger::retention::{self, Pruned};
+use williw_relay::ledger::retention;
 use williw_relay::ledger::{reviews, settlements};
 use williw_relay::signer::Signer;
 
@@ -29,9 +29,6 @@ const INITIAL_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// The maximum delay between two retries.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(30);
-
-/// How many pieces of old data are deleted whenever there is nothing to settle. Each takes milliseconds.
-const PIECES_PER_PAUSE: usize = 20;
 
 /// The delay after losing the lease to another runner.
 const LEASE_LOST_DELAY: Duration = Duration::from_secs(1);
@@ -269,17 +266,9 @@ struct Retention {
 impl Retention {
     /// Deletes some of what is too old. A failure is logged: nothing depends on it.
     async fn prune<D: Database>(&self, database: &D) {
-        let now_ms = SystemClock.now_ms();
-        for _ in 0..PIECES_PER_PAUSE {
-            let pruned = match retention::prune(database, now_ms, self.days).await {
-                Ok(Pruned::Nothing) if self.includes_keys => retention::prune_keys(database, now_ms, self.days).await,
-                pruned => pruned,
-            };
-            match pruned {
-                Ok(Pruned::Piece) => {}
-                Ok(Pruned::Nothing) => return,
-                Err(error) => return tracing::warn!("cannot delete old data: {error}"),
-            }
+        let pruned = retention::prune_some(database, SystemClock.now_ms(), self.days, self.includes_keys).await;
+        if let Err(error) = pruned {
+            tracing::warn!("cannot delete old data: {error}");
         }
     }
 }

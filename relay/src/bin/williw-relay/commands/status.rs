@@ -3,9 +3,9 @@
 use std::fmt;
 
 use serde_json::json;
-use williw_relay::engine::Asset;
+use williw_relay::engine::{Asset, AttemptState};
 use williw_relay::ledger::{balances, settlements};
-use williw_relay::types::{NodeWalletBalance, SettlementStatus};
+use williw_relay::types::{AttemptStatus, NodeWalletBalance, SettlementStatus};
 
 use crate::arguments::{ConnectionArguments, StatusArguments};
 use crate::error::CliError;
@@ -96,8 +96,20 @@ fn write_batches(f: &mut fmt::Formatter<'_>, settlement: &SettlementStatus) -> f
         if let Some(reason) = &batch.reason {
             write!(f, "  {reason}")?;
         }
+        batch.attempts.iter().filter(|attempt| is_open(attempt)).try_for_each(|attempt| write_attempt(f, attempt))?;
     }
     Ok(())
+}
+
+/// Whether the attempt may still have an effect. A state that this version does not know may be one of these.
+fn is_open(attempt: &AttemptStatus) -> bool {
+    attempt.state.parse::<AttemptState>().map_or(true, |state| !state.is_final())
+}
+
+fn write_attempt(f: &mut fmt::Formatter<'_>, attempt: &AttemptStatus) -> fmt::Result {
+    let AttemptStatus { number, state, signature, .. } = attempt;
+    let signature = signature.as_deref().unwrap_or("not signed");
+    write!(f, "\n           attempt {number}  {state:<8}  {signature}")
 }
 
 fn write_log(f: &mut fmt::Formatter<'_>, settlement: &SettlementStatus) -> fmt::Result {

@@ -9,7 +9,7 @@ use williw_relay::lookup_tables::{
     Change, ChangeKind, Closing, Conclusion, ExtendLimits, Extension, ListedTable, Selection, TableKeeper,
 };
 use williw_relay::signer::{SecretKey, Signer};
-use williw_relay::transaction::{BatchKind, Format, capacity, capacity_with_lookup_tables};
+use williw_relay::transaction::{BatchKind, Format, SIGNATURE_FEE_LAMPORTS, capacity, capacity_with_lookup_tables};
 use williw_relay::types::Lamports;
 
 use crate::arguments::ConnectionArguments;
@@ -20,7 +20,7 @@ use crate::ledger::{self, IfMissing, Ledger};
 use crate::output::{Output, format_sol};
 use crate::shutdown::Shutdown;
 use crate::table::Table;
-use crate::transaction::{self, POLL_INTERVAL, SIGNATURE_FEE_LAMPORTS};
+use crate::transaction::{self, POLL_INTERVAL};
 
 /// The result of `list`.
 #[derive(Serialize)]

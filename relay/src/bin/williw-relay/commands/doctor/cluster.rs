@@ -1,12 +1,14 @@
 //! Checks of the RPC nodes, of the network and of its funds.
 
 use settlement::client::treasury_address;
-use settlement::state::{AssetKind, Network, Treasury};
+use settlement::state::{Network, Treasury};
 use solana_pubkey::Pubkey;
 use williw_relay::chain::{Account, AccountData, Chain, ChainError, Commitment};
-use williw_relay::engine::NetworkRef;
+use williw_relay::engine::{Asset, NetworkRef};
+use williw_relay::ledger::part_credits;
 use williw_relay::metrics::ChainReading;
 use williw_relay::signer::{SecretKey, Signer};
+use williw_relay::transaction::SIGNATURE_FEE_LAMPORTS;
 
 use crate::environment::Cluster;
 
@@ -22,8 +24,8 @@ const MAX_CLOCK_SKEW_SECONDS: u64 = 60;
 /// The offset of the time in the Clock sysvar, in Unix seconds.
 const UNIX_TIMESTAMP_OFFSET: usize = 32;
 
-/// The fee of a signature.
-const SIGNATURE_FEE_LAMPORTS: u64 = 5_000;
+/// How many nodes must agree on what decides about money, if there are as many.
+const AGREEING_NODES: usize = 2;
 
 /// Enough for a few thousand transactions, or for a few new wallet accounts.
 const ENOUGH_FEES_LAMPORTS: u64 = 20_000_000;
@@ -31,12 +33,23 @@ const ENOUGH_FEES_LAMPORTS: u64 = 20_000_000;
 /// Checks each node by itself, and that they agree. Returns the genesis hash if all name the same.
 pub(super) async fn check_nodes<C: Chain>(nodes: &[C], facts: &LedgerFacts, report: &mut Report) -> Option<String> {
     let mut known: Vec<(usize, String, u64)> = Vec::new();
+    let mut failed: Vec<(usize, ChainError)> = Vec::new();
     for (position, node) in nodes.iter().enumerate() {
         let answer: Result<_, ChainError> =
             async { Ok((node.genesis_hash().await?.to_string(), node.finalized_block().await?.slot)) }.await;
         match answer {
             Ok((genesis, slot)) => known.push((position, genesis, slot)),
-            Err(error) => report.failure("rpc", &format!("node {position}: {error}")),
+            Err(error) => failed.push((position, error)),
+        }
+    }
+    let suffices = known.len() >= nodes.len().min(AGREEING_NODES);
+    for (position, error) in failed {
+        let message = format!("node {position}: {error}");
+        match suffices {
+            true => {
+                report.warning("rpc", message, "the others suffice as long as they answer; replace it if it stays away")
+            }
+            false => report.failure("rpc", &message),
         }
     }
     let newest = known.iter().map(|(_, _, slot)| *slot).max().unwrap_or(0);
@@ -60,17 +73,15 @@ pub(super) async fn check_nodes<C: Chain>(nodes: &[C], facts: &LedgerFacts, repo
     if nodes.len() < 2 {
         report.warning("rpc", "a single RPC node is believed whatever it says", "add a second URL to SOLANA_RPC_URL");
     }
-    match facts.binding.get("genesis_hash") {
-        Some(bound) if *bound != genesis => {
-            agree = false;
-            report.error(
-                "binding",
-                format!("the ledger belongs to the cluster {bound}, but the RPC nodes to {genesis}"),
-                "correct SOLANA_RPC_URL, or use the matching ledger",
-            );
-        }
-        Some(_) => report.ok("binding", "the ledger belongs to this cluster"),
-        None => {}
+    if let Some(bound) = facts.bound_elsewhere("genesis_hash", &genesis) {
+        agree = false;
+        report.error(
+            "binding",
+            format!("the ledger belongs to the cluster {bound}, but the RPC nodes to {genesis}"),
+            "correct SOLANA_RPC_URL, or use the matching ledger",
+        );
+    } else if facts.binding.contains_key("genesis_hash") {
+        report.ok("binding", "the ledger belongs to this cluster");
     }
     agree.then_some(genesis)
 }
@@ -85,13 +96,19 @@ pub(super) async fn check_network(
     report: &mut Report,
 ) {
     let address = expected.address();
-    match facts.binding.get("network") {
-        Some(bound) if *bound != address.to_string() => report.error(
+    if let Some(bound) = facts.bound_elsewhere("program_id", &settlement::ID.to_string()) {
+        report.error(
+            "binding",
+            format!("the ledger belongs to the program {bound}, but this version is for {}", settlement::ID),
+            "use the matching version of williw-relay, or the matching ledger",
+        );
+    }
+    if let Some(bound) = facts.bound_elsewhere("network", &address.to_string()) {
+        report.error(
             "binding",
             format!("the ledger belongs to the network {bound}, but NETWORK and NETWORK_CREATOR name {address}"),
             "correct them, or use the matching ledger",
-        ),
-        _ => {}
+        );
     }
     let addresses = [settlement::ID, address, treasury_address(&address), solana_sdk_ids::sysvar::clock::ID];
     let read = match chain.accounts(&addresses, AccountData::Full, Commitment::Confirmed, 0).await {
@@ -110,13 +127,26 @@ pub(super) async fn check_network(
         Ok(network) => network,
         Err(error) => return report.failure("network", &error),
     };
+    let Some(asset) = Asset::of(&network) else {
+        return report.error("network", "it pays in an asset that this version does not know", "update williw-relay");
+    };
+    if let Some(bound) = facts.bound_elsewhere("asset", &asset.to_string()) {
+        report.error(
+            "binding",
+            format!("the ledger's amounts are in {bound}, but the network pays in {asset}"),
+            "use the matching ledger",
+        );
+    }
     let treasury = treasury.as_ref().and_then(|account| Treasury::decode(&account.data).ok());
     let Some(treasury) = treasury else {
         return report.error("network", "its treasury cannot be decoded", "use the matching version of williw-relay");
     };
     check_roles(&network, &treasury, signer.address(), expected, report);
     match ChainReading::read(chain, &address, &signer.address()).await {
-        Ok(funds) => check_funds(&funds, &treasury, signer.address(), facts, report),
+        Ok(funds) => {
+            check_treasury(&funds, &asset, facts, report).await;
+            check_payer(&funds, signer.address(), report);
+        }
         Err(error) => report.failure("treasury", &error),
     }
 }
@@ -153,15 +183,42 @@ fn check_roles(network: &Network, treasury: &Treasury, signer: Pubkey, expected:
     }
 }
 
-fn check_funds(funds: &ChainReading, treasury: &Treasury, signer: Pubkey, facts: &LedgerFacts, report: &mut Report) {
-    let unit = if treasury.asset_kind == u8::from(AssetKind::Sol) { "lamports" } else { "base units" };
-    let pending = facts.reading.as_ref().map_or(0, |reading| reading.pending_base_units);
-    let held = format!("it holds {} {unit}, and {pending} are pending", funds.treasury_base_units);
-    if pending > u128::from(funds.treasury_base_units) {
-        report.warning("treasury", held, "what is there is paid in the order of age; fund it with 'williw-relay fund'");
-    } else {
-        report.ok("treasury", held);
+async fn check_treasury(funds: &ChainReading, asset: &Asset, facts: &LedgerFacts, report: &mut Report) {
+    let unit = match asset {
+        Asset::Sol => "lamports",
+        Asset::Tokens { .. } => "base units",
+    };
+    let held = u128::from(funds.treasury_base_units);
+    let mut message = format!("it holds {held} {unit}");
+    // Without a ledger, nobody knows what is pending.
+    let (Some(reading), Some(database)) = (&facts.reading, &facts.database) else {
+        return report.ok("treasury", message);
+    };
+    let pending = reading.pending_base_units;
+    message += &format!(", and {pending} are pending");
+    let mut needed = pending;
+    if pending > held {
+        let credited = match part_credits::sum(database).await {
+            Ok(credited) => credited,
+            Err(error) => return report.failure("ledger", &error),
+        };
+        needed = pending.saturating_sub(credited);
+        if credited > 0 {
+            message += &format!(", of which {credited} are credited already");
+        }
     }
+    if needed > held {
+        report.warning(
+            "treasury",
+            message,
+            "what is there is paid in the order of age; fund it with 'williw-relay fund'",
+        );
+    } else {
+        report.ok("treasury", message);
+    }
+}
+
+fn check_payer(funds: &ChainReading, signer: Pubkey, report: &mut Report) {
     let message = format!("{signer} holds {} lamports for fees and rent", funds.payer_lamports);
     match funds.payer_lamports {
         0..SIGNATURE_FEE_LAMPORTS => report.error("payer", message, "send it SOL: it cannot pay for a transaction"),

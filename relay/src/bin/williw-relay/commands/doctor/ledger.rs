@@ -10,7 +10,7 @@ use williw_relay::metrics::LedgerReading;
 
 use crate::arguments::{ConnectionArguments, LedgerLocation};
 use crate::error::CliError;
-use crate::ledger::{self, IfMissing, Ledger};
+use crate::ledger::{self, Ledger};
 
 use super::LedgerFacts;
 use super::report::Report;
@@ -27,15 +27,12 @@ const MAX_CLOCK_SKEW_MS: u64 = 5_000;
 /// How long a settlement may be open, in milliseconds. One of thousands of nodes takes minutes.
 const LONG_SETTLEMENT_MS: i64 = 60 * 60 * 1_000;
 
-const DISAGREEMENTS: [&str; 3] =
-    [HoldReason::CHAIN_ABOVE_LEDGER, HoldReason::CHAIN_BELOW_LEDGER, HoldReason::TOTAL_MISMATCH];
-
 pub(super) async fn check(connection: &ConnectionArguments, now_ms: i64, report: &mut Report) -> LedgerFacts {
     if let Some(LedgerLocation::File(file)) = &connection.ledger {
         check_space(file, report);
     }
-    let database = match ledger::open(connection, IfMissing::Fail) {
-        Ok(database) => database,
+    let (database, missing) = match ledger::inspect(connection) {
+        Ok(opened) => opened,
         Err(CliError::File(error @ SqliteError::MissingFile(_))) => {
             match connection.ledger.as_ref() {
                 Some(LedgerLocation::File(file)) if !directory_of(file).is_dir() => {
@@ -53,10 +50,22 @@ pub(super) async fn check(connection: &ConnectionArguments, now_ms: i64, report:
     if let Ledger::File(file) = &database {
         check_damage(file.damage(), report);
     }
-    let facts = check_state(&database, now_ms, report).await;
+    if !missing.is_empty() {
+        report.warning(
+            "ledger",
+            format!(
+                "its schema is older than this version's, it lacks {}: nothing else of it is checked",
+                missing.join(", ")
+            ),
+            "back it up; the next run migrates it",
+        );
+        return LedgerFacts::default();
+    }
+    let mut facts = check_state(&database, now_ms, report).await;
     if let Some(reading) = &facts.reading {
         check_progress(reading, now_ms, report);
     }
+    facts.database = Some(database);
     facts
 }
 
@@ -116,7 +125,7 @@ async fn check_state(database: &impl Database, now_ms: i64, report: &mut Report)
     if let Err(error) = &reading {
         report.failure("ledger", error);
     }
-    LedgerFacts { binding: health.binding, reading: reading.ok() }
+    LedgerFacts { database: None, binding: health.binding, reading: reading.ok() }
 }
 
 fn check_progress(reading: &LedgerReading, now_ms: i64, report: &mut Report) {
@@ -144,7 +153,7 @@ fn check_progress(reading: &LedgerReading, now_ms: i64, report: &mut Report) {
     }
     for held in &reading.held {
         let message = format!("{} node(s) are held ({}): {}", held.nodes, held.kind, held.reason);
-        if DISAGREEMENTS.contains(&held.reason.as_str()) {
+        if HoldReason::DISAGREEMENTS.contains(&held.reason.as_str()) {
             report.error("held", message, "ledger and chain disagree, see 'williw-relay review list'");
         } else {
             report.warning(

@@ -10,6 +10,7 @@ use williw_relay::metrics::LedgerReading;
 use crate::arguments::ConnectionArguments;
 use crate::environment;
 use crate::error::CliError;
+use crate::ledger::Ledger;
 use crate::output::Output;
 
 use report::Report;
@@ -17,9 +18,18 @@ use report::Report;
 /// What the checks of the cluster compare with the ledger.
 #[derive(Default)]
 struct LedgerFacts {
+    /// The ledger, if it can be read.
+    database: Option<Ledger>,
     /// What the ledger is bound to, by name.
     binding: std::collections::BTreeMap<String, String>,
     reading: Option<LedgerReading>,
+}
+
+impl LedgerFacts {
+    /// What the ledger is bound to as `name`, if that is not `expected`.
+    fn bound_elsewhere(&self, name: &str, expected: &str) -> Option<&str> {
+        self.binding.get(name).map(String::as_str).filter(|bound| *bound != expected)
+    }
 }
 
 /// Checks everything that a run needs. Sends nothing and changes nothing.
