@@ -42,7 +42,7 @@ statements! {
             CAST(EXISTS (SELECT 1 FROM lookup_addresses WHERE address = destination) AS TEXT) AS has_destination, \
             CAST((SELECT COUNT(*) FROM (SELECT DISTINCT batch_id FROM rewards \
                 WHERE rewards.node_id = wallets.node_id AND status = 'confirmed' AND batch_id IS NOT NULL \
-                LIMIT CAST(?3 AS INTEGER))) AS TEXT) AS batches \
+                ORDER BY node_total_lamports LIMIT CAST(?3 AS INTEGER))) AS TEXT) AS batches \
         FROM wallets WHERE wallets.rowid > CAST(?1 AS INTEGER) ORDER BY wallets.rowid LIMIT CAST(?2 AS INTEGER)";
 
     /// Adds table ?1, which a transaction will create that is about to be sent.

@@ -91,7 +91,7 @@ async fn tables_are_extended_listed_and_closed_for_their_rent() {
     let closed = relay.json(&["tables", "close"]);
     assert_eq!((&closed["closed"][0], &closed["returned_lamports"]), (&table["address"], &table["rent_lamports"]));
     assert_eq!(relay.json(&["tables", "list"])["tables"], serde_json::json!([]));
-    assert_eq!(rpc.sends(), 4);
+    assert_eq!(rpc.sends(), 2 * 4, "four transactions, each sent to both URLs");
 }
 
 #[tokio::test]
