@@ -250,6 +250,31 @@ CREATE TABLE leases (
     expires_at    INTEGER NOT NULL
 ) STRICT;
 
+-- Address lookup tables of the settler's key. A transaction that changes one is recorded before it is sent.
+CREATE TABLE lookup_tables (
+    address       TEXT PRIMARY KEY,
+    -- opening → open → closing → closed; rejected: the chain has another content than the ledger.
+    state         TEXT    NOT NULL CHECK (state IN ('opening', 'open', 'rejected', 'closing', 'closed')),
+    address_count INTEGER NOT NULL CHECK (address_count BETWEEN 0 AND 256), -- the addresses that the finalized table is known to have
+    pending_signature               TEXT,     -- the transaction on the table whose outcome is open
+    pending_last_valid_block_height INTEGER,
+    created_at    INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL,
+    CHECK ((pending_signature IS NULL) = (pending_last_valid_block_height IS NULL)),
+    CHECK (state <> 'opening' OR address_count = 0)
+) STRICT;
+-- At most one transaction is open.
+CREATE UNIQUE INDEX lookup_tables_one_pending ON lookup_tables ((pending_signature IS NULL)) WHERE pending_signature IS NOT NULL;
+CREATE INDEX lookup_tables_with_room ON lookup_tables (address) WHERE state = 'open' AND address_count < 256;
+
+-- What is written to the tables, recorded before it is sent. A position counts once it is below the table's address_count.
+CREATE TABLE lookup_addresses (
+    address       TEXT PRIMARY KEY,
+    table_address TEXT    NOT NULL REFERENCES lookup_tables (address),
+    position      INTEGER NOT NULL CHECK (position BETWEEN 0 AND 255),
+    UNIQUE (table_address, position)
+) STRICT, WITHOUT ROWID;
+
 -- Preconditions of atomic batches. A statement inserts the result of a condition; if it is false, the named CHECK fails
 -- and rolls back the batch. The last statement of the batch deletes the row.
 CREATE TABLE preconditions (

@@ -14,6 +14,7 @@ pub mod database;
 pub mod engine;
 pub mod events;
 pub mod ledger;
+pub mod lookup_tables;
 pub mod merkle;
 pub mod metrics;
 pub mod rent;

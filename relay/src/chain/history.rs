@@ -154,9 +154,13 @@ impl RecordedTransaction {
 }
 
 impl RecordedTransaction {
-    /// Whether two nodes have recorded the same, as far as both have: one of them may not have kept the log.
+    /// Whether two nodes have recorded the same, as far as both have: one of them may not have kept the log, nor the
+    /// instructions of called programs. Which accounts a lookup table stood for, both must say.
     pub(super) fn agrees_with(&self, other: &Self) -> bool {
-        let record = |one: &Self| (one.slot, one.fee_lamports, one.error.clone(), one.bytes.clone());
+        let record = |one: &Self| {
+            let named: Vec<_> = one.instructions.iter().filter(|one| !one.is_inner).cloned().collect();
+            (one.slot, one.fee_lamports, one.error.clone(), one.bytes.clone(), named)
+        };
         let (one_log, other_log) = (&self.log_messages, &other.log_messages);
         record(self) == record(other) && (one_log == other_log || one_log.is_empty() || other_log.is_empty())
     }

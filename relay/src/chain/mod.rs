@@ -159,6 +159,11 @@ pub struct ExecutedTransaction {
 /// RPC access to a Solana cluster.
 #[allow(async_fn_in_trait, reason = "the engine is generic over the trait and never needs Send")]
 pub trait Chain {
+    /// How many nodes must agree on an answer by which money moves: 2, or 1 if everything comes from a single node.
+    fn agreeing_nodes(&self) -> usize {
+        1
+    }
+
     /// The genesis hash, which identifies the cluster.
     async fn genesis_hash(&self) -> Result<Hash, ChainError>;
 
@@ -210,6 +215,10 @@ pub const MAX_SIGNATURES_PER_READ: usize = 256;
 pub(crate) const REQUESTS_IN_FLIGHT: usize = 6;
 
 impl<C: Chain + ?Sized> Chain for &C {
+    fn agreeing_nodes(&self) -> usize {
+        (**self).agreeing_nodes()
+    }
+
     async fn genesis_hash(&self) -> Result<Hash, ChainError> {
         (**self).genesis_hash().await
     }

@@ -154,6 +154,10 @@ fn no_node() -> ChainError {
 }
 
 impl<C: Chain> Chain for Pool<C> {
+    fn agreeing_nodes(&self) -> usize {
+        self.nodes.len().min(2)
+    }
+
     async fn genesis_hash(&self) -> Result<Hash, ChainError> {
         self.any(async |chain| chain.genesis_hash().await).await
     }

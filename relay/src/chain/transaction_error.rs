@@ -35,6 +35,11 @@ pub enum TransactionFault {
 const PAYER_INDEX: u8 = 0;
 
 impl TransactionError {
+    /// An error of the transaction as it is, found without executing it.
+    pub fn of_transaction(text: String) -> Self {
+        Self { fault: TransactionFault::Transaction, custom_code: None, text }
+    }
+
     /// Decodes a node's transaction error, such as `{"InstructionError": [0, {"Custom": 7}]}`. Errors that this version
     /// does not know are the fault of the transaction.
     pub fn from_json(value: &Value) -> Self {

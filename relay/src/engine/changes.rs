@@ -91,7 +91,8 @@ impl Changes {
         self.statements.push(settlements::close(self.settlement_id, outcome, self.now_ms));
     }
 
-    fn log(&mut self, level: Level, message: String) {
+    /// Logs at any level.
+    pub(super) fn log(&mut self, level: Level, message: String) {
         self.statements.push(settlements::log(self.settlement_id, self.step, level, &message, self.now_ms));
         self.events.push(Event { settlement_id: self.settlement_id, step: self.step.as_str(), level, message });
     }

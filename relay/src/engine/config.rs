@@ -12,7 +12,7 @@ use crate::transaction::{Budget, Format};
 use super::EngineError;
 
 /// JSON-RPC 2.0's code for invalid parameters.
-const INVALID_PARAMS: i64 = -32602;
+pub(super) const INVALID_PARAMS: i64 = -32602;
 
 /// Which transaction format to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@
 mod advance_batches;
 mod asset;
 mod books;
+mod build;
 mod changes;
 mod close;
 mod close_credits;
@@ -93,6 +94,8 @@ pub struct Engine<D, C, S, K, E> {
     max_fees_lamports: Cell<Option<u64>>,
     /// The asset that the network pays in, once it is known.
     asset: OnceCell<Asset>,
+    /// What is wrong with lookup tables, as far as this process has found out.
+    lookup_problems: build::LookupProblems,
 }
 
 /// What requests a settlement.
@@ -162,6 +165,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             max_fees_lamports: Cell::new(config.max_fees_lamports),
             config,
             asset: OnceCell::new(),
+            lookup_problems: build::LookupProblems::default(),
         }
     }
 

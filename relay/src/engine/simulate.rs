@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use settlement::client::{BatchHeader, RegisterNodeArgs, SettleEntry, credit_ix, register_node_ix};
 use solana_hash::Hash;
-use solana_instruction::Instruction;
 use solana_signature::Signature;
 
 use crate::chain::{Chain, ChainError, Simulation, TransactionError, TransactionFault};
@@ -12,9 +10,10 @@ use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
 use crate::signer::Signer;
-use crate::transaction::{BatchKind, BatchSize, Budget, Format};
+use crate::transaction::{BatchKind, BatchSize, Budget, Format, Lookups};
 
 use super::changes::Changes;
+use super::config::INVALID_PARAMS;
 use super::hold::HoldReason;
 use super::lease::Lease;
 use super::open_batch::OpenBatch;
@@ -59,7 +58,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             changes.push(batches::require_unchanged(batch));
             self.fail_batch(batch, &entries, &format!("it did not land in {MAX_ATTEMPTS} attempts"), &mut changes);
         }
+        self.renew(lease).await?;
         let mut simulations = self.simulations(lease, &to_simulate).await?;
+        self.report_lookup_problems(&mut changes);
         for open_batch in &to_simulate {
             let batch = &open_batch.batch;
             let Some(simulation) = simulations.remove(&batch.id) else { continue };
@@ -158,53 +159,32 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
         let ids: Vec<i64> = batches.iter().map(|batch| batch.id).collect();
         let entries = batches::entries_of(&self.database, &ids).await?;
-        let requests = batches.iter().zip(&entries).map(|(batch, entries)| self.simulate_batch(batch, entries));
+        let lookups = self.lookups_for(batches.iter().copied().zip(&entries)).await?;
+        let requests =
+            batches.iter().zip(&entries).map(|(batch, entries)| self.simulate_batch(batch, entries, &lookups));
         let simulations = self.all_in_rounds(lease, requests).await?;
         ids.into_iter().zip(simulations).map(|(id, simulation)| Ok((id, simulation?))).collect()
     }
 
-    async fn simulate_batch(&self, batch: &Batch, entries: &[Entry]) -> Result<Simulation, EngineError> {
-        let transaction = batch
-            .format
-            .build(&self.signer.address(), &self.instructions(batch, entries)?, &Budget::WIDEST, Hash::default())?
-            .signed(Signature::default())?;
-        Ok(self.chain.simulate(&transaction.bytes).await?)
-    }
-
-    /// Builds the instructions of a batch.
-    pub(super) fn instructions(&self, batch: &Batch, entries: &[Entry]) -> Result<Vec<Instruction>, EngineError> {
-        let (asset, settler) = (self.asset()?, self.signer.address());
-        let header = BatchHeader { batch_id: batch.id.unsigned_abs(), records_root: batch.records_root };
-        Ok(match batch.kind {
-            BatchKind::Register => entries
-                .iter()
-                .map(|entry| {
-                    let args = RegisterNodeArgs {
-                        node_id: entry.node_id.on_chain(),
-                        owner: entry.owner,
-                        // Only the owner and the admin may choose another one than the default.
-                        destination: None,
-                        threshold: None,
-                    };
-                    register_node_ix(settler, settler, self.network, args)
-                })
-                .collect(),
-            BatchKind::Credit => {
-                let entries: Vec<_> = entries.iter().map(|entry| (entry.wallet, entry.target)).collect();
-                vec![credit_ix(settler, self.network, header, &entries)]
+    async fn simulate_batch(
+        &self,
+        batch: &Batch,
+        entries: &[Entry],
+        lookups: &Lookups,
+    ) -> Result<Simulation, EngineError> {
+        let failed = |error: TransactionError| Simulation { error: Some(error), ..Simulation::default() };
+        let unsigned = match self.build(batch, entries, &Budget::WIDEST, Hash::default(), lookups)? {
+            Ok(unsigned) => unsigned,
+            Err(too_large) => return Ok(failed(too_large)),
+        };
+        let uses_tables = unsigned.lookup_tables() > 0;
+        match self.chain.simulate(&unsigned.signed(Signature::default())?.bytes).await {
+            // Agave's answer if a lookup table cannot be resolved: it was closed since it was read.
+            Err(ChainError::ErrorResponse { code: INVALID_PARAMS, message, .. }) if uses_tables => {
+                Ok(failed(TransactionError::of_transaction(message)))
             }
-            BatchKind::Settle => {
-                let entries: Vec<_> = entries
-                    .iter()
-                    .map(|entry| SettleEntry {
-                        wallet: entry.wallet,
-                        destination: entry.destination,
-                        target: entry.target,
-                    })
-                    .collect();
-                vec![asset.settle_instruction(settler, self.network, header, &entries)]
-            }
-        })
+            simulated => Ok(simulated?),
+        }
     }
 
     /// The transaction format to use.

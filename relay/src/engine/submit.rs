@@ -8,6 +8,7 @@ use crate::signer::Signer;
 use crate::transaction::Budget;
 
 use super::advance_batches::BatchesProgress;
+use super::build::format_text;
 use super::changes::Changes;
 use super::lease::Lease;
 use super::open_batch::OpenBatch;
@@ -55,6 +56,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let mut stored = Vec::with_capacity(batches.len());
         let ids: Vec<i64> = batches.iter().map(|open_batch| open_batch.batch.id).collect();
         let entries = batches::entries_of(&self.database, &ids).await?;
+        self.renew(lease).await?;
+        let lookups = self.lookups_for(batches.iter().map(|open_batch| &open_batch.batch).zip(&entries)).await?;
+        self.report_lookup_problems(&mut changes);
         for (OpenBatch { batch, latest_attempt }, entries) in batches.into_iter().zip(entries) {
             let Some(attempt) = latest_attempt else { continue };
             let budget = Budget {
@@ -62,22 +66,25 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 loaded_accounts_data_limit: attempt.loaded_accounts_data_limit,
                 compute_unit_price: attempt.compute_unit_price,
             };
-            let unsigned = batch.format.build(
-                &self.signer.address(),
-                &self.instructions(&batch, &entries)?,
-                &budget,
-                latest.blockhash,
-            )?;
+            let unsigned = match self.build(&batch, &entries, &budget, latest.blockhash, &lookups)? {
+                Ok(unsigned) => unsigned,
+                Err(too_large) => {
+                    changes.push(batches::require_unchanged(&batch));
+                    changes.extend(attempts::withdraw(&attempt, self.clock.now_ms()));
+                    self.split_or_evict(open, &batch, &entries, &too_large, &mut changes).await?;
+                    continue;
+                }
+            };
+            let format = format_text(batch.format, &unsigned);
             let signature = self.signer.sign(&unsigned.message_bytes()).await?;
             let signed = unsigned.signed(signature)?;
             changes.extend(attempts::sign(&attempt, &signed, latest.last_valid_block_height, self.clock.now_ms()));
             changes.push(payables::raise_signed(batch.id));
             changes.info(format!(
-                "batch {} ({}, {}, {}), attempt {}: signed as {signature}",
+                "batch {} ({}, {}, {format}), attempt {}: signed as {signature}",
                 batch.id,
                 batch.kind,
                 plural(entries.len(), "node"),
-                batch.format,
                 attempt.number
             ));
             let version = attempt.version.saturating_add(1);

@@ -46,6 +46,7 @@ const RELAY_MODULES: &[&[&str]] = &[
     ALL,
     balances::ALL,
     conformance::ALL,
+    crate::lookup_tables::ALL,
     crate::metrics::ALL,
     health::ALL,
     owners::ALL,

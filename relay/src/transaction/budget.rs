@@ -2,7 +2,7 @@
 
 use settlement::state::AssetKind;
 
-use super::{BatchKind, Format, compute_units};
+use super::{BatchKind, Format, capacity, compute_units};
 
 /// The maximum compute unit limit of a transaction (Agave's `MAX_COMPUTE_UNIT_LIMIT`).
 pub const MAX_COMPUTE_UNITS: u32 = 1_400_000;
@@ -23,6 +23,13 @@ const PAGE_BYTES: u32 = 32 * 1024;
 /// with its 60 write locks of 300 units. Covering more owners would cost as much again for each of them, and two owners
 /// who do this only delay the batch: it fails to load, moves nothing, and is halved.
 pub const DESTINATION_GROWTH_BYTES: u32 = 10 * 1024 * 1024;
+
+/// What a lookup table counts for in a transaction that uses it, however long it is (Agave's
+/// `ADDRESS_LOOKUP_TABLE_BASE_SIZE`, SIMD-0186).
+const LOOKUP_TABLE_BYTES: u32 = 8_248;
+
+/// The fewest accounts of a transaction that are looked up in one table.
+pub(super) const MIN_LOOKUPS_PER_TABLE: usize = 2;
 
 /// The compute units of the ComputeBudget instructions of a v0 transaction: at most three, of 150 units each. In v1, the
 /// limits are part of the header.
@@ -85,9 +92,13 @@ impl Budget {
     /// bound is believed: the token program may be another one than the measured one. For the same reason, the limit of a
     /// settle batch's loaded data leaves room for [`DESTINATION_GROWTH_BYTES`]. A register batch is sized as by
     /// [`Budget::for_usage`].
+    ///
+    /// A batch that needs lookup tables may load as many of them as it can name, because the simulation may have been that of
+    /// another batch, with fewer tables.
     pub fn for_batch(batch: BatchSize, units: u64, loaded_bytes: Option<u32>, compute_unit_price: u64) -> Self {
         let BatchSize { kind, asset, format, entries } = batch;
         let growth = if kind == BatchKind::Settle { DESTINATION_GROWTH_BYTES } else { 0 };
+        let growth = growth.saturating_add(lookup_table_bytes(batch));
         let loaded_bytes = loaded_bytes.map(|bytes| bytes.saturating_add(growth));
         let used = Self::for_usage(units, loaded_bytes, compute_unit_price);
         let Some(bound) = compute_units::bound(kind, asset, entries) else { return used };
@@ -114,6 +125,19 @@ impl Budget {
     pub fn priority_fee_lamports(&self) -> u64 {
         u64::from(self.compute_unit_limit).saturating_mul(self.compute_unit_price).div_ceil(MICRO_LAMPORTS_PER_LAMPORT)
     }
+}
+
+/// What the lookup tables of a batch count for at most.
+fn lookup_table_bytes(batch: BatchSize) -> u32 {
+    let BatchSize { kind, asset, format, entries } = batch;
+    let accounts_per_entry = match kind {
+        _ if format != Format::V0 || entries <= capacity(kind, asset, format) => return 0,
+        BatchKind::Register => return 0,
+        BatchKind::Credit => 1,
+        BatchKind::Settle => 2,
+    };
+    let tables = entries.saturating_mul(accounts_per_entry) / MIN_LOOKUPS_PER_TABLE;
+    u32::try_from(tables).unwrap_or(u32::MAX).saturating_mul(LOOKUP_TABLE_BYTES)
 }
 
 #[cfg(test)]
@@ -165,6 +189,17 @@ mod tests {
         assert!(limit_of(BatchKind::Settle) >= loaded + DESTINATION_GROWTH_BYTES);
         assert!(limit_of(BatchKind::Settle) <= loaded + DESTINATION_GROWTH_BYTES + 2 * PAGE_BYTES);
         assert!(limit_of(BatchKind::Credit) <= loaded + 2 * PAGE_BYTES, "wallets do not grow");
+    }
+
+    #[test]
+    fn a_batch_that_needs_lookup_tables_may_load_all_that_it_can_name() {
+        let limit_of = |format, entries| {
+            let batch = BatchSize { kind: BatchKind::Credit, asset: AssetKind::Sol, format, entries };
+            Budget::for_batch(batch, 1, Some(PAGE_BYTES), 0).loaded_accounts_data_limit
+        };
+        assert!(limit_of(Format::V0, 60) >= PAGE_BYTES + 30 * LOOKUP_TABLE_BYTES);
+        assert_eq!(limit_of(Format::V1, 60), 2 * PAGE_BYTES);
+        assert_eq!(limit_of(Format::V0, 21), 2 * PAGE_BYTES, "this fits without tables");
     }
 
     #[test]

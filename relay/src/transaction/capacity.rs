@@ -13,7 +13,7 @@ use solana_hash::Hash;
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 
-use super::{Budget, Format};
+use super::{Budget, Format, Lookups};
 use crate::types::text_enum;
 
 text_enum! {
@@ -40,9 +40,37 @@ pub fn capacity(kind: BatchKind, asset: AssetKind, format: Format) -> usize {
         Format::V0 => 0,
         Format::V1 => 4,
     };
+    let lookups = Lookups::default();
     match KNOWN.get(shape as usize + format_index) {
-        Some(known) => *known.get_or_init(|| largest_fitting(shape, format)),
-        None => largest_fitting(shape, format),
+        Some(known) => *known.get_or_init(|| largest_fitting(shape, format, &lookups)),
+        None => largest_fitting(shape, format, &lookups),
+    }
+}
+
+/// Returns the maximum number of entries of a `kind` batch in one v0 transaction, if the wallets and destinations of all of
+/// them are in lookup tables.
+///
+/// Real batches can hold fewer: each further table and each account that is in none takes bytes.
+pub fn capacity_with_lookup_tables(kind: BatchKind, asset: AssetKind) -> usize {
+    static KNOWN: [OnceLock<usize>; 4] = [const { OnceLock::new() }; 4];
+
+    let shape = Shape::of(kind, asset);
+    if shape == Shape::Register {
+        // The accounts of new nodes are in no table.
+        return capacity(kind, asset, Format::V0);
+    }
+    let measure = || {
+        let mut lookups = Lookups::default();
+        for role in [WALLET, DESTINATION] {
+            for (index, position) in (0..MAX_CREDIT_ENTRIES).zip(0_u8..) {
+                lookups.add(sample_address(role, index), sample_address(role, usize::MAX), position);
+            }
+        }
+        largest_fitting(shape, Format::V0, &lookups)
+    };
+    match KNOWN.get(shape as usize) {
+        Some(known) => *known.get_or_init(measure),
+        None => measure(),
     }
 }
 
@@ -67,7 +95,7 @@ impl Shape {
     }
 }
 
-fn largest_fitting(shape: Shape, format: Format) -> usize {
+fn largest_fitting(shape: Shape, format: Format, lookups: &Lookups) -> usize {
     let max_entries = match shape {
         Shape::Credit => MAX_CREDIT_ENTRIES,
         Shape::Settle => MAX_SETTLE_ENTRIES,
@@ -76,7 +104,11 @@ fn largest_fitting(shape: Shape, format: Format) -> usize {
     };
     let fits = |count: usize| {
         let budget = Budget { compute_unit_price: 1, ..Budget::WIDEST };
-        format.build(&PAYER, &sample_batch(shape, count), &budget, Hash::default()).is_ok()
+        let batch = sample_batch(shape, count);
+        match format {
+            Format::V0 => lookups.build(&PAYER, &batch, &budget, Hash::default()).is_ok(),
+            Format::V1 => format.build(&PAYER, &batch, &budget, Hash::default()).is_ok(),
+        }
     };
     (1..=max_entries).rev().find(|count| fits(*count)).unwrap_or(0)
 }
@@ -94,25 +126,37 @@ const INSTRUCTIONS_PER_REGISTRATION: usize = 3;
 
 const PAYER: Pubkey = Pubkey::new_from_array([1; 32]);
 
+/// The role of a wallet in a [`sample_address`].
+const WALLET: u8 = 3;
+
+/// The role of a destination.
+const DESTINATION: u8 = 4;
+
+fn sample_address(role: u8, index: usize) -> Pubkey {
+    let mut bytes = [role; 32];
+    for (byte, value) in bytes.iter_mut().zip((index as u64).to_le_bytes()) {
+        *byte = value;
+    }
+    Pubkey::new_from_array(bytes)
+}
+
 /// Builds a batch of `count` entries in which no two entries share an account.
 fn sample_batch(shape: Shape, count: usize) -> Vec<Instruction> {
-    let address = |role: u8, index: usize| {
-        let mut bytes = [role; 32];
-        for (byte, value) in bytes.iter_mut().zip((index as u64).to_le_bytes()) {
-            *byte = value;
-        }
-        Pubkey::new_from_array(bytes)
-    };
+    let address = sample_address;
     let network = address(2, 0);
     let header = BatchHeader { batch_id: 0, records_root: [0; 32] };
     let settle_entries = || -> Vec<_> {
         (0..count)
-            .map(|index| SettleEntry { wallet: address(3, index), destination: address(4, index), target: 0 })
+            .map(|index| SettleEntry {
+                wallet: address(WALLET, index),
+                destination: address(DESTINATION, index),
+                target: 0,
+            })
             .collect()
     };
     match shape {
         Shape::Credit => {
-            let entries: Vec<_> = (0..count).map(|index| (address(3, index), 0)).collect();
+            let entries: Vec<_> = (0..count).map(|index| (address(WALLET, index), 0)).collect();
             vec![credit_ix(PAYER, network, header, &entries)]
         }
         Shape::Settle => vec![settle_ix(PAYER, network, header, &settle_entries())],
@@ -145,5 +189,13 @@ mod tests {
         for asset in [AssetKind::SplToken, AssetKind::Token2022] {
             assert_eq!(of(BatchKind::Settle, asset), [28, 10]);
         }
+    }
+
+    #[test]
+    fn with_lookup_tables_a_v0_transaction_fits_what_its_account_locks_allow() {
+        assert_eq!(capacity_with_lookup_tables(BatchKind::Credit, AssetKind::Sol), 59);
+        assert_eq!(capacity_with_lookup_tables(BatchKind::Settle, AssetKind::Sol), 29);
+        assert_eq!(capacity_with_lookup_tables(BatchKind::Settle, AssetKind::Token2022), 28);
+        assert_eq!(capacity_with_lookup_tables(BatchKind::Register, AssetKind::Sol), 7);
     }
 }

@@ -1,15 +1,15 @@
 //! The wire formats: v1 (SIMD-0385) if the cluster supports it, v0 otherwise.
 //!
 //! v1 carries the compute budget in its header, with the priority fee in lamports. v0 carries it in ComputeBudget
-//! instructions, with a price per compute unit. Both are serialized with wincode; bincode does not serialize v1
-//! correctly.
+//! instructions, with a price per compute unit, and can name accounts by their positions in address lookup tables
+//! ([`Lookups`](super::Lookups)). Both are serialized with wincode; bincode does not serialize v1 correctly.
 
 use std::fmt;
 
 use solana_compute_budget_interface::ComputeBudgetInstruction;
 use solana_hash::Hash;
 use solana_instruction::Instruction;
-use solana_message::{VersionedMessage, v0, v1};
+use solana_message::{AddressLookupTableAccount, VersionedMessage, v0, v1};
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 use solana_transaction::versioned::VersionedTransaction;
@@ -20,7 +20,7 @@ use crate::types::text_enum;
 text_enum! {
     /// A transaction format.
     pub enum Format: "transaction format" {
-        /// Version 0 without address lookup tables: at most 1,232 bytes.
+        /// Version 0: at most 1,232 bytes.
         V0 = "v0",
         /// Version 1: at most 4,096 bytes and 64 addresses.
         V1 = "v1",
@@ -43,7 +43,17 @@ pub enum TransactionBuildError {
         /// The size limit of the format in bytes.
         limit: usize,
     },
+    /// The transaction names more accounts than a transaction may lock.
+    #[error("the transaction has {accounts} accounts, but at most {MAX_ACCOUNT_LOCKS} can be locked")]
+    TooManyAccounts {
+        /// The number of its accounts.
+        accounts: usize,
+    },
 }
+
+/// The maximum number of accounts of a transaction, those from lookup tables and the called programs included (Agave's
+/// `get_transaction_account_lock_limit`).
+pub const MAX_ACCOUNT_LOCKS: usize = 64;
 
 impl Format {
     /// The maximum size of a signed transaction in bytes.
@@ -66,6 +76,19 @@ impl Format {
         budget: &Budget,
         blockhash: Hash,
     ) -> Result<UnsignedTransaction, TransactionBuildError> {
+        self.build_with(payer, instructions, budget, blockhash, &[])
+    }
+
+    /// As [`Format::build`]; a v0 transaction names the accounts that are in `tables` by their positions there. v1 knows no
+    /// tables.
+    pub(super) fn build_with(
+        self,
+        payer: &Pubkey,
+        instructions: &[Instruction],
+        budget: &Budget,
+        blockhash: Hash,
+        tables: &[AddressLookupTableAccount],
+    ) -> Result<UnsignedTransaction, TransactionBuildError> {
         let compile_error = |error: &dyn fmt::Display| TransactionBuildError::Compile(error.to_string());
         let message = match self {
             Self::V0 => {
@@ -78,7 +101,7 @@ impl Format {
                 }
                 all.extend_from_slice(instructions);
                 VersionedMessage::V0(
-                    v0::Message::try_compile(payer, &all, &[], blockhash).map_err(|error| compile_error(&error))?,
+                    v0::Message::try_compile(payer, &all, tables, blockhash).map_err(|error| compile_error(&error))?,
                 )
             }
             Self::V1 => {
@@ -94,6 +117,10 @@ impl Format {
             }
         };
         let unsigned = UnsignedTransaction { message };
+        let accounts = unsigned.accounts();
+        if accounts > MAX_ACCOUNT_LOCKS {
+            return Err(TransactionBuildError::TooManyAccounts { accounts });
+        }
         let bytes = unsigned.clone().signed(Signature::default())?.bytes.len();
         if bytes > self.max_bytes() {
             return Err(TransactionBuildError::TooLarge { bytes, format: self, limit: self.max_bytes() });
@@ -118,6 +145,24 @@ pub struct SignedTransaction {
 }
 
 impl UnsignedTransaction {
+    /// The number of accounts that it names.
+    pub(super) fn accounts(&self) -> usize {
+        let looked_up = self.message.address_table_lookups().unwrap_or_default().iter();
+        let looked_up =
+            looked_up.map(|table| table.writable_indexes.len().saturating_add(table.readonly_indexes.len()));
+        looked_up.fold(self.message.static_account_keys().len(), usize::saturating_add)
+    }
+
+    /// The number of lookup tables that it names accounts of.
+    pub fn lookup_tables(&self) -> usize {
+        self.message.address_table_lookups().map_or(0, <[_]>::len)
+    }
+
+    /// The message.
+    pub(super) fn message(&self) -> &VersionedMessage {
+        &self.message
+    }
+
     /// The bytes to sign.
     pub fn message_bytes(&self) -> Vec<u8> {
         self.message.serialize()

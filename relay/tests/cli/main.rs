@@ -23,3 +23,4 @@ mod rpc;
 mod settings;
 mod status;
 mod stopping;
+mod tables;

@@ -19,6 +19,7 @@ use solana_keypair::Keypair;
 use solana_message::{Message, VersionedMessage};
 use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
+use solana_slot_hashes::SlotHashes;
 use solana_transaction::versioned::VersionedTransaction;
 use williw_relay::clock::{Clock as _, SystemClock};
 
@@ -66,6 +67,7 @@ pub(crate) struct Rpc {
     pub(crate) url: String,
     address: SocketAddr,
     sends: Arc<AtomicU64>,
+    skipped: Arc<AtomicU64>,
     stops: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -75,9 +77,10 @@ impl Rpc {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (sends, stops) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-        let (counter, flag) = (Arc::clone(&sends), Arc::clone(&stops));
+        let skipped = Arc::new(AtomicU64::new(0));
+        let (counters, flag) = ((Arc::clone(&sends), Arc::clone(&skipped)), Arc::clone(&stops));
         let thread = std::thread::spawn(move || {
-            let mut node = Node::new(cluster, counter);
+            let mut node = Node::new(cluster, counters);
             for stream in listener.incoming() {
                 if flag.load(Ordering::SeqCst) {
                     return;
@@ -85,7 +88,12 @@ impl Rpc {
                 node.serve(&stream.unwrap());
             }
         });
-        Self { url: format!("http://{address}"), address, sends, stops, thread: Some(thread) }
+        Self { url: format!("http://{address}"), address, sends, skipped, stops, thread: Some(thread) }
+    }
+
+    /// Lets slots pass in which nothing is executed.
+    pub(crate) fn skip_slots(&self, slots: u64) {
+        self.skipped.fetch_add(slots, Ordering::SeqCst);
     }
 
     /// How many transactions it was sent.
@@ -161,14 +169,15 @@ struct Node {
     genesis: Hash,
     gate: Option<(Sender<()>, Receiver<()>)>,
     sends: Arc<AtomicU64>,
+    skipped: Arc<AtomicU64>,
     /// By signature.
     executed: BTreeMap<String, Executed>,
 }
 
 impl Node {
-    fn new(cluster: Cluster, sends: Arc<AtomicU64>) -> Self {
+    fn new(cluster: Cluster, (sends, skipped): (Arc<AtomicU64>, Arc<AtomicU64>)) -> Self {
         let genesis = Hash::new_from_array([cluster.genesis; 32]);
-        Self { svm: cluster.build(), genesis, gate: cluster.gate, sends, executed: BTreeMap::new() }
+        Self { svm: cluster.build(), genesis, gate: cluster.gate, sends, skipped, executed: BTreeMap::new() }
     }
 
     fn serve(&mut self, stream: &TcpStream) {
@@ -201,7 +210,8 @@ impl Node {
     }
 
     fn answer(&mut self, method: &str, params: &Value) -> Value {
-        let slot = FIRST_SLOT + self.executed.len() as u64;
+        let slot = FIRST_SLOT + self.executed.len() as u64 + self.skipped.load(Ordering::SeqCst);
+        self.set_slot(slot + 1);
         let height = slot - SKIPPED_SLOTS;
         let with_context = |value: Value| json!({"context": {"slot": slot}, "value": value});
         match method {
@@ -267,6 +277,15 @@ impl Node {
 
 fn transaction(params: &Value) -> VersionedTransaction {
     wincode::deserialize(&BASE64.decode(params[0].as_str().unwrap()).unwrap()).unwrap()
+}
+
+impl Node {
+    /// Lets the runtime know the slot of the next block, which lookup tables depend on.
+    fn set_slot(&mut self, slot: u64) {
+        self.svm.warp_to_slot(slot);
+        let recent: Vec<_> = (slot.saturating_sub(512)..slot).rev().map(|slot| (slot, Hash::default())).collect();
+        self.svm.set_sysvar(&SlotHashes::new(&recent));
+    }
 }
 
 fn account(svm: &LiteSVM, address: &Value) -> Value {

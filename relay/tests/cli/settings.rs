@@ -45,6 +45,10 @@ fn invalid_arguments_exit_with_2() {
         &["run", "--network-creator", "nobody"],
         &["run", "--network-admin", "nobody"],
         &["rent"],
+        &["tables"],
+        &["tables", "extend", "--min-batches", "0"],
+        &["tables", "close", "nobody"],
+        &["tables", "close", "--all", "US517G5965aydkZ46HS38QLi7UQiSojurfbQfKCELFx"],
     ] {
         let result = relay.run(arguments);
         assert_eq!(result.exit_code, 2, "{arguments:?}: {}", result.stderr);
@@ -59,7 +63,7 @@ fn missing_settings_are_named() {
     relay.run(&["run"]).expect_failure(2, "pass --rpc-url");
     relay.run(&["run", "--rpc-url", "http://127.0.0.1:1"]).expect_failure(2, "pass --network");
     let relay = relay.with("SOLANA_RPC_URL", "http://127.0.0.1:1").with("NETWORK", "test-net");
-    for command in [&["run"][..], &["fund", "1"], &["rent", "sweep"], &["rent", "top-up"]] {
+    for command in [&["run"][..], &["fund", "1"], &["rent", "sweep"], &["rent", "top-up"], &["tables", "list"]] {
         relay.run(command).expect_failure(2, "pass --network-creator");
     }
     let relay = relay.with("NETWORK_CREATOR", "US517G5965aydkZ46HS38QLi7UQiSojurfbQfKCELFx");

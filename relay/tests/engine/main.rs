@@ -18,6 +18,7 @@ mod forks;
 mod leases;
 mod limits;
 mod logs;
+mod lookup_tables;
 mod metrics;
 mod overdue;
 #[path = "../support/program.rs"]

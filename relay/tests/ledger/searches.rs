@@ -22,6 +22,12 @@ const MAY_SEARCH_A_RANGE: &[(&str, &str)] = &[
     // Pages of an audit, which reads every node.
     ("SEARCH nodes USING INDEX sqlite_autoindex_nodes_1 (id>?)", "ORDER BY nodes.id LIMIT CAST(?2 AS INTEGER)"),
     ("SEARCH nodes USING INDEX sqlite_autoindex_nodes_1 (id>?)", "ORDER BY id LIMIT CAST(?2 AS INTEGER)"),
+    // Pages of the lookup tables, and of the wallets that can be put into them, for an operator's commands.
+    (
+        "SEARCH lookup_tables USING INDEX sqlite_autoindex_lookup_tables_1 (address>?)",
+        "ORDER BY address LIMIT CAST(?2 AS INTEGER)",
+    ),
+    ("SEARCH wallets USING INTEGER PRIMARY KEY (rowid>?)", "ORDER BY wallets.rowid LIMIT CAST(?2 AS INTEGER)"),
 ];
 
 /// What a statement could search without an equality: a range of all rows of a table, in an index of all its rows or in none. An

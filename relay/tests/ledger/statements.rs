@@ -112,6 +112,9 @@ pub(crate) const MAY_BE_SCANNED: &[&str] = &[
     "treasury",
     // One row per hold reason.
     "held_nodes",
+    // At most one row, and as many rows as the limit says.
+    "lookup_tables USING INDEX lookup_tables_one_pending",
+    "lookup_tables USING INDEX lookup_tables_with_room",
     // As many rows as a settlement has nodes.
     "settlement_nodes",
 ];

@@ -2,6 +2,7 @@
 //! histories.
 
 pub(crate) mod audit;
+pub(crate) mod tables;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use crate::output::OutputFormat;
 use audit::{
     AcceptUnknownArguments, ReceiptArguments, ReconcileArguments, ResolveArguments, ShowArguments, VerifyArguments,
 };
+use tables::TablesCommand;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -46,6 +48,9 @@ Examples:
   After a fall of the cluster's rent, move what the accounts of the nodes hold too much to the treasury:
     williw-relay rent sweep
 
+  On a cluster without v1 transactions, put the nodes that are paid most often into lookup tables, for 0.1 SOL of rent:
+    williw-relay tables extend --max-rent 100000000
+
   Compare every wallet and the treasury with the ledger, to the lamport:
     williw-relay reconcile
 
@@ -60,7 +65,7 @@ Examples:
 
 Environment:
   SOLANA_PRIVATE_KEY  The keypair to sign with: base58, a JSON array of 64 numbers, or the path of a keypair file
-  WILLIW_API_KEY      The API key for the ledger of a Worker. Scope: 'ledger' for run, status, doctor, rent,
+  WILLIW_API_KEY      The API key for the ledger of a Worker. Scope: 'ledger' for run, status, doctor, rent, tables,
                       receipt, reconcile, review list and review show, 'admin' for key, rebuild, review resolve and
                       reconcile --repair
   WILLIW_LEDGER       Same as --ledger
@@ -155,24 +160,24 @@ pub(crate) struct Arguments {
 /// The ledger and the cluster to work with.
 #[derive(Debug, Args)]
 pub(crate) struct ConnectionArguments {
-    /// The ledger, required by run, status, doctor, review, reconcile, rebuild, receipt, rent and key: the path of an SQLite file, or the URL of a Worker
+    /// The ledger, required by run, status, doctor, review, reconcile, rebuild, receipt, rent, tables and key: the path of an SQLite file, or the URL of a Worker
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "WILLIW_LEDGER", value_name = "FILE|URL")]
     pub(crate) ledger: Option<LedgerLocation>,
 
-    /// The URL of a Solana RPC node, required by run, doctor, review show, review resolve, reconcile, rebuild, receipt, verify, network, fund and rent. With several URLs, separated by
+    /// The URL of a Solana RPC node, required by run, doctor, review show, review resolve, reconcile, rebuild, receipt, verify, network, fund, rent and tables. With several URLs, separated by
     /// commas, another node is used when one fails, and two must agree before anything is recorded as paid or as never landed
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "SOLANA_RPC_URL", hide_env_values = true)]
     #[arg(value_name = "URL", value_delimiter = ',')]
     pub(crate) rpc_url: Vec<String>,
 
-    /// The name of the network, required by run, doctor, review show, review resolve, reconcile, rebuild, receipt, network, fund and rent: 1 to 32 characters of
+    /// The name of the network, required by run, doctor, review show, review resolve, reconcile, rebuild, receipt, network, fund, rent and tables: 1 to 32 characters of
     /// a-z, 0-9 and '-'
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "NETWORK", value_name = "NAME")]
     #[arg(value_parser = network_id)]
     pub(crate) network: Option<NetworkId>,
 
     /// The address of the key that created the network, required by run, doctor, review show, review resolve, reconcile, rebuild,
-    /// receipt, network show, pause, unpause and set-settler, fund and rent: other creators' networks can have the same name
+    /// receipt, network show, pause, unpause and set-settler, fund, rent and tables: other creators' networks can have the same name
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "NETWORK_CREATOR", value_name = "ADDRESS")]
     pub(crate) network_creator: Option<Pubkey>,
 
@@ -212,6 +217,9 @@ pub(crate) enum Command {
     /// Adjust the accounts of all nodes after a change of the cluster's rent
     #[command(subcommand)]
     Rent(RentCommand),
+    /// Manage address lookup tables, with which a v0 transaction pays three times as many nodes
+    #[command(subcommand)]
+    Tables(TablesCommand),
     /// Create, revoke and list the API keys of the HTTP API
     #[command(subcommand)]
     Key(KeyCommand),
@@ -481,10 +489,15 @@ mod tests {
         let help = arguments.render_long_help().to_string();
         let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(
-            words.contains("receipt, network show, pause, unpause and set-settler, fund and rent: other creators"),
+            words.contains(
+                "receipt, network show, pause, unpause and set-settler, fund, rent and tables: other creators"
+            ),
             "{words}"
         );
-        assert!(words.contains("Scope: 'ledger' for run, status, doctor, rent, receipt, reconcile,"), "{words}");
+        assert!(
+            words.contains("Scope: 'ledger' for run, status, doctor, rent, tables, receipt, reconcile,"),
+            "{words}"
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use williw_relay::database::remote::RemoteError;
 use williw_relay::database::sqlite::SqliteError;
 use williw_relay::engine::{EngineError, ReviewError};
 use williw_relay::ledger::LedgerError;
+use williw_relay::lookup_tables::TableError;
 use williw_relay::signer::SignerError;
 use williw_relay::transaction::TransactionBuildError;
 
@@ -115,6 +116,20 @@ impl From<EngineError> for CliError {
             EngineError::Build(error) => Self::Build(error),
             EngineError::Rejected(reason) => Self::Rejected(reason),
             EngineError::LeaseLost | EngineError::StateChanged => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<TableError> for CliError {
+    fn from(error: TableError) -> Self {
+        match error {
+            TableError::Ledger(error) => Self::Ledger(error.into()),
+            TableError::Chain(error) => Self::Chain(error),
+            TableError::Build(error) => Self::Build(error),
+            TableError::OtherBinding { .. } => Self::Setting(error.to_string()),
+            TableError::Busy | TableError::SettlementOpen(_) | TableError::Settling { .. } => {
+                Self::Rejected(error.to_string())
+            }
         }
     }
 }

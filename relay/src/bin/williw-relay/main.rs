@@ -19,6 +19,7 @@ mod transaction;
 
 use std::process::ExitCode;
 
+use arguments::tables::TablesCommand;
 use arguments::{Arguments, Command, KeyCommand, NetworkCommand, RentCommand, ReviewCommand};
 use error::CliError;
 use output::{Output, OutputFormat};
@@ -76,6 +77,9 @@ async fn dispatch(arguments: &Arguments, output: &Output) -> Result<(), CliError
         Command::Fund(fund) => commands::fund::fund(connection, fund, output).await,
         Command::Rent(RentCommand::Sweep(rent)) => commands::rent::sweep(connection, rent, output).await,
         Command::Rent(RentCommand::TopUp(rent)) => commands::rent::top_up(connection, rent, output).await,
+        Command::Tables(TablesCommand::List) => commands::tables::list(connection, output).await,
+        Command::Tables(TablesCommand::Extend(extend)) => commands::tables::extend(connection, extend, output).await,
+        Command::Tables(TablesCommand::Close(close)) => commands::tables::close(connection, close, output).await,
         Command::Key(KeyCommand::Create(create)) => commands::key::create(connection, create, output).await,
         Command::Key(KeyCommand::Revoke(revoke)) => commands::key::revoke(connection, revoke, output).await,
         Command::Key(KeyCommand::List) => commands::key::list(connection, output).await,

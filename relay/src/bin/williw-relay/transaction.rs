@@ -15,7 +15,7 @@ use crate::error::CliError;
 use crate::shutdown::Shutdown;
 
 /// The interval between status queries, about one slot.
-const POLL_INTERVAL: Duration = Duration::from_millis(500);
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The number of polls after which the transaction is sent again, i.e. every 2 s, because nodes drop transactions under
 /// load.
@@ -46,6 +46,33 @@ pub(crate) async fn send_in<C: Chain>(
     instructions: &[Instruction],
     shutdown: &mut Shutdown,
 ) -> Result<Signature, CliError> {
+    let prepared = prepare(format, chain, key, instructions).await?;
+    submit(chain, &prepared, shutdown).await
+}
+
+/// A signed transaction that was not sent yet.
+pub(crate) struct Prepared {
+    signed: SignedTransaction,
+    last_valid_block_height: u64,
+}
+
+impl Prepared {
+    /// What it is looked up by.
+    pub(crate) fn identity(&self) -> SentTransaction {
+        SentTransaction { signature: self.signed.signature, last_valid_block_height: self.last_valid_block_height }
+    }
+}
+
+/// Signs a transaction with `instructions`, whose simulation has succeeded, without sending it.
+///
+/// # Errors
+/// [`CliError::Rejected`] if the simulation failed.
+pub(crate) async fn prepare<C: Chain>(
+    format: Format,
+    chain: &C,
+    key: &SecretKey,
+    instructions: &[Instruction],
+) -> Result<Prepared, CliError> {
     let payer = key.address();
     let latest = chain.latest_blockhash().await?;
     let widest = format.build(&payer, instructions, &Budget::WIDEST, latest.blockhash)?;
@@ -61,24 +88,26 @@ pub(crate) async fn send_in<C: Chain>(
     let unsigned = format.build(&payer, instructions, &budget, latest.blockhash)?;
     let signature = key.sign(&unsigned.message_bytes()).await?;
     let signed = unsigned.signed(signature)?;
-    submit_and_confirm(chain, &signed, latest.last_valid_block_height, shutdown).await
+    Ok(Prepared { signed, last_valid_block_height: latest.last_valid_block_height })
 }
 
-async fn submit_and_confirm<C: Chain>(
+/// Sends a transaction and waits until it is finalized.
+///
+/// # Errors
+/// As for [`send`], except that no simulation is made.
+pub(crate) async fn submit<C: Chain>(
     chain: &C,
-    signed: &SignedTransaction,
-    last_valid_block_height: u64,
+    prepared: &Prepared,
     shutdown: &mut Shutdown,
 ) -> Result<Signature, CliError> {
-    let signature = signed.signature;
+    let (signed, signature) = (&prepared.signed, prepared.signed.signature);
     tracing::info!("sending transaction {signature}");
     tolerate_transient(chain.send(&signed.bytes).await)?;
     let mut landed = false;
     let mut polls: u32 = 0;
     loop {
         polls = polls.wrapping_add(1);
-        let sent = SentTransaction { signature, last_valid_block_height };
-        let verdict = tolerate_transient(verdict::verdicts(chain, &[sent]).await)?
+        let verdict = tolerate_transient(verdict::verdicts(chain, &[prepared.identity()]).await)?
             .and_then(|found| found.verdicts.into_iter().next().flatten());
         match verdict {
             Some(Verdict::Finalized { .. }) => return Ok(signature),

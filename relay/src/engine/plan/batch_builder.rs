@@ -1,7 +1,5 @@
 //! Packing entries into batches.
 
-use solana_pubkey::Pubkey;
-
 use crate::merkle;
 use crate::transaction::{BatchKind, Format, LoadedData};
 
@@ -9,11 +7,17 @@ use super::super::store::batches::{Entry, NewBatch};
 use super::super::store::rewards::PendingReward;
 use super::Limits;
 
-/// Builds batches of one kind, starting a new one when the current one is full: by its number of entries, by the cap per
+/// Whether a batch of this kind and these entries fits into one transaction, although it has more entries than fit in any
+/// case: with lookup tables.
+pub(super) type FitsWithTables<'a> = &'a dyn Fn(BatchKind, &[Entry]) -> bool;
+
+/// Builds batches of one kind, starting a new one when the current one is full: by the size of its transaction, by the cap per
 /// batch, or by the account data that it loads.
-pub(super) struct BatchBuilder {
+pub(super) struct BatchBuilder<'a> {
     kind: BatchKind,
+    /// The number of entries that fit in any case.
     capacity: usize,
+    fits_with_tables: FitsWithTables<'a>,
     per_batch_cap: u64,
     format: Format,
     /// Base units credited by the current batch.
@@ -26,11 +30,12 @@ pub(super) struct BatchBuilder {
     pub(super) finished: Vec<NewBatch>,
 }
 
-impl BatchBuilder {
-    pub(super) fn new(kind: BatchKind, capacity: usize, limits: &Limits) -> Self {
+impl<'a> BatchBuilder<'a> {
+    pub(super) fn new(kind: BatchKind, capacity: usize, fits_with_tables: FitsWithTables<'a>, limits: &Limits) -> Self {
         Self {
             kind,
             capacity,
+            fits_with_tables,
             per_batch_cap: limits.per_batch_cap,
             format: limits.format,
             sum: 0,
@@ -47,16 +52,27 @@ impl BatchBuilder {
     }
 
     /// Whether the current batch has room for an entry as for [`BatchBuilder::add`].
-    pub(super) fn has_room(&self, destination: &Pubkey, credited: u64, destination_space: u64) -> bool {
+    pub(super) fn has_room(&mut self, entry: &Entry, credited: u64, destination_space: u64) -> bool {
         let within_cap = self.sum.checked_add(credited).is_some_and(|sum| sum <= self.per_batch_cap);
-        let loads = self.kind != BatchKind::Settle || self.loaded.fits(destination, destination_space);
-        !self.entries.is_empty() && within_cap && loads && self.entries.len() < self.capacity
+        let loads = self.kind != BatchKind::Settle || self.loaded.fits(&entry.destination, destination_space);
+        !self.entries.is_empty() && within_cap && loads && self.fits(entry)
+    }
+
+    /// Whether the transaction of the current batch has room for an entry.
+    fn fits(&mut self, entry: &Entry) -> bool {
+        if self.entries.len() < self.capacity {
+            return true;
+        }
+        self.entries.push(entry.clone());
+        let fits = (self.fits_with_tables)(self.kind, &self.entries);
+        self.entries.pop();
+        fits
     }
 
     /// Adds an entry that credits `credited` base units. A settle batch loads the entry's destination, which has
     /// `destination_space` bytes of data.
     pub(super) fn add(&mut self, entry: Entry, credited: u64, destination_space: u64, rewards: &[PendingReward]) {
-        if !self.entries.is_empty() && !self.has_room(&entry.destination, credited, destination_space) {
+        if !self.entries.is_empty() && !self.has_room(&entry, credited, destination_space) {
             self.finish_batch();
         }
         if self.kind == BatchKind::Settle {

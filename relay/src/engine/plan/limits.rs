@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
 use crate::signer::Signer;
-use crate::transaction::{BatchKind, BatchSize, Budget, Format, capacity};
+use crate::transaction::{BatchKind, BatchSize, Budget, Format, capacity, capacity_with_lookup_tables};
 
 use super::super::fees::Affordable;
 use super::super::lease::Lease;
@@ -38,9 +38,9 @@ pub(super) struct Limits {
     pub(super) affordable: Affordable,
     /// How payouts are checked.
     pub(super) payouts: PayoutRules,
-    /// The maximum number of entries in a credit batch.
+    /// The number of entries of a credit batch that fit without lookup tables.
     pub(super) credit_capacity: usize,
-    /// The maximum number of entries in a settle batch.
+    /// The number of entries of a settle batch that fit without lookup tables.
     pub(super) settle_capacity: usize,
     /// The maximum number of batches in one piece.
     pub(super) max_batches: usize,
@@ -100,7 +100,11 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         };
         let format = self.format().await?;
         let settle_capacity = capacity(BatchKind::Settle, asset.kind(), format).max(1);
-        let dearest = BatchSize { kind: BatchKind::Settle, asset: asset.kind(), format, entries: settle_capacity };
+        let entries = match format {
+            Format::V0 => settle_capacity.max(capacity_with_lookup_tables(BatchKind::Settle, asset.kind())),
+            Format::V1 => settle_capacity,
+        };
+        let dearest = BatchSize { kind: BatchKind::Settle, asset: asset.kind(), format, entries };
         let payer = named.accounts.pop().flatten().map_or(0, |account| account.lamports);
         let dearest = Budget::for_batch(dearest, 0, None, 0);
         // The last two batches of a piece may be incomplete.

@@ -5,6 +5,7 @@
 
 mod batch_builder;
 mod limits;
+mod packing;
 mod payouts;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +22,7 @@ use crate::signer::Signer;
 use crate::transaction::BatchKind;
 use crate::types::NodeId;
 
-use batch_builder::BatchBuilder;
+use batch_builder::{BatchBuilder, FitsWithTables};
 use limits::Limits;
 use payouts::DuePayout;
 
@@ -99,7 +100,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let limits = self.limits(lease, Some(open.id), planned, now).await?;
         self.renew(lease).await?;
         let destinations = self.destinations(lease, &nodes, &limits).await?;
-        let plan = plan(nodes, &destinations, &limits);
+        let plan = self.packed_plan(lease, nodes, &destinations, &limits).await?;
+        self.report_lookup_problems(&mut changes);
         if plan.unaffordable > 0 && plan.batches.is_empty() && !batches::any_open(&self.database, open.id).await? {
             return Err(nothing_affordable(&limits));
         }
@@ -232,10 +234,15 @@ impl NodeRewards<'_> {
 
 /// Decides what to credit and pay out now. Nodes that come first in `nodes` are served first if the limits do not
 /// allow for all. Totals are cumulative, so what the limits do not allow of a reward follows in later batches.
-fn plan(nodes: Vec<NodeRewards<'_>>, destinations: &BTreeMap<Pubkey, Option<Account>>, limits: &Limits) -> Plan {
+fn plan(
+    nodes: Vec<NodeRewards<'_>>,
+    destinations: &BTreeMap<Pubkey, Option<Account>>,
+    limits: &Limits,
+    fits_with_tables: FitsWithTables<'_>,
+) -> Plan {
     let mut plan = Plan::default();
-    let mut credit = BatchBuilder::new(BatchKind::Credit, limits.credit_capacity, limits);
-    let mut settle = BatchBuilder::new(BatchKind::Settle, limits.settle_capacity, limits);
+    let mut credit = BatchBuilder::new(BatchKind::Credit, limits.credit_capacity, fits_with_tables, limits);
+    let mut settle = BatchBuilder::new(BatchKind::Settle, limits.settle_capacity, fits_with_tables, limits);
     // Base units credited and paid by the nodes before.
     let (mut planned, mut paid) = (0_u64, 0_u64);
 
@@ -265,14 +272,6 @@ fn plan(nodes: Vec<NodeRewards<'_>>, destinations: &BTreeMap<Pubkey, Option<Acco
             _ => (&mut credit, 0),
         };
         let space = destination.map_or(0, |account| account.space);
-        if begun >= limits.affordable.batches && !builder.has_room(&node.wallet.destination, credited, space) {
-            let holds = if credited > 0 { &mut plan.holds } else { &mut plan.payout_holds };
-            holds.insert(node_id.clone(), Some(limits.affordable.shortage.hold_reason()));
-            plan.unaffordable = plan.unaffordable.saturating_add(1);
-            continue;
-        }
-        planned = planned.saturating_add(credited);
-        paid = paid.saturating_add(pays);
         let entry = Entry {
             node_id: node_id.clone(),
             wallet: node.wallet.address,
@@ -280,6 +279,14 @@ fn plan(nodes: Vec<NodeRewards<'_>>, destinations: &BTreeMap<Pubkey, Option<Acco
             destination: node.wallet.destination,
             target,
         };
+        if begun >= limits.affordable.batches && !builder.has_room(&entry, credited, space) {
+            let holds = if credited > 0 { &mut plan.holds } else { &mut plan.payout_holds };
+            holds.insert(node_id.clone(), Some(limits.affordable.shortage.hold_reason()));
+            plan.unaffordable = plan.unaffordable.saturating_add(1);
+            continue;
+        }
+        planned = planned.saturating_add(credited);
+        paid = paid.saturating_add(pays);
         builder.add(entry, credited, space, if credited == 0 { &[] } else { node.covered_by(target) });
     }
     plan.credited = planned;

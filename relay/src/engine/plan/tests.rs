@@ -53,9 +53,12 @@ const UNLIMITED: Limits = Limits {
     now_s: 1_800_000_000,
 };
 
+/// Without lookup tables, nothing fits beyond the capacity.
+const NO_TABLES: FitsWithTables<'_> = &|_, _| false;
+
 fn plan_with(limits: &Limits, credited: u64, rewards: &[PendingReward]) -> Plan {
     let wallet = wallet(credited);
-    plan(vec![NodeRewards { wallet: &wallet, rewards }], &BTreeMap::new(), limits)
+    plan(vec![NodeRewards { wallet: &wallet, rewards }], &BTreeMap::new(), limits, NO_TABLES)
 }
 
 fn plan_for(credited: u64, rewards: &[PendingReward]) -> Plan {
@@ -149,7 +152,7 @@ fn tokens_are_paid_to_the_owners_account_as_far_as_the_treasury_holds_them() {
     let rewards = [reward(1, 1_000, 1_000)];
     let destinations = BTreeMap::from([(first.destination, Some(token_account(&mint, [2; 32])))]);
     let nodes = [&first, &second].map(|wallet| NodeRewards { wallet, rewards: &rewards });
-    let plan = plan(nodes.to_vec(), &destinations, &limits);
+    let plan = plan(nodes.to_vec(), &destinations, &limits, NO_TABLES);
     let kinds: Vec<_> = plan.batches.iter().map(|batch| (batch.kind, batch.entries.len())).collect();
     assert_eq!(kinds, [(BatchKind::Credit, 1), (BatchKind::Settle, 1)]);
     assert_eq!(plan.payout_holds[&first.node_id], None);
@@ -199,7 +202,7 @@ fn what_can_be_paid_for_is_planned_in_the_order_of_age() {
         [(1, Shortage::Payer, HoldReason::PayerShort), (1, Shortage::Limit, HoldReason::FeeLimit)]
     {
         let limits = Limits { affordable: Affordable { batches, shortage }, credit_capacity: 3, ..UNLIMITED };
-        let plan = plan(nodes(), &BTreeMap::new(), &limits);
+        let plan = plan(nodes(), &BTreeMap::new(), &limits, NO_TABLES);
         let planned: Vec<&str> =
             plan.batches.iter().flat_map(|batch| &batch.entries).map(|e| e.node_id.as_str()).collect();
         assert_eq!(planned, ["n0", "n1", "n3"]);
@@ -207,4 +210,48 @@ fn what_can_be_paid_for_is_planned_in_the_order_of_age() {
         assert_eq!(held.iter().map(|(node, _)| node.as_str()).collect::<Vec<_>>(), ["n2", "n4"]);
         assert_eq!(plan.unaffordable, 2);
     }
+}
+
+#[test]
+fn nodes_in_the_same_table_share_batches_unless_that_takes_anything_from_an_older_node() {
+    let wallets: Vec<MirroredWallet> = (0..8)
+        .map(|index| MirroredWallet {
+            node_id: format!("n{index}").parse().unwrap(),
+            address: Pubkey::new_from_array([index; 32]),
+            ..wallet(0)
+        })
+        .collect();
+    let rewards = [reward(1, 10, 10)];
+    // Nodes with even numbers are in one table and the others in another one; only nodes of one table share a large batch.
+    let table_of = |wallet: &Pubkey| wallet.as_array()[0] % 2;
+    let fits: FitsWithTables<'_> = &|_, entries| {
+        entries.len() <= 4 && entries.windows(2).all(|two| table_of(&two[0].wallet) == table_of(&two[1].wallet))
+    };
+    let planned = |limits: &Limits| {
+        let by_age: Vec<NodeRewards<'_>> =
+            wallets.iter().map(|wallet| NodeRewards { wallet, rewards: &rewards }).collect();
+        let mut by_table = by_age.clone();
+        by_table.sort_by_key(|node| table_of(&node.wallet.address));
+        let [by_age, by_table] = [by_age, by_table].map(|nodes| plan(nodes, &BTreeMap::new(), limits, fits));
+        let (ages, plan) = (by_age.batches.len(), packing::denser(by_age, by_table));
+        let targets: BTreeMap<String, u64> = plan
+            .batches
+            .iter()
+            .flat_map(|batch| &batch.entries)
+            .map(|entry| (entry.node_id.to_string(), entry.target))
+            .collect();
+        (ages, plan.batches.len(), targets)
+    };
+    let small = Limits { credit_capacity: 2, ..UNLIMITED };
+    let (ages, batches, targets) = planned(&small);
+    assert_eq!((ages, batches, targets.len()), (4, 2, 8));
+    // What is left for a node is not given to a younger one.
+    let (_, batches, targets) = planned(&Limits { window_left: 75, ..small });
+    assert_eq!((batches, targets["n6"], targets["n7"]), (2, 10, 5));
+    let (_, batches, targets) = planned(&Limits { window_left: 45, ..small });
+    assert_eq!((batches, targets["n4"]), (3, 5));
+    assert_eq!(targets.into_keys().collect::<Vec<_>>(), ["n0", "n1", "n2", "n3", "n4"]);
+    let affordable = Affordable { batches: 3, shortage: Shortage::Payer };
+    let (_, batches, targets) = planned(&Limits { affordable, ..small });
+    assert_eq!((batches, targets.len()), (2, 8), "in the order of age, two nodes would have to wait");
 }

@@ -56,6 +56,11 @@ statements! {
             fee_lamports = COALESCE(CAST(?4 AS INTEGER), fee_lamports), error = ?5, updated_at = CAST(?6 AS INTEGER) \
         WHERE id = CAST(?1 AS INTEGER)";
 
+    /// Ends the planned attempt ?1, which will never be signed, at ?2.
+    WITHDRAW = "UPDATE attempts SET state = 'failed', error = 'never signed', version = version + 1, \
+            updated_at = CAST(?2 AS INTEGER) \
+        WHERE id = CAST(?1 AS INTEGER) AND state = 'planned'";
+
     /// Records that attempt ?1 was found in a finalized block at ?2.
     SEEN_FINALIZED = "UPDATE attempts SET finalized_seen_at = CAST(?2 AS INTEGER), version = version + 1, \
             updated_at = CAST(?2 AS INTEGER) \
@@ -182,6 +187,11 @@ pub(crate) fn sign(
         .bind(last_valid_block_height)
         .bind(now_ms);
     [require(attempt), set]
+}
+
+/// Ends a planned attempt, which will never be signed.
+pub(crate) fn withdraw(attempt: &Attempt, now_ms: i64) -> [Statement; 2] {
+    [require(attempt), Statement::new(WITHDRAW).bind(attempt.id).bind(now_ms)]
 }
 
 /// Records that an attempt's bytes were sent, for the first time or again.

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 
 use litesvm::LiteSVM;
 use litesvm::types::TransactionMetadata;
+use solana_address_lookup_table_interface::state::AddressLookupTable;
 use solana_hash::Hash;
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
+use solana_slot_hashes::SlotHashes;
 use solana_transaction::versioned::VersionedTransaction;
 use williw_relay::chain::{
     Account, AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, ExecutionRecord,
@@ -86,6 +88,7 @@ pub(crate) struct LocalChain {
     pub(crate) unforged: Cell<u64>,
     /// The number of signatures per page of an address's history.
     pub(crate) signatures_per_page: Cell<usize>,
+    keeps_slots: Cell<bool>,
 }
 
 struct Landed {
@@ -120,6 +123,7 @@ impl LocalChain {
             min_slots: RefCell::default(),
             unforged: Cell::new(u64::MAX),
             signatures_per_page: Cell::new(MAX_SIGNATURES_PER_PAGE),
+            keeps_slots: Cell::new(false),
         }
     }
 
@@ -138,9 +142,59 @@ impl LocalChain {
     /// Produces a block from the pending transactions that can still land.
     pub(crate) fn produce_block(&self) {
         self.height.set(self.height.get() + 1);
+        if self.keeps_slots.get() {
+            self.set_slot();
+        }
         for transaction in self.pending.take() {
             self.execute(&transaction);
         }
+    }
+
+    /// Lets the runtime know the slots of blocks, which lookup tables depend on, from now on.
+    pub(crate) fn keep_slots(&self) {
+        self.keeps_slots.set(true);
+        self.set_slot();
+    }
+
+    /// Skips slots without blocks. What is pending then expires.
+    pub(crate) fn skip_slots(&self, slots: u64) {
+        self.height.set(self.height.get() + slots);
+        self.produce_block();
+    }
+
+    fn set_slot(&self) {
+        let (mut svm, height) = (self.svm.borrow_mut(), self.height.get());
+        svm.warp_to_slot(height);
+        let recent: Vec<_> =
+            (height.saturating_sub(512)..height).rev().map(|slot| (slot, blockhash_at(slot))).collect();
+        svm.set_sysvar(&SlotHashes::new(&recent));
+    }
+
+    /// The accounts that the transaction names in lookup tables: first the writable ones, then the others.
+    fn looked_up(&self, transaction: &VersionedTransaction) -> Vec<Pubkey> {
+        let lookups = transaction.message.address_table_lookups().unwrap_or_default();
+        if lookups.is_empty() {
+            return Vec::new();
+        }
+        let svm = self.svm.borrow();
+        let of = |account: &Pubkey, positions: &[u8]| -> Vec<Pubkey> {
+            let Some(account) = svm.get_account(account) else { return Vec::new() };
+            let table = AddressLookupTable::deserialize(&account.data).expect("a lookup table");
+            positions.iter().filter_map(|position| table.addresses.get(usize::from(*position)).copied()).collect()
+        };
+        let writable = lookups.iter().flat_map(|lookup| of(&lookup.account_key, &lookup.writable_indexes));
+        let readonly = lookups.iter().flat_map(|lookup| of(&lookup.account_key, &lookup.readonly_indexes));
+        writable.chain(readonly).collect()
+    }
+
+    /// Whether the transaction names a lookup table that does not exist.
+    fn lacks_tables(&self, transaction: &VersionedTransaction) -> bool {
+        let tables = transaction.message.address_table_lookups().unwrap_or_default();
+        tables.iter().any(|table| self.svm.borrow().get_account(&table.account_key).is_none())
+    }
+
+    fn names(&self, transaction: &VersionedTransaction, account: &Pubkey) -> bool {
+        transaction.message.static_account_keys().contains(account) || self.looked_up(transaction).contains(account)
     }
 
     /// The height of the last block, which is its slot.
@@ -172,8 +226,11 @@ impl LocalChain {
         if blockhash_height + BLOCKHASH_BLOCKS < height || self.landed.borrow().contains_key(&signature) {
             return;
         }
-        let reverts =
-            self.reverts.get().is_some_and(|account| transaction.message.static_account_keys().contains(&account));
+        // A leader drops a transaction whose lookup tables it does not have.
+        if self.lacks_tables(transaction) {
+            return;
+        }
+        let reverts = self.reverts.get().is_some_and(|account| self.names(transaction, &account));
         let (error, meta) = if reverts {
             (Some(TransactionError::from_json(&serde_json::from_str(REVERTED).expect("JSON"))), Default::default())
         } else {
@@ -206,7 +263,7 @@ impl LocalChain {
             block_time: None,
             fee_lamports: meta.fee,
             error,
-            loaded_addresses: Vec::new(),
+            loaded_addresses: self.looked_up(transaction),
             inner: inner.enumerate().collect(),
             log_messages: self.kept_logs.get().of(meta.logs.clone()),
         };
@@ -226,9 +283,13 @@ impl LocalChain {
 
     /// The account data that the transaction loads, as LiteSVM counts it.
     fn loaded_bytes(&self, transaction: &VersionedTransaction) -> u32 {
+        let looked_up = self.looked_up(transaction);
         let svm = self.svm.borrow();
-        let accounts = transaction.message.static_account_keys().iter().filter_map(|key| svm.get_account(key));
-        accounts.map(|account| 64 + account.data.len() as u32).sum()
+        let keys = transaction.message.static_account_keys().iter().chain(&looked_up);
+        let accounts: u32 =
+            keys.filter_map(|key| svm.get_account(key)).map(|account| 64 + account.data.len() as u32).sum();
+        let tables = transaction.message.address_table_lookups().unwrap_or_default().len() as u32;
+        accounts + tables * 8_248
     }
 
     /// Copies the state of the cluster, for [`LocalChain::fork_to`].
@@ -318,7 +379,12 @@ impl Chain for LocalChain {
         if self.rejects_v1.get() && matches!(transaction.message, solana_message::VersionedMessage::V1(_)) {
             return Err(ChainError::UnsupportedVersion);
         }
-        if self.unloadable.get().is_some_and(|account| transaction.message.static_account_keys().contains(&account)) {
+        if self.lacks_tables(&transaction) {
+            let message =
+                "invalid transaction: Transaction loads an address table account that doesn't exist".to_owned();
+            return Err(ChainError::ErrorResponse { method: "simulateTransaction", code: -32602, message });
+        }
+        if self.unloadable.get().is_some_and(|account| self.names(&transaction, &account)) {
             let error = TransactionError::from_json(&"MaxLoadedAccountsDataSizeExceeded".into());
             return Ok(Simulation { error: Some(error), ..Default::default() });
         }

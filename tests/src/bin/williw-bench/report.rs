@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, Table, presets};
 use settlement::state::AssetKind;
-use williw_relay::transaction::{BatchKind, Format, capacity};
+use williw_relay::transaction::{BatchKind, Format, capacity, capacity_with_lookup_tables};
 
 use crate::engine;
 use crate::on_chain::Measurement;
@@ -170,10 +170,10 @@ fn capacities() -> Table {
         ("settle, tokens", BatchKind::Settle, AssetKind::SplToken),
     ];
     table(
-        &["instruction", "v0", "v1"],
+        &["instruction", "v0", "v0 + tables", "v1"],
         kinds.into_iter().map(|(name, kind, asset)| {
             let [v0, v1] = [Format::V0, Format::V1].map(|format| capacity(kind, asset, format).to_string());
-            vec![name.to_owned(), v0, v1]
+            vec![name.to_owned(), v0, capacity_with_lookup_tables(kind, asset).to_string(), v1]
         }),
     )
 }

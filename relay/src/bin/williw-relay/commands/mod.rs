@@ -12,6 +12,7 @@ pub(crate) mod rent;
 pub(crate) mod review;
 pub(crate) mod run;
 pub(crate) mod status;
+pub(crate) mod tables;
 pub(crate) mod verify;
 
 use settlement::state::{ClosedNetwork, Network};
