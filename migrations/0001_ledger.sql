@@ -84,7 +84,8 @@ CREATE INDEX rewards_open ON rewards (node_id, node_total_lamports) WHERE distri
 CREATE INDEX rewards_open_by_sequence ON rewards (sequence) WHERE distributed_at IS NULL;
 CREATE INDEX rewards_batched ON rewards (batch_id) WHERE status = 'batched';
 
--- One row per node that has ever had a pending reward: what a settlement needs to find its nodes without reading rewards.
+-- One row per node that has ever had a pending reward: what a settlement needs to find its nodes without reading rewards. A node
+-- without rewards has one if it is held because ledger and chain disagree.
 CREATE TABLE payables (
     node_id         TEXT PRIMARY KEY REFERENCES nodes (id),
     next_sequence   INTEGER,                     -- the node's oldest unconfirmed reward; NULL if all are confirmed
@@ -118,7 +119,8 @@ CREATE TABLE wallets (
 ) STRICT;
 CREATE INDEX wallets_due_by_amount ON wallets (retry_at, node_id)
     WHERE pending_rewards_lamports > 0 AND pending_rewards_lamports >= threshold_lamports;
-CREATE INDEX wallets_due_by_age ON wallets (oldest_unpaid_at, retry_at) WHERE oldest_unpaid_at IS NOT NULL;
+-- First by retry_at: it is searched for those that are not held, by their age, and for those that are, by their time.
+CREATE INDEX wallets_due_by_age ON wallets (retry_at, oldest_unpaid_at) WHERE oldest_unpaid_at IS NOT NULL;
 
 -- A cache of the on-chain treasury as last read, in one row.
 CREATE TABLE treasury (
@@ -368,6 +370,13 @@ WHEN OLD.hold_reason IS NOT NEW.hold_reason BEGIN
     INSERT INTO held_nodes (kind, reason, nodes)
         SELECT 'rewards', substr(NEW.hold_reason, 1, instr(NEW.hold_reason || ':', ':') - 1), 1
         WHERE NEW.hold_reason IS NOT NULL
+        ON CONFLICT (kind, reason) DO UPDATE SET nodes = nodes + 1;
+END;
+
+-- An INSERT that ends as an update fires the trigger above instead.
+CREATE TRIGGER held_nodes_of_new_payables AFTER INSERT ON payables WHEN NEW.hold_reason IS NOT NULL BEGIN
+    INSERT INTO held_nodes (kind, reason, nodes)
+        VALUES ('rewards', substr(NEW.hold_reason, 1, instr(NEW.hold_reason || ':', ':') - 1), 1)
         ON CONFLICT (kind, reason) DO UPDATE SET nodes = nodes + 1;
 END;
 

@@ -51,9 +51,6 @@ statements! {
 /// The number of nodes that are read at once, from ledger and chain.
 const NODES_PER_PAGE: usize = 600;
 
-/// How long the lease lasts with which a repair keeps runners from settling, in milliseconds. It is renewed for each page.
-const LEASE_MS: i64 = 30_000;
-
 /// Compares a ledger with the chain.
 pub struct Reconciler<D, C> {
     /// The ledger, with all migrations applied.
@@ -205,12 +202,15 @@ impl<D: Database, C: Chain> Reconciler<D, C> {
         let rules = self.rules(&treasury).await?;
         let rows = self.database.query(Statement::new(SELECT_NODE).bind(node_id)).await?;
         let row = rows.first().ok_or_else(|| ReconcileError::UnknownNode(node_id.clone()))?;
-        let compared = self.compare(vec![NodeBooks::of(row)?], rules, reading.slot).await?;
+        let books = vec![NodeBooks::of(row)?];
+        let min_slot = latest_slot(&books).max(reading.slot);
+        let compared = self.compare(books, rules, min_slot).await?;
         compared.into_iter().next().ok_or_else(|| ReconcileError::UnknownNode(node_id.clone()))
     }
 
+    /// Keeps runners from settling during a repair. The lease is renewed for each page.
     pub(super) async fn take_lease(&self, holder: &str) -> Result<i64, ReconcileError> {
-        match leases::take(&self.database, holder, LEASE_MS).await? {
+        match leases::take(&self.database, holder).await? {
             Some(token) => Ok(token),
             None => Err(ReconcileError::Busy { holder: leases::current(&self.database).await?.0 }),
         }
@@ -231,7 +231,7 @@ impl<D: Database, C: Chain> Reconciler<D, C> {
 
     /// Extends the lease before the next piece of work. A lease that has expired is still valid while nobody has taken over.
     pub(super) async fn renew(&self, holder: &str, token: i64) -> Result<(), ReconcileError> {
-        let is_held = leases::renew(&self.database, holder, token, LEASE_MS).await?;
+        let is_held = leases::renew(&self.database, holder, token).await?;
         if is_held { Ok(()) } else { Err(ReconcileError::Overtaken) }
     }
 
@@ -243,8 +243,11 @@ impl<D: Database, C: Chain> Reconciler<D, C> {
         let (before, reading) = self.treasury(0).await?;
         let rules = self.rules(&before).await?;
         if let Some((repair, token)) = &repair {
-            let statement = wallets::upsert_treasury(&reading, repair.clock.now_ms());
-            self.write(repair, *token, vec![statement]).await?;
+            let statements = vec![
+                wallets::lower_treasury_slot(reading.slot),
+                wallets::upsert_treasury(&reading, repair.clock.now_ms()),
+            ];
+            self.write(repair, *token, statements).await?;
         }
         let mut found = Reconciliation::default();
         let mut last: Option<NodeId> = None;
@@ -260,14 +263,17 @@ impl<D: Database, C: Chain> Reconciler<D, C> {
             let page = rows.iter().map(NodeBooks::of).collect::<Result<Vec<_>, _>>()?;
             let Some(node) = page.last() else { break };
             last = Some(node.node_id.clone());
-            let compared = self.compare(page, rules, first_slot).await?;
+            // A repair does not believe the slots of the copies: one that the chain never reaches would stop it for good.
+            let min_slot = if repair.is_some() { first_slot } else { latest_slot(&page).max(first_slot) };
+            let compared = self.compare(page, rules, min_slot).await?;
             for row in &compared {
                 found.add(row);
                 each(row);
                 slot = slot.max(row.slot);
             }
             if let Some((repair, token)) = &repair {
-                found.repaired = found.repaired.saturating_add(self.repair(repair, *token, &compared).await?);
+                found.repaired =
+                    found.repaired.saturating_add(self.repair(repair, *token, &compared, first_slot).await?);
             }
         }
         let sum_after = wallets::credited_sum(&self.database).await?;
@@ -281,16 +287,14 @@ impl<D: Database, C: Chain> Reconciler<D, C> {
         Ok(found)
     }
 
-    /// Compares some nodes with the chain, read at their latest slot in the ledger or later, and at `first_slot` or later.
+    /// Compares some nodes with the chain, read at `min_slot` or later.
     async fn compare(
         &self,
         books: Vec<NodeBooks>,
         rules: Rules,
-        first_slot: u64,
+        min_slot: u64,
     ) -> Result<Vec<WalletRow>, ReconcileError> {
         let network = self.network.address();
-        let mirrored = books.iter().filter_map(|node| Some(node.mirror.as_ref()?.slot)).max();
-        let min_slot = mirrored.unwrap_or(0).max(first_slot);
         let address = |node: &NodeBooks| {
             let owner: Pubkey = node.owner.as_deref()?.parse().ok()?;
             Some(node_wallet_address(&network, &node.node_id.on_chain(), &owner))
@@ -313,20 +317,33 @@ impl<D: Database, C: Chain> Reconciler<D, C> {
         Ok(compared.collect())
     }
 
-    /// Writes what the chain has into the copies that are older. Returns their number.
+    /// Writes what the chain has into the copies that are older, whatever slot they claim to be from, and takes back the slots
+    /// that are later than that of this reading, which is at `first_slot` or later. Returns the number of copies that change.
     async fn repair<K: Clock>(
         &self,
         repair: &Repair<'_, K>,
         token: i64,
         rows: &[WalletRow],
+        first_slot: u64,
     ) -> Result<u64, ReconcileError> {
+        let slot_of = |row: &WalletRow| row.slot.max(first_slot);
+        let is_ahead = |row: &WalletRow| row.ledger.mirror.as_ref().is_some_and(|mirror| mirror.slot > slot_of(row));
+        let changing: Vec<&WalletRow> = rows.iter().filter(|row| row.has_stale_copy() || is_ahead(row)).collect();
+        let (Some(first), Some(last)) = (changing.first(), changing.last()) else { return Ok(0) };
+        let ahead: Vec<(&NodeId, u64)> =
+            changing.iter().filter(|row| is_ahead(row)).map(|row| (&row.ledger.node_id, slot_of(row))).collect();
         let readings: Vec<WalletReading> =
-            rows.iter().filter(|row| row.has_stale_copy()).filter_map(WalletRow::reading).collect();
-        let (Some(first), Some(last)) = (readings.first(), readings.last()) else { return Ok(0) };
+            changing.iter().filter(|row| row.has_stale_copy()).filter_map(|row| row.reading()).collect();
         let now = repair.clock.now_ms();
-        let count = readings.len();
-        let details = json!({"wallets": count, "first": first.node_id, "last": last.node_id});
-        let mut statements = wallets::upsert(&readings, now);
+        let count = changing.len();
+        let details = json!({
+            "wallets": count, "slots": ahead.len(), "first": first.ledger.node_id, "last": last.ledger.node_id,
+        });
+        let mut statements = Vec::new();
+        if !ahead.is_empty() {
+            statements.push(wallets::lower_slots(&ahead));
+        }
+        statements.extend(wallets::upsert(&readings, now));
         statements.push(record_repair(now, repair.actor, &details));
         self.write(repair, token, statements).await?;
         Ok(count as u64)
@@ -473,6 +490,11 @@ impl Reconciliation {
             self.add_finding(Finding { cause, amount: clamped(amount) }, true);
         }
     }
+}
+
+/// The latest slot from which the ledger has a copy of one of these nodes' wallet accounts; 0 without any.
+fn latest_slot(books: &[NodeBooks]) -> u64 {
+    books.iter().filter_map(|node| Some(node.mirror.as_ref()?.slot)).max().unwrap_or(0)
 }
 
 fn clamped(amount: u128) -> u64 {

@@ -93,7 +93,9 @@ pub struct EngineConfig {
     /// The highest sum of the fees of one settlement, in lamports; `None` for any. What it does not cover is held until the next
     /// settlement. Rent of new wallet accounts is no fee.
     pub max_fees_lamports: Option<u64>,
-    /// The maximum number of nodes in one settlement; the next settlement takes the remaining ones.
+    /// The maximum number of nodes in one settlement, at least 4; the next settlement takes the remaining ones. Four sevenths are
+    /// for nodes with new rewards, and a seventh each for nodes that are held and for payouts that are due by amount and by
+    /// age.
     pub max_nodes: usize,
     /// The maximum number of nodes that one call of `advance` reads or plans. It bounds the size of a write.
     pub nodes_per_call: usize,
@@ -115,7 +117,7 @@ impl EngineConfig {
             max_priority_fee_lamports: 200_000,
             max_fees_lamports: None,
             // Stays within a Worker's subrequest limit and D1's 2 MB of parameters per statement.
-            max_nodes: 3_000,
+            max_nodes: 5_250,
             nodes_per_call: 600,
             batches_per_call: 8,
         }
@@ -124,6 +126,6 @@ impl EngineConfig {
     /// As many nodes and batches at once as a ledger in a local file can take: each write stays below a second.
     #[must_use]
     pub fn with_local_ledger(self) -> Self {
-        Self { max_nodes: 30_000, nodes_per_call: 3_000, batches_per_call: 50, ..self }
+        Self { max_nodes: 52_500, nodes_per_call: 3_000, batches_per_call: 50, ..self }
     }
 }

@@ -7,13 +7,8 @@ use crate::events::Events;
 use crate::signer::Signer;
 
 use super::changes::Changes;
-use super::store::leases;
+use super::store::leases::{self, LEASE_MS};
 use super::{Engine, EngineError, Progress};
-
-/// How long a lease lasts, in milliseconds: three times as long as a request to an RPC node may take. Between two
-/// renewals, a runner waits for at most three answers one after another. It is short because the successor of a crashed
-/// runner waits for it to expire.
-pub(super) const LEASE_MS: i64 = 30_000;
 
 /// For how long a lease that was taken or renewed need not be renewed, in milliseconds by the runner's clock. Whatever that clock
 /// does, nothing can be written without the fencing token.
@@ -35,7 +30,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
         let now = self.clock.now_ms();
         self.fresh_lease.set(None);
-        if let Some(fencing_token) = leases::take(&self.database, holder, LEASE_MS).await? {
+        if let Some(fencing_token) = leases::take(&self.database, holder).await? {
             self.fresh_lease.set(Some((fencing_token, now)));
             return Ok(Ok(Lease { holder: holder.clone(), fencing_token }));
         }
@@ -53,7 +48,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
         let now = self.clock.now_ms();
         self.fresh_lease.set(None);
-        if leases::renew(&self.database, &lease.holder, lease.fencing_token, LEASE_MS).await? {
+        if leases::renew(&self.database, &lease.holder, lease.fencing_token).await? {
             self.fresh_lease.set(Some((lease.fencing_token, now)));
             Ok(())
         } else {

@@ -329,7 +329,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
     }
 
-    /// Stores the error of an unfinished settlement for its status. A repeated error is stored once.
+    /// Stores the error of an unfinished settlement for its status. A repeated error is stored once, also if its numbers differ: a
+    /// node that lags names another slot in every answer.
     async fn record_error(
         &self,
         lease: &Lease,
@@ -338,7 +339,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     ) -> Result<(), EngineError> {
         let text = error.to_string();
         // Without the ledger or the lease, nothing can be written.
-        if matches!(error, EngineError::Ledger(_) | EngineError::LeaseLost) || open.error.as_deref() == Some(&text) {
+        if matches!(error, EngineError::Ledger(_) | EngineError::LeaseLost)
+            || open.error.as_deref().is_some_and(|stored| text::differ_only_in_numbers(stored, &text))
+        {
             return Ok(());
         }
         let mut changes = Changes::for_settlement(open, self.clock.now_ms());

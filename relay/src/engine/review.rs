@@ -16,7 +16,6 @@ use crate::ledger::corrections::{self, Correction, Shift};
 use crate::ledger::{Actor, reviews};
 use crate::types::{Lamports, NodeId, text_enum};
 
-use super::lease::LEASE_MS;
 use super::store::{binding, leases};
 use super::validate::check_binding;
 use super::{EngineError, NetworkRef};
@@ -238,7 +237,7 @@ impl<D: Database, C: Chain, K: Clock> Reviewer<D, C, K> {
 
     /// Does something while no relay is settling.
     async fn under_lease<T>(&self, act: impl AsyncFnOnce(i64) -> Result<T, ReviewError>) -> Result<T, ReviewError> {
-        let Some(token) = leases::take(&self.database, &self.holder, LEASE_MS).await? else {
+        let Some(token) = leases::take(&self.database, &self.holder).await? else {
             let (holder, _) = leases::current(&self.database).await?;
             return Err(ReviewError::Busy { holder });
         };

@@ -14,7 +14,7 @@ use super::hold::HoldReason;
 use super::store::batches::{Batch, BatchTransition, Entry, EntryResult, NewBatch};
 use super::store::rewards::PendingReward;
 use super::store::settlements::OpenSettlement;
-use super::store::{batches, payables, rewards, wallets};
+use super::store::{batches, payables, rewards, settlement_nodes, wallets};
 use super::{Engine, EngineError, EntryOutcome, HOLD_RETRY_MS};
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
@@ -49,10 +49,16 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
 
     /// Closes a batch that cannot land and returns its rewards to pending with a hold reason.
     pub(super) fn fail_batch(&self, batch: &Batch, entries: &[Entry], reason: &str, changes: &mut Changes) {
+        let is_too_dear = reason == HoldReason::FeeLimit.to_string();
         let hold = match batch.kind {
+            _ if is_too_dear => HoldReason::FeeLimit,
             BatchKind::Register => HoldReason::RegistrationFailed,
             BatchKind::Credit | BatchKind::Settle => HoldReason::Evicted(reason.to_owned()),
         };
+        if is_too_dear && batch.kind == BatchKind::Register {
+            // Nothing was tried. Otherwise, the wallet account may exist, and is looked for.
+            changes.push(settlement_nodes::hold(entries.iter().map(|entry| &entry.node_id)));
+        }
         let results = vec![EntryResult::without_skips(EntryOutcome::Evicted); entries.len()];
         let now = self.clock.now_ms();
         changes.push(batches::transition(batch.id, BatchTransition::Failed { reason }, now));

@@ -26,6 +26,15 @@ macro_rules! confirmed_total {
 }
 pub(crate) use confirmed_total;
 
+/// The hold reasons that say that ledger and chain disagree, for `IN`: those of which
+/// [`HoldReason::is_disagreement`](crate::engine::HoldReason::is_disagreement) is true.
+macro_rules! disagreements {
+    () => {
+        "('chain_above_ledger', 'chain_below_ledger', 'total_mismatch', 'unknown_credits')"
+    };
+}
+pub(crate) use disagreements;
+
 statements! {
     /// The nodes that are held because ledger and chain disagree.
     SELECT_DISAGREEMENTS = concat!("SELECT payables.node_id AS node_id, payables.hold_reason AS reason,
@@ -35,12 +44,12 @@ statements! {
             CAST(", confirmed_total!("payables.node_id"), " AS TEXT) AS confirmed_lamports,
             CAST(last_slot AS TEXT) AS slot
         FROM payables LEFT JOIN wallets ON wallets.node_id = payables.node_id
-        WHERE payables.hold_reason IN ('chain_above_ledger', 'chain_below_ledger', 'total_mismatch', 'unknown_credits')
+        WHERE payables.hold_reason IN ", disagreements!(), "
         ORDER BY payables.hold_reason, payables.node_id LIMIT 1000");
 
     /// The number of those nodes.
-    COUNT_DISAGREEMENTS = "SELECT CAST(COUNT(*) AS TEXT) AS count FROM payables
-        WHERE hold_reason IN ('chain_above_ledger', 'chain_below_ledger', 'total_mismatch', 'unknown_credits')";
+    COUNT_DISAGREEMENTS = concat!("SELECT CAST(COUNT(*) AS TEXT) AS count FROM payables
+        WHERE hold_reason IN ", disagreements!());
 
     /// What the treasury has credited in total, what of it the known wallets have, and what an operator has accepted of the rest.
     SELECT_UNKNOWN = "SELECT CAST(credited_total_lamports AS TEXT) AS credited,
@@ -206,4 +215,14 @@ fn node_totals(row: &Row) -> Result<NodeTotals, DatabaseError> {
         signed: row.get("signed")?,
         mirrored_slot: row.optional("mirrored_slot")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::HoldReason;
+
+    #[test]
+    fn the_reasons_to_review_are_those_that_the_engine_calls_disagreements() {
+        assert_eq!(disagreements!(), format!("('{}')", HoldReason::DISAGREEMENTS.join("', '")));
+    }
 }

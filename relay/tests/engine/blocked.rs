@@ -1,11 +1,14 @@
 //! While nothing can be settled, waiting leaves no trace in the ledger.
 
+use std::cell::Cell;
+
 use settlement::client::{accept_admin_ix, propose_admin_ix};
 use solana_keypair::Keypair;
 use solana_signer::Signer as _;
+use williw_relay::chain::ChainError;
 use williw_relay::engine::{EngineConfig, Progress};
 
-use crate::support::{EngineFixture, NodeSpec, TRIGGER, block_on};
+use crate::support::{Around, EngineFixture, NodeSpec, Surrounded, TRIGGER, block_on};
 
 fn with_a_paused_network() -> EngineFixture {
     let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
@@ -123,4 +126,41 @@ fn a_settler_who_can_pay_for_no_transaction_ends_one_settlement_however_long_a_r
 fn a_limit_that_covers_no_transaction_ends_one_settlement_however_long_a_relay_watches() {
     let limit = |config: &mut EngineConfig| config.max_fees_lamports = Some(4_999);
     assert_waits_without_a_trace(&with_a_wallet_account(), limit, "no transaction can be paid for: fee_limit", |_| {});
+}
+
+/// The RPC node lags and is a slot further in every answer.
+struct Lagging(Cell<u64>);
+
+impl Around for &Lagging {
+    async fn call<T>(
+        &self,
+        name: &'static str,
+        call: impl Future<Output = Result<T, ChainError>>,
+    ) -> Result<T, ChainError> {
+        if name != "accounts" {
+            return call.await;
+        }
+        self.0.set(self.0.get() + 1);
+        Err(ChainError::Behind { slot: self.0.get(), min_slot: 1_000 + self.0.get() })
+    }
+}
+
+#[test]
+fn an_error_that_names_other_numbers_at_every_retry_is_logged_once() {
+    let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
+    fixture.grant("a", 1_000_000);
+    let lagging = Lagging(Cell::new(0));
+    let engine = fixture.engine(&fixture.database, Surrounded { chain: &fixture.chain, around: &lagging });
+    assert_eq!(block_on(engine.advance(TRIGGER)), Ok(Progress::Opened));
+    for _ in 0..20 {
+        assert!(block_on(engine.advance(TRIGGER)).is_err());
+        fixture.advance_time(1_000);
+    }
+    let settlement = fixture.settlements().pop().expect("a settlement");
+    let warnings: Vec<_> = settlement.steps.iter().filter(|step| step.message.contains("behind slot")).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(lagging.0.get() > 10, "it was asked again and again");
+
+    block_on(engine.stop()).unwrap();
+    assert_eq!(fixture.settle(), [None]);
 }

@@ -7,7 +7,7 @@ use williw_relay::engine::{AttemptState, BatchState, EngineConfig, HOLD_RETRY_MS
 use williw_relay::transaction::BatchKind;
 use williw_relay::types::RewardStatus;
 
-use crate::support::{EngineFixture, NodeSpec};
+use crate::support::{EngineFixture, NodeSpec, TRIGGER, block_on};
 
 /// The fee of a signature, in lamports.
 const SIGNATURE_FEE: u64 = 5_000;
@@ -180,6 +180,37 @@ fn wallet_accounts_are_created_as_far_as_the_settler_can_pay_their_rent() {
     assert!(log.contains(&expected), "{log:?}");
 
     fixture.set_balance(&settler(&fixture), 1_000_000_000);
+    fixture.advance_time(HOLD_RETRY_MS as u64);
+    assert_eq!(fixture.settle(), [None]);
+    assert_eq!(fixture.reward_count(RewardStatus::Pending), 0);
+}
+
+#[test]
+fn a_wallet_account_that_the_limit_on_fees_does_not_cover_is_held_for_that() {
+    let fixture = EngineFixture::new(&nodes(2));
+    fixture.grant("n0", 1_000_000);
+    let failures = settle_with(&fixture, |config| config.max_fees_lamports = Some(SIGNATURE_FEE - 1));
+    assert!(failures.iter().flatten().all(|reason| reason.contains("fee_limit")), "{failures:?}");
+    assert_eq!((fixture.chain.sends.get(), held(&fixture, "fee_limit")), (0, 1), "{:?}", fixture.hold_reasons());
+
+    fixture.advance_time(HOLD_RETRY_MS as u64);
+    assert_eq!(fixture.settle(), [None]);
+    assert_eq!(fixture.wallet("n0").unwrap().paid_total, 1_000_000);
+}
+
+#[test]
+fn a_planned_payment_that_the_limit_on_fees_covers_no_more_is_held_for_that() {
+    let fixture = fixture(2);
+    let engine = fixture.engine(&fixture.database, &fixture.chain);
+    let planned =
+        |fixture: &EngineFixture| fixture.settlements().pop().is_some_and(|settlement| settlement.step == "simulate");
+    while !planned(&fixture) {
+        block_on(engine.advance(TRIGGER)).unwrap();
+    }
+    engine.limit_fees(Some(SIGNATURE_FEE));
+    assert_eq!(fixture.settle_with(&engine).unwrap(), [None]);
+    assert_eq!(held(&fixture, "fee_limit"), 1, "{:?}", fixture.hold_reasons());
+
     fixture.advance_time(HOLD_RETRY_MS as u64);
     assert_eq!(fixture.settle(), [None]);
     assert_eq!(fixture.reward_count(RewardStatus::Pending), 0);

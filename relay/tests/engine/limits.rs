@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use williw_relay::engine::HOLD_RETRY_MS;
+use williw_relay::engine::{HOLD_RETRY_MS, Progress, Trigger};
 use williw_relay::types::RewardStatus;
 
-use crate::support::{EngineFixture, NodeSpec};
+use crate::support::{EngineFixture, NodeSpec, TRIGGER, block_on};
 
 fn nodes(count: usize) -> Vec<NodeSpec> {
     (0..count).map(|index| NodeSpec::payable(&format!("n{index}"))).collect()
@@ -174,4 +174,40 @@ fn a_plan_with_more_batches_than_one_write_may_have_is_made_in_pieces() {
     assert_eq!(fixture.settle(), [None]);
     assert_eq!(fixture.treasury_state().paid_total, 100 * 1_000_000);
     assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 100);
+}
+
+#[test]
+fn a_settlement_has_no_more_nodes_than_it_may_and_some_of_every_kind() {
+    let nodes: Vec<NodeSpec> = ["age", "amount", "new"]
+        .into_iter()
+        .flat_map(|kind| (0..12).map(move |index| NodeSpec::payable(&format!("{kind}-{index:02}"))))
+        .chain((0..12).map(|index| NodeSpec::without_address(&format!("held-{index:02}"))))
+        .collect();
+    let fixture = EngineFixture::new(&nodes);
+    for node in &nodes {
+        fixture.grant(&node.name, 1);
+    }
+    assert_eq!(fixture.settle(), [None]);
+    for node in &nodes {
+        match node.name.split_once('-').unwrap().0 {
+            "new" => fixture.grant(&node.name, 1),
+            "held" => {}
+            kind => fixture.make_due(&node.name, kind == "age"),
+        }
+    }
+    let everything = Trigger { retry_held: true, ..TRIGGER };
+    for (max_nodes, new) in [(14, 8), (16, 10), (4, 1), (1, 1)] {
+        let engine = fixture.engine_with(&fixture.database, &fixture.chain, |config| config.max_nodes = max_nodes);
+        assert_eq!(block_on(engine.advance(everything)), Ok(Progress::Opened));
+        let chosen = fixture.chosen_nodes();
+        let count = |kind: &str| chosen.iter().filter(|node| node.starts_with(kind)).count();
+        let others = (max_nodes / 7).max(1);
+        assert_eq!(
+            (count("new"), count("held"), count("amount"), count("age")),
+            (new, others, others, others),
+            "at most {max_nodes}: {chosen:?}"
+        );
+        fixture.abandon_settlement();
+        block_on(engine.stop()).unwrap();
+    }
 }

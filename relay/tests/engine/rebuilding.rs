@@ -247,3 +247,30 @@ fn what_is_written_is_what_was_proven() {
     fixture.chain.unforged.set(u64::MAX);
     assert!(rebuild(&fixture).is_ok());
 }
+
+#[test]
+fn a_due_payout_of_a_node_without_imported_rewards_is_listed_for_review() {
+    let (mut fixture, owners) = fixture();
+    let total = fixture.wallet("b").unwrap().credited_total;
+    fixture.credit_outside_the_engine(&[("b", total + 2_000_000)]);
+    fixture.lose_ledger(&specs(&owners));
+    rebuild(&fixture).unwrap();
+    assert_eq!(fixture.settle(), [None]);
+    let listed = block_on(reviews::list(&fixture.database)).unwrap();
+    let listed: Vec<_> = listed.iter().map(|node| (node.node_id.as_str(), node.reason.as_str())).collect();
+    assert_eq!(listed, [("b", "chain_above_ledger")]);
+    assert_eq!(block_on(reviews::count(&fixture.database)), Ok(1));
+    fixture.assert_holds_counted();
+
+    // It stays listed, once, when it is tried again.
+    fixture.advance_time(HOLD_RETRY_MS as u64);
+    assert_eq!(fixture.settle(), [None]);
+    assert_eq!(block_on(reviews::count(&fixture.database)), Ok(1));
+    let reviewer = fixture.reviewer(&fixture.database, &fixture.chain);
+    block_on(reviewer.resolve(&Actor::operator(), &node_id("b"), Resolution::AcceptChain)).unwrap();
+    assert_eq!(fixture.settle(), [None]);
+    let wallet = fixture.wallet("b").unwrap();
+    assert_eq!((wallet.credited_total, wallet.paid_total), (total + 2_000_000, total + 2_000_000));
+    assert_eq!(block_on(reviews::count(&fixture.database)), Ok(0));
+    fixture.assert_holds_counted();
+}

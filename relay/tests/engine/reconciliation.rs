@@ -12,8 +12,9 @@ use williw_relay::audit::{
     BatchSigner, BindingError, Cause, ReconcileError, Reconciler, Reconciliation, Repair, WalletBatch, WalletRow,
     node_history,
 };
+use williw_relay::chain::ChainError;
 use williw_relay::clock::ManualClock;
-use williw_relay::engine::{Engine, Progress};
+use williw_relay::engine::{Engine, EngineError, Progress};
 use williw_relay::ledger::Actor;
 use williw_relay::types::RewardStatus;
 
@@ -361,4 +362,35 @@ fn payouts_that_anyone_sends_do_not_hide_credits_and_what_is_not_examined_is_sai
     let (batches, has_unexamined, _) = history(60);
     assert_eq!((batches, has_unexamined), (2, false));
     assert_eq!(history(160), (0, true, 200));
+}
+
+#[test]
+fn a_copy_from_a_slot_that_the_chain_never_reaches_is_repaired() {
+    let owner = Keypair::new();
+    let fixture = fixture(&owner);
+    let (key, network, id) = (owner.pubkey(), fixture.network, node_id("a").on_chain());
+    fixture.execute_as(&owner, withdraw_ix(key, network, id, key, Some(4)));
+    fixture.chain.produce_block();
+    fixture.set_read_slot("a", u64::from(u32::MAX));
+    fixture.grant("a", 2_000_000);
+    let engine = fixture.engine(&fixture.database, &fixture.chain);
+    assert!(matches!(fixture.settle_with(&engine), Err(EngineError::Chain(ChainError::Behind { .. }))));
+    block_on(engine.stop()).unwrap();
+    assert!(matches!(compare(&fixture, false), Err(ReconcileError::Chain(ChainError::Behind { .. }))));
+
+    assert_eq!(compare(&fixture, true).unwrap().0.repaired, 1);
+    assert_eq!(fixture.balance("a").total_rewards_distributed_lamports.get(), 1_500_004);
+    assert_eq!(findings(&fixture), (vec![], vec![], 0));
+    assert_eq!(fixture.settle(), [None]);
+    assert_eq!(fixture.wallet("a").unwrap().paid_total, 3_500_010);
+    assert_eq!(fixture.mirrored_treasury_balance(), fixture.balance_of(&fixture.treasury));
+
+    // A copy that is right but for its slot, and one whose totals have fallen on the chain.
+    for paid in [3_500_010, 3_500_009] {
+        fixture.set_read_slot("a", u64::from(u32::MAX));
+        fixture.set_paid_total("a", paid);
+        assert_eq!(compare(&fixture, true).unwrap().0.repaired, 1);
+        assert_eq!(fixture.balance("a").total_rewards_distributed_lamports.get(), 3_500_010);
+        assert!(compare(&fixture, false).is_ok());
+    }
 }

@@ -106,7 +106,7 @@ impl Checker {
                 Self::gives_up_only_what_is_dead(world, parameter(0));
             } else if sql.starts_with("UPDATE batch_entries SET outcome") {
                 self.outcomes_are_true(world, parameter(0));
-            } else if sql.starts_with("UPDATE payables SET hold_reason") {
+            } else if sql.starts_with("INSERT INTO payables (node_id, hold_reason") {
                 self.holds_are_true(world, "rewards", parameter(0));
             } else if sql.starts_with("UPDATE wallets SET hold_reason") {
                 self.holds_are_true(world, "payouts", parameter(0));

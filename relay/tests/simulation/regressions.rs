@@ -111,7 +111,7 @@ fn a_relay_that_looks_up_many_transactions_one_after_another_keeps_its_lease() {
         scenario.latency_ms = SLOW_MS;
         // Until then, the cluster produces a block in every slot.
         scenario.heal_ms = 450_000;
-        scenario.max_nodes = 3_000;
+        scenario.max_nodes = 5_250;
         scenario.batches_per_call = 8;
         scenario.first_rewards = 25;
         (scenario.parameters.per_node_cap, scenario.parameters.per_batch_cap) = (Some(500), Some(500));
@@ -174,7 +174,7 @@ fn nodes_that_can_never_be_paid_keep_nobody_from_being_paid() {
                     node.make_unpayable(reason);
                 }
                 scenario.nodes[last].unpayable = None;
-                scenario.max_nodes = 1;
+                scenario.max_nodes = 4;
                 scenario.first_rewards = 12;
                 scenario.act_ms = 1_000;
             },

@@ -212,7 +212,7 @@ impl Scenario {
             first_rewards: random.index(node_count as usize + 2) + 1,
             format,
             rejects_v1: format != Some(Format::V1) && random.chance(150),
-            max_nodes: if random.chance(250) { random.amount(1, 4) as usize } else { 3_000 },
+            max_nodes: if random.chance(250) { random.amount(4, 7) as usize } else { 5_250 },
             batches_per_call: random.amount(1, 8) as usize,
             parameters,
             skews_ms: (0..relays).map(|_| if undisturbed { 0 } else { skew(random) }).collect(),

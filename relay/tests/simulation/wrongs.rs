@@ -205,7 +205,7 @@ fn break_rule(world: &World, rule: Rule) {
             change(world, "UPDATE batch_entries SET outcome = 'skipped' WHERE outcome = 'credited'");
             outcomes_written(world);
         }
-        Rule::DisagreementsAreTrue => held(world, "UPDATE payables SET hold_reason", "chain_above_ledger"),
+        Rule::DisagreementsAreTrue => held(world, "INSERT INTO payables (node_id, hold_reason", "chain_above_ledger"),
         Rule::HoldsAreTrue => held(world, "UPDATE wallets SET hold_reason", "destination_reserved"),
         Rule::StoppingReleasesTheLease => {
             const HELD: &str = "UPDATE leases SET holder = ?1, expires_at = 9000000000000000";

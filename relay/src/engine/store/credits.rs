@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::database::{Database, DatabaseError, Statement, statements};
+use crate::database::{Database, DatabaseError, Statement, now_ms, statements};
 
 use super::unsigned;
 
@@ -21,14 +21,18 @@ statements! {
         GROUP BY batch_id";
 
     /// Raises the mirrored totals of the nodes of batch ?1 to its targets, which transaction ?3 reached in slot ?2, at ?4; and the
-    /// balances of their wallet accounts as much, if ?5 is 1.
-    RAISE_WALLETS = "UPDATE wallets SET \
+    /// balances of their wallet accounts as much, if ?5 is 1. What is pending is not dated later than the database's present
+    /// time: a runner whose clock is ahead would otherwise keep it from becoming due by age.
+    RAISE_WALLETS = concat!(
+        "UPDATE wallets SET \
             sol_balance_lamports = sol_balance_lamports + (target_lamports - credited_lamports) * CAST(?5 AS INTEGER), \
-            oldest_unpaid_at = CASE pending_rewards_lamports WHEN 0 THEN CAST(?4 AS INTEGER) ELSE oldest_unpaid_at END, \
+            oldest_unpaid_at = CASE pending_rewards_lamports WHEN 0 THEN MIN(CAST(?4 AS INTEGER), ", now_ms!(), ") \
+                ELSE oldest_unpaid_at END, \
             pending_rewards_lamports = pending_rewards_lamports + target_lamports - credited_lamports, \
             credited_lamports = target_lamports, last_signature = ?3, last_slot = CAST(?2 AS INTEGER), \
             last_updated_at = CAST(?4 AS INTEGER) \
-        FROM batch_entries WHERE batch_entries.batch_id = CAST(?1 AS INTEGER) AND wallets.node_id = batch_entries.node_id";
+        FROM batch_entries WHERE batch_entries.batch_id = CAST(?1 AS INTEGER) AND wallets.node_id = batch_entries.node_id"
+    );
 
     /// Adds ?1 to the treasury's sum of the mirrored totals.
     ADD_MIRRORED = "UPDATE treasury SET mirrored_credited_lamports = mirrored_credited_lamports + CAST(?1 AS INTEGER)";

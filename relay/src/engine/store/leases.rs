@@ -5,6 +5,12 @@
 
 use crate::database::{Database, DatabaseError, Statement, now_ms, statements};
 
+/// How long every lease lasts, in milliseconds: three times as long as a request to an RPC node may take. Between two
+/// renewals, a runner waits for at most three answers one after another. It is short because the successor of a crashed
+/// runner waits for it to expire. Whoever takes or renews a lease does so for this long, because one that has longer left
+/// counts as expired.
+pub(crate) const LEASE_MS: i64 = 30_000;
+
 statements! {
     /// Acquires the lease for holder ?1 for ?2 milliseconds if it has expired, or renews it if ?1 holds it. The fencing
     /// token increases if the lease had expired or had another holder. A lease that has longer left than any lease lasts was
@@ -49,12 +55,8 @@ statements! {
 }
 
 /// Acquires or renews the lease. Returns the fencing token, or `None` if another runner holds the lease.
-pub(crate) async fn take(
-    database: &impl Database,
-    holder: &str,
-    duration_ms: i64,
-) -> Result<Option<i64>, DatabaseError> {
-    let rows = database.query(Statement::new(TAKE).bind(holder).bind(duration_ms)).await?;
+pub(crate) async fn take(database: &impl Database, holder: &str) -> Result<Option<i64>, DatabaseError> {
+    let rows = database.query(Statement::new(TAKE).bind(holder).bind(LEASE_MS)).await?;
     rows.first().map(|row| row.get("fencing_token")).transpose()
 }
 
@@ -69,13 +71,8 @@ pub(crate) async fn current(database: &impl Database) -> Result<(String, u64), D
 }
 
 /// Extends the lease. Returns whether it is still held.
-pub(crate) async fn renew(
-    database: &impl Database,
-    holder: &str,
-    fencing_token: i64,
-    duration_ms: i64,
-) -> Result<bool, DatabaseError> {
-    let renew = Statement::new(RENEW).bind(holder).bind(fencing_token).bind(duration_ms);
+pub(crate) async fn renew(database: &impl Database, holder: &str, fencing_token: i64) -> Result<bool, DatabaseError> {
+    let renew = Statement::new(RENEW).bind(holder).bind(fencing_token).bind(LEASE_MS);
     Ok(!database.query(renew).await?.is_empty())
 }
 

@@ -1,8 +1,10 @@
 //! What the ledger owes each node: one row per node, so that a settlement finds its nodes without reading their rewards.
+//! A node that never had a reward in this ledger has a row only if its books disagree with the chain.
 
 use serde_json::json;
 
 use crate::database::{Statement, now_ms, statements};
+use crate::ledger::reviews::disagreements;
 use crate::types::NodeId;
 
 statements! {
@@ -12,11 +14,15 @@ statements! {
             ORDER BY node_total_lamports LIMIT 1) \
         WHERE node_id IN (SELECT node_id FROM settlement_nodes)";
 
-    /// Holds nodes for ?2 milliseconds for the reasons in ?1, a JSON array of `node_id` and `hold`; a null reason releases the node.
+    /// Holds nodes for ?2 milliseconds for the reasons in ?1, a JSON array of `node_id` and `hold`; a null reason releases the
+    /// node. A node without rewards in this ledger gets a row for a reason that a person has to review, and for no other.
     HOLD = concat!(
-        "UPDATE payables SET hold_reason = holds.value ->> 'hold', \
-            retry_at = CASE WHEN holds.value ->> 'hold' IS NULL THEN 0 ELSE ", now_ms!(), " + CAST(?2 AS INTEGER) END \
-        FROM json_each(?1) AS holds WHERE payables.node_id = holds.value ->> 'node_id'"
+        "INSERT INTO payables (node_id, hold_reason, retry_at) \
+        SELECT value ->> 'node_id', value ->> 'hold', \
+            CASE WHEN value ->> 'hold' IS NULL THEN 0 ELSE ", now_ms!(), " + CAST(?2 AS INTEGER) END \
+        FROM json_each(?1) AS holds WHERE value ->> 'hold' IN ", disagreements!(), " \
+            OR EXISTS (SELECT 1 FROM payables AS known WHERE known.node_id = holds.value ->> 'node_id') \
+        ON CONFLICT (node_id) DO UPDATE SET hold_reason = excluded.hold_reason, retry_at = excluded.retry_at"
     );
 
     /// Raises the signed totals of the nodes of batch ?1 to its targets.

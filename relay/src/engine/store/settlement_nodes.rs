@@ -4,16 +4,17 @@ use serde_json::json;
 use settlement::client::node_wallet_address;
 use solana_pubkey::Pubkey;
 
-use crate::database::{Database, DatabaseError, Row, Statement, now_ms, statements};
-use crate::engine::NodeState;
+use crate::database::{Database, DatabaseError, Row, Statement, statements};
+use crate::engine::{HOLD_RETRY_MS, NodeState};
 use crate::types::{NodeId, NodeStatus};
 
 use super::wallets::{MirroredWallet, mirrored_wallet, wallet_columns};
+use super::{is_due_by_age, is_due_by_amount, retry_has_come, retry_is_absurd};
 
 statements! {
     /// Chooses the nodes of the settlement: at most ?1 with unconfirmed rewards, then at most ?2 that are held, and at most ?2
     /// each whose payout is due at ?3 by amount and by age. Nodes that are held take part if they are to be tried again by
-    /// ?4, or by now if ?4 is NULL.
+    /// ?4, or by now if ?4 is NULL; nothing is held for longer than ?5 milliseconds.
     CHOOSE = concat!(
         "INSERT INTO settlement_nodes (node_id, position, state) \
         SELECT node_id, ROW_NUMBER() OVER (ORDER BY MIN(held), MIN(sequence)), 'selected' FROM ( \
@@ -21,20 +22,39 @@ statements! {
                 WHERE next_sequence IS NOT NULL AND retry_at = 0 \
                 ORDER BY next_sequence LIMIT CAST(?1 AS INTEGER)) \
             UNION ALL \
-            SELECT * FROM (SELECT node_id, retry_at AS held, next_sequence AS sequence FROM payables \
-                WHERE next_sequence IS NOT NULL AND retry_at > 0 AND retry_at <= COALESCE(CAST(?4 AS INTEGER), ", now_ms!(), ") \
-                ORDER BY retry_at, next_sequence LIMIT CAST(?2 AS INTEGER)) \
+            SELECT * FROM ( \
+                SELECT * FROM (SELECT node_id, 1 AS held, next_sequence AS sequence FROM payables \
+                    WHERE next_sequence IS NOT NULL AND ", retry_is_absurd!("?5"), " \
+                    ORDER BY retry_at LIMIT CAST(?2 AS INTEGER)) \
+                UNION ALL \
+                SELECT * FROM (SELECT node_id, retry_at AS held, next_sequence AS sequence FROM payables \
+                    WHERE next_sequence IS NOT NULL AND retry_at > 0 AND ", retry_has_come!("?4"), " \
+                    ORDER BY retry_at, next_sequence LIMIT CAST(?2 AS INTEGER)) \
+                LIMIT CAST(?2 AS INTEGER)) \
             UNION ALL \
-            SELECT * FROM (SELECT node_id, retry_at AS held, 9223372036854775807 AS sequence FROM wallets \
-                WHERE pending_rewards_lamports > 0 AND pending_rewards_lamports >= threshold_lamports \
-                    AND retry_at <= COALESCE(CAST(?4 AS INTEGER), ", now_ms!(), ") \
-                ORDER BY retry_at, node_id LIMIT CAST(?2 AS INTEGER)) \
+            SELECT * FROM ( \
+                SELECT * FROM (SELECT node_id, 1 AS held, 9223372036854775807 AS sequence FROM wallets \
+                    WHERE ", is_due_by_amount!(), " AND ", retry_is_absurd!("?5"), " \
+                    ORDER BY retry_at LIMIT CAST(?2 AS INTEGER)) \
+                UNION ALL \
+                SELECT * FROM (SELECT node_id, retry_at AS held, 9223372036854775807 AS sequence FROM wallets \
+                    WHERE ", is_due_by_amount!(), " AND ", retry_has_come!("?4"), " \
+                    ORDER BY retry_at, node_id LIMIT CAST(?2 AS INTEGER)) \
+                LIMIT CAST(?2 AS INTEGER)) \
             UNION ALL \
-            SELECT * FROM (SELECT node_id, retry_at AS held, 9223372036854775807 AS sequence FROM wallets \
-                WHERE oldest_unpaid_at IS NOT NULL \
-                    AND oldest_unpaid_at <= CAST(?3 AS INTEGER) - (SELECT max_pending_age_ms FROM treasury) \
-                    AND retry_at <= COALESCE(CAST(?4 AS INTEGER), ", now_ms!(), ") \
-                ORDER BY oldest_unpaid_at LIMIT CAST(?2 AS INTEGER))) \
+            SELECT * FROM ( \
+                SELECT * FROM (SELECT node_id, 1 AS held, 9223372036854775807 AS sequence FROM wallets \
+                    WHERE ", is_due_by_age!("?3"), " AND ", retry_is_absurd!("?5"), " \
+                    ORDER BY retry_at LIMIT CAST(?2 AS INTEGER)) \
+                UNION ALL \
+                SELECT * FROM (SELECT node_id, retry_at AS held, 9223372036854775807 AS sequence FROM wallets \
+                    WHERE ", is_due_by_age!("?3"), " AND retry_at = 0 \
+                    ORDER BY oldest_unpaid_at LIMIT CAST(?2 AS INTEGER)) \
+                UNION ALL \
+                SELECT * FROM (SELECT node_id, retry_at AS held, 9223372036854775807 AS sequence FROM wallets \
+                    WHERE ", is_due_by_age!("?3"), " AND retry_at > 0 AND ", retry_has_come!("?4"), " \
+                    ORDER BY retry_at LIMIT CAST(?2 AS INTEGER)) \
+                LIMIT CAST(?2 AS INTEGER))) \
         GROUP BY node_id"
     );
 
@@ -59,6 +79,9 @@ statements! {
 
     /// Moves the nodes in state ?1 up to position ?3 to state ?2.
     MOVE_UP_TO = "UPDATE settlement_nodes SET state = ?2 WHERE state = ?1 AND position <= CAST(?3 AS INTEGER)";
+
+    /// Moves the nodes in JSON array ?1 to state ?2.
+    MOVE_NODES = "UPDATE settlement_nodes SET state = ?2 WHERE node_id IN (SELECT value FROM json_each(?1))";
 
     /// Forgets the nodes, when the settlement is closed.
     CLEAR = "DELETE FROM settlement_nodes";
@@ -119,10 +142,13 @@ impl ChosenNode {
     }
 }
 
-/// Chooses at most `limit` nodes with unconfirmed rewards, and a quarter as many that are held, whose payouts are due by
-/// amount, and whose payouts are due by age.
-pub(crate) fn choose(limit: usize, now_ms: i64, held: HeldNodes) -> Statement {
-    Statement::new(CHOOSE).bind(limit).bind((limit / 4).max(1)).bind(now_ms).bind(held.retry_by_ms())
+/// Chooses at most `max_nodes` nodes, or four if it is less: four sevenths of them for nodes with unconfirmed rewards, and a
+/// seventh each for nodes that are held, whose payouts are due by amount, and whose payouts are due by age, so that none of
+/// them keeps the others waiting.
+pub(crate) fn choose(max_nodes: usize, now_ms: i64, held: HeldNodes) -> Statement {
+    let others = (max_nodes / 7).max(1);
+    let with_rewards = max_nodes.saturating_sub(others.saturating_mul(3)).max(1);
+    Statement::new(CHOOSE).bind(with_rewards).bind(others).bind(now_ms).bind(held.retry_by_ms()).bind(HOLD_RETRY_MS)
 }
 
 /// Returns the first `limit` nodes in a state.
@@ -167,6 +193,12 @@ pub(crate) fn move_all(nodes: &[ChosenNode], from: NodeState, to: NodeState) -> 
 pub(crate) fn move_to<'a>(nodes: impl IntoIterator<Item = &'a ChosenNode>, state: NodeState) -> Statement {
     let positions: Vec<_> = nodes.into_iter().map(|node| node.position).collect();
     Statement::new(MOVE).bind(json!(positions).to_string()).bind(state)
+}
+
+/// Holds nodes for the rest of the settlement.
+pub(crate) fn hold<'a>(nodes: impl IntoIterator<Item = &'a NodeId>) -> Statement {
+    let nodes: Vec<_> = nodes.into_iter().map(NodeId::as_str).collect();
+    Statement::new(MOVE_NODES).bind(json!(nodes).to_string()).bind(NodeState::Held)
 }
 
 /// Forgets the nodes of the settlement.

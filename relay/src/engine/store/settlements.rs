@@ -1,26 +1,28 @@
 //! Settlements and their step log.
 
-use crate::database::{Database, DatabaseError, Row, Statement, now_ms, statements};
+use crate::database::{Database, DatabaseError, Row, Statement, statements};
 use crate::events::Level;
 
-use super::super::{SettlementState, Step};
+use super::super::{HOLD_RETRY_MS, SettlementState, Step};
 use super::settlement_nodes::HeldNodes;
+use super::{is_due_by_age, is_due_by_amount, retry_has_come, retry_is_absurd};
 
 statements! {
     /// The open settlement.
     OPEN = "SELECT CAST(id AS TEXT) AS id, step, error FROM settlements WHERE state = 'open'";
 
     /// Whether a settlement would have work at ?1: unconfirmed rewards, or payouts that are due by amount or by age. What
-    /// is held counts if it is to be tried again by ?2, or by now if ?2 is NULL.
+    /// is held counts if it is to be tried again by ?2, or by now if ?2 is NULL; nothing is held for longer than ?3
+    /// milliseconds. Every line is one search that ends at the first row it finds, however many are held.
     HAS_WORK = concat!(
         "SELECT CAST( \
-            EXISTS (SELECT 1 FROM payables WHERE next_sequence IS NOT NULL AND retry_at <= COALESCE(CAST(?2 AS INTEGER), ", now_ms!(), ")) \
-            OR EXISTS (SELECT 1 FROM wallets \
-                WHERE pending_rewards_lamports > 0 AND pending_rewards_lamports >= threshold_lamports \
-                    AND retry_at <= COALESCE(CAST(?2 AS INTEGER), ", now_ms!(), ")) \
-            OR EXISTS (SELECT 1 FROM wallets WHERE oldest_unpaid_at IS NOT NULL \
-                AND oldest_unpaid_at <= CAST(?1 AS INTEGER) - (SELECT max_pending_age_ms FROM treasury) \
-                AND retry_at <= COALESCE(CAST(?2 AS INTEGER), ", now_ms!(), ")) \
+            EXISTS (SELECT 1 FROM payables WHERE next_sequence IS NOT NULL AND ", retry_has_come!("?2"), ") \
+            OR EXISTS (SELECT 1 FROM wallets WHERE ", is_due_by_amount!(), " AND ", retry_has_come!("?2"), ") \
+            OR EXISTS (SELECT 1 FROM wallets WHERE ", is_due_by_age!("?1"), " AND retry_at = 0) \
+            OR EXISTS (SELECT 1 FROM wallets WHERE ", is_due_by_age!("?1"), " AND retry_at > 0 AND ", retry_has_come!("?2"), ") \
+            OR EXISTS (SELECT 1 FROM payables WHERE next_sequence IS NOT NULL AND ", retry_is_absurd!("?3"), ") \
+            OR EXISTS (SELECT 1 FROM wallets WHERE ", is_due_by_amount!(), " AND ", retry_is_absurd!("?3"), ") \
+            OR EXISTS (SELECT 1 FROM wallets WHERE ", is_due_by_age!("?1"), " AND ", retry_is_absurd!("?3"), ") \
         AS TEXT) AS has_work"
     );
 
@@ -112,20 +114,24 @@ pub(crate) async fn open(database: &impl Database) -> Result<Option<OpenSettleme
         .transpose()
 }
 
+fn has_work(now_ms: i64, held: HeldNodes) -> Statement {
+    Statement::new(HAS_WORK).bind(now_ms).bind(held.retry_by_ms()).bind(HOLD_RETRY_MS)
+}
+
 /// Returns whether a settlement is open, or there is anything to settle.
 pub(crate) async fn is_open_or_has_work(
     database: &impl Database,
     now_ms: i64,
     held: HeldNodes,
 ) -> Result<bool, DatabaseError> {
-    let has_work = Statement::new(HAS_WORK).bind(now_ms).bind(held.retry_by_ms());
+    let has_work = has_work(now_ms, held);
     let [open, has_work] = database.batch_of([Statement::new(OPEN), has_work]).await?;
     Ok(!open.is_empty() || has_work.first().map(|row| row.get::<u8>("has_work")).transpose()? == Some(1))
 }
 
 /// Finds out whether there is anything to settle, and whether the latest settlement was refused.
 pub(crate) async fn work(database: &impl Database, now_ms: i64, held: HeldNodes) -> Result<Work, DatabaseError> {
-    let has_work = Statement::new(HAS_WORK).bind(now_ms).bind(held.retry_by_ms());
+    let has_work = has_work(now_ms, held);
     let [work, refused] = database.batch_of([has_work, Statement::new(REFUSED)]).await?;
     Ok(Work {
         exists: work.first().map(|row| row.get::<u8>("has_work")).transpose()? == Some(1),

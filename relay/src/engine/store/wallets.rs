@@ -1,4 +1,4 @@
-//! The ledger's mirror of the chain's wallets and treasury, and the candidate nodes of a settlement.
+//! The ledger's mirror of the chain's wallets and treasury, and why due payouts are held.
 
 use serde_json::json;
 use settlement::state::{DestinationSource, NodeWallet, Treasury};
@@ -45,6 +45,13 @@ statements! {
             threshold_lamports = excluded.threshold_lamports, oldest_unpaid_at = excluded.oldest_unpaid_at, \
             last_slot = excluded.last_slot, last_updated_at = excluded.last_updated_at \
         WHERE excluded.last_slot >= wallets.last_slot";
+
+    /// Takes back the slots of the mirrored wallets in ?1, a JSON array of `node_id` and `slot`, that are later than these.
+    LOWER_SLOTS = "UPDATE wallets SET last_slot = CAST(read.value ->> 'slot' AS INTEGER) FROM json_each(?1) AS read \
+        WHERE wallets.node_id = read.value ->> 'node_id' AND last_slot > CAST(read.value ->> 'slot' AS INTEGER)";
+
+    /// Takes back the slot of the mirrored treasury if it is later than ?1.
+    LOWER_TREASURY_SLOT = "UPDATE treasury SET last_slot = CAST(?1 AS INTEGER) WHERE last_slot > CAST(?1 AS INTEGER)";
 
     /// Sets ?2 as the last transaction that credited or paid the wallets of the nodes in ?1.
     SET_SIGNATURE = "UPDATE wallets SET last_signature = ?2 WHERE node_id IN (SELECT value FROM json_each(?1))";
@@ -202,6 +209,18 @@ pub(crate) fn upsert(readings: &[WalletReading], now_ms: i64) -> Vec<Statement> 
             [Statement::new(ADD_MIRRORED).bind(rows.as_str()), Statement::new(UPSERT).bind(rows.as_str()).bind(now_ms)]
         })
         .collect()
+}
+
+/// Takes back the slots of mirrored wallets that are later than the given ones, so that readings at these are written.
+pub(crate) fn lower_slots(nodes: &[(&NodeId, u64)]) -> Statement {
+    let rows: Vec<_> =
+        nodes.iter().map(|(node, slot)| json!({"node_id": node.as_str(), "slot": slot.to_string()})).collect();
+    Statement::new(LOWER_SLOTS).bind(json!(rows).to_string())
+}
+
+/// Takes back the slot of the mirrored treasury if it is later than `slot`.
+pub(crate) fn lower_treasury_slot(slot: u64) -> Statement {
+    Statement::new(LOWER_TREASURY_SLOT).bind(slot)
 }
 
 const DESTINATION_SOURCES: [(DestinationSource, &str); 3] =

@@ -186,6 +186,36 @@ impl EngineFixture {
         block_on(self.database.query(Statement::new(SQL).bind(node).bind(total))).expect("the total is set");
     }
 
+    /// Sets the slot at which the ledger says that it has read the treasury and a node's wallet account.
+    pub(crate) fn set_read_slot(&self, node: &str, slot: u64) {
+        const WALLET: &str = "UPDATE wallets SET last_slot = CAST(?2 AS INTEGER) WHERE node_id = ?1";
+        const TREASURY: &str = "UPDATE treasury SET last_slot = CAST(?1 AS INTEGER)";
+        let statements = vec![Statement::new(WALLET).bind(node).bind(slot), Statement::new(TREASURY).bind(slot)];
+        block_on(self.database.batch(statements)).expect("the slots are set");
+    }
+
+    /// Makes the pending amount of a node due for a payout, by its amount or by its age, in the ledger's copy.
+    pub(crate) fn make_due(&self, node: &str, by_age: bool) {
+        const BY_AMOUNT: &str = "UPDATE wallets SET threshold_lamports = 1 WHERE node_id = ?1";
+        const BY_AGE: &str = "UPDATE wallets SET oldest_unpaid_at = 0 WHERE node_id = ?1";
+        let sql = if by_age { BY_AGE } else { BY_AMOUNT };
+        block_on(self.database.query(Statement::new(sql).bind(node))).expect("the copy is changed");
+    }
+
+    /// The nodes of the open settlement, in the order of their ids.
+    pub(crate) fn chosen_nodes(&self) -> Vec<String> {
+        let rows =
+            block_on(self.database.query(Statement::new("SELECT node_id FROM settlement_nodes ORDER BY node_id")));
+        rows.expect("the nodes are readable").iter().map(|row| row.get("node_id").expect("an id")).collect()
+    }
+
+    /// Ends the open settlement before it has read a node.
+    pub(crate) fn abandon_settlement(&self) {
+        const CLOSE: &str = "UPDATE settlements SET state = 'done' WHERE state = 'open'";
+        let statements = vec![Statement::new(CLOSE), Statement::new("DELETE FROM settlement_nodes")];
+        block_on(self.database.batch(statements)).expect("the settlement is closed");
+    }
+
     /// How long the lease is still held, in milliseconds.
     pub(crate) fn lease_remaining_ms(&self) -> i64 {
         let expires_at = self.count("SELECT CAST(MAX(expires_at) AS TEXT) AS count FROM leases");
