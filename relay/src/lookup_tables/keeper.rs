@@ -16,9 +16,6 @@ use crate::database::{Database, DatabaseError, Statement};
 use crate::engine::store::{binding, leases, settlements};
 use crate::transaction::TransactionBuildError;
 
-/// How long the lease lasts under which the closing of a table is recorded, in milliseconds.
-const LEASE_MS: i64 = 30_000;
-
 /// Changes the lookup tables of one key.
 pub struct TableKeeper<D, C> {
     pub(super) database: D,
@@ -167,7 +164,7 @@ impl<D: Database, C: Chain> TableKeeper<D, C> {
 
     /// Writes `statements` while no settlement is open and no runner can open one.
     async fn write_between_settlements(&self, statements: Vec<Statement>) -> Result<(), TableError> {
-        let Some(token) = leases::take(&self.database, &self.holder, LEASE_MS).await? else {
+        let Some(token) = leases::take(&self.database, &self.holder).await? else {
             let (holder, _) = leases::current(&self.database).await?;
             return Err(TableError::Settling { holder });
         };
