@@ -4,6 +4,7 @@
 //! No error message and no `Debug` output contains the value of a secret or the RPC URL, which can include an access
 //! token.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -179,6 +180,11 @@ impl Settings {
             }
         }
 
+        // Named twice, one node would pass for the two that must agree about money.
+        if rpc_urls.iter().map(|url| url.trim_end_matches('/')).collect::<BTreeSet<_>>().len() < rpc_urls.len() {
+            return Err(invalid(RPC_URL, "names the same RPC node twice: name each node once".to_owned()));
+        }
+
         let name = variable(NETWORK, &self.network)?.trim();
         let id = NetworkId::from_name(name).map_err(|error| invalid(NETWORK, error.to_string()))?;
         let creator = address(NETWORK_CREATOR, variable(NETWORK_CREATOR, &self.network_creator)?)?;
@@ -346,6 +352,7 @@ mod tests {
             (PRIVATE_KEY, "[1,2,3]"),
             (RPC_URL, "tsecret"),
             (RPC_URL, "ftp://tsecret.example"),
+            (RPC_URL, "https://tsecret.example, https://tsecret.example/"),
             (NETWORK, "Not A Name"),
             (NETWORK_CREATOR, "main"),
             (NETWORK_ADMIN, "main"),

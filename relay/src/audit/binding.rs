@@ -29,7 +29,7 @@ pub enum BindingError {
 }
 
 /// Checks that the ledger belongs to `network` on the cluster with this genesis hash.
-pub(super) async fn check(
+pub(crate) async fn check(
     database: &impl Database,
     genesis_hash: &Hash,
     network: &Pubkey,

@@ -15,6 +15,7 @@ mod verify;
 mod wallet_row;
 
 pub use binding::BindingError;
+pub(crate) use binding::check as check_binding;
 pub use executed::{ExecutedBatch, ExecutedEntry, TruncatedLog};
 pub use issue::{ReceiptError, issue};
 pub use node_history::{AuditEntry, BatchSigner, HistoryError, NodeHistory, NodeReward, WalletBatch, node_history};

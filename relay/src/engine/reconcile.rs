@@ -27,6 +27,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let mut changes = Changes::for_settlement(open, now);
         changes.push(settlements::require_step(open.id, open.step));
         changes.push(wallets::upsert_treasury(&reading, now));
+        changes.push(wallets::lower_accepted());
         let mirrored = wallets::credited_sum(&self.database).await?;
         let credited_total = reading.treasury.credited_total;
         if mirrored == credited_total {

@@ -6,15 +6,15 @@
 //! rewards of this ledger: a person decides, see [`Resolution`].
 
 use serde::Serialize;
-use settlement::client::node_wallet_address;
-use settlement::state::NodeWallet;
+use settlement::client::{node_wallet_address, treasury_address};
+use settlement::state::{NodeWallet, Treasury};
 
 use crate::chain::{AccountData, Chain, ChainError, Commitment};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError};
 use crate::ledger::corrections::{self, Correction, Shift};
 use crate::ledger::{Actor, reviews};
-use crate::types::{Lamports, NodeId, text_enum};
+use crate::types::{Lamports, LamportsError, NodeId, text_enum};
 
 use super::store::{binding, leases};
 use super::validate::check_binding;
@@ -221,11 +221,12 @@ impl<D: Database, C: Chain, K: Clock> Reviewer<D, C, K> {
     /// [`ReviewError::NotUnknown`] unless exactly that is left; nothing was written. [`ReviewError::Engine`] and
     /// [`ReviewError::Busy`] as for [`Reviewer::resolve`].
     pub async fn accept_unknown(&self, actor: &Actor, amount: Lamports) -> Result<(), ReviewError> {
-        let unknown = reviews::unknown_credits(&self.database).await?.unknown_lamports;
+        let credited = self.credited_total().await?;
+        let unknown = reviews::unknown_credits(&self.database).await?.with_credited(credited).unknown_lamports;
         if unknown != amount || amount.is_zero() {
             return Err(ReviewError::NotUnknown { amount, unknown });
         }
-        let statements = corrections::accept_unknown(actor, amount, self.clock.now_ms());
+        let statements = corrections::accept_unknown(actor, amount, credited, self.clock.now_ms());
         self.under_lease(async |token| {
             let mut all = vec![leases::require(&self.holder, token)];
             all.extend(statements);
@@ -233,6 +234,21 @@ impl<D: Database, C: Chain, K: Clock> Reviewer<D, C, K> {
             Ok(self.database.batch(all).await.map(drop)?)
         })
         .await
+    }
+
+    /// What the network's treasury has credited in total, on the finalized chain now: the ledger's copy may be of a node that
+    /// has lied since.
+    async fn credited_total(&self) -> Result<Lamports, ReviewError> {
+        let network = self.network.address();
+        check_binding(&self.database, &self.chain, &network).await?;
+        let treasury = [treasury_address(&network)];
+        let read = self.chain.accounts(&treasury, AccountData::Full, Commitment::Finalized, 0).await?;
+        let account = read.accounts.into_iter().next().flatten().filter(|account| account.owner == settlement::ID);
+        let treasury = account.and_then(|account| Treasury::decode(&account.data).ok()).ok_or_else(|| {
+            EngineError::Rejected("the network's treasury cannot be read: check the RPC URL and the network".to_owned())
+        })?;
+        let too_large = |error: LamportsError| EngineError::Rejected(format!("the treasury's total: {error}"));
+        Ok(Lamports::new(treasury.credited_total).map_err(too_large)?)
     }
 
     /// Does something while no relay is settling.

@@ -56,7 +56,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         for OpenBatch { batch, .. } in &exhausted {
             let entries = batches::entries(&self.database, batch.id).await?;
             changes.push(batches::require_unchanged(batch));
-            self.fail_batch(batch, &entries, &format!("it did not land in {MAX_ATTEMPTS} attempts"), &mut changes);
+            let hold = HoldReason::Evicted(format!("it did not land in {MAX_ATTEMPTS} attempts"));
+            self.fail_batch(batch, &entries, hold, &mut changes);
         }
         self.renew(lease).await?;
         let mut simulations = self.simulations(lease, &to_simulate).await?;
@@ -84,7 +85,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                     Some(budget) => changes.push(attempts::insert(batch.id, number, &budget, now)),
                     None => {
                         let entries = batches::entries(&self.database, batch.id).await?;
-                        self.fail_batch(batch, &entries, &HoldReason::FeeLimit.to_string(), &mut changes);
+                        self.fail_batch(batch, &entries, HoldReason::FeeLimit, &mut changes);
                     }
                 }
                 continue;

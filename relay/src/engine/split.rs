@@ -28,7 +28,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         changes: &mut Changes,
     ) -> Result<(), EngineError> {
         if entries.len() <= 1 {
-            self.fail_batch(batch, entries, &error.text, changes);
+            self.fail_batch(batch, entries, HoldReason::Evicted(error.text.clone()), changes);
             return Ok(());
         }
         let now = self.clock.now_ms();
@@ -47,15 +47,17 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         Ok(())
     }
 
-    /// Closes a batch that cannot land and returns its rewards to pending with a hold reason.
-    pub(super) fn fail_batch(&self, batch: &Batch, entries: &[Entry], reason: &str, changes: &mut Changes) {
-        let is_too_dear = reason == HoldReason::FeeLimit.to_string();
-        let hold = match batch.kind {
-            _ if is_too_dear => HoldReason::FeeLimit,
-            BatchKind::Register => HoldReason::RegistrationFailed,
-            BatchKind::Credit | BatchKind::Settle => HoldReason::Evicted(reason.to_owned()),
+    /// Closes a batch that cannot land, because of `hold`, and returns its rewards to pending with that reason.
+    pub(super) fn fail_batch(&self, batch: &Batch, entries: &[Entry], hold: HoldReason, changes: &mut Changes) {
+        let reason = &match &hold {
+            HoldReason::Evicted(error) => error.clone(),
+            hold => hold.to_string(),
         };
-        if is_too_dear && batch.kind == BatchKind::Register {
+        let hold = match (batch.kind, hold) {
+            (BatchKind::Register, HoldReason::Evicted(_)) => HoldReason::RegistrationFailed,
+            (_, hold) => hold,
+        };
+        if batch.kind == BatchKind::Register && hold == HoldReason::FeeLimit {
             // Nothing was tried. Otherwise, the wallet account may exist, and is looked for.
             changes.push(settlement_nodes::hold(entries.iter().map(|entry| &entry.node_id)));
         }

@@ -154,9 +154,10 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             changes.push(payables::hold(nodes.iter().map(|node| (&node.node_id, Some(reason.clone()))), HOLD_RETRY_MS));
             changes.push(settlement_nodes::move_to(&nodes, NodeState::Held));
             changes.error(format!(
-                "no wallet account is created for {}, because the treasury has credited {unknown} to wallet accounts that this \
-                 ledger does not know: see 'williw-relay review list'",
-                plural(nodes.len(), "node")
+                "no wallet account is created for {}, because the treasury has credited {} to wallet accounts that this ledger \
+                 does not know: see 'williw-relay review list'",
+                plural(nodes.len(), "node"),
+                plural(unknown.get(), self.asset()?.unit())
             ));
             self.commit(lease, changes).await?;
             return Ok(true);

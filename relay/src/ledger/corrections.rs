@@ -40,9 +40,10 @@ statements! {
     /// Lets the next settlement pay out node ?1.
     RELEASE_WALLET = "UPDATE wallets SET hold_reason = NULL, retry_at = 0 WHERE node_id = ?1";
 
-    /// Fails the statement batch unless ?1 is left of what the treasury has credited to unknown wallet accounts.
+    /// Fails the statement batch unless ?1 is left of ?2, what the treasury has credited in total, without what the known wallet
+    /// accounts have and what was accepted.
     REQUIRE_UNKNOWN = "INSERT INTO preconditions (state_unchanged) SELECT COALESCE((SELECT
-            credited_total_lamports - mirrored_credited_lamports - accepted_unknown_lamports FROM treasury), 0)
+            CAST(?2 AS INTEGER) - mirrored_credited_lamports - accepted_unknown_lamports FROM treasury), 0)
         = CAST(?1 AS INTEGER)";
 
     /// Accepts ?1 more of it.
@@ -56,12 +57,12 @@ statements! {
         WHERE node_id = ?1 AND distributed_at IS NULL AND node_total_lamports <= CAST(?2 AS INTEGER)";
 }
 
-/// The statements that accept that `amount` was credited to wallet accounts that this ledger does not know, with an entry in
-/// the audit log. They fail unless exactly that is left.
-pub(crate) fn accept_unknown(actor: &Actor, amount: Lamports, now_ms: i64) -> [Statement; 4] {
+/// The statements that accept that `amount` of the `credited` total was credited to wallet accounts that this ledger does not
+/// know, with an entry in the audit log. They fail unless exactly that is left.
+pub(crate) fn accept_unknown(actor: &Actor, amount: Lamports, credited: Lamports, now_ms: i64) -> [Statement; 4] {
     let details = json!({ "lamports": amount });
     [
-        Statement::new(REQUIRE_UNKNOWN).bind(amount),
+        Statement::new(REQUIRE_UNKNOWN).bind(amount).bind(credited),
         Statement::new(ACCEPT_UNKNOWN).bind(amount),
         Statement::new(RELEASE_UNKNOWN),
         audit::entry(now_ms, actor, "review.accept_unknown", "treasury", &details),

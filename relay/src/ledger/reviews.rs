@@ -133,15 +133,24 @@ pub struct UnknownCredits {
 pub async fn unknown_credits<D: Database>(database: &D) -> Result<UnknownCredits, DatabaseError> {
     let rows = database.query(Statement::new(SELECT_UNKNOWN)).await?;
     let Some(row) = rows.first() else { return Ok(UnknownCredits::default()) };
-    let (credited, known, accepted): (Lamports, Lamports, Lamports) =
-        (row.get("credited")?, row.get("mirrored")?, row.get("accepted")?);
-    let rest = credited.checked_sub(known).unwrap_or(Lamports::ZERO);
-    Ok(UnknownCredits {
-        credited_lamports: credited,
-        known_lamports: known,
-        accepted_lamports: accepted,
-        unknown_lamports: rest.checked_sub(accepted).unwrap_or(Lamports::ZERO),
-    })
+    Ok(UnknownCredits::of(row.get("credited")?, row.get("mirrored")?, row.get("accepted")?))
+}
+
+impl UnknownCredits {
+    fn of(credited: Lamports, known: Lamports, accepted: Lamports) -> Self {
+        let rest = credited.checked_sub(known).unwrap_or(Lamports::ZERO);
+        Self {
+            credited_lamports: credited,
+            known_lamports: known,
+            accepted_lamports: accepted,
+            unknown_lamports: rest.checked_sub(accepted).unwrap_or(Lamports::ZERO),
+        }
+    }
+
+    /// The same if the treasury has credited another total by now.
+    pub(crate) fn with_credited(self, credited: Lamports) -> Self {
+        Self::of(credited, self.known_lamports, self.accepted_lamports)
+    }
 }
 
 fn node_under_review(row: &Row) -> Result<NodeUnderReview, DatabaseError> {

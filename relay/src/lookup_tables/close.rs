@@ -10,6 +10,7 @@ use super::store::{self, RecordedTable};
 use super::table::{COOL_DOWN_SLOTS, Table};
 use crate::chain::{Chain, MAX_ACCOUNTS_PER_READ};
 use crate::database::Database;
+use crate::engine::store::leases;
 
 /// Which tables to deactivate. Those that were deactivated are closed in any case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +83,7 @@ impl<D: Database, C: Chain> TableKeeper<D, C> {
                     store::require_unchanged(&table.address, table.state, table.address_count),
                     store::delete_addresses(&table.address, 0),
                     store::set_state(&table.address, TableState::Closed, 0),
-                    store::clear_preconditions(),
+                    leases::clear_preconditions(),
                 ];
                 self.database.batch(statements).await?;
                 None

@@ -10,10 +10,11 @@ use super::certain::checked;
 use super::change::{Change, ChangeKind, TableState};
 use super::store::{self, RecordedTable};
 use super::table::{COOL_DOWN_SLOTS, Fault, Table};
+use crate::audit::{BindingError, check_binding};
 use crate::chain::verdict::{self, SentTransaction, Verdict};
 use crate::chain::{AccountData, Chain, ChainError, Commitment, MAX_ACCOUNTS_PER_READ};
 use crate::database::{Database, DatabaseError, Statement};
-use crate::engine::store::{binding, leases, settlements};
+use crate::engine::store::{leases, settlements};
 use crate::transaction::TransactionBuildError;
 
 /// Changes the lookup tables of one key.
@@ -41,17 +42,8 @@ pub enum TableError {
     #[error("another process changes lookup tables with this ledger: wait until it has finished, and try again")]
     Busy,
     /// The ledger belongs to another cluster, program or network, or has never settled.
-    #[error(
-        "this ledger is bound to {name} {bound}, and not to {expected}: check the RPC URL and the network, or the ledger"
-    )]
-    OtherBinding {
-        /// `genesis_hash`, `program_id` or `network`.
-        name: &'static str,
-        /// What the ledger is bound to; "nothing" if it has never settled.
-        bound: String,
-        /// What it would have to be bound to.
-        expected: String,
-    },
+    #[error(transparent)]
+    Binding(#[from] BindingError),
     /// A settlement is in progress.
     #[error("settlement {0} is open: finish it with 'williw-relay run' before closing tables that it may use")]
     SettlementOpen(i64),
@@ -107,7 +99,7 @@ impl<D: Database, C: Chain> TableKeeper<D, C> {
     /// `holder` is the name under which the lease is taken to close tables.
     ///
     /// # Errors
-    /// [`TableError::OtherBinding`] if the ledger has settled on another cluster: its tables would not be found on this one.
+    /// [`TableError::Binding`] if the ledger has settled on another cluster: its tables would not be found on this one.
     pub async fn new(
         database: D,
         chain: C,
@@ -115,18 +107,8 @@ impl<D: Database, C: Chain> TableKeeper<D, C> {
         authority: Pubkey,
         holder: String,
     ) -> Result<Self, TableError> {
-        let expected = [
-            ("genesis_hash", chain.genesis_hash().await?.to_string()),
-            ("program_id", settlement::ID.to_string()),
-            ("network", network.to_string()),
-        ];
-        let binding = binding::read(&database).await?;
-        for (name, expected) in expected {
-            let bound = binding.get(name).cloned().unwrap_or_else(|| "nothing".to_owned());
-            if bound != expected {
-                return Err(TableError::OtherBinding { name, bound, expected });
-            }
-        }
+        let genesis_hash = chain.genesis_hash().await?;
+        check_binding(&database, &genesis_hash, &network).await??;
         Ok(Self { database, chain, authority, holder })
     }
 
@@ -154,7 +136,7 @@ impl<D: Database, C: Chain> TableKeeper<D, C> {
         if !addresses.is_empty() {
             statements.push(store::add_addresses(table, addresses, *address_count));
         }
-        statements.push(store::clear_preconditions());
+        statements.push(leases::clear_preconditions());
         if *kind == ChangeKind::Deactivate && *state != TableState::Closing {
             return self.write_between_settlements(statements).await;
         }
@@ -197,7 +179,7 @@ impl<D: Database, C: Chain> TableKeeper<D, C> {
         };
         let mut all = vec![store::require_pending(&table.address, &sent)];
         all.extend(statements);
-        all.push(store::clear_preconditions());
+        all.push(leases::clear_preconditions());
         self.database.batch(all).await?;
         Ok(conclusion)
     }

@@ -81,9 +81,6 @@ statements! {
 
     /// Deletes table ?1, which was never created.
     DELETE_TABLE = "DELETE FROM lookup_tables WHERE address = ?1 AND state = 'opening'";
-
-    /// Deletes the preconditions, at the end of a batch.
-    CLEAR_PRECONDITIONS = "DELETE FROM preconditions";
 }
 
 /// An address that was written to a table.
@@ -246,9 +243,4 @@ pub(super) fn delete_addresses(table: &Pubkey, start: usize) -> Statement {
 /// Deletes a table that was never created.
 pub(super) fn delete_table(table: &Pubkey) -> Statement {
     Statement::new(DELETE_TABLE).bind(table.to_string())
-}
-
-/// Ends a batch with preconditions.
-pub(super) fn clear_preconditions() -> Statement {
-    Statement::new(CLEAR_PRECONDITIONS)
 }

@@ -98,6 +98,10 @@ fn invalid_rpc_urls_are_rejected_without_leaking_tokens() {
         assert!(!result.stderr.contains("swordfish"), "{}", result.stderr);
         result.expect_failure(3, "URL");
     }
+    // One node is not two.
+    let result = relay.run(&["fund", "1", "--rpc-url", "http://127.0.0.1:1/swordfish,http://127.0.0.1:1/swordfish/"]);
+    assert!(!result.stderr.contains("swordfish"), "{}", result.stderr);
+    result.expect_failure(3, "twice");
     let result = relay.run(&["fund", "1", "--rpc-url", "http://127.0.0.1:1/?token=swordfish"]);
     assert!(!result.stderr.contains("swordfish"), "{}", result.stderr);
     result.expect_failure(5, "cannot be reached");

@@ -1,9 +1,12 @@
 //! Transactions that are lost, land late, or are undone by a fork.
 
+use std::cell::Cell;
+
+use williw_relay::chain::ChainError;
 use williw_relay::engine::{AttemptState, Progress};
 use williw_relay::types::RewardStatus;
 
-use crate::support::{EngineFixture, NodeSpec, TRIGGER, block_on};
+use crate::support::{Around, EngineFixture, NodeSpec, Surrounded, TRIGGER, block_on};
 
 /// A node with a wallet and a pending reward above the threshold.
 fn fixture() -> (EngineFixture, NodeSpec) {
@@ -29,6 +32,58 @@ fn a_lost_transaction_is_resent_with_the_same_bytes_while_its_blockhash_is_valid
     assert_eq!(fixture.settle(), [None]);
     assert_paid_once(&fixture, &node);
     assert_eq!(fixture.attempts().len(), before + 1, "the first attempt landed");
+}
+
+/// No further blockhash is known once `left` were.
+struct WithoutBlockhashes<'a>(&'a Cell<u32>);
+
+impl Around for WithoutBlockhashes<'_> {
+    async fn call<T>(
+        &self,
+        name: &'static str,
+        call: impl Future<Output = Result<T, ChainError>>,
+    ) -> Result<T, ChainError> {
+        if name == "latest_blockhash" {
+            let left = self.0.get().checked_sub(1);
+            self.0.set(left.ok_or_else(|| ChainError::Unreachable("no blockhash".to_owned()))?);
+        }
+        call.await
+    }
+}
+
+#[test]
+fn what_is_in_flight_is_closed_although_nothing_more_can_be_signed() {
+    // Two batches of 30 payouts.
+    let nodes: Vec<NodeSpec> = (0..60).map(|index| NodeSpec::payable(&format!("node-{index}"))).collect();
+    let fixture = EngineFixture::new(&nodes);
+    for node in &nodes {
+        fixture.grant(&node.name, 1);
+    }
+    assert_eq!(fixture.settle(), [None]);
+    for node in &nodes {
+        fixture.grant(&node.name, 2_000_000);
+    }
+    let left = Cell::new(1);
+    let chain = Surrounded { chain: &fixture.chain, around: WithoutBlockhashes(&left) };
+    let engine = fixture.engine_with(&fixture.database, chain, |config| config.batches_per_call = 1);
+    let confirmed = || fixture.reward_count(RewardStatus::Confirmed);
+    for _ in 0..200 {
+        match block_on(engine.advance(TRIGGER)) {
+            Ok(Progress::Continue { after_ms }) => fixture.advance_time(after_ms.max(1)),
+            Ok(_) => {}
+            Err(error) => {
+                assert!(error.is_transient(), "{error}");
+                fixture.advance_time(400);
+            }
+        }
+        if confirmed() > 60 {
+            break;
+        }
+    }
+    assert_eq!((left.get(), confirmed()), (0, 90), "the first batch, and not the second one");
+    left.set(u32::MAX);
+    assert_eq!(fixture.settle_with(&engine).unwrap(), [None]);
+    assert_eq!(confirmed(), 120);
 }
 
 #[test]

@@ -54,6 +54,10 @@ fn a_settlement_loses_nothing_without_the_logs_of_its_transactions() {
         }
         let hold = fixture.balance("c").hold_reason.expect("the skipped payout is held");
         assert!(hold.starts_with(reason), "{kept:?}: {hold}");
+        // Whoever looks for the transactions of these rewards is told.
+        let told = fixture.log().iter().any(|line| line.contains("their rewards name no transaction"));
+        let named = fixture.rewards().iter().filter(|reward| reward.signature.is_some()).count();
+        assert_eq!((told, named), if kept == KeptLogs::Complete { (false, 3) } else { (true, 0) }, "{kept:?}");
 
         fixture.advance_time(HOLD_RETRY_MS as u64);
         assert_eq!(fixture.settle(), [None], "{kept:?}");

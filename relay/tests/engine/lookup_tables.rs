@@ -8,13 +8,13 @@ use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 use solana_signer::Signer as _;
-use williw_relay::audit::ExecutedBatch;
+use williw_relay::audit::{BindingError, ExecutedBatch};
 use williw_relay::chain::verdict::SentTransaction;
 use williw_relay::chain::{
     Account, AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, FinalizedBlock,
     LatestBlockhash, Pool, Simulation, StatusSearch, StatusesAtSlot, TransactionVersion,
 };
-use williw_relay::database::{Database, Statement};
+use williw_relay::database::Database;
 use williw_relay::engine::{BatchState, FormatChoice};
 use williw_relay::lookup_tables::{
     COOL_DOWN_SLOTS, Change, ChangeKind, Closing, Conclusion, ExtendLimits, Extension, Fault, ListedTable, Selection,
@@ -269,12 +269,6 @@ fn assert_totals(fixture: &EngineFixture, names: &[String], credited: u64, paid:
     assert!(fixture.rewards().iter().all(|reward| reward.status == RewardStatus::Confirmed));
 }
 
-fn log_of(fixture: &EngineFixture) -> Vec<String> {
-    let sql = "SELECT message FROM settlement_steps ORDER BY id";
-    let rows = block_on(fixture.database.query(Statement::new(sql))).unwrap();
-    rows.iter().map(|row| row.get("message").unwrap()).collect()
-}
-
 #[test]
 fn the_fullest_transactions_credit_and_pay_exactly_and_are_within_the_limits() {
     let (fixture, names) = paid(118);
@@ -348,7 +342,7 @@ fn a_table_is_used_only_once_every_leader_has_it_and_only_if_two_nodes_say_what_
     assert_eq!(sizes(&|| settle_on(&fixture, &fixture.chain)), plain, "one node");
     assert_eq!(sizes(&|| settle_on(&fixture, Pool::new([&fixture.chain]))), plain, "a pool of one node");
     assert_eq!(sizes(&|| settle(&fixture)), [50]);
-    let logged = log_of(&fixture).into_iter().filter(|line| line.contains("only one RPC node")).count();
+    let logged = fixture.log().into_iter().filter(|line| line.contains("only one RPC node")).count();
     assert_eq!(logged, 2, "once for each of the two engines with one node");
     assert_totals(&fixture, &names, 50, 0);
 }
@@ -373,7 +367,7 @@ fn a_node_that_lies_about_a_table_only_makes_transactions_smaller() {
                 let known = fixture.batches().len();
                 assert_eq!(settle_on(&fixture, Pool::new(nodes)), [None]);
                 assert_eq!(confirmed_since(&fixture, known), [21, 21, 8]);
-                assert!(log_of(&fixture).iter().any(|line| line.contains("do not agree what they hold")));
+                assert!(fixture.log().iter().any(|line| line.contains("do not agree what they hold")));
                 assert_totals(&fixture, &names, 20, 0);
             }
         }
@@ -391,7 +385,7 @@ fn a_table_that_holds_something_else_than_was_recorded_is_not_used_even_if_all_n
         let known = fixture.batches().len();
         assert_eq!(settle(&fixture), [None]);
         assert_eq!(confirmed_since(&fixture, known), [21, 21, 8], "{reason}");
-        assert!(log_of(&fixture).iter().any(|line| line.contains(reason)), "{reason}");
+        assert!(fixture.log().iter().any(|line| line.contains(reason)), "{reason}");
         assert_totals(&fixture, &names, credited, 0);
     };
     settles_without("at position 0, the chain has another address", 20);
@@ -627,5 +621,8 @@ fn tables_of_another_cluster_are_not_touched() {
     extend(&fixture);
     fixture.chain.genesis.set([8; 32]);
     let refused = keeper_on(&fixture, &fixture.database, &fixture.chain).map(drop);
-    assert!(matches!(refused, Err(TableError::OtherBinding { name: "genesis_hash", .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(TableError::Binding(BindingError::Other { name: "genesis_hash", .. }))),
+        "{refused:?}"
+    );
 }

@@ -1,11 +1,12 @@
 //! A ledger that does not know all wallet accounts creates none, because one of them may be the node's at another address.
 
+use solana_signer::Signer as _;
 use williw_relay::database::{Database as _, Statement};
-use williw_relay::engine::ReviewError;
+use williw_relay::engine::{EngineError, NetworkRef, ReviewError};
 use williw_relay::ledger::{Actor, reviews};
+use williw_relay::types::Lamports;
 
 use crate::support::{EngineFixture, NodeSpec, block_on};
-use williw_relay::types::Lamports;
 
 const UNKNOWN: &str = "unknown_credits";
 
@@ -87,6 +88,45 @@ fn wallet_accounts_are_created_again_once_exactly_what_is_unknown_was_accepted()
     fixture.grant("c", 5);
     fixture.settle();
     assert_eq!((unknown(&fixture), fixture.wallet("c")), (1, None));
+}
+
+#[test]
+fn what_was_accepted_and_turns_out_to_be_known_hides_nothing_later() {
+    let fixture = restored();
+    fixture.grant("a", 700);
+    fixture.settle();
+    // The other node's account was only not read yet.
+    assert_eq!(accept(&fixture, 4_000_000), Ok(()));
+    fixture.grant("b", 2_500_000);
+    fixture.settle();
+    assert_eq!(unknown(&fixture), 0);
+    fixture.credit_nobody(1);
+    fixture.register(&NodeSpec::payable("c"));
+    fixture.grant("c", 5);
+    fixture.settle();
+    assert_eq!((unknown(&fixture), fixture.wallet("c")), (1, None));
+}
+
+#[test]
+fn what_a_node_once_claimed_is_accepted_only_if_the_chain_says_so_now() {
+    let fixture = restored();
+    fixture.grant("a", 700);
+    fixture.grant("b", 2_500_000);
+    fixture.settle();
+    // As if a node had lied to the last settlement.
+    let raise = "UPDATE treasury SET credited_total_lamports = credited_total_lamports + 1000";
+    block_on(fixture.database.query(Statement::new(raise))).unwrap();
+    assert_eq!(unknown(&fixture), 1_501_000);
+    assert!(
+        matches!(accept(&fixture, 1_501_000), Err(ReviewError::NotUnknown { unknown, .. }) if unknown.get() == 1_500_000)
+    );
+    assert_eq!(accept(&fixture, 1_500_000), Ok(()));
+    // Nor for another network.
+    let mut reviewer = fixture.reviewer(&fixture.database, &fixture.chain);
+    reviewer.network = NetworkRef::new(fixture.network_ref.id, fixture.settler.pubkey(), None);
+    let other = block_on(reviewer.accept_unknown(&Actor::command_line(), Lamports::new(1_000).unwrap()));
+    let Err(ReviewError::Engine(EngineError::Rejected(reason))) = other else { panic!("{other:?}") };
+    assert!(reason.contains("bound to network"), "{reason}");
 }
 
 #[test]

@@ -164,19 +164,20 @@ pub(crate) struct ConnectionArguments {
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "WILLIW_LEDGER", value_name = "FILE|URL")]
     pub(crate) ledger: Option<LedgerLocation>,
 
-    /// The URL of a Solana RPC node, required by run, doctor, review show, review resolve, reconcile, rebuild, receipt, verify, network, fund, rent and tables. With several URLs, separated by
-    /// commas, another node is used when one fails, and two must agree before anything is recorded as paid or as never landed
+    /// The URL of a Solana RPC node, required by run, doctor, review (except list), reconcile, rebuild, receipt, verify, network,
+    /// fund, rent and tables. With several URLs, separated by commas, another node is used when one fails, and two must agree
+    /// before anything is recorded as paid or as never landed; each node is named once
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "SOLANA_RPC_URL", hide_env_values = true)]
     #[arg(value_name = "URL", value_delimiter = ',')]
     pub(crate) rpc_url: Vec<String>,
 
-    /// The name of the network, required by run, doctor, review show, review resolve, reconcile, rebuild, receipt, network, fund, rent and tables: 1 to 32 characters of
+    /// The name of the network, required by run, doctor, review (except list), reconcile, rebuild, receipt, network, fund, rent and tables: 1 to 32 characters of
     /// a-z, 0-9 and '-'
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "NETWORK", value_name = "NAME")]
     #[arg(value_parser = network_id)]
     pub(crate) network: Option<NetworkId>,
 
-    /// The address of the key that created the network, required by run, doctor, review show, review resolve, reconcile, rebuild,
+    /// The address of the key that created the network, required by run, doctor, review (except list), reconcile, rebuild,
     /// receipt, network show, pause, unpause and set-settler, fund, rent and tables: other creators' networks can have the same name
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "NETWORK_CREATOR", value_name = "ADDRESS")]
     pub(crate) network_creator: Option<Pubkey>,

@@ -1,5 +1,6 @@
 //! Settings: secrets from the environment, and arguments that some commands require.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use settlement::client::NetworkId;
@@ -68,6 +69,12 @@ pub(crate) fn nodes(connection: &ConnectionArguments) -> Result<Vec<JsonRpc<Http
         return Err(CliError::Usage(
             "the URL of an RPC node is required: pass --rpc-url or set SOLANA_RPC_URL".to_owned(),
         ));
+    }
+    // Named twice, one node would pass for the two that must agree about money.
+    if connection.rpc_url.iter().map(|url| url.trim_end_matches('/')).collect::<BTreeSet<_>>().len()
+        < connection.rpc_url.len()
+    {
+        return Err(CliError::Setting("SOLANA_RPC_URL names the same RPC node twice: name each node once".to_owned()));
     }
     connection.rpc_url.iter().map(|url| node(url)).collect()
 }

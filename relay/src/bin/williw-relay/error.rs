@@ -126,7 +126,7 @@ impl From<TableError> for CliError {
             TableError::Ledger(error) => Self::Ledger(error.into()),
             TableError::Chain(error) => Self::Chain(error),
             TableError::Build(error) => Self::Build(error),
-            TableError::OtherBinding { .. } => Self::Setting(error.to_string()),
+            TableError::Binding(_) => Self::Setting(error.to_string()),
             TableError::Busy | TableError::SettlementOpen(_) | TableError::Settling { .. } => {
                 Self::Rejected(error.to_string())
             }

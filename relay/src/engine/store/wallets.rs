@@ -87,6 +87,12 @@ statements! {
             paused = excluded.paused, last_slot = excluded.last_slot, last_updated_at = excluded.last_updated_at \
         WHERE excluded.last_slot >= treasury.last_slot";
 
+    /// Takes back what was accepted of credits to unknown wallet accounts, as far as it was credited to known ones after all:
+    /// otherwise, as much could be credited to unknown ones later without anybody hearing of it.
+    LOWER_ACCEPTED = "UPDATE treasury SET accepted_unknown_lamports = \
+            MIN(accepted_unknown_lamports, MAX(credited_total_lamports - mirrored_credited_lamports, 0)) \
+        WHERE accepted_unknown_lamports > 0";
+
     /// The sum of the credited totals of all mirrored wallets.
     CREDITED_SUM = "SELECT CAST(mirrored_credited_lamports AS TEXT) AS credited FROM treasury";
 }
@@ -216,6 +222,12 @@ pub(crate) fn lower_slots(nodes: &[(&NodeId, u64)]) -> Statement {
     let rows: Vec<_> =
         nodes.iter().map(|(node, slot)| json!({"node_id": node.as_str(), "slot": slot.to_string()})).collect();
     Statement::new(LOWER_SLOTS).bind(json!(rows).to_string())
+}
+
+/// Takes back what was accepted of unknown credits and is known by now. The treasury must have been read at the slot of every
+/// mirrored wallet or later.
+pub(crate) fn lower_accepted() -> Statement {
+    Statement::new(LOWER_ACCEPTED)
 }
 
 /// Takes back the slot of the mirrored treasury if it is later than `slot`.

@@ -45,6 +45,13 @@ pub(crate) struct Attempt {
 }
 
 impl EngineFixture {
+    /// The messages of all settlements, oldest first.
+    pub(crate) fn log(&self) -> Vec<String> {
+        let sql = "SELECT message FROM settlement_steps ORDER BY id";
+        let rows = block_on(self.database.query(Statement::new(sql))).expect("the log is readable");
+        rows.iter().map(|row| row.get("message").expect("a text")).collect()
+    }
+
     /// All rewards in the order in which they were earned.
     pub(crate) fn rewards(&self) -> Vec<Reward> {
         const SQL: &str = "SELECT node_id, status, transaction_signature, \

@@ -11,9 +11,9 @@ use williw_relay::ledger::{Actor, LedgerError};
 
 use crate::arguments::ConnectionArguments;
 use crate::arguments::audit::{AcceptUnknownArguments, ResolveArguments, ShowArguments};
-use crate::environment;
+use crate::environment::{self, Cluster};
 use crate::error::CliError;
-use crate::ledger::{self, IfMissing};
+use crate::ledger::{self, IfMissing, Ledger};
 use crate::output::{Output, format_amount, format_time, unit};
 use crate::table::Table;
 
@@ -40,13 +40,7 @@ pub(crate) async fn accept_unknown(
     arguments: &AcceptUnknownArguments,
     output: &Output,
 ) -> Result<(), CliError> {
-    let reviewer = Reviewer {
-        chain: environment::cluster(connection)?,
-        network: environment::network(connection)?,
-        database: ledger::open(connection, IfMissing::Fail)?,
-        clock: SystemClock,
-        holder: lease_holder()?,
-    };
+    let reviewer = reviewer(connection)?;
     reviewer.accept_unknown(&Actor::command_line(), arguments.amount).await?;
     let asset = Asset::of_ledger(&reviewer.database).await?;
     let amount = format_amount(arguments.amount, asset.as_ref());
@@ -54,6 +48,17 @@ pub(crate) async fn accept_unknown(
         &json!({"outcome": "accepted", "lamports": arguments.amount}),
         &format!("accepted: {amount} credited to unknown wallet accounts; the next run creates wallet accounts again"),
     )
+}
+
+/// Connects to the cluster and the ledger.
+fn reviewer(connection: &ConnectionArguments) -> Result<Reviewer<Ledger, Cluster, SystemClock>, CliError> {
+    Ok(Reviewer {
+        chain: environment::cluster(connection)?,
+        network: environment::network(connection)?,
+        database: ledger::open(connection, IfMissing::Fail)?,
+        clock: SystemClock,
+        holder: lease_holder()?,
+    })
 }
 
 struct UnknownText<'a>(&'a UnknownCredits, Option<&'a Asset>);
@@ -126,13 +131,7 @@ pub(crate) async fn resolve(
     arguments: &ResolveArguments,
     output: &Output,
 ) -> Result<(), CliError> {
-    let reviewer = Reviewer {
-        chain: environment::cluster(connection)?,
-        network: environment::network(connection)?,
-        database: ledger::open(connection, IfMissing::Fail)?,
-        clock: SystemClock,
-        holder: lease_holder()?,
-    };
+    let reviewer = reviewer(connection)?;
     let resolution = if arguments.resolution.pay_on_top { Resolution::PayOnTop } else { Resolution::AcceptChain };
     let (outcome, excess) = if arguments.yes {
         ("recorded", reviewer.resolve(&Actor::command_line(), &arguments.node, resolution).await?)
