@@ -2,6 +2,8 @@
 //!
 //! Implements the HTTP methods as documented for Agave 4.2.
 
+use std::cell::Cell;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
@@ -49,17 +51,41 @@ pub trait Transport {
     async fn call(&self, method: &'static str, params: Value) -> Result<Value, RpcError>;
 }
 
+/// How far an answer's slot may be beyond the finalized slot that the node has last named: 400 seconds. The confirmed slot is
+/// only a few dozen beyond it.
+const MAX_SLOTS_AHEAD: u64 = 1_000;
+
 /// A [`Chain`] over JSON-RPC.
-pub struct JsonRpc<T>(T);
+///
+/// The ledger remembers at which slots accounts were read, and accepts none from before, so a single answer with an absurd slot
+/// would block it for ever. That the node has come so far, another answer must therefore confirm: that of `getEpochInfo`,
+/// which is asked for before the first answer is accepted, and again at most every 400 seconds.
+pub struct JsonRpc<T> {
+    transport: T,
+    /// The finalized slot that the node has last named.
+    finalized: Cell<u64>,
+}
 
 impl<T: Transport> JsonRpc<T> {
     /// Creates a client for the node that `transport` connects to.
     pub fn new(transport: T) -> Self {
-        Self(transport)
+        Self { transport, finalized: Cell::new(0) }
+    }
+
+    /// Checks that the node can have reached `slot`, which it names in an answer to `method`.
+    async fn check_slot(&self, method: &'static str, slot: u64) -> Result<(), ChainError> {
+        let is_plausible = |finalized: u64| slot <= finalized.saturating_add(MAX_SLOTS_AHEAD);
+        if is_plausible(self.finalized.get()) || is_plausible(self.finalized_block().await?.slot) {
+            return Ok(());
+        }
+        let finalized = self.finalized.get();
+        Err(ChainError::InvalidResponse(format!(
+            "{method}: the answer names slot {slot}, although the node has finalized only slot {finalized}"
+        )))
     }
 
     async fn call<R: for<'de> Deserialize<'de>>(&self, method: &'static str, params: Value) -> Result<R, ChainError> {
-        let result = self.0.call(method, params).await.map_err(|error| chain_error(method, error))?;
+        let result = self.transport.call(method, params).await.map_err(|error| chain_error(method, error))?;
         serde_json::from_value(result).map_err(|error| ChainError::InvalidResponse(format!("{method}: {error}")))
     }
 }
@@ -257,7 +283,14 @@ impl<T: Transport> Chain for JsonRpc<T> {
         // The only method that returns slot and height of the same block.
         let response: EpochInfoResponse =
             self.call("getEpochInfo", json!([{"commitment": Commitment::Finalized.as_str()}])).await?;
-        Ok(FinalizedBlock { slot: response.absolute_slot, height: response.block_height })
+        let EpochInfoResponse { absolute_slot: slot, block_height: height } = response;
+        if height > slot {
+            return Err(ChainError::InvalidResponse(format!(
+                "getEpochInfo: the block height {height} is above the slot {slot}"
+            )));
+        }
+        self.finalized.set(slot);
+        Ok(FinalizedBlock { slot, height })
     }
 
     async fn accounts(
@@ -283,6 +316,7 @@ impl<T: Transport> Chain for JsonRpc<T> {
         if response.context.slot < min_slot {
             return Err(ChainError::Behind { slot: response.context.slot, min_slot });
         }
+        self.check_slot("getMultipleAccounts", response.context.slot).await?;
         if response.value.len() != addresses.len() {
             return Err(ChainError::InvalidResponse(format!(
                 "getMultipleAccounts: expected {} accounts, got {}",
@@ -345,6 +379,8 @@ impl<T: Transport> Chain for JsonRpc<T> {
                 json!([encoded, {"searchTransactionHistory": search == StatusSearch::FullHistory}]),
             )
             .await?;
+        let landed = response.value.iter().flatten().map(|status| status.slot);
+        self.check_slot("getSignatureStatuses", landed.fold(response.context.slot, u64::max)).await?;
         if response.value.len() != signatures.len() {
             return Err(ChainError::InvalidResponse(format!(
                 "getSignatureStatuses: expected {} statuses, got {}",
@@ -454,4 +490,103 @@ fn inner_instructions(inner: InnerInstructions) -> Result<(usize, Vec<CompiledIn
         Ok(CompiledInstruction { program_id_index: one.program_id_index, accounts: one.accounts, data })
     });
     Ok((inner.index, compiled.collect::<Result<_, _>>()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    /// Answers with a finalized slot, and with accounts and statuses of another one.
+    struct Fake {
+        finalized: Cell<u64>,
+        slot: Cell<u64>,
+        landed: Cell<u64>,
+        asked: RefCell<Vec<&'static str>>,
+    }
+
+    impl Transport for &Fake {
+        async fn call(&self, method: &'static str, _: Value) -> Result<Value, RpcError> {
+            self.asked.borrow_mut().push(method);
+            let value = match method {
+                "getEpochInfo" => {
+                    return Ok(json!({"absoluteSlot": self.finalized.get(), "blockHeight": self.finalized.get() - 10}));
+                }
+                "getMultipleAccounts" => json!([null]),
+                "getSignatureStatuses" => {
+                    json!([{"slot": self.landed.get(), "confirmations": null, "err": null, "confirmationStatus": "finalized"}])
+                }
+                other => panic!("{other} is not answered"),
+            };
+            Ok(json!({"context": {"slot": self.slot.get()}, "value": value}))
+        }
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::pin::pin!(future).poll(&mut context) {
+            std::task::Poll::Ready(value) => value,
+            std::task::Poll::Pending => panic!("the future is pending"),
+        }
+    }
+
+    fn accounts(node: &JsonRpc<&Fake>) -> Result<u64, ChainError> {
+        let addresses = [Pubkey::default()];
+        block_on(node.accounts(&addresses, AccountData::Full, Commitment::Finalized, 0)).map(|read| read.slot)
+    }
+
+    fn statuses(node: &JsonRpc<&Fake>) -> Result<u64, ChainError> {
+        block_on(node.statuses(&[Signature::default()], StatusSearch::Recent)).map(|found| found.slot)
+    }
+
+    fn fake(finalized: u64) -> Fake {
+        let number = || Cell::new(finalized);
+        Fake { finalized: number(), slot: number(), landed: number(), asked: RefCell::default() }
+    }
+
+    #[test]
+    fn a_slot_that_the_node_cannot_have_reached_is_refused_from_the_first_answer_on() {
+        for first in [accounts, statuses] {
+            for absurd in [5_000 + MAX_SLOTS_AHEAD + 1, 1 << 62, u64::MAX] {
+                let fake = fake(5_000);
+                let node = JsonRpc::new(&fake);
+                fake.slot.set(absurd);
+                assert!(matches!(first(&node), Err(ChainError::InvalidResponse(_))));
+                // It does not become true by being repeated, nor does it outlast the answer.
+                assert!(matches!(first(&node), Err(ChainError::InvalidResponse(_))));
+                fake.slot.set(5_000 + MAX_SLOTS_AHEAD);
+                assert_eq!(first(&node), Ok(6_000));
+            }
+        }
+        let fake = fake(5_000);
+        fake.landed.set(1 << 62);
+        assert!(matches!(statuses(&JsonRpc::new(&fake)), Err(ChainError::InvalidResponse(_))));
+    }
+
+    #[test]
+    fn the_finalized_slot_is_asked_for_only_when_it_is_not_known_recently_enough() {
+        let fake = fake(5_000);
+        let node = JsonRpc::new(&fake);
+        for slot in [5_000, 5_010, 6_000, 6_001, 6_500, 7_001] {
+            fake.finalized.set(slot);
+            fake.slot.set(slot);
+            assert_eq!(accounts(&node), Ok(slot));
+        }
+        assert_eq!(fake.asked.borrow().iter().filter(|method| **method == "getEpochInfo").count(), 2);
+    }
+
+    #[test]
+    fn a_block_cannot_be_higher_than_its_slot() {
+        /// A node whose height is wrong.
+        struct TooHigh;
+
+        impl Transport for TooHigh {
+            async fn call(&self, _: &'static str, _: Value) -> Result<Value, RpcError> {
+                Ok(json!({"absoluteSlot": 5_000, "blockHeight": 5_001}))
+            }
+        }
+
+        assert!(matches!(block_on(JsonRpc::new(TooHigh).finalized_block()), Err(ChainError::InvalidResponse(_))));
+    }
 }

@@ -27,6 +27,7 @@ pub use observed::{Observed, RpcCounters};
 pub use pool::Pool;
 pub use transaction_error::{TransactionError, TransactionFault};
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use solana_hash::Hash;
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
@@ -213,6 +214,16 @@ pub const MAX_SIGNATURES_PER_READ: usize = 256;
 
 /// The number of requests in flight at once. A Worker can have six connections open.
 pub(crate) const REQUESTS_IN_FLIGHT: usize = 6;
+
+/// Runs requests concurrently, in order of their results.
+///
+/// # Errors
+/// The first error; the other requests are then abandoned.
+pub(crate) async fn concurrently<T, F: Future<Output = Result<T, ChainError>>>(
+    requests: impl IntoIterator<Item = F>,
+) -> Result<Vec<T>, ChainError> {
+    stream::iter(requests).buffered(REQUESTS_IN_FLIGHT).try_collect().await
+}
 
 impl<C: Chain + ?Sized> Chain for &C {
     fn agreeing_nodes(&self) -> usize {

@@ -21,13 +21,14 @@ pub struct RpcCounters {
 }
 
 impl RpcCounters {
-    /// Counts a request to the node at position `node`, and the kind of its error.
-    pub fn count(&self, node: usize, method: &'static str, error: Option<&'static str>) {
-        let increment = |count: &mut u64| *count = count.saturating_add(1);
+    /// Counts a request to the node at position `node`, whether or not its answer is waited for.
+    pub fn count_request(&self, node: usize, method: &'static str) {
         increment(self.requests.borrow_mut().entry((node, method)).or_default());
-        if let Some(kind) = error {
-            increment(self.errors.borrow_mut().entry((node, method, kind)).or_default());
-        }
+    }
+
+    /// Counts an error of the node at position `node`, and its kind.
+    pub fn count_error(&self, node: usize, method: &'static str, kind: &'static str) {
+        increment(self.errors.borrow_mut().entry((node, method, kind)).or_default());
     }
 
     /// The number of requests by node and JSON-RPC method.
@@ -39,6 +40,10 @@ impl RpcCounters {
     pub fn errors(&self) -> Vec<(usize, &'static str, &'static str, u64)> {
         self.errors.borrow().iter().map(|((node, method, kind), count)| (*node, *method, *kind, *count)).collect()
     }
+}
+
+fn increment(count: &mut u64) {
+    *count = count.saturating_add(1);
 }
 
 /// An RPC node whose requests are counted.
@@ -59,8 +64,11 @@ impl<C: Chain> Observed<C> {
         method: &'static str,
         request: impl Future<Output = Result<T, ChainError>>,
     ) -> Result<T, ChainError> {
+        self.counters.count_request(self.node, method);
         let answer = request.await;
-        self.counters.count(self.node, method, answer.as_ref().err().map(ChainError::kind));
+        if let Err(error) = &answer {
+            self.counters.count_error(self.node, method, error.kind());
+        }
         answer
     }
 }

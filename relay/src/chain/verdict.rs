@@ -8,6 +8,7 @@ use solana_signature::Signature;
 
 use super::{
     Chain, ChainError, FinalizedBlock, MAX_SIGNATURES_PER_READ, SignatureStatus, StatusSearch, TransactionError,
+    concurrently,
 };
 
 /// What has become of a sent transaction.
@@ -107,8 +108,8 @@ async fn statuses<C: Chain>(
     search: StatusSearch,
 ) -> Result<(u64, Vec<Option<SignatureStatus>>), ChainError> {
     let mut all = (u64::MAX, Vec::with_capacity(signatures.len()));
-    for chunk in signatures.chunks(MAX_SIGNATURES_PER_READ) {
-        let found = chain.statuses(chunk, search).await?;
+    let requests = signatures.chunks(MAX_SIGNATURES_PER_READ).map(|chunk| chain.statuses(chunk, search));
+    for found in concurrently(requests).await? {
         all.0 = all.0.min(found.slot);
         all.1.extend(found.statuses);
     }
@@ -133,9 +134,61 @@ fn from_status(status: Option<&SignatureStatus>) -> Option<Verdict> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use std::cell::{Cell, RefCell};
+    use std::task::{Context, Poll, Waker};
+
+    use serde_json::{Value, json};
+
+    use crate::chain::{JsonRpc, RpcError, Transport};
 
     use super::*;
+
+    /// A node that takes its time, and knows no transaction. Records how many requests wait for each answer.
+    #[derive(Default)]
+    struct Slow {
+        waiting: Cell<usize>,
+        most: RefCell<Vec<usize>>,
+    }
+
+    impl Transport for &Slow {
+        async fn call(&self, method: &'static str, params: Value) -> Result<Value, RpcError> {
+            if method == "getEpochInfo" {
+                return Ok(json!({"absoluteSlot": 1_000, "blockHeight": 900}));
+            }
+            self.waiting.set(self.waiting.get() + 1);
+            let mut is_first = true;
+            std::future::poll_fn(|context| {
+                context.waker().wake_by_ref();
+                if std::mem::take(&mut is_first) { Poll::Pending } else { Poll::Ready(()) }
+            })
+            .await;
+            self.most.borrow_mut().push(self.waiting.get());
+            self.waiting.set(self.waiting.get() - 1);
+            let statuses = vec![Value::Null; params[0].as_array().unwrap().len()];
+            Ok(json!({"context": {"slot": 1_000}, "value": statuses}))
+        }
+    }
+
+    #[test]
+    fn many_transactions_are_looked_up_at_the_same_time_so_that_the_lease_is_kept() {
+        let sent: Vec<SentTransaction> = (0..1_200_u16)
+            .map(|number| {
+                let mut signature = [0; 64];
+                signature[..2].copy_from_slice(&number.to_le_bytes());
+                SentTransaction { signature: signature.into(), last_valid_block_height: 800 }
+            })
+            .collect();
+        let slow = Slow::default();
+        let node = JsonRpc::new(&slow);
+        let mut future = std::pin::pin!(verdicts(&node, &sent));
+        let found = loop {
+            if let Poll::Ready(found) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                break found.unwrap();
+            }
+        };
+        assert_eq!(found.verdicts, vec![Some(Verdict::Dead); 1_200]);
+        assert_eq!(*slow.most.borrow(), [5, 4, 3, 2, 1, 5, 4, 3, 2, 1], "five requests, twice");
+    }
 
     fn status(finalized: bool, error: Option<&str>) -> SignatureStatus {
         let error = error.map(|text| TransactionError::from_json(&json!(text)));

@@ -1,10 +1,10 @@
 //! Reading accounts from the chain, several requests at a time.
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use settlement::state::{ClosedNode, NodeWallet};
 use solana_pubkey::Pubkey;
 
-use crate::chain::{Account, AccountData, Chain, ChainError, Commitment, MAX_ACCOUNTS_PER_READ, REQUESTS_IN_FLIGHT};
+use crate::chain::{Account, AccountData, Chain, Commitment, MAX_ACCOUNTS_PER_READ, REQUESTS_IN_FLIGHT, concurrently};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
@@ -12,16 +12,6 @@ use crate::signer::Signer;
 
 use super::lease::Lease;
 use super::{Engine, EngineError};
-
-/// Runs requests concurrently, in order of their results.
-///
-/// # Errors
-/// The first error; the other requests are then abandoned.
-pub(super) async fn concurrently<T, F: Future<Output = Result<T, ChainError>>>(
-    requests: impl IntoIterator<Item = F>,
-) -> Result<Vec<T>, ChainError> {
-    stream::iter(requests).buffered(REQUESTS_IN_FLIGHT).try_collect().await
-}
 
 /// Runs requests concurrently, each of which may fail by itself.
 async fn all_concurrently<T, F: Future<Output = T>>(requests: impl IntoIterator<Item = F>) -> Vec<T> {

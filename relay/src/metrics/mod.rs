@@ -230,7 +230,8 @@ mod tests {
     #[test]
     fn every_metric_is_documented() {
         let rpc = RpcCounters::default();
-        rpc.count(0, "getHealth", Some("unreachable"));
+        rpc.count_request(0, "getHealth");
+        rpc.count_error(0, "getHealth", "unreachable");
         let (ledger, chain) = (LedgerReading::default(), ChainReading::default());
         let page = Readings { ledger: Some(&ledger), chain: Some(&chain), rpc: Some(&rpc), now_ms: 0 }.to_text();
         let mut count = 0;

@@ -8,7 +8,7 @@ use settlement::rules::window::Window;
 use settlement::state::Treasury;
 use solana_pubkey::Pubkey;
 
-use crate::chain::{Account, AccountData, Chain, Commitment};
+use crate::chain::{Account, AccountData, Chain, Commitment, concurrently};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
@@ -17,7 +17,6 @@ use crate::transaction::{BatchKind, BatchSize, Budget, Format, capacity, capacit
 
 use super::super::fees::Affordable;
 use super::super::lease::Lease;
-use super::super::read::concurrently;
 use super::super::{Engine, EngineError};
 use super::NODES_PER_BATCH;
 use super::payouts::PayoutRules;

@@ -5,10 +5,13 @@
 
 use crate::database::{Database, DatabaseError, Statement, now_ms, statements};
 
-/// How long every lease lasts, in milliseconds: three times as long as a request to an RPC node may take. Between two
-/// renewals, a runner waits for at most three answers one after another. It is short because the successor of a crashed
-/// runner waits for it to expire. Whoever takes or renews a lease does so for this long, because one that has longer left
-/// counts as expired.
+/// How long every lease lasts, in milliseconds: three times as long as a request to an RPC node may take. It is short because
+/// the successor of a crashed runner waits for it to expire. Whoever takes or renews a lease does so for this long, because
+/// one that has longer left counts as expired.
+///
+/// Between two renewals, a runner makes at most a few requests one after another, however many it makes concurrently; that
+/// several RPC nodes have to agree can take a few answers for each. A lease that expires because all of them are slow is lost
+/// only if another runner takes it, which the fencing token makes harmless.
 pub(crate) const LEASE_MS: i64 = 30_000;
 
 statements! {

@@ -53,11 +53,11 @@ fn may_hold(world: &World, node: &Node, reason: &str) -> bool {
         "node_suspended" => suspensions || node.unpayable == Some(Unpayable::Suspended),
         "node_closed" | "invalid_wallet" => closing,
         "registration_failed" => scenario.faults != Faults::NONE || scenario.actors != Actors::default(),
-        // What rent costs is believed to a single node.
+        // What the settler and a destination hold at the moment is believed to a single node.
         "payer_short" => settler || rent || scenario.urls.liar().is_some(),
         "treasury_short" => treasury || scenario.treasury.is_some(),
         "wallet_short" => rent,
-        "destination_not_rent_exempt" => rent || node.funds.contains(&0),
+        "destination_not_rent_exempt" => rent || node.funds.contains(&0) || scenario.urls.liar().is_some(),
         "destination_executable"
         | "destination_reserved"
         | "destination_is_program_account"
