@@ -95,14 +95,10 @@ fn chain_error(method: &'static str, error: RpcError) -> ChainError {
         RpcError::Unreachable(reason) => ChainError::Unreachable(reason),
         RpcError::InvalidResponse(reason) => ChainError::InvalidResponse(format!("{method}: {reason}")),
         RpcError::RateLimited { retry_after_ms } => ChainError::RateLimited { retry_after_ms },
-        RpcError::ErrorResponse { code: TOO_MANY_REQUESTS, .. } => ChainError::RateLimited { retry_after_ms: None },
         RpcError::ErrorResponse { message, .. } if is_unsupported_version(&message) => ChainError::UnsupportedVersion,
         RpcError::ErrorResponse { code, message } => ChainError::ErrorResponse { method, code, message },
     }
 }
-
-/// The code with which some providers limit the rate, in an error object instead of an HTTP status.
-const TOO_MANY_REQUESTS: i64 = 429;
 
 /// Agave's code for "minimum context slot has not been reached".
 const MIN_CONTEXT_SLOT_NOT_REACHED: i64 = -32016;

@@ -9,8 +9,9 @@
 mod tests;
 
 use serde::{Deserialize, Serialize};
+use williw_relay::chain::ChainError;
 use williw_relay::clock::Clock;
-use williw_relay::engine::{Progress, Trigger};
+use williw_relay::engine::{EngineError, Progress, Trigger};
 
 use super::control::Wake;
 use super::error::RunnerError;
@@ -144,7 +145,9 @@ impl<'a, S: SchedulerStorage, C: Clock> Scheduler<'a, S, C> {
             Err(error) => {
                 let next_run = match error {
                     RunnerError::Setting(_) => NextRun::OnWake,
-                    RunnerError::Engine(_) => NextRun::AfterMs(backoff_ms(state.errors_in_a_row)),
+                    RunnerError::Engine(ref error) => {
+                        NextRun::AfterMs(backoff_ms(state.errors_in_a_row).max(retry_after_ms(error)))
+                    }
                 };
                 state.errors_in_a_row = state.errors_in_a_row.saturating_add(1);
                 (RunResult::Error { code: error.code(), message: error.to_string() }, next_run)
@@ -237,6 +240,16 @@ enum NextRun {
 impl NextRun {
     fn after_ms(wait_ms: u64) -> Self {
         Self::AfterMs(i64::try_from(wait_ms).unwrap_or(MAX_BACKOFF_MS))
+    }
+}
+
+/// For how long the RPC node has asked not to be asked, in milliseconds, up to an hour.
+fn retry_after_ms(error: &EngineError) -> i64 {
+    match error {
+        EngineError::Chain(ChainError::RateLimited { retry_after_ms: Some(ms) }) => {
+            i64::try_from(*ms).unwrap_or(MAX_BACKOFF_MS)
+        }
+        _ => 0,
     }
 }
 

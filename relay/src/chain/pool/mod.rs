@@ -52,7 +52,7 @@ struct Node<C> {
 struct Answers<T> {
     /// Those of preferred nodes first.
     given: Vec<Answer<T>>,
-    /// Why one of the others has given none.
+    /// Why one of the others has given none, see [`sooner`].
     failure: Option<ChainError>,
 }
 
@@ -134,7 +134,7 @@ impl<C: Chain> Pool<C> {
                 // A node of another cluster is a setting to correct, not a node to do without.
                 Err(error @ ChainError::NodesDisagree(_)) => return Err(error),
                 Err(error) => {
-                    failure.get_or_insert(error);
+                    failure = Some(sooner(failure, error));
                 }
             }
         }
@@ -164,7 +164,7 @@ impl<C: Chain> Pool<C> {
                     Ok(answer) => answers.given.push((position, answer)),
                     Err(error @ ChainError::NodesDisagree(_)) => return Err(error),
                     Err(error) => {
-                        answers.failure.get_or_insert(error);
+                        answers.failure = Some(sooner(answers.failure.take(), error));
                     }
                 }
                 proves = evidence(&answers.given);
@@ -233,6 +233,18 @@ impl<C: Chain> Pool<C> {
         }
         let answers = self.ask(self.quorum(), request, |given| agreement::of_transaction(given, nodes)).await?;
         agreement::transaction(&answers.at_least(self.quorum())?, nodes, signature)
+    }
+}
+
+/// Of the failures of two nodes, that of the one that may answer sooner: nobody has to wait for as long as another one asks.
+fn sooner(known: Option<ChainError>, next: ChainError) -> ChainError {
+    match (known, next) {
+        (
+            Some(ChainError::RateLimited { retry_after_ms: Some(one) }),
+            ChainError::RateLimited { retry_after_ms: Some(other) },
+        ) => ChainError::RateLimited { retry_after_ms: Some(one.min(other)) },
+        (Some(ChainError::RateLimited { retry_after_ms: Some(_) }) | None, next) => next,
+        (Some(known), _) => known,
     }
 }
 

@@ -2,9 +2,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 
-use williw_relay::chain::ChainError;
 use williw_relay::clock::ManualClock;
-use williw_relay::engine::EngineError;
 
 use super::*;
 use crate::settings::SettingError;
@@ -284,6 +282,22 @@ async fn errors_are_retried_with_exponential_backoff_and_without_limit() {
     object.alarm(&ScriptedEngine::new([Err(chain_unreachable())])).await;
     object.alarm(&ScriptedEngine::new([Ok(Progress::Continue { after_ms: 0 }), Err(chain_unreachable())])).await;
     assert_eq!(object.next_in_ms(), Some(FIRST_BACKOFF_MS), "so does a successful call before the error");
+}
+
+#[tokio::test]
+async fn an_rpc_node_that_limits_the_rate_is_left_alone_for_as_long_as_it_asks() {
+    for (asked, wait) in [(Some(300_000), 300_000), (Some(10), FIRST_BACKOFF_MS), (None, FIRST_BACKOFF_MS)] {
+        let object = Object::new();
+        object.wake(cron_wake()).await;
+        let limited = EngineError::from(ChainError::RateLimited { retry_after_ms: asked }).into();
+        let engine = ScriptedEngine::new([Err(limited)]);
+        object.alarm(&engine).await;
+        assert!(engine.lease_released.get());
+        assert_eq!(object.next_in_ms(), Some(wait));
+        // The cron trigger does not end the pause.
+        object.clock.advance(1);
+        assert_eq!(object.wake(cron_wake()).await.next_run_at, Some(START_MS + wait));
+    }
 }
 
 #[tokio::test]

@@ -117,15 +117,18 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
             }
             // With --watch, an answer that makes no sense is retried as well: a node or a proxy may recover.
             Err(error) if error.is_transient() || (arguments.watch && error.is_external()) => {
-                let delay = backoff.next_delay(SystemClock.now_ms()).max(retry_after(&error));
-                if !arguments.watch && backoff.has_lasted(arguments.patience, SystemClock.now_ms()) {
+                let asked = retry_after(&error);
+                let delay = backoff.next_delay(SystemClock.now_ms()).max(asked);
+                // No request is sent before the node allows it, so that nothing can change until then.
+                let is_hopeless = asked > Duration::from_secs(arguments.patience.into());
+                if !arguments.watch && (is_hopeless || backoff.has_lasted(arguments.patience, SystemClock.now_ms())) {
                     return Err(error.into());
                 }
-                tracing::warn!("{error}; retrying in {} s", delay.as_secs());
                 // Nobody else should wait for a runner that waits.
                 if let Err(error) = engine.stop().await {
                     tracing::debug!("cannot release the lease, which will expire by itself: {error}");
                 }
+                tracing::warn!("{error}; retrying in {} s", delay.as_secs());
                 shutdown.sleep(delay).await;
                 continue;
             }
@@ -220,12 +223,10 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
     }
 }
 
-/// How long the RPC node has asked to wait.
+/// How long the RPC node has asked to wait, up to an hour.
 fn retry_after(error: &EngineError) -> Duration {
     match error {
-        EngineError::Chain(ChainError::RateLimited { retry_after_ms: Some(ms) }) => {
-            Duration::from_millis(*ms).min(MAX_RETRY_DELAY)
-        }
+        EngineError::Chain(ChainError::RateLimited { retry_after_ms: Some(ms) }) => Duration::from_millis(*ms),
         _ => Duration::ZERO,
     }
 }
@@ -309,5 +310,11 @@ mod tests {
         assert!(!backoff.has_lasted(10, 9_999));
         assert!(backoff.has_lasted(10, 10_000));
         assert!(!Backoff::default().has_lasted(0, 0), "no error was recorded");
+    }
+
+    #[test]
+    fn a_node_that_limits_the_rate_is_waited_for_as_long_as_it_asks() {
+        let after = |retry_after_ms| retry_after(&ChainError::RateLimited { retry_after_ms }.into()).as_secs();
+        assert_eq!([after(None), after(Some(7_000)), after(Some(3_600_000))], [0, 7, 3_600]);
     }
 }
