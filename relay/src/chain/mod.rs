@@ -21,6 +21,7 @@ pub use history::{
     ExecutionRecord, History, MAX_SIGNATURES_PER_PAGE, RecordedInstruction, RecordedTransaction, SignatureAtSlot,
     TransactionVersion,
 };
+pub(crate) use json_rpc::INVALID_PARAMS;
 pub use json_rpc::{JsonRpc, RpcError, Transport};
 #[cfg(feature = "native")]
 pub use native::{HttpTransport, TokioTimer};
