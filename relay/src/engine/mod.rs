@@ -84,7 +84,7 @@ pub struct Engine<D, C, S, K, E> {
     config: EngineConfig,
     network: Pubkey,
     treasury: Pubkey,
-    /// Whether this process has checked that the RPC node belongs to the ledger's cluster.
+    /// Whether this process has checked that the RPC node belongs to the ledger's cluster, since a request last failed.
     cluster_checked: Cell<bool>,
     /// The fencing token of the lease, and when it was last taken or renewed.
     fresh_lease: Cell<Option<(i64, i64)>>,
@@ -196,6 +196,10 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             }
             Err(EngineError::Rejected(reason)) => self.give_up(&lease, &open, reason).await,
             Err(error) => {
+                // Behind the same URL, a node of another cluster may answer from now on.
+                if matches!(error, EngineError::Chain(_)) {
+                    self.cluster_checked.set(false);
+                }
                 self.record_error(&lease, &open, &error).await?;
                 Err(error)
             }

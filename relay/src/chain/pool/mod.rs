@@ -43,7 +43,7 @@ pub struct Pool<C> {
 
 struct Node<C> {
     chain: C,
-    /// Whether the node has named the cluster since this process started.
+    /// Whether the node has named the cluster since it last failed to answer: behind the same URL, it may be another one now.
     is_checked: Cell<bool>,
     health: Health,
 }
@@ -89,7 +89,7 @@ impl<C: Chain> Pool<C> {
         self.nodes.iter().enumerate().cycle().skip(preferred).take(self.nodes.len())
     }
 
-    /// Checks, before a node is first used, that it belongs to the cluster of the others.
+    /// Checks, before a node is first used and after each failure to answer, that it belongs to the cluster of the others.
     async fn check(&self, node: &Node<C>) -> Result<(), ChainError> {
         if node.is_checked.get() {
             return Ok(());
@@ -98,7 +98,7 @@ impl<C: Chain> Pool<C> {
         match self.genesis.get() {
             Some(known) if known != genesis => {
                 return Err(ChainError::NodesDisagree(format!(
-                    "one names the genesis hash {known}, another one {genesis}"
+                    "about the cluster: its genesis hash was {known}, and is {genesis}"
                 )));
             }
             _ => self.genesis.set(Some(genesis)),
@@ -118,6 +118,9 @@ impl<C: Chain> Pool<C> {
             Err(error) => Err(error),
         };
         node.health.note(&answer);
+        if matches!(answer, Err(ChainError::Unreachable(_) | ChainError::InvalidResponse(_))) {
+            node.is_checked.set(false);
+        }
         answer
     }
 
