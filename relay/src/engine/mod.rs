@@ -22,6 +22,7 @@ mod overdue;
 mod plan;
 mod read;
 mod reconcile;
+mod repeated;
 mod review;
 mod signatures;
 mod simulate;
@@ -334,7 +335,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     }
 
     /// Stores the error of an unfinished settlement for its status. A repeated error is stored once, also if its numbers differ: a
-    /// node that lags names another slot in every answer.
+    /// node that lags names another slot in every answer. One that alternates with others is logged at growing distances.
     async fn record_error(
         &self,
         lease: &Lease,
@@ -349,7 +350,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             return Ok(());
         }
         let mut changes = Changes::for_settlement(open, self.clock.now_ms());
-        changes.warn(text.clone());
+        for warning in self.not_repeated(open, vec![text.clone()]).await? {
+            changes.warn(warning);
+        }
         changes.push(store::settlements::set_error(open.id, Some(&text), self.clock.now_ms()));
         self.commit(lease, changes).await
     }

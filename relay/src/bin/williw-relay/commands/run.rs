@@ -1,5 +1,6 @@
 //! The `run` command: settles rewards until none are left to settle, or indefinitely with `--watch`.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -65,6 +66,7 @@ pub(crate) async fn run(
     let retention = Retention {
         days: arguments.retention_days,
         includes_keys: matches!(connection.ledger, Some(LedgerLocation::File(_))),
+        pruned_at_ms: Cell::new(SystemClock.now_ms()),
     };
     let metrics = async {
         match &exporter {
@@ -108,6 +110,7 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
                 "interrupted before all rewards were settled; the next run resumes".to_owned(),
             ));
         }
+        retention.prune_if_overdue(database).await;
         let progress = match engine.advance(Trigger { name: "cli", retry_held }).await {
             Ok(progress) => progress,
             Err(EngineError::LeaseLost) => {
@@ -167,6 +170,7 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
                 shutdown.sleep(Duration::from_millis(retry_after_ms).min(MAX_BUSY_DELAY)).await;
             }
             Progress::Finished { settlement_id, failure } => {
+                retention.prune(database).await;
                 let settlement = settlements::get(database, settlement_id).await?;
                 settled = settled.saturating_add(1);
                 fees = fees.saturating_add(settlement.fees_lamports.get());
@@ -262,11 +266,24 @@ struct Retention {
     days: u32,
     /// Whether idempotency keys are deleted as well. A Worker deletes its own.
     includes_keys: bool,
+    /// When something was deleted last, or was to be, in Unix milliseconds.
+    pruned_at_ms: Cell<i64>,
 }
 
+/// After how many milliseconds old data are deleted also while a settlement goes on or nothing can be settled.
+const PRUNE_INTERVAL_MS: u64 = 10 * 60 * 1_000;
+
 impl Retention {
-    /// Deletes some of what is too old. A failure is logged: nothing depends on it.
+    /// As [`Retention::prune`], if that was long ago.
+    async fn prune_if_overdue<D: Database>(&self, database: &D) {
+        if SystemClock.now_ms().abs_diff(self.pruned_at_ms.get()) >= PRUNE_INTERVAL_MS {
+            self.prune(database).await;
+        }
+    }
+
+    /// Deletes some of what is too old: with every settlement more than it has added. A failure is logged: nothing depends on it.
     async fn prune<D: Database>(&self, database: &D) {
+        self.pruned_at_ms.set(SystemClock.now_ms());
         let pruned = retention::prune_some(database, SystemClock.now_ms(), self.days, self.includes_keys).await;
         if let Err(error) = pruned {
             tracing::warn!("cannot delete old data: {error}");
