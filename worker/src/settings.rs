@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use serde_json::json;
@@ -13,6 +14,7 @@ use settlement::client::NetworkId;
 use sha2::{Digest, Sha256};
 use solana_pubkey::Pubkey;
 use subtle::ConstantTimeEq;
+use williw_relay::chain::throttle::DEFAULT_REQUESTS_PER_SECOND;
 use williw_relay::engine::{EngineConfig, FormatChoice, NetworkRef};
 use williw_relay::ledger::retention::DEFAULT_RETENTION_DAYS;
 use williw_relay::signer::SecretKey;
@@ -65,6 +67,7 @@ const LAMPORTS_PER_SCORE: &str = "LAMPORTS_PER_SCORE";
 const MAX_COMPUTE_UNIT_PRICE: &str = "MAX_COMPUTE_UNIT_PRICE";
 const MAX_FEES_PER_SETTLEMENT: &str = "MAX_FEES_PER_SETTLEMENT";
 const MAX_PRIORITY_FEE: &str = "MAX_PRIORITY_FEE";
+const MAX_RPC_REQUESTS_PER_SECOND: &str = "MAX_RPC_REQUESTS_PER_SECOND";
 const NETWORK: &str = "NETWORK";
 const NETWORK_ADMIN: &str = "NETWORK_ADMIN";
 const NETWORK_CREATOR: &str = "NETWORK_CREATOR";
@@ -94,6 +97,8 @@ pub(crate) struct SettlementSettings {
     pub key: SecretKey,
     /// The URLs of the RPC nodes, at least one. They can contain access tokens.
     pub rpc_urls: Vec<String>,
+    /// How many requests each of them is sent in any second, at most.
+    pub requests_per_second: NonZeroU32,
     pub engine: EngineConfig,
     /// How long everything is kept of a settlement after it was closed.
     pub retention_days: u32,
@@ -107,6 +112,7 @@ pub(crate) struct Settings {
     max_compute_unit_price: Setting,
     max_fees_per_settlement: Setting,
     max_priority_fee: Setting,
+    max_rpc_requests_per_second: Setting,
     network: Setting,
     network_admin: Setting,
     network_creator: Setting,
@@ -125,6 +131,7 @@ impl Settings {
             max_compute_unit_price: environment(MAX_COMPUTE_UNIT_PRICE),
             max_fees_per_settlement: environment(MAX_FEES_PER_SETTLEMENT),
             max_priority_fee: environment(MAX_PRIORITY_FEE),
+            max_rpc_requests_per_second: environment(MAX_RPC_REQUESTS_PER_SECOND),
             network: environment(NETWORK),
             network_admin: environment(NETWORK_ADMIN),
             network_creator: environment(NETWORK_CREATOR),
@@ -185,6 +192,10 @@ impl Settings {
             return Err(invalid(RPC_URL, "names the same RPC node twice: name each node once".to_owned()));
         }
 
+        let requests_per_second =
+            whole_number(MAX_RPC_REQUESTS_PER_SECOND, &self.max_rpc_requests_per_second, "requests, at least 1")?
+                .unwrap_or(DEFAULT_REQUESTS_PER_SECOND);
+
         let name = variable(NETWORK, &self.network)?.trim();
         let id = NetworkId::from_name(name).map_err(|error| invalid(NETWORK, error.to_string()))?;
         let creator = address(NETWORK_CREATOR, variable(NETWORK_CREATOR, &self.network_creator)?)?;
@@ -208,7 +219,7 @@ impl Settings {
         };
         let retention_days =
             whole_number(RETENTION_DAYS, &self.retention_days, "days")?.unwrap_or(DEFAULT_RETENTION_DAYS);
-        Ok(SettlementSettings { key, rpc_urls, engine, retention_days })
+        Ok(SettlementSettings { key, rpc_urls, requests_per_second, engine, retention_days })
     }
 }
 
@@ -312,23 +323,24 @@ mod tests {
     }
 
     #[test]
-    fn fees_and_retention_can_be_limited() {
+    fn fees_requests_and_retention_can_be_limited() {
         let text = format!("{:?}", Keypair::new().to_bytes());
         let found = |more: &[(&str, &str)]| {
             let values = [&complete(&text)[..], more].concat();
             let found = settings(&values).settlement("test").unwrap_or_else(|error| panic!("{error}"));
             let engine = found.engine;
             let fees = (engine.max_compute_unit_price, engine.max_priority_fee_lamports, engine.max_fees_lamports);
-            (fees, found.retention_days)
+            (fees, found.retention_days, found.requests_per_second.get())
         };
-        assert_eq!(found(&[]), ((1_000_000, 200_000, None), 30));
+        assert_eq!(found(&[]), ((1_000_000, 200_000, None), 30, 50));
         let limits = [
             (MAX_COMPUTE_UNIT_PRICE, "1"),
             (MAX_PRIORITY_FEE, " 2 "),
             (MAX_FEES_PER_SETTLEMENT, "3"),
             (RETENTION_DAYS, "4"),
+            (MAX_RPC_REQUESTS_PER_SECOND, "5"),
         ];
-        assert_eq!(found(&limits), ((1, 2, Some(3)), 4));
+        assert_eq!(found(&limits), ((1, 2, Some(3)), 4, 5));
     }
 
     #[test]
@@ -360,6 +372,7 @@ mod tests {
             (MAX_PRIORITY_FEE, "-1"),
             (MAX_FEES_PER_SETTLEMENT, "0.1"),
             (RETENTION_DAYS, "forever"),
+            (MAX_RPC_REQUESTS_PER_SECOND, "0"),
             (TRANSACTION_FORMAT, "v7"),
         ] {
             let mut values = complete(&text).to_vec();

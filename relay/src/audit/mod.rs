@@ -21,7 +21,7 @@ pub use issue::{ReceiptError, issue};
 pub use node_history::{AuditEntry, BatchSigner, HistoryError, NodeHistory, NodeReward, WalletBatch, node_history};
 pub use rebuild::{RebuildError, Rebuilder, Rebuilt};
 pub use receipt::{Flaw, MAX_PARTS, Part, ProofStep, Receipt, ReceiptNetwork, ReceiptNode, ReceiptReward, Side};
-pub use reconcile::{ReconcileError, Reconciler, Reconciliation, Repair, TreasuryFigures};
+pub use reconcile::{ReconcileError, Reconciler, Reconciliation, Repair, TreasuryFigures, keep_lease};
 pub use replay::{HistoryEvent, Replay, events};
 pub use verify::{Verified, VerifyError, WalletState, verify};
 pub use wallet_row::{AccountState, Cause, Finding, Mirror, NodeBooks, WalletOnChain, WalletRow};

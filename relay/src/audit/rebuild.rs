@@ -203,8 +203,8 @@ impl<D: Database, C: Chain + History> Rebuilder<D, C> {
         let genesis_hash = self.chain.genesis_hash().await?;
         let expected = self.treasury_history().await?;
         let asset = self.asset().await?;
-        let signatures = self.signatures().await?;
-        let proven = self.prove_complete(&signatures, expected).await?;
+        let signatures = self.signatures(repair).await?;
+        let proven = self.prove_complete(&signatures, expected, repair).await?;
 
         let reconciler = Reconciler { database: &self.database, chain: &self.chain, network: self.network };
         let token = reconciler.take_lease(repair.holder).await?;
@@ -232,6 +232,7 @@ impl<D: Database, C: Chain + History> Rebuilder<D, C> {
         reconciler.write(repair, token, vec![Statement::new(INSERT_SETTLEMENT).bind(now)]).await?;
         let (mut used, mut sums, mut replay) = (BTreeSet::new(), Sums::default(), Replay::default());
         for (piece, proven) in signatures.chunks(TRANSACTIONS_PER_PIECE).zip(proven) {
+            repair.check()?;
             reconciler.renew(repair.holder, token).await?;
             let recorded = self.piece(piece).await?;
             self.replay(&recorded, &mut replay, |_| {})?;
@@ -298,10 +299,11 @@ impl<D: Database, C: Chain + History> Rebuilder<D, C> {
     }
 
     /// The successful transactions of the treasury, oldest first.
-    async fn signatures(&self) -> Result<Vec<Signature>, RebuildError> {
+    async fn signatures<K>(&self, repair: &Repair<'_, K>) -> Result<Vec<Signature>, RebuildError> {
         let address = treasury_address(&self.network.address());
         let (mut newest_first, mut before) = (Vec::new(), None);
         loop {
+            repair.check()?;
             let page = self.chain.signatures_of(&address, before.as_ref()).await?;
             let Some(last) = page.last() else { break };
             before = Some(last.signature);
@@ -313,10 +315,16 @@ impl<D: Database, C: Chain + History> Rebuilder<D, C> {
 
     /// Checks that the events of these transactions are those that the treasury has recorded, and maybe later ones. Returns the
     /// history after each piece.
-    async fn prove_complete(&self, signatures: &[Signature], expected: Replay) -> Result<Vec<Replay>, RebuildError> {
+    async fn prove_complete<K>(
+        &self,
+        signatures: &[Signature],
+        expected: Replay,
+        repair: &Repair<'_, K>,
+    ) -> Result<Vec<Replay>, RebuildError> {
         let (mut replay, mut after_pieces) = (Replay::default(), Vec::new());
         let mut is_proven = replay == expected;
         for piece in signatures.chunks(TRANSACTIONS_PER_PIECE) {
+            repair.check()?;
             let recorded = self.piece(piece).await?;
             self.replay(&recorded, &mut replay, |replay| is_proven |= *replay == expected)?;
             after_pieces.push(replay);

@@ -69,6 +69,24 @@ pub struct Repair<'a, K> {
     pub clock: &'a K,
     /// This process's name for the lease. It must differ from the name of every runner, past or present.
     pub holder: &'a str,
+    /// Whether to end before the next page, and to release the lease.
+    pub stop: &'a dyn Fn() -> bool,
+}
+
+impl<K> Repair<'_, K> {
+    /// # Errors
+    /// [`ReconcileError::Interrupted`] if it is to end.
+    pub(super) fn check(&self) -> Result<(), ReconcileError> {
+        if (self.stop)() { Err(ReconcileError::Interrupted) } else { Ok(()) }
+    }
+}
+
+/// Extends the lease that `holder` has taken for a [`Repair`], if it has. For a process that waits for its chain meanwhile.
+///
+/// # Errors
+/// [`DatabaseError`]; the repair finds out by itself whether the lease is still its own.
+pub async fn keep_lease<D: Database>(database: &D, holder: &str) -> Result<(), DatabaseError> {
+    leases::keep(database, holder).await
 }
 
 /// The sums over all nodes, and the treasury.
@@ -164,6 +182,9 @@ pub enum ReconcileError {
         /// The name of the runner that holds the lease.
         holder: String,
     },
+    /// It was to end before everything was compared.
+    #[error("interrupted: what was written until then is right; repeat the command for the rest")]
+    Interrupted,
     /// A runner has taken over in the middle of a repair.
     #[error("a runner has started to settle with this ledger in the meantime: retry when it has finished")]
     Overtaken,
@@ -255,6 +276,7 @@ impl<D: Database, C: Chain> Reconciler<D, C> {
         let sum_before = wallets::credited_sum(&self.database).await?;
         loop {
             if let Some((repair, token)) = &repair {
+                repair.check()?;
                 self.renew(repair.holder, *token).await?;
             }
             let statement =

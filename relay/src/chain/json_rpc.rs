@@ -95,23 +95,38 @@ fn chain_error(method: &'static str, error: RpcError) -> ChainError {
         RpcError::Unreachable(reason) => ChainError::Unreachable(reason),
         RpcError::InvalidResponse(reason) => ChainError::InvalidResponse(format!("{method}: {reason}")),
         RpcError::RateLimited { retry_after_ms } => ChainError::RateLimited { retry_after_ms },
-        RpcError::ErrorResponse { code: TOO_MANY_REQUESTS, .. } => ChainError::RateLimited { retry_after_ms: None },
-        RpcError::ErrorResponse { message, .. } if is_unsupported_version(&message) => ChainError::UnsupportedVersion,
+        RpcError::ErrorResponse { code, message } if is_unsupported_version(method, code, &message) => {
+            ChainError::UnsupportedVersion
+        }
         RpcError::ErrorResponse { code, message } => ChainError::ErrorResponse { method, code, message },
     }
 }
 
-/// The code with which some providers limit the rate, in an error object instead of an HTTP status.
-const TOO_MANY_REQUESTS: i64 = 429;
+/// JSON-RPC 2.0's code for invalid parameters.
+pub(crate) const INVALID_PARAMS: i64 = -32602;
 
 /// Agave's code for "minimum context slot has not been reached".
 const MIN_CONTEXT_SLOT_NOT_REACHED: i64 = -32016;
 
-/// Whether a node rejected the transaction's version: current nodes say so, and older ones fail to decode it.
-fn is_unsupported_version(message: &str) -> bool {
-    ["UnsupportedVersion", "unsupported version", "Transaction version", "invalid value: integer `129`"]
-        .iter()
-        .any(|text| message.contains(text))
+/// Agave's code for "transaction version is not supported".
+const UNSUPPORTED_TRANSACTION_VERSION: i64 = -32015;
+
+/// The methods that take a transaction.
+const METHODS_WITH_TRANSACTION: [&str; 2] = ["simulateTransaction", "sendTransaction"];
+
+/// How nodes say, with the code for invalid parameters, that they do not know the version of the transaction that they were sent:
+/// current ones reject it, and older ones fail to decode its first byte.
+const REFUSED_VERSIONS: [&str; 4] =
+    ["UnsupportedVersion", "unsupported version", "Transaction version", "invalid value: integer `129`"];
+
+/// Whether a node rejected the version of the transaction that it was sent.
+fn is_unsupported_version(method: &str, code: i64, message: &str) -> bool {
+    let is_version = match code {
+        UNSUPPORTED_TRANSACTION_VERSION => true,
+        INVALID_PARAMS => REFUSED_VERSIONS.iter().any(|text| message.contains(text)),
+        _ => false,
+    };
+    is_version && METHODS_WITH_TRANSACTION.contains(&method)
 }
 
 impl Commitment {
@@ -574,6 +589,29 @@ mod tests {
             assert_eq!(accounts(&node), Ok(slot));
         }
         assert_eq!(fake.asked.borrow().iter().filter(|method| **method == "getEpochInfo").count(), 2);
+    }
+
+    #[test]
+    fn only_an_error_about_a_transaction_that_was_sent_says_that_its_version_is_not_supported() {
+        let error = |method, code, message: &str| {
+            chain_error(method, RpcError::ErrorResponse { code, message: message.to_owned() })
+        };
+        let old = "failed to deserialize VersionedTransaction: invalid value: integer `129`";
+        for method in METHODS_WITH_TRANSACTION {
+            assert_eq!(error(method, -32602, old), ChainError::UnsupportedVersion);
+            assert_eq!(error(method, -32015, "not supported"), ChainError::UnsupportedVersion);
+        }
+        for (method, code, message) in [
+            // A recorded transaction of a version that this codec does not know.
+            ("getTransaction", -32015, "Transaction version (2) is not supported by the requesting client"),
+            ("getTransaction", -32602, old),
+            ("getMultipleAccounts", -32602, "unsupported version of the API"),
+            ("simulateTransaction", -32005, "unsupported version: the node is being upgraded"),
+            ("sendTransaction", -32602, "base64 encoded transaction too large"),
+        ] {
+            let expected = ChainError::ErrorResponse { method, code, message: message.to_owned() };
+            assert_eq!(error(method, code, message), expected);
+        }
     }
 
     #[test]

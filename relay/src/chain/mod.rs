@@ -11,6 +11,7 @@ mod json_rpc;
 mod native;
 mod observed;
 mod pool;
+pub mod throttle;
 mod transaction_error;
 pub mod verdict;
 pub mod wire;
@@ -20,11 +21,13 @@ pub use history::{
     ExecutionRecord, History, MAX_SIGNATURES_PER_PAGE, RecordedInstruction, RecordedTransaction, SignatureAtSlot,
     TransactionVersion,
 };
+pub(crate) use json_rpc::INVALID_PARAMS;
 pub use json_rpc::{JsonRpc, RpcError, Transport};
 #[cfg(feature = "native")]
-pub use native::HttpTransport;
+pub use native::{HttpTransport, TokioTimer};
 pub use observed::{Observed, RpcCounters};
 pub use pool::Pool;
+pub use throttle::Throttled;
 pub use transaction_error::{TransactionError, TransactionFault};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};

@@ -6,6 +6,7 @@ use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, redirect};
 use serde_json::Value;
 
+use super::throttle::Timer;
 use super::wire::{MAX_RESPONSE_BYTES, decode_http, encode_request};
 use super::{ChainError, RpcError, Transport};
 
@@ -56,6 +57,32 @@ impl Transport for HttpTransport {
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = Self::body(response).await?;
         decode_http(status, retry_after.as_deref(), &body)
+    }
+}
+
+/// The time of the async runtime, which no change of the system's clock affects.
+pub struct TokioTimer(tokio::time::Instant);
+
+impl TokioTimer {
+    /// Counts from now on.
+    pub fn new() -> Self {
+        Self(tokio::time::Instant::now())
+    }
+}
+
+impl Default for TokioTimer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Timer for TokioTimer {
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    async fn sleep_ms(&self, ms: u64) {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
     }
 }
 

@@ -20,13 +20,17 @@ pub fn encode_request(method: &str, params: &Value) -> String {
 /// comes from a proxy in front of the node.
 ///
 /// # Errors
-/// [`RpcError::RateLimited`] for status 429, [`RpcError::ErrorResponse`] if the response is a JSON-RPC error,
-/// [`RpcError::Unreachable`] for a server error, [`RpcError::InvalidResponse`] for anything else that is not JSON-RPC.
+/// [`RpcError::RateLimited`] for status 429, or a JSON-RPC error with that code; [`RpcError::ErrorResponse`] if the response is
+/// another JSON-RPC error; [`RpcError::Unreachable`] for a server error; [`RpcError::InvalidResponse`] for anything else that is
+/// not JSON-RPC.
 pub fn decode_http(status: u16, retry_after: Option<&str>, body: &[u8]) -> Result<Value, RpcError> {
     if status == TOO_MANY_REQUESTS {
         return Err(RpcError::RateLimited { retry_after_ms: retry_after.and_then(retry_after_ms) });
     }
     match decode_response(body) {
+        Err(RpcError::ErrorResponse { code, .. }) if code == i64::from(TOO_MANY_REQUESTS) => {
+            Err(RpcError::RateLimited { retry_after_ms: retry_after.and_then(retry_after_ms) })
+        }
         Err(RpcError::InvalidResponse(_)) if (500..=599).contains(&status) => {
             Err(RpcError::Unreachable(format!("HTTP status {status}")))
         }
@@ -134,7 +138,10 @@ mod tests {
             (Some("Fri, 27 Nov 2026 00:00:00 GMT"), None),
             (Some("-1"), None),
         ] {
-            assert_eq!(decode_http(429, header, body), Err(RpcError::RateLimited { retry_after_ms }), "{header:?}");
+            let limited = Err(RpcError::RateLimited { retry_after_ms });
+            assert_eq!(decode_http(429, header, body), limited, "{header:?}");
+            let with_code = br#"{"jsonrpc":"2.0","id":1,"error":{"code":429,"message":"slow down"}}"#;
+            assert_eq!(decode_http(200, header, with_code), limited, "{header:?}");
         }
     }
 }

@@ -6,13 +6,10 @@ use solana_hash::Hash;
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 
-use crate::chain::{Chain, ChainError};
+use crate::chain::{Chain, ChainError, INVALID_PARAMS, Simulation};
 use crate::transaction::{Budget, Format};
 
 use super::EngineError;
-
-/// JSON-RPC 2.0's code for invalid parameters.
-pub(super) const INVALID_PARAMS: i64 = -32602;
 
 /// Which transaction format to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,24 +25,31 @@ impl FormatChoice {
     /// transaction without effect, which `payer` would pay for.
     ///
     /// # Errors
-    /// [`EngineError::Chain`] if the RPC node cannot be reached.
+    /// [`EngineError::Chain`] if the RPC node cannot be reached, or its error does not say that v1 is not supported.
     pub async fn resolve<C: Chain>(self, chain: &C, payer: Pubkey) -> Result<Format, EngineError> {
         if let Self::Only(format) = self {
             return Ok(format);
         }
-        // A transaction needs at least one instruction; in v1, a ComputeBudget instruction has no effect.
-        let nothing = [ComputeBudgetInstruction::set_compute_unit_limit(Budget::WIDEST.compute_unit_limit)];
-        let probe =
-            Format::V1.build(&payer, &nothing, &Budget::WIDEST, Hash::default())?.signed(Signature::default())?;
-        match chain.simulate(&probe.bytes).await {
-            Err(ChainError::UnsupportedVersion) => Ok(Format::V0),
+        match simulate_nothing(chain, payer, Format::V1).await {
+            Err(EngineError::Chain(ChainError::UnsupportedVersion)) => Ok(Format::V0),
             // Whatever else is wrong with the payer or the cluster, the version was understood.
             Ok(_) => Ok(Format::V1),
-            // Nodes from before v1 cannot decode it, which they call invalid parameters.
-            Err(ChainError::ErrorResponse { code: INVALID_PARAMS, .. }) => Ok(Format::V0),
-            Err(error) => Err(error.into()),
+            // Nodes from before v1 cannot decode it, which they call invalid parameters, like much else. What is not about the version
+            // concerns v0 as well.
+            Err(EngineError::Chain(ChainError::ErrorResponse { code: INVALID_PARAMS, .. })) => {
+                simulate_nothing(chain, payer, Format::V0).await.map(|_| Format::V0)
+            }
+            Err(error) => Err(error),
         }
     }
+}
+
+/// Simulates a transaction without effect.
+async fn simulate_nothing<C: Chain>(chain: &C, payer: Pubkey, format: Format) -> Result<Simulation, EngineError> {
+    // A transaction needs at least one instruction; in v1, a ComputeBudget instruction has no effect.
+    let nothing = [ComputeBudgetInstruction::set_compute_unit_limit(Budget::WIDEST.compute_unit_limit)];
+    let unsigned = format.build(&payer, &nothing, &Budget::WIDEST, Hash::default())?;
+    Ok(chain.simulate(&unsigned.signed(Signature::default())?.bytes).await?)
 }
 
 /// A network as its operator names it: a name is unique only among the networks of one creator.
@@ -127,5 +131,59 @@ impl EngineConfig {
     #[must_use]
     pub fn with_local_ledger(self) -> Self {
         Self { max_nodes: 52_500, nodes_per_call: 3_000, batches_per_call: 50, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD as BASE64;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::chain::{JsonRpc, RpcError, Transport};
+
+    /// A node that answers like this to the simulation of a v1 and of a v0 transaction.
+    struct Node {
+        v1: Result<Value, i64>,
+        v0: Result<Value, i64>,
+    }
+
+    impl Transport for Node {
+        async fn call(&self, method: &'static str, params: Value) -> Result<Value, RpcError> {
+            assert_eq!(method, "simulateTransaction");
+            let bytes = BASE64.decode(params[0].as_str().unwrap()).unwrap();
+            // A v1 transaction begins with its version, and a v0 one with the number of its signatures.
+            let answer = if bytes[0] == 129 { &self.v1 } else { &self.v0 };
+            let refused = |code: &i64| RpcError::ErrorResponse { code: *code, message: "refused".to_owned() };
+            let error = answer.as_ref().map_err(refused)?;
+            Ok(json!({"context": {"slot": 1}, "value": {"err": error, "unitsConsumed": 0}}))
+        }
+    }
+
+    fn format(v1: Result<Value, i64>, v0: Result<Value, i64>) -> Result<Format, EngineError> {
+        let node = JsonRpc::new(Node { v1, v0 });
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let resolved = std::pin::pin!(FormatChoice::Auto.resolve(&node, Pubkey::default())).poll(&mut context);
+        match resolved {
+            std::task::Poll::Ready(format) => format,
+            std::task::Poll::Pending => panic!("the future is pending"),
+        }
+    }
+
+    #[test]
+    fn not_every_refusal_of_a_v1_transaction_means_that_v0_is_to_be_used() {
+        let (simulated, invalid, internal) = (Ok(json!("AccountNotFound")), Err(-32602), Err(-32603));
+        assert_eq!(format(simulated.clone(), simulated.clone()), Ok(Format::V1));
+        assert_eq!(format(Ok(json!("UnsupportedVersion")), simulated.clone()), Ok(Format::V0));
+        assert_eq!(format(Err(-32015), simulated.clone()), Ok(Format::V0));
+        assert_eq!(format(invalid.clone(), simulated.clone()), Ok(Format::V0));
+        for (v1, v0, code) in [(invalid.clone(), invalid, -32602), (internal.clone(), simulated, -32603)] {
+            let refused = format(v1, v0);
+            assert!(
+                matches!(&refused, Err(EngineError::Chain(ChainError::ErrorResponse { code: found, .. })) if *found == code),
+                "{refused:?}"
+            );
+        }
     }
 }

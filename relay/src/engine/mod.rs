@@ -22,6 +22,7 @@ mod overdue;
 mod plan;
 mod read;
 mod reconcile;
+mod repeated;
 mod review;
 mod signatures;
 mod simulate;
@@ -84,7 +85,7 @@ pub struct Engine<D, C, S, K, E> {
     config: EngineConfig,
     network: Pubkey,
     treasury: Pubkey,
-    /// Whether this process has checked that the RPC node belongs to the ledger's cluster.
+    /// Whether this process has checked that the RPC node belongs to the ledger's cluster, since a request last failed.
     cluster_checked: Cell<bool>,
     /// The fencing token of the lease, and when it was last taken or renewed.
     fresh_lease: Cell<Option<(i64, i64)>>,
@@ -196,6 +197,10 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             }
             Err(EngineError::Rejected(reason)) => self.give_up(&lease, &open, reason).await,
             Err(error) => {
+                // Behind the same URL, a node of another cluster may answer from now on.
+                if matches!(error, EngineError::Chain(_)) {
+                    self.cluster_checked.set(false);
+                }
                 self.record_error(&lease, &open, &error).await?;
                 Err(error)
             }
@@ -330,7 +335,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     }
 
     /// Stores the error of an unfinished settlement for its status. A repeated error is stored once, also if its numbers differ: a
-    /// node that lags names another slot in every answer.
+    /// node that lags names another slot in every answer. One that alternates with others is logged at growing distances.
     async fn record_error(
         &self,
         lease: &Lease,
@@ -345,7 +350,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             return Ok(());
         }
         let mut changes = Changes::for_settlement(open, self.clock.now_ms());
-        changes.warn(text.clone());
+        for warning in self.not_repeated(open, vec![text.clone()]).await? {
+            changes.warn(warning);
+        }
         changes.push(store::settlements::set_error(open.id, Some(&text), self.clock.now_ms()));
         self.commit(lease, changes).await
     }

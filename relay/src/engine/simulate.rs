@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use solana_hash::Hash;
 use solana_signature::Signature;
 
-use crate::chain::{Chain, ChainError, Simulation, TransactionError, TransactionFault};
+use crate::chain::{Chain, ChainError, INVALID_PARAMS, Simulation, TransactionError, TransactionFault};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
@@ -13,7 +13,6 @@ use crate::signer::Signer;
 use crate::transaction::{BatchKind, BatchSize, Budget, Format, Lookups};
 
 use super::changes::Changes;
-use super::config::INVALID_PARAMS;
 use super::hold::HoldReason;
 use super::lease::Lease;
 use super::open_batch::OpenBatch;

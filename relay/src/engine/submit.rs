@@ -16,7 +16,7 @@ use super::store::attempts::Attempt;
 use super::store::batches::BatchSelection;
 use super::store::settlements::OpenSettlement;
 use super::store::{attempts, batches, payables};
-use super::text::plural;
+use super::text::{differ_only_in_numbers, plural};
 use super::{AttemptState, Engine, EngineError, Progress, Step};
 
 /// The number of blocks beyond the finalized one up to which a blockhash can be valid: far more than the 150 for which it is
@@ -99,8 +99,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         self.send(lease, open, &stored).await
     }
 
-    /// Sends stored bytes and records that they were sent. An error or a lost response is logged and does not change
-    /// that: the bytes may have arrived, only the chain determines the outcome, and other batches need not wait.
+    /// Sends stored bytes and records that they were sent. An error or a lost response does not change that: the bytes may have
+    /// arrived, only the chain determines the outcome, and other batches need not wait. Errors are logged by cause.
     pub(super) async fn send(
         &self,
         lease: &Lease,
@@ -110,12 +110,30 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let sent = self.all_in_rounds(lease, stored.iter().map(|(_, bytes)| self.chain.send(bytes))).await?;
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
-        for ((attempt, _), sent) in stored.iter().zip(sent) {
-            if let Err(error) = sent {
-                changes.warn(format!("batch {}, attempt {}: {error}", attempt.batch_id, attempt.number));
-            }
-            changes.extend(attempts::sent(attempt, now));
+        changes.extend(stored.iter().flat_map(|(attempt, _)| attempts::sent(attempt, now)));
+        let failures = failures_by_cause(sent.into_iter().filter_map(Result::err), stored.len());
+        for warning in self.not_repeated(open, failures).await? {
+            changes.warn(warning);
         }
         self.commit(lease, changes).await
     }
+}
+
+/// The maximum number of causes that are logged at once.
+const MAX_CAUSES: usize = 4;
+
+/// A warning for each cause of `errors`, of `total` transactions that were sent.
+fn failures_by_cause(errors: impl Iterator<Item = ChainError>, total: usize) -> Vec<String> {
+    let mut causes: Vec<(String, usize)> = Vec::new();
+    for error in errors {
+        let text = error.to_string();
+        if let Some((_, count)) = causes.iter_mut().find(|(known, _)| differ_only_in_numbers(known, &text)) {
+            *count = count.saturating_add(1);
+        } else if causes.len() < MAX_CAUSES {
+            causes.push((text, 1));
+        }
+    }
+    let warning =
+        |(text, count)| format!("sent, but not known to have arrived: {count} of {total} transactions: {text}");
+    causes.into_iter().map(warning).collect()
 }

@@ -20,6 +20,7 @@ mod process;
 mod program;
 mod reviews;
 mod rpc;
+mod rpc_faults;
 mod settings;
 mod status;
 mod stopping;

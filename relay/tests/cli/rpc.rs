@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::panic::resume_unwind;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use base64::Engine as _;
@@ -46,6 +46,16 @@ pub(crate) struct Cluster {
     pub(crate) settler_lamports: u64,
     /// The first read of accounts is announced, and answered once that is allowed.
     pub(crate) gate: Option<(Sender<()>, Receiver<()>)>,
+    /// What is answered instead: each once, to the next request of its method.
+    pub(crate) faults: Vec<(&'static str, Fault)>,
+}
+
+/// An HTTP response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fault {
+    /// The status with its text, and headers.
+    pub(crate) head: &'static str,
+    pub(crate) body: &'static str,
 }
 
 impl Default for Cluster {
@@ -58,9 +68,13 @@ impl Default for Cluster {
             settler: 7,
             settler_lamports: 5_000_000_000,
             gate: None,
+            faults: Vec::new(),
         }
     }
 }
+
+/// A request: when it came, in Unix milliseconds, its method, and whether it was answered with a fault.
+pub(crate) type Request = (i64, String, bool);
 
 /// A running node, which stops when it is dropped. A request that it cannot answer fails the test.
 pub(crate) struct Rpc {
@@ -68,6 +82,7 @@ pub(crate) struct Rpc {
     address: SocketAddr,
     sends: Arc<AtomicU64>,
     skipped: Arc<AtomicU64>,
+    requests: Arc<Mutex<Vec<Request>>>,
     stops: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -78,9 +93,11 @@ impl Rpc {
         let address = listener.local_addr().unwrap();
         let (sends, stops) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let skipped = Arc::new(AtomicU64::new(0));
+        let requests = Arc::default();
         let (counters, flag) = ((Arc::clone(&sends), Arc::clone(&skipped)), Arc::clone(&stops));
+        let log = Arc::clone(&requests);
         let thread = std::thread::spawn(move || {
-            let mut node = Node::new(cluster, counters);
+            let mut node = Node::new(cluster, counters, log);
             for stream in listener.incoming() {
                 if flag.load(Ordering::SeqCst) {
                     return;
@@ -88,12 +105,17 @@ impl Rpc {
                 node.serve(&stream.unwrap());
             }
         });
-        Self { url: format!("http://{address}"), address, sends, skipped, stops, thread: Some(thread) }
+        Self { url: format!("http://{address}"), address, sends, skipped, requests, stops, thread: Some(thread) }
     }
 
     /// Lets slots pass in which nothing is executed.
     pub(crate) fn skip_slots(&self, slots: u64) {
         self.skipped.fetch_add(slots, Ordering::SeqCst);
+    }
+
+    /// The requests so far.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
     }
 
     /// How many transactions it was sent.
@@ -170,14 +192,29 @@ struct Node {
     gate: Option<(Sender<()>, Receiver<()>)>,
     sends: Arc<AtomicU64>,
     skipped: Arc<AtomicU64>,
+    requests: Arc<Mutex<Vec<Request>>>,
+    faults: Vec<(&'static str, Fault)>,
     /// By signature.
     executed: BTreeMap<String, Executed>,
 }
 
 impl Node {
-    fn new(cluster: Cluster, (sends, skipped): (Arc<AtomicU64>, Arc<AtomicU64>)) -> Self {
+    fn new(
+        cluster: Cluster,
+        (sends, skipped): (Arc<AtomicU64>, Arc<AtomicU64>),
+        requests: Arc<Mutex<Vec<Request>>>,
+    ) -> Self {
         let genesis = Hash::new_from_array([cluster.genesis; 32]);
-        Self { svm: cluster.build(), genesis, gate: cluster.gate, sends, skipped, executed: BTreeMap::new() }
+        let (svm, executed) = (cluster.build(), BTreeMap::new());
+        Self { svm, genesis, gate: cluster.gate, sends, skipped, requests, faults: cluster.faults, executed }
+    }
+
+    /// What is answered to a request instead, if anything.
+    fn fault(&mut self, method: &str) -> Option<Fault> {
+        let position = self.faults.iter().position(|(of, _)| *of == method);
+        let fault = position.map(|position| self.faults.remove(position).1);
+        self.requests.lock().unwrap().push((SystemClock.now_ms(), method.to_owned(), fault.is_some()));
+        fault
     }
 
     fn serve(&mut self, stream: &TcpStream) {
@@ -202,9 +239,15 @@ impl Node {
             return;
         }
         let request: Value = serde_json::from_slice(&body).unwrap();
-        let result = self.answer(request["method"].as_str().unwrap(), &request["params"]);
-        let body = json!({"jsonrpc": "2.0", "id": request["id"], "result": result}).to_string();
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        let method = request["method"].as_str().unwrap();
+        let (head, body) = match self.fault(method) {
+            Some(Fault { head, body }) => (head, body.to_owned()),
+            None => {
+                let result = self.answer(method, &request["params"]);
+                ("200 OK", json!({"jsonrpc": "2.0", "id": request["id"], "result": result}).to_string())
+            }
+        };
+        let head = format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
         // The client may have given up.
         let _ = { stream }.write_all((head + &body).as_bytes());
     }

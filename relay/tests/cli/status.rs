@@ -8,6 +8,7 @@ use williw_relay::ledger::{Actor, nodes, rewards};
 use williw_relay::types::{Lamports, NewNode, RewardDistribution};
 
 use crate::process::Relay;
+use crate::rpc::{Cluster, Rpc};
 
 /// With a ledger in which node-1 has earned 1.5 SOL, which can be paid.
 pub(crate) async fn relay_with_a_reward() -> Relay {
@@ -64,6 +65,24 @@ async fn without_a_cluster_a_settlement_stays_open_with_an_error() {
     assert!(json["settlement"]["error"].as_str().unwrap().contains("cannot be reached"));
     let shown = relay.run(&["status"]);
     assert!(shown.stdout.contains("settlement 1: open in step validate"), "{}", shown.stdout);
+}
+
+#[tokio::test]
+async fn old_data_is_deleted_also_by_runs_that_never_have_nothing_to_settle() {
+    let relay = relay_with_a_reward().await;
+    let ledger = rusqlite::Connection::open(relay.file("ledger.sqlite3")).unwrap();
+    ledger
+        .execute_batch(
+            "INSERT INTO settlements (id, trigger, state, step, started_at, updated_at, finished_at)
+                VALUES (1, 't', 'done', 'reconcile', 1, 1, 1);
+            INSERT INTO settlement_steps (settlement_id, step, at, level, message) VALUES (1, 'plan', 1, 'info', 'old')",
+        )
+        .unwrap();
+    let rpc = Rpc::start(Cluster { paused: true, ..Cluster::default() });
+    let result = relay.with("SOLANA_RPC_URL", &rpc.url).run(&["run"]);
+    assert_eq!(result.exit_code, 6, "{}", result.stderr);
+    let lines = "SELECT COUNT(*) FROM settlement_steps WHERE message = 'old'";
+    assert_eq!(ledger.query_row(lines, [], |row| row.get::<_, u32>(0)).unwrap(), 0);
 }
 
 #[tokio::test]

@@ -33,6 +33,42 @@ fn a_watching_run_shuts_down_gracefully_on_a_signal() {
 }
 
 #[tokio::test]
+async fn commands_that_change_the_ledger_finish_the_page_on_a_signal_and_leave_no_lease() {
+    for (arguments, is_settled, exit_codes) in [
+        (&["reconcile", "--repair"][..], true, &[130][..]),
+        (&["rebuild"], false, &[130]),
+        // It has only one page, and finds that there is nothing to resolve.
+        (&["review", "resolve", "node-1", "--accept-chain", "--yes"], true, &[7]),
+    ] {
+        let relay = relay_with_a_reward().await;
+        if is_settled {
+            let rpc = Rpc::start(Cluster::default());
+            let result = relay.run(&["run", "--rpc-url", &rpc.url]);
+            assert_eq!(result.exit_code, 0, "{}", result.stderr);
+        }
+        let ((asked, is_asked), (allow, allowed)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());
+        let rpc = Rpc::start(Cluster { gate: Some((asked, allowed)), ..Cluster::default() });
+        let mut command = relay.command(&[arguments, &["--rpc-url", &rpc.url]].concat());
+        let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let log = Log::of(&mut child);
+        is_asked.recv_timeout(PATIENCE).unwrap();
+        let ledger = Connection::open(relay.file("ledger.sqlite3")).unwrap();
+        let leases = || -> u32 {
+            let count = "SELECT COUNT(*) FROM leases WHERE expires_at > 0";
+            ledger.query_row(count, [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!(leases(), u32::from(is_settled), "{arguments:?}");
+        send("-TERM", child.id());
+        log.line_with("shutting down after the current step");
+        allow.send(()).unwrap();
+        let rest = log.rest();
+        let code = child.wait().unwrap().code();
+        assert!(code.is_some_and(|code| exit_codes.contains(&code)), "{arguments:?}: {code:?}, {rest:?}");
+        assert_eq!(leases(), 0, "{arguments:?} has left its lease");
+    }
+}
+
+#[tokio::test]
 async fn a_run_that_is_stopped_in_a_settlement_finishes_the_piece_and_leaves_no_lease() {
     for signal in ["-INT", "-TERM"] {
         let ((asked, is_asked), (allow, allowed)) = (std::sync::mpsc::channel(), std::sync::mpsc::channel());

@@ -7,6 +7,7 @@ use solana_keypair::Keypair;
 use solana_signer::Signer as _;
 use williw_relay::chain::ChainError;
 use williw_relay::engine::{EngineConfig, Progress};
+use williw_relay::types::RewardStatus;
 
 use crate::support::{Around, EngineFixture, NodeSpec, Surrounded, TRIGGER, block_on};
 
@@ -126,6 +127,89 @@ fn a_settler_who_can_pay_for_no_transaction_ends_one_settlement_however_long_a_r
 fn a_limit_that_covers_no_transaction_ends_one_settlement_however_long_a_relay_watches() {
     let limit = |config: &mut EngineConfig| config.max_fees_lamports = Some(4_999);
     assert_waits_without_a_trace(&with_a_wallet_account(), limit, "no transaction can be paid for: fee_limit", |_| {});
+}
+
+/// No transaction is accepted.
+#[derive(Default)]
+struct Refusing {
+    sends: Cell<u64>,
+    accepts: Cell<bool>,
+}
+
+impl Around for &Refusing {
+    async fn call<T>(
+        &self,
+        name: &'static str,
+        call: impl Future<Output = Result<T, ChainError>>,
+    ) -> Result<T, ChainError> {
+        if name != "send" || self.accepts.get() {
+            return call.await;
+        }
+        self.sends.set(self.sends.get() + 1);
+        Err(ChainError::Unreachable(format!("timeout of request {}", self.sends.get())))
+    }
+}
+
+#[test]
+fn transactions_that_are_not_accepted_for_hours_leave_a_few_lines_and_not_one_each() {
+    let nodes: Vec<NodeSpec> = (0..12).map(|index| NodeSpec::payable(&format!("n{index}"))).collect();
+    let fixture = EngineFixture::with_network(&nodes, |args| args.per_batch_cap = 1_000_000);
+    for node in &nodes {
+        fixture.grant(&node.name, 1_000_000);
+    }
+    let refusing = Refusing::default();
+    let engine = fixture.engine(&fixture.database, Surrounded { chain: &fixture.chain, around: &refusing });
+    // The cluster stands still, so that no blockhash expires.
+    let mut hours = 0;
+    while hours < 2 * 3_600_000 {
+        if let Progress::Continue { after_ms: 1.. } = block_on(engine.advance(TRIGGER)).unwrap() {
+            fixture.advance_clock(20_000);
+            hours += 20_000;
+        }
+    }
+    let settlement = fixture.settlements().pop().expect("a settlement");
+    let lines: Vec<_> =
+        settlement.steps.iter().filter(|step| step.message.contains("not known to have arrived")).collect();
+    assert!(refusing.sends.get() > 100, "{}", refusing.sends.get());
+    assert!((1..=9).contains(&lines.len()), "{lines:?}");
+    refusing.accepts.set(true);
+    assert_eq!(fixture.settle_with(&engine).unwrap(), [None]);
+    assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 12);
+}
+
+/// Two errors alternate.
+struct Alternating(Cell<u64>);
+
+impl Around for &Alternating {
+    async fn call<T>(
+        &self,
+        name: &'static str,
+        call: impl Future<Output = Result<T, ChainError>>,
+    ) -> Result<T, ChainError> {
+        if name != "accounts" {
+            return call.await;
+        }
+        self.0.set(self.0.get() + 1);
+        Err(match self.0.get() % 2 {
+            0 => ChainError::Unreachable("reset".to_owned()),
+            _ => ChainError::Behind { slot: 1, min_slot: self.0.get() },
+        })
+    }
+}
+
+#[test]
+fn errors_that_alternate_are_logged_once_each() {
+    let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
+    fixture.grant("a", 1_000_000);
+    let alternating = Alternating(Cell::new(0));
+    let engine = fixture.engine(&fixture.database, Surrounded { chain: &fixture.chain, around: &alternating });
+    assert_eq!(block_on(engine.advance(TRIGGER)), Ok(Progress::Opened));
+    for _ in 0..20 {
+        assert!(block_on(engine.advance(TRIGGER)).is_err());
+        fixture.advance_time(1_000);
+    }
+    let settlement = fixture.settlements().pop().expect("a settlement");
+    assert_eq!(settlement.steps.iter().filter(|step| step.level == "warn").count(), 2, "{:?}", settlement.steps);
 }
 
 /// The RPC node lags and is a slot further in every answer.

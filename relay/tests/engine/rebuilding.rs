@@ -53,7 +53,7 @@ fn rebuild(fixture: &EngineFixture) -> Result<Rebuilt, RebuildError> {
     fixture.chain.finalize();
     let rebuilder = Rebuilder { database: &fixture.database, chain: &fixture.chain, network: fixture.network_ref };
     let actor = Actor::command_line();
-    block_on(rebuilder.run(&Repair { actor: &actor, clock: &*fixture.clock, holder: "rebuilder" }))
+    block_on(rebuilder.run(&Repair { actor: &actor, clock: &*fixture.clock, holder: "rebuilder", stop: &|| false }))
 }
 
 #[test]

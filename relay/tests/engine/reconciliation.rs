@@ -39,7 +39,8 @@ fn fixture(owner: &Keypair) -> EngineFixture {
 fn compare(fixture: &EngineFixture, repair: bool) -> Result<(Reconciliation, Vec<WalletRow>), ReconcileError> {
     let reconciler = Reconciler { database: &fixture.database, chain: &fixture.chain, network: fixture.network_ref };
     let actor = Actor::command_line();
-    let repair = repair.then_some(Repair { actor: &actor, clock: &*fixture.clock, holder: "reconciler" });
+    let repair =
+        repair.then_some(Repair { actor: &actor, clock: &*fixture.clock, holder: "reconciler", stop: &|| false });
     let mut rows = Vec::new();
     let found = block_on(reconciler.run::<ManualClock>(repair.as_ref(), |row| rows.push(row.clone())))?;
     Ok((found, rows))
@@ -225,7 +226,7 @@ fn the_lease_of_a_repair_is_extended_for_every_page() {
     assert_eq!(fixture.settle(), [None]);
     let reconciler = Reconciler { database: &fixture.database, chain: &fixture.chain, network: fixture.network_ref };
     let actor = Actor::command_line();
-    let repair = Repair { actor: &actor, clock: &*fixture.clock, holder: "reconciler" };
+    let repair = Repair { actor: &actor, clock: &*fixture.clock, holder: "reconciler", stop: &|| false };
     let mut lowest = i64::MAX;
     // Each page takes 20 seconds, and a lease lasts for 30.
     let found = block_on(reconciler.run(Some(&repair), |row| {

@@ -1,13 +1,16 @@
 //! Settlements that are rejected: each records its reason and sends nothing.
 
+use std::cell::Cell;
+
 use settlement::client::{accept_admin_ix, close_network_ix, propose_admin_ix};
 use settlement::state::Network;
 use solana_keypair::Keypair;
 use solana_signer::Signer as _;
+use williw_relay::chain::ChainError;
 use williw_relay::engine::{EngineError, NetworkRef};
 use williw_relay::types::RewardStatus;
 
-use crate::support::{EngineFixture, NodeSpec, TRIGGER, block_on};
+use crate::support::{Around, EngineFixture, NodeSpec, Surrounded, TRIGGER, block_on};
 
 fn with_a_pending_reward() -> EngineFixture {
     let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
@@ -163,6 +166,41 @@ fn a_settlement_is_not_continued_on_another_cluster() {
 
     fixture.chain.genesis.set([9; 32]);
     assert_eq!(fixture.settle(), [None]);
+    assert_eq!(fixture.wallet("a").unwrap().paid_total, 1_000_000);
+}
+
+/// The next request gets no answer if this is set.
+#[derive(Default)]
+struct FailsOnce(Cell<bool>);
+
+impl Around for &FailsOnce {
+    async fn call<T>(
+        &self,
+        _name: &'static str,
+        call: impl Future<Output = Result<T, ChainError>>,
+    ) -> Result<T, ChainError> {
+        if self.0.take() { Err(ChainError::Unreachable("reset".to_owned())) } else { call.await }
+    }
+}
+
+#[test]
+fn an_rpc_node_that_belongs_to_another_cluster_after_a_failure_is_sent_nothing() {
+    let fixture = with_a_pending_reward();
+    let fails = FailsOnce::default();
+    // One process, and one URL.
+    let engine = fixture.engine(&fixture.database, Surrounded { chain: &fixture.chain, around: &fails });
+    fixture.advance_until_simulated(&engine);
+    let sends = fixture.chain.sends.get();
+    fails.0.set(true);
+    assert!(matches!(block_on(engine.advance(TRIGGER)), Err(EngineError::Chain(_))));
+    fixture.chain.genesis.set([8; 32]);
+    for _ in 0..3 {
+        let error = block_on(engine.advance(TRIGGER)).unwrap_err();
+        assert!(matches!(&error, EngineError::Rejected(reason) if reason.contains("genesis_hash")), "{error}");
+    }
+    assert_eq!(fixture.chain.sends.get(), sends, "nothing was sent");
+    fixture.chain.genesis.set([9; 32]);
+    assert_eq!(fixture.settle_with(&engine).unwrap(), [None]);
     assert_eq!(fixture.wallet("a").unwrap().paid_total, 1_000_000);
 }
 

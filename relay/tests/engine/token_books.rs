@@ -29,7 +29,8 @@ fn wallet_rent(fixture: &EngineFixture) -> u64 {
 fn compare(fixture: &EngineFixture, repair: bool) -> (Reconciliation, Vec<(Cause, u64)>) {
     let reconciler = Reconciler { database: &fixture.database, chain: &fixture.chain, network: fixture.network_ref };
     let actor = Actor::command_line();
-    let repair = repair.then_some(Repair { actor: &actor, clock: &*fixture.clock, holder: "reconciler" });
+    let repair =
+        repair.then_some(Repair { actor: &actor, clock: &*fixture.clock, holder: "reconciler", stop: &|| false });
     let mut findings = Vec::new();
     let found = block_on(reconciler.run::<ManualClock>(repair.as_ref(), |row| {
         findings.extend(row.findings.iter().map(|finding| (finding.cause, finding.amount)));
@@ -114,7 +115,7 @@ fn a_rebuilt_ledger_is_bound_to_the_tokens_of_its_network() {
     assert_eq!(block_on(Asset::of_ledger(&database)).unwrap(), None);
     let rebuilder = Rebuilder { database: &database, chain: &fixture.chain, network: fixture.network_ref };
     let actor = Actor::command_line();
-    let repair = Repair { actor: &actor, clock: &*fixture.clock, holder: "rebuilder" };
+    let repair = Repair { actor: &actor, clock: &*fixture.clock, holder: "rebuilder", stop: &|| false };
     let rebuilt = block_on(rebuilder.run(&repair)).unwrap();
     assert_eq!((rebuilt.batches, rebuilt.wallets, rebuilt.reconciliation.credited), (1, 2, 50));
     assert_eq!(block_on(Asset::of_ledger(&database)).unwrap(), asset);

@@ -9,8 +9,9 @@
 mod tests;
 
 use serde::{Deserialize, Serialize};
+use williw_relay::chain::ChainError;
 use williw_relay::clock::Clock;
-use williw_relay::engine::{Progress, Trigger};
+use williw_relay::engine::{EngineError, Progress, Trigger};
 
 use super::control::Wake;
 use super::error::RunnerError;
@@ -26,6 +27,9 @@ const FOLLOW_UP_TRIGGER: &str = "alarm";
 /// The delay after the first error, in milliseconds. It doubles with each consecutive error.
 const FIRST_BACKOFF_MS: i64 = 1_000;
 
+/// After how many milliseconds old data are deleted also while a settlement goes on or nothing can be settled.
+const PRUNE_INTERVAL_MS: u64 = 10 * 60 * 1_000;
+
 /// The number of doublings that reach [`MAX_BACKOFF_MS`].
 const MAX_DOUBLINGS: u32 = 6;
 
@@ -39,6 +43,9 @@ pub(crate) struct SchedulerState {
     wake: Option<Wake>,
     errors_in_a_row: u32,
     last: Option<RunOutcome>,
+    /// When old data were deleted last, in Unix milliseconds.
+    #[serde(default)]
+    pruned_at: i64,
 }
 
 /// The settlement engine, reduced to what the scheduler calls.
@@ -51,7 +58,8 @@ pub(crate) trait SettlementEngine {
     /// an error; the next runner may be a new instance of this object.
     async fn release_lease(&self);
 
-    /// Deletes some of what the ledger has kept for long enough. Called when there is nothing to settle.
+    /// Deletes some of what the ledger has kept for long enough. Called at most once per alarm: when there is nothing to settle,
+    /// when a settlement has ended, and otherwise every ten minutes.
     async fn prune(&self);
 }
 
@@ -122,19 +130,28 @@ impl<'a, S: SchedulerStorage, C: Clock> Scheduler<'a, S, C> {
         // Take the wake before the engine looks for work: a wake that is stored meanwhile is for the next alarm.
         let wake = state.wake.take();
         self.storage.save(&state).await?;
+        let is_overdue = self.clock.now_ms().abs_diff(state.pruned_at) >= PRUNE_INTERVAL_MS;
+        let mut has_pruned = false;
         let run = match engine {
             Ok(engine) => {
                 let run = run_engine(&engine, wake).await;
                 if run.result.is_err() {
                     engine.release_lease().await;
                 }
+                if run.has_ended || is_overdue {
+                    engine.prune().await;
+                    has_pruned = true;
+                }
                 run
             }
-            Err(error) => EngineRun { pending_wake: wake, advanced: false, result: Err(error) },
+            Err(error) => EngineRun { pending_wake: wake, advanced: false, has_ended: false, result: Err(error) },
         };
 
         let now = self.clock.now_ms();
         let mut state = self.storage.load().await?;
+        if has_pruned {
+            state.pruned_at = now;
+        }
         state.wake = merge_wakes(run.pending_wake, state.wake);
         if run.advanced {
             state.errors_in_a_row = 0;
@@ -144,7 +161,9 @@ impl<'a, S: SchedulerStorage, C: Clock> Scheduler<'a, S, C> {
             Err(error) => {
                 let next_run = match error {
                     RunnerError::Setting(_) => NextRun::OnWake,
-                    RunnerError::Engine(_) => NextRun::AfterMs(backoff_ms(state.errors_in_a_row)),
+                    RunnerError::Engine(ref error) => {
+                        NextRun::AfterMs(backoff_ms(state.errors_in_a_row).max(retry_after_ms(error)))
+                    }
                 };
                 state.errors_in_a_row = state.errors_in_a_row.saturating_add(1);
                 (RunResult::Error { code: error.code(), message: error.to_string() }, next_run)
@@ -169,6 +188,8 @@ struct EngineRun {
     pending_wake: Option<Wake>,
     /// Whether at least one call succeeded.
     advanced: bool,
+    /// Whether a settlement has ended, or there was nothing to settle.
+    has_ended: bool,
     result: Result<(RunResult, NextRun), RunnerError>,
 }
 
@@ -177,7 +198,7 @@ struct EngineRun {
 /// The engine acts on the wake by opening a settlement for it or by finding nothing to settle. As long as an earlier
 /// settlement is open, it ignores the wake.
 async fn run_engine<E: SettlementEngine>(engine: &E, mut wake: Option<Wake>) -> EngineRun {
-    let mut advanced = false;
+    let (mut advanced, mut has_ended) = (false, false);
     let result = 'calls: {
         for _ in 0..MAX_CALLS_PER_ALARM {
             let trigger = Trigger {
@@ -189,6 +210,7 @@ async fn run_engine<E: SettlementEngine>(engine: &E, mut wake: Option<Wake>) -> 
                 Err(error) => break 'calls Err(error),
             };
             advanced = true;
+            has_ended |= matches!(progress, Progress::Finished { .. } | Progress::Idle);
             match progress {
                 Progress::Opened => wake = None,
                 Progress::Continue { after_ms: 0 } => {}
@@ -205,7 +227,6 @@ async fn run_engine<E: SettlementEngine>(engine: &E, mut wake: Option<Wake>) -> 
                 }
                 Progress::Idle => {
                     wake = None;
-                    engine.prune().await;
                     break 'calls Ok((RunResult::Idle, NextRun::OnWake));
                 }
                 Progress::Busy { holder, retry_after_ms } => {
@@ -215,7 +236,7 @@ async fn run_engine<E: SettlementEngine>(engine: &E, mut wake: Option<Wake>) -> 
         }
         Ok((RunResult::Working, NextRun::AfterMs(0)))
     };
-    EngineRun { pending_wake: wake, advanced, result }
+    EngineRun { pending_wake: wake, advanced, has_ended, result }
 }
 
 /// Combines a pending wake with a newer one: the trigger is the newer one's, and either can ask to retry held rewards.
@@ -237,6 +258,16 @@ enum NextRun {
 impl NextRun {
     fn after_ms(wait_ms: u64) -> Self {
         Self::AfterMs(i64::try_from(wait_ms).unwrap_or(MAX_BACKOFF_MS))
+    }
+}
+
+/// For how long the RPC node has asked not to be asked, in milliseconds, up to an hour.
+fn retry_after_ms(error: &EngineError) -> i64 {
+    match error {
+        EngineError::Chain(ChainError::RateLimited { retry_after_ms: Some(ms) }) => {
+            i64::try_from(*ms).unwrap_or(MAX_BACKOFF_MS)
+        }
+        _ => 0,
     }
 }
 

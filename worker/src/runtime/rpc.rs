@@ -1,17 +1,59 @@
 //! JSON-RPC over the runtime's `fetch`, with a timeout and a maximum response size.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use futures_util::{StreamExt, pin_mut};
 use serde_json::Value;
 use wasm_bindgen::JsValue;
+use williw_relay::chain::throttle::{Rate, Timer, share_of_requests};
 use williw_relay::chain::wire::{MAX_RESPONSE_BYTES, decode_http, encode_request};
-use williw_relay::chain::{RpcError, Transport};
+use williw_relay::chain::{JsonRpc, Pool, RpcError, Throttled, Transport};
+use worker::js_sys::Date;
 use worker::{AbortController, CacheMode, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect};
 
 /// Longer than a healthy node needs for any request of the engine, and much shorter than a lease lasts.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The number of connections that an invocation can have open.
+const CONNECTIONS: usize = 6;
+
+/// The client for the RPC nodes.
+pub(crate) type Cluster = Pool<JsonRpc<Throttled<FetchTransport, RuntimeTimer>>>;
+
+/// How often each RPC node is asked. Kept between alarms, so that a node is left alone for as long as it has asked.
+#[derive(Default)]
+pub(crate) struct Rates(RefCell<BTreeMap<String, Rc<Rate>>>);
+
+impl Rates {
+    /// Creates the client for the RPC nodes at `urls`, each of which is sent `per_second` requests in any second, at most.
+    pub(crate) fn cluster(&self, urls: &[String], per_second: NonZeroU32) -> Cluster {
+        let in_flight = share_of_requests(CONNECTIONS, urls.len());
+        Pool::new(urls.iter().map(|url| {
+            let mut all = self.0.borrow_mut();
+            // A setting changes only with a new deployment, which starts a new object.
+            let rate = all.entry(url.clone()).or_insert_with(|| Rc::new(Rate::new(per_second)));
+            JsonRpc::new(Throttled::new(FetchTransport::new(url.clone()), RuntimeTimer, Rc::clone(rate), in_flight))
+        }))
+    }
+}
+
+/// The runtime's time.
+pub(crate) struct RuntimeTimer;
+
+impl Timer for RuntimeTimer {
+    fn now_ms(&self) -> u64 {
+        Date::now() as u64
+    }
+
+    async fn sleep_ms(&self, ms: u64) {
+        Delay::from(Duration::from_millis(ms)).await;
+    }
+}
 
 /// Sends requests to a Solana RPC node with `fetch`.
 pub(crate) struct FetchTransport {

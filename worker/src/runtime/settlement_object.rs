@@ -7,7 +7,6 @@
 
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
-use williw_relay::chain::{JsonRpc, Pool};
 use williw_relay::clock::Clock as _;
 use williw_relay::engine::{Engine, EngineParts, Progress, Trigger};
 use williw_relay::ledger::retention;
@@ -19,7 +18,7 @@ use worker::{DurableObject, Env, Method, Request, RequestInit, Response, Schedul
 use super::bindings::{self, SETTLEMENT_BINDING};
 use super::console::{ConsoleEvents, log_error};
 use super::d1::D1Ledger;
-use super::rpc::FetchTransport;
+use super::rpc::{Cluster, Rates};
 use crate::runner::{
     BoxFuture, ControlError, RunnerError, RunnerStatus, Scheduler, SchedulerState, SchedulerStorage, SettlementControl,
     SettlementEngine, Wake,
@@ -44,11 +43,12 @@ pub struct Settlement {
     /// The lease holder's name. It is unique to this instance in memory, because an earlier one may still be running
     /// when this one starts.
     holder: String,
+    rates: Rates,
 }
 
 impl DurableObject for Settlement {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env, holder: format!("worker {}", uuid::Uuid::new_v4()) }
+        Self { state, env, holder: format!("worker {}", uuid::Uuid::new_v4()), rates: Rates::default() }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
@@ -75,7 +75,7 @@ impl Settlement {
         let settings = bindings::settings(&self.env).settlement(&self.holder).map_err(RunnerError::Setting)?;
         let parts = EngineParts {
             database: D1Ledger::from_env(&self.env),
-            chain: Pool::new(settings.rpc_urls.into_iter().map(|url| JsonRpc::new(FetchTransport::new(url)))),
+            chain: self.rates.cluster(&settings.rpc_urls, settings.requests_per_second),
             signer: settings.key,
             clock: WorkersClock::new(),
             events: ConsoleEvents,
@@ -88,7 +88,7 @@ impl Settlement {
 
 /// The engine with the Worker's implementations of its interfaces.
 struct WorkerEngine {
-    engine: Engine<D1Ledger, Pool<JsonRpc<FetchTransport>>, SecretKey, WorkersClock, ConsoleEvents>,
+    engine: Engine<D1Ledger, Cluster, SecretKey, WorkersClock, ConsoleEvents>,
     ledger: D1Ledger,
     retention_days: u32,
 }

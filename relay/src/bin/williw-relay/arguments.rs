@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod tables;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use settlement::client::NetworkId;
 use settlement::rules::pause::MAX_PAUSE_SECONDS;
 use solana_pubkey::Pubkey;
+use williw_relay::chain::throttle::DEFAULT_REQUESTS_PER_SECOND;
 use williw_relay::engine::FormatChoice;
 use williw_relay::ledger::retention::DEFAULT_RETENTION_DAYS;
 use williw_relay::transaction::Format;
@@ -70,6 +72,7 @@ Environment:
                       reconcile --repair
   WILLIW_LEDGER       Same as --ledger
   SOLANA_RPC_URL      Same as --rpc-url
+  MAX_RPC_REQUESTS_PER_SECOND  Same as --max-rpc-requests-per-second
   NETWORK             Same as --network
   NETWORK_CREATOR     Same as --network-creator
   NETWORK_ADMIN       Same as --network-admin
@@ -146,8 +149,8 @@ pub(crate) struct Arguments {
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "WILLIW_LOG_FORMAT", value_name = "FORMAT")]
     pub(crate) log_format: Option<OutputFormat>,
 
-    /// Read settings from a TOML file, except for those given as options or in the environment: ledger, rpc_url, network,
-    /// network_creator, network_admin, and in the table [run] format, interval, max_compute_unit_price, metrics_addr and
+    /// Read settings from a TOML file, except for those given as options or in the environment: ledger, rpc_url,
+    /// max_rpc_requests_per_second, network, network_creator, network_admin, and in the table [run] format, interval, max_compute_unit_price, metrics_addr and
     /// retention_days
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "WILLIW_CONFIG", value_name = "FILE")]
     #[allow(dead_code, reason = "read before everything else, in config.rs")]
@@ -170,6 +173,12 @@ pub(crate) struct ConnectionArguments {
     #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "SOLANA_RPC_URL", hide_env_values = true)]
     #[arg(value_name = "URL", value_delimiter = ',')]
     pub(crate) rpc_url: Vec<String>,
+
+    /// How many requests each of the RPC nodes is sent in any second, at most. A node that answers 'too many requests' is left alone
+    /// for as long as it asks, up to an hour
+    #[arg(long, global = true, help_heading = GLOBAL_OPTIONS, env = "MAX_RPC_REQUESTS_PER_SECOND", value_name = "NUMBER")]
+    #[arg(default_value_t = DEFAULT_REQUESTS_PER_SECOND)]
+    pub(crate) max_rpc_requests_per_second: NonZeroU32,
 
     /// The name of the network, required by run, doctor, review (except list), reconcile, rebuild, receipt, network, fund, rent and tables: 1 to 32 characters of
     /// a-z, 0-9 and '-'

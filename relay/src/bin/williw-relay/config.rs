@@ -16,6 +16,7 @@ use crate::error::CliError;
 struct Config {
     ledger: Option<String>,
     rpc_url: Option<OneOrMany>,
+    max_rpc_requests_per_second: Option<u32>,
     network: Option<String>,
     network_creator: Option<String>,
     network_admin: Option<String>,
@@ -79,7 +80,7 @@ fn read(file: &Path) -> Result<Config, CliError> {
 }
 
 fn with_defaults(command: Command, config: Config) -> Command {
-    let Config { ledger, rpc_url, network, network_creator, network_admin, run } = config;
+    let Config { ledger, rpc_url, max_rpc_requests_per_second, network, network_creator, network_admin, run } = config;
     let urls = match rpc_url {
         None => Vec::new(),
         Some(OneOrMany::One(url)) => vec![url],
@@ -88,6 +89,7 @@ fn with_defaults(command: Command, config: Config) -> Command {
     let defaults = [
         ("ledger", ledger.into_iter().collect()),
         ("rpc_url", urls),
+        ("max_rpc_requests_per_second", max_rpc_requests_per_second.iter().map(u32::to_string).collect()),
         ("network", network.into_iter().collect()),
         ("network_creator", network_creator.into_iter().collect()),
         ("network_admin", network_admin.into_iter().collect::<Vec<String>>()),

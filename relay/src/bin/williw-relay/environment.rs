@@ -1,18 +1,26 @@
 //! Settings: secrets from the environment, and arguments that some commands require.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::rc::Rc;
 
 use settlement::client::NetworkId;
-use williw_relay::chain::{HttpTransport, JsonRpc, Observed, Pool, RpcCounters};
+use williw_relay::chain::throttle::{Rate, share_of_requests};
+use williw_relay::chain::{HttpTransport, JsonRpc, Observed, Pool, RpcCounters, Throttled, TokioTimer};
 use williw_relay::engine::NetworkRef;
 use williw_relay::signer::SecretKey;
 
 use crate::arguments::ConnectionArguments;
 use crate::error::CliError;
 
+/// The number of requests that all RPC nodes together work on at a time: two for each that the engine makes at a time.
+const REQUESTS_IN_FLIGHT: usize = 12;
+
+/// The client for one RPC node.
+pub(crate) type RpcNode = JsonRpc<Throttled<HttpTransport, TokioTimer>>;
+
 /// The client for the RPC nodes given on the command line.
-pub(crate) type Cluster = Pool<Observed<JsonRpc<HttpTransport>>>;
+pub(crate) type Cluster = Pool<Observed<RpcNode>>;
 
 /// Reads the signer's keypair from the environment.
 pub(crate) fn secret_key() -> Result<SecretKey, CliError> {
@@ -64,7 +72,7 @@ pub(crate) fn counted_cluster(
 }
 
 /// Creates a client for each of the RPC nodes, in the order of the setting.
-pub(crate) fn nodes(connection: &ConnectionArguments) -> Result<Vec<JsonRpc<HttpTransport>>, CliError> {
+pub(crate) fn nodes(connection: &ConnectionArguments) -> Result<Vec<RpcNode>, CliError> {
     if connection.rpc_url.is_empty() {
         return Err(CliError::Usage(
             "the URL of an RPC node is required: pass --rpc-url or set SOLANA_RPC_URL".to_owned(),
@@ -76,10 +84,11 @@ pub(crate) fn nodes(connection: &ConnectionArguments) -> Result<Vec<JsonRpc<Http
     {
         return Err(CliError::Setting("SOLANA_RPC_URL names the same RPC node twice: name each node once".to_owned()));
     }
-    connection.rpc_url.iter().map(|url| node(url)).collect()
+    let in_flight = share_of_requests(REQUESTS_IN_FLIGHT, connection.rpc_url.len());
+    connection.rpc_url.iter().map(|url| node(url, connection.max_rpc_requests_per_second, in_flight)).collect()
 }
 
-fn node(url: &str) -> Result<JsonRpc<HttpTransport>, CliError> {
+fn node(url: &str, requests_per_second: NonZeroU32, in_flight: usize) -> Result<RpcNode, CliError> {
     // The URL is not part of the error, because it may contain an access token.
     let parsed = reqwest::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     if parsed.is_none() {
@@ -87,7 +96,8 @@ fn node(url: &str) -> Result<JsonRpc<HttpTransport>, CliError> {
             "the RPC node's URL is invalid: it must start with https:// or http://".to_owned(),
         ));
     }
-    Ok(JsonRpc::new(HttpTransport::new(url)?))
+    let rate = Rc::new(Rate::new(requests_per_second));
+    Ok(JsonRpc::new(Throttled::new(HttpTransport::new(url)?, TokioTimer::new(), rate, in_flight)))
 }
 
 /// Returns the network's name, which is required.

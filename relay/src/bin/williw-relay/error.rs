@@ -148,6 +148,7 @@ impl From<ReconcileError> for CliError {
         match error {
             ReconcileError::Ledger(error) => Self::Ledger(error.into()),
             ReconcileError::Chain(error) => Self::Chain(error),
+            ReconcileError::Interrupted => Self::Interrupted(error.to_string()),
             error => Self::Reconcile(error),
         }
     }

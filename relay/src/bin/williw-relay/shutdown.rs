@@ -31,6 +31,21 @@ impl Shutdown {
         Ok(Self(receiver))
     }
 
+    /// Without listening: a signal ends the process at once.
+    pub(crate) fn never() -> Self {
+        Self(watch::channel(false).1)
+    }
+
+    /// The result, or that a request was given up because a shutdown was requested.
+    pub(crate) fn instead_of_error<T>(&self, result: Result<T, CliError>) -> Result<T, CliError> {
+        match result {
+            Err(CliError::Chain(error)) if self.is_requested() => {
+                Err(CliError::Interrupted(format!("interrupted while it was waiting: {error}")))
+            }
+            result => result,
+        }
+    }
+
     /// Whether a shutdown has been requested.
     pub(crate) fn is_requested(&self) -> bool {
         *self.0.borrow()

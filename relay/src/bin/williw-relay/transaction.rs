@@ -27,8 +27,8 @@ const MAX_COMPUTE_UNIT_PRICE: u64 = 10_000;
 /// Sends a transaction with `instructions`, signed and paid for by `key`, and waits until it is finalized.
 ///
 /// # Errors
-/// [`CliError::Rejected`] if the simulation or the transaction failed, or if the transaction expired; it then had no effect
-/// beyond its fee. [`CliError::Interrupted`] if the wait was interrupted; the transaction may still land.
+/// [`CliError::Rejected`] if the simulation failed, the transaction failed in a finalized block, or it expired; it then had no
+/// effect beyond its fee. [`CliError::Interrupted`] if the wait was interrupted; the transaction may still land.
 pub(crate) async fn send<C: Chain>(
     chain: &C,
     key: &SecretKey,
@@ -100,6 +100,16 @@ pub(crate) async fn submit<C: Chain>(
     prepared: &Prepared,
     shutdown: &mut Shutdown,
 ) -> Result<Signature, CliError> {
+    follow(chain, prepared, shutdown, POLL_INTERVAL).await
+}
+
+/// As [`submit`], with a query of its status at every `interval`.
+async fn follow<C: Chain>(
+    chain: &C,
+    prepared: &Prepared,
+    shutdown: &mut Shutdown,
+    interval: Duration,
+) -> Result<Signature, CliError> {
     let (signed, signature) = (&prepared.signed, prepared.signed.signature);
     tracing::info!("sending transaction {signature}");
     tolerate_transient(chain.send(&signed.bytes).await)?;
@@ -111,20 +121,28 @@ pub(crate) async fn submit<C: Chain>(
             .and_then(|found| found.verdicts.into_iter().next().flatten());
         match verdict {
             Some(Verdict::Finalized { .. }) => return Ok(signature),
-            Some(Verdict::Reverted { error, .. } | Verdict::Landed { error: Some(error), .. }) => {
+            Some(Verdict::Reverted { error, .. }) => {
                 return Err(CliError::Rejected(format!(
                     "transaction {signature} failed without effect: {}",
                     describe(&error)
                 )));
             }
-            Some(Verdict::Landed { slot, error: None }) if !landed => {
-                tracing::info!("landed in slot {slot}, waiting for finalization");
+            Some(Verdict::Landed { slot, error }) if !landed => {
+                match error {
+                    None => tracing::info!("landed in slot {slot}, waiting for finalization"),
+                    // A fork can undo the failure, and the same bytes can succeed after that.
+                    Some(error) => {
+                        tracing::warn!("failed in slot {slot}, waiting until that is final: {}", describe(&error))
+                    }
+                }
                 landed = true;
             }
             Some(Verdict::Dead) => {
                 return Err(CliError::Rejected(format!("transaction {signature} expired without effect: try again")));
             }
-            Some(Verdict::Pending) if polls.is_multiple_of(POLLS_PER_RESEND) => {
+            Some(Verdict::Pending) if landed || polls.is_multiple_of(POLLS_PER_RESEND) => {
+                // A fork has undone it.
+                landed = false;
                 // Ignore errors: a node that already has the transaction may reject it. Only the status counts.
                 if let Err(error) = chain.send(&signed.bytes).await {
                     tracing::debug!("cannot resend the transaction: {error}");
@@ -137,7 +155,7 @@ pub(crate) async fn submit<C: Chain>(
                 "interrupted while waiting for transaction {signature}: it may still land, so look it up before trying again"
             )));
         }
-        shutdown.sleep(POLL_INTERVAL).await;
+        shutdown.sleep(interval).await;
     }
 }
 
@@ -169,4 +187,68 @@ async fn compute_unit_price<C: Chain>(chain: &C, instructions: &[Instruction]) -
 /// A human-readable description of a transaction error.
 fn describe(error: &TransactionError) -> String {
     error.custom_code.and_then(error_message).unwrap_or_else(|| error.text.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use serde_json::{Value, json};
+    use solana_hash::Hash;
+    use williw_relay::chain::{JsonRpc, RpcError, Transport};
+
+    use super::*;
+
+    /// A node that answers with these statuses one after another, and then with the last one.
+    struct Scripted {
+        statuses: RefCell<Vec<Value>>,
+        sends: Cell<u32>,
+    }
+
+    impl Transport for &Scripted {
+        async fn call(&self, method: &'static str, _: Value) -> Result<Value, RpcError> {
+            Ok(match method {
+                "getEpochInfo" => json!({"absoluteSlot": 100, "blockHeight": 90}),
+                "sendTransaction" => {
+                    self.sends.set(self.sends.get() + 1);
+                    json!("signature")
+                }
+                "getSignatureStatuses" => {
+                    let mut statuses = self.statuses.borrow_mut();
+                    let status = if statuses.len() > 1 { statuses.remove(0) } else { statuses[0].clone() };
+                    json!({"context": {"slot": 100}, "value": [status]})
+                }
+                other => panic!("{other} is not answered"),
+            })
+        }
+    }
+
+    /// What becomes of a transaction with these statuses, and how often it was sent.
+    async fn outcome(statuses: &[Value]) -> (Result<(), CliError>, u32) {
+        let node = Scripted { statuses: RefCell::new(statuses.to_vec()), sends: Cell::new(0) };
+        let unsigned = Format::V0.build(&Pubkey::default(), &[], &Budget::WIDEST, Hash::default()).unwrap();
+        let signed = unsigned.signed(Signature::default()).unwrap();
+        let prepared = Prepared { signed, last_valid_block_height: 1_000 };
+        let mut shutdown = Shutdown::listen().unwrap();
+        let followed = follow(&JsonRpc::new(&node), &prepared, &mut shutdown, Duration::ZERO).await;
+        (followed.map(drop), node.sends.get())
+    }
+
+    fn status(commitment: &str, error: &Value) -> Value {
+        json!({"slot": 95, "confirmations": null, "err": error, "confirmationStatus": commitment})
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_final_only_in_a_finalized_block() {
+        let error = json!({"InstructionError": [0, {"Custom": 1}]});
+        let failed = status("confirmed", &error);
+        // A fork undoes the failure, and the same bytes succeed.
+        let undone =
+            [failed.clone(), Value::Null, status("confirmed", &Value::Null), status("finalized", &Value::Null)];
+        let (followed, sends) = outcome(&undone).await;
+        assert!(followed.is_ok(), "{followed:?}");
+        assert_eq!(sends, 2, "it was sent again once the fork had undone it");
+        let (followed, _) = outcome(&[failed.clone(), failed, status("finalized", &error)]).await;
+        assert!(matches!(followed, Err(CliError::Rejected(reason)) if reason.contains("failed without effect")));
+    }
 }

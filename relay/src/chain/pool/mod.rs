@@ -43,7 +43,7 @@ pub struct Pool<C> {
 
 struct Node<C> {
     chain: C,
-    /// Whether the node has named the cluster since this process started.
+    /// Whether the node has named the cluster since it last failed to answer: behind the same URL, it may be another one now.
     is_checked: Cell<bool>,
     health: Health,
 }
@@ -52,7 +52,7 @@ struct Node<C> {
 struct Answers<T> {
     /// Those of preferred nodes first.
     given: Vec<Answer<T>>,
-    /// Why one of the others has given none.
+    /// Why one of the others has given none, see [`sooner`].
     failure: Option<ChainError>,
 }
 
@@ -89,7 +89,7 @@ impl<C: Chain> Pool<C> {
         self.nodes.iter().enumerate().cycle().skip(preferred).take(self.nodes.len())
     }
 
-    /// Checks, before a node is first used, that it belongs to the cluster of the others.
+    /// Checks, before a node is first used and after each failure to answer, that it belongs to the cluster of the others.
     async fn check(&self, node: &Node<C>) -> Result<(), ChainError> {
         if node.is_checked.get() {
             return Ok(());
@@ -98,7 +98,7 @@ impl<C: Chain> Pool<C> {
         match self.genesis.get() {
             Some(known) if known != genesis => {
                 return Err(ChainError::NodesDisagree(format!(
-                    "one names the genesis hash {known}, another one {genesis}"
+                    "about the cluster: its genesis hash was {known}, and is {genesis}"
                 )));
             }
             _ => self.genesis.set(Some(genesis)),
@@ -118,6 +118,9 @@ impl<C: Chain> Pool<C> {
             Err(error) => Err(error),
         };
         node.health.note(&answer);
+        if matches!(answer, Err(ChainError::Unreachable(_) | ChainError::InvalidResponse(_))) {
+            node.is_checked.set(false);
+        }
         answer
     }
 
@@ -134,7 +137,7 @@ impl<C: Chain> Pool<C> {
                 // A node of another cluster is a setting to correct, not a node to do without.
                 Err(error @ ChainError::NodesDisagree(_)) => return Err(error),
                 Err(error) => {
-                    failure.get_or_insert(error);
+                    failure = Some(sooner(failure, error));
                 }
             }
         }
@@ -164,7 +167,7 @@ impl<C: Chain> Pool<C> {
                     Ok(answer) => answers.given.push((position, answer)),
                     Err(error @ ChainError::NodesDisagree(_)) => return Err(error),
                     Err(error) => {
-                        answers.failure.get_or_insert(error);
+                        answers.failure = Some(sooner(answers.failure.take(), error));
                     }
                 }
                 proves = evidence(&answers.given);
@@ -233,6 +236,18 @@ impl<C: Chain> Pool<C> {
         }
         let answers = self.ask(self.quorum(), request, |given| agreement::of_transaction(given, nodes)).await?;
         agreement::transaction(&answers.at_least(self.quorum())?, nodes, signature)
+    }
+}
+
+/// Of the failures of two nodes, that of the one that may answer sooner: nobody has to wait for as long as another one asks.
+fn sooner(known: Option<ChainError>, next: ChainError) -> ChainError {
+    match (known, next) {
+        (
+            Some(ChainError::RateLimited { retry_after_ms: Some(one) }),
+            ChainError::RateLimited { retry_after_ms: Some(other) },
+        ) => ChainError::RateLimited { retry_after_ms: Some(one.min(other)) },
+        (Some(ChainError::RateLimited { retry_after_ms: Some(_) }) | None, next) => next,
+        (Some(known), _) => known,
     }
 }
 

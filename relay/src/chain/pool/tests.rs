@@ -6,7 +6,7 @@ use crate::chain::{Account, SignatureStatus, TransactionError, TransactionVersio
 /// A node that answers from fields.
 #[derive(Default)]
 struct Fake {
-    genesis: u8,
+    genesis: Cell<u8>,
     down: Cell<bool>,
     slot: Cell<u64>,
     lamports: Cell<u64>,
@@ -35,7 +35,7 @@ impl Fake {
 impl Chain for &Fake {
     async fn genesis_hash(&self) -> Result<Hash, ChainError> {
         let unreachable = || ChainError::Unreachable("down".to_owned());
-        (!self.down.get()).then(|| Hash::new_from_array([self.genesis; 32])).ok_or_else(unreachable)
+        (!self.down.get()).then(|| Hash::new_from_array([self.genesis.get(); 32])).ok_or_else(unreachable)
     }
 
     async fn latest_blockhash(&self) -> Result<LatestBlockhash, ChainError> {
@@ -166,7 +166,7 @@ fn no_single_node_decides_when_a_blockhash_expires() {
 
 #[test]
 fn a_node_of_another_cluster_is_never_used() {
-    let (one, other) = (at(1), Fake { genesis: 1, ..at(1) });
+    let (one, other) = (at(1), Fake { genesis: Cell::new(1), ..at(1) });
     let pool = Pool::new([&one, &other]);
     assert_eq!(block_on(pool.recent_priority_fees(&[])), Ok(Vec::new()));
     one.down.set(true);
@@ -175,6 +175,34 @@ fn a_node_of_another_cluster_is_never_used() {
         assert!(matches!(finalized_accounts(&pool, 0), Err(ChainError::NodesDisagree(_))));
     }
     assert_eq!(other.sent.get(), 0);
+}
+
+#[test]
+fn a_node_that_has_failed_to_answer_is_used_again_only_if_it_still_belongs_to_the_cluster() {
+    let nodes = [at(1), at(1), at(1)];
+    for count in 1..=3 {
+        let pool = Pool::new(nodes[..count].iter());
+        let moving = &nodes[count - 1];
+        assert_eq!(block_on(pool.send(&[1])), Ok(()));
+        moving.down.set(true);
+        let _ = block_on(pool.send(&[1]));
+        moving.down.set(false);
+        // The same URL leads to a node of another cluster.
+        moving.genesis.set(1);
+        let sent = moving.sent.get();
+        for node in &nodes[..count - 1] {
+            node.down.set(true);
+        }
+        for _ in 0..3 {
+            assert!(matches!(block_on(pool.send(&[1])), Err(ChainError::NodesDisagree(_))));
+        }
+        assert_eq!(moving.sent.get(), sent, "it was sent something");
+        moving.genesis.set(0);
+        assert_eq!(block_on(pool.send(&[1])), Ok(()));
+        for node in &nodes {
+            node.down.set(false);
+        }
+    }
 }
 
 #[test]

@@ -42,6 +42,12 @@ statements! {
         RETURNING CAST(fencing_token AS TEXT) AS fencing_token"
     );
 
+    /// Extends the lease by ?2 milliseconds from now if ?1 holds it and has not released it.
+    KEEP = concat!(
+        "UPDATE leases SET expires_at = ", now_ms!(), " + CAST(?2 AS INTEGER) \
+        WHERE name = 'settlement' AND holder = ?1 AND expires_at > 0"
+    );
+
     /// Expires the lease if ?1 holds it with token ?2.
     RELEASE = "UPDATE leases SET expires_at = 0 \
         WHERE name = 'settlement' AND holder = ?1 AND fencing_token = CAST(?2 AS INTEGER)";
@@ -77,6 +83,11 @@ pub(crate) async fn current(database: &impl Database) -> Result<(String, u64), D
 pub(crate) async fn renew(database: &impl Database, holder: &str, fencing_token: i64) -> Result<bool, DatabaseError> {
     let renew = Statement::new(RENEW).bind(holder).bind(fencing_token).bind(LEASE_MS);
     Ok(!database.query(renew).await?.is_empty())
+}
+
+/// Extends the lease if `holder` holds it. A process whose lease was taken by another one changes nothing.
+pub(crate) async fn keep(database: &impl Database, holder: &str) -> Result<(), DatabaseError> {
+    database.query(Statement::new(KEEP).bind(holder).bind(LEASE_MS)).await.map(drop)
 }
 
 /// Releases the lease.

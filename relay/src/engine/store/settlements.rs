@@ -57,6 +57,10 @@ statements! {
             updated_at = CAST(?5 AS INTEGER) \
         WHERE id = CAST(?1 AS INTEGER)";
 
+    /// The last ?2 lines of the log of settlement ?1, newest first.
+    LAST_LINES = "SELECT CAST(at AS TEXT) AS at, level, message FROM settlement_steps \
+        WHERE settlement_id = CAST(?1 AS INTEGER) ORDER BY id DESC LIMIT CAST(?2 AS INTEGER)";
+
     /// Appends to the log of settlement ?1: step ?2, level ?3, message ?4, at ?5.
     LOG = "INSERT INTO settlement_steps (settlement_id, step, level, message, at) \
         VALUES (CAST(?1 AS INTEGER), ?2, ?3, ?4, CAST(?5 AS INTEGER))";
@@ -104,6 +108,22 @@ pub(crate) struct SettlementSums {
     pub(crate) credited: u64,
     pub(crate) paid: u64,
     pub(crate) fees: u64,
+}
+
+/// The warnings among the last `lines` lines of a settlement's log, newest first, each with its time in Unix milliseconds.
+pub(crate) async fn last_warnings(
+    database: &impl Database,
+    id: i64,
+    lines: u32,
+) -> Result<Vec<(i64, String)>, DatabaseError> {
+    let rows = database.query(Statement::new(LAST_LINES).bind(id).bind(lines)).await?;
+    let mut warnings = Vec::new();
+    for row in &rows {
+        if row.get::<String>("level")? == Level::Warn.as_str() {
+            warnings.push((row.get("at")?, row.get("message")?));
+        }
+    }
+    Ok(warnings)
 }
 
 /// Returns the open settlement, if there is one.

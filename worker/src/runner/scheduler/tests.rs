@@ -2,9 +2,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 
-use williw_relay::chain::ChainError;
 use williw_relay::clock::ManualClock;
-use williw_relay::engine::EngineError;
 
 use super::*;
 use crate::settings::SettingError;
@@ -161,15 +159,26 @@ async fn without_work_it_sleeps_until_the_next_wake() {
 }
 
 #[tokio::test]
-async fn old_data_is_deleted_only_when_there_is_nothing_to_settle() {
-    for (last, pruned) in [
-        (Progress::Idle, 1),
-        (Progress::Continue { after_ms: 2_000 }, 0),
-        (Progress::Busy { holder: "cli".to_owned(), retry_after_ms: 900 }, 0),
-    ] {
-        let engine = ScriptedEngine::new([Ok(FINISHED), Ok(last)]);
-        Object::new().alarm(&engine).await;
-        assert_eq!(engine.pruned.get(), pruned);
+async fn old_data_is_deleted_after_settlements_and_every_ten_minutes_whatever_happens() {
+    let object = Object::new();
+    let pruned = async |results: Vec<Result<Progress, RunnerError>>| {
+        let engine = ScriptedEngine::new(results);
+        object.alarm(&engine).await;
+        engine.pruned.get()
+    };
+    let working = || Ok(Progress::Continue { after_ms: 2_000 });
+    let blocked = || Ok(Progress::Blocked { settlement_id: 3, reason: "paused".to_owned() });
+    let failed = Ok(Progress::Finished { settlement_id: 3, failure: Some("paused".to_owned()) });
+    assert_eq!(pruned(vec![working()]).await, 1, "the object may have been away for long");
+    assert_eq!(pruned(vec![working()]).await, 0);
+    // Under constant work, and once per alarm.
+    assert_eq!(pruned(vec![Ok(FINISHED), Ok(Progress::Opened), Ok(FINISHED), working()]).await, 1);
+    assert_eq!([pruned(vec![failed]).await, pruned(vec![Ok(Progress::Idle)]).await], [1, 1]);
+    for other in [blocked(), working(), Err(chain_unreachable())] {
+        object.clock.advance(PRUNE_INTERVAL_MS as i64 - 1);
+        assert_eq!(pruned(vec![other.clone()]).await, 0);
+        object.clock.advance(1);
+        assert_eq!([pruned(vec![other.clone()]).await, pruned(vec![other]).await], [1, 0]);
     }
 }
 
@@ -287,6 +296,22 @@ async fn errors_are_retried_with_exponential_backoff_and_without_limit() {
 }
 
 #[tokio::test]
+async fn an_rpc_node_that_limits_the_rate_is_left_alone_for_as_long_as_it_asks() {
+    for (asked, wait) in [(Some(300_000), 300_000), (Some(10), FIRST_BACKOFF_MS), (None, FIRST_BACKOFF_MS)] {
+        let object = Object::new();
+        object.wake(cron_wake()).await;
+        let limited = EngineError::from(ChainError::RateLimited { retry_after_ms: asked }).into();
+        let engine = ScriptedEngine::new([Err(limited)]);
+        object.alarm(&engine).await;
+        assert!(engine.lease_released.get());
+        assert_eq!(object.next_in_ms(), Some(wait));
+        // The cron trigger does not end the pause.
+        object.clock.advance(1);
+        assert_eq!(object.wake(cron_wake()).await.next_run_at, Some(START_MS + wait));
+    }
+}
+
+#[tokio::test]
 async fn a_failed_settlement_waits_for_the_next_wake() {
     let object = Object::new();
     let failure = Progress::Finished { settlement_id: 3, failure: Some("no program".to_owned()) };
@@ -326,6 +351,7 @@ fn the_state_survives_serialization() {
         wake: Some(api_wake()),
         errors_in_a_row: 3,
         last: Some(RunOutcome { at: 7, result: RunResult::Busy { holder: "cli".to_owned() } }),
+        pruned_at: 9,
     };
     let text = serde_json::to_string(&state).unwrap();
     assert_eq!(serde_json::from_str::<SchedulerState>(&text).unwrap(), state);

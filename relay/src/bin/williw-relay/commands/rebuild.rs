@@ -12,20 +12,23 @@ use crate::environment;
 use crate::error::CliError;
 use crate::ledger::{self, IfMissing};
 use crate::output::{Output, unit};
-use crate::patient::Patient;
+use crate::patient::{LeaseKeeper, Patient};
+use crate::shutdown::Shutdown;
 
 use super::run::lease_holder;
 
 /// Rebuilds the ledger.
 pub(crate) async fn rebuild(connection: &ConnectionArguments, output: &Output) -> Result<(), CliError> {
-    let rebuilder = Rebuilder {
-        chain: Patient::new(environment::cluster(connection)?),
-        network: environment::network(connection)?,
-        database: ledger::open(connection, IfMissing::Fail)?,
-    };
-    let (actor, holder) = (Actor::command_line(), lease_holder()?);
-    let rebuilt = rebuilder.run(&Repair { actor: &actor, clock: &SystemClock, holder: &holder }).await?;
-    let asset = Asset::of_ledger(&rebuilder.database).await?;
+    let cluster = environment::cluster(connection)?;
+    let network = environment::network(connection)?;
+    let database = ledger::open(connection, IfMissing::Fail)?;
+    let (actor, holder, shutdown) = (Actor::command_line(), lease_holder()?, Shutdown::listen()?);
+    let keeper = LeaseKeeper { database: &database, holder: &holder, shutdown: &shutdown };
+    let rebuilder = Rebuilder { chain: Patient::keeping(cluster, keeper), network, database: &database };
+    let stop = || shutdown.is_requested();
+    let repair = Repair { actor: &actor, clock: &SystemClock, holder: &holder, stop: &stop };
+    let rebuilt = shutdown.instead_of_error(rebuilder.run(&repair).await.map_err(CliError::from))?;
+    let asset = Asset::of_ledger(&database).await?;
     output.result(&rebuilt, &Report { rebuilt: &rebuilt, asset: asset.as_ref() })
 }
 

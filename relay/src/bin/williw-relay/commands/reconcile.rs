@@ -15,7 +15,8 @@ use crate::environment;
 use crate::error::CliError;
 use crate::ledger::{self, IfMissing};
 use crate::output::{Output, unit};
-use crate::patient::Patient;
+use crate::patient::{LeaseKeeper, Patient};
+use crate::shutdown::Shutdown;
 use crate::table::Table;
 
 use super::run::lease_holder;
@@ -35,24 +36,29 @@ pub(crate) async fn reconcile(
     arguments: &ReconcileArguments,
     output: &Output,
 ) -> Result<(), CliError> {
-    let reconciler = Reconciler {
-        chain: Patient::new(environment::cluster(connection)?),
-        network: environment::network(connection)?,
-        database: ledger::open(connection, IfMissing::Fail)?,
-    };
-    let asset = Asset::of_ledger(&reconciler.database).await?;
+    let cluster = environment::cluster(connection)?;
+    let network = environment::network(connection)?;
+    let database = ledger::open(connection, IfMissing::Fail)?;
+    let asset = Asset::of_ledger(&database).await?;
     let (actor, holder) = (Actor::command_line(), lease_holder()?);
-    let repair = arguments.repair.then_some(Repair { actor: &actor, clock: &SystemClock, holder: &holder });
+    // A comparison without a repair holds no lease, so that a signal may end it at any point.
+    let shutdown = if arguments.repair { Shutdown::listen()? } else { Shutdown::never() };
+    let keeper = LeaseKeeper { database: &database, holder: &holder, shutdown: &shutdown };
+    let reconciler = Reconciler { chain: Patient::keeping(cluster, keeper), network, database: &database };
+    let stop = || shutdown.is_requested();
+    let repair = Repair { actor: &actor, clock: &SystemClock, holder: &holder, stop: &stop };
+    let repair = arguments.repair.then_some(repair);
     let (mut listed, mut omitted) = (Vec::new(), 0_u64);
     let mut csv = if arguments.csv { Some(Csv::new()) } else { None };
-    let found = reconciler
+    let compared = reconciler
         .run(repair.as_ref(), |row| match &mut csv {
             Some(csv) => csv.write(row),
             None if row.findings.is_empty() => {}
             None if listed.len() < MAX_LISTED => listed.push(row.clone()),
             None => omitted = omitted.saturating_add(1),
         })
-        .await?;
+        .await;
+    let found = shutdown.instead_of_error(compared.map_err(CliError::from))?;
     match csv {
         Some(mut csv) => {
             csv.line(&treasury_cells(&found).join(","));

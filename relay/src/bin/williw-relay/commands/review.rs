@@ -15,6 +15,7 @@ use crate::environment::{self, Cluster};
 use crate::error::CliError;
 use crate::ledger::{self, IfMissing, Ledger};
 use crate::output::{Output, format_amount, format_time, unit};
+use crate::shutdown::Shutdown;
 use crate::table::Table;
 
 use super::run::lease_holder;
@@ -41,6 +42,8 @@ pub(crate) async fn accept_unknown(
     output: &Output,
 ) -> Result<(), CliError> {
     let reviewer = reviewer(connection)?;
+    // A signal lets it finish, so that it leaves no lease.
+    let _shutdown = Shutdown::listen()?;
     reviewer.accept_unknown(&Actor::command_line(), arguments.amount).await?;
     let asset = Asset::of_ledger(&reviewer.database).await?;
     let amount = format_amount(arguments.amount, asset.as_ref());
@@ -132,6 +135,8 @@ pub(crate) async fn resolve(
     output: &Output,
 ) -> Result<(), CliError> {
     let reviewer = reviewer(connection)?;
+    // A signal lets it finish, so that it leaves no lease.
+    let _shutdown = Shutdown::listen()?;
     let resolution = if arguments.resolution.pay_on_top { Resolution::PayOnTop } else { Resolution::AcceptChain };
     let (outcome, excess) = if arguments.yes {
         ("recorded", reviewer.resolve(&Actor::command_line(), &arguments.node, resolution).await?)

@@ -1,5 +1,6 @@
 //! The `run` command: settles rewards until none are left to settle, or indefinitely with `--watch`.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -65,6 +66,7 @@ pub(crate) async fn run(
     let retention = Retention {
         days: arguments.retention_days,
         includes_keys: matches!(connection.ledger, Some(LedgerLocation::File(_))),
+        pruned_at_ms: Cell::new(SystemClock.now_ms()),
     };
     let metrics = async {
         match &exporter {
@@ -108,6 +110,7 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
                 "interrupted before all rewards were settled; the next run resumes".to_owned(),
             ));
         }
+        retention.prune_if_overdue(database).await;
         let progress = match engine.advance(Trigger { name: "cli", retry_held }).await {
             Ok(progress) => progress,
             Err(EngineError::LeaseLost) => {
@@ -117,15 +120,18 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
             }
             // With --watch, an answer that makes no sense is retried as well: a node or a proxy may recover.
             Err(error) if error.is_transient() || (arguments.watch && error.is_external()) => {
-                let delay = backoff.next_delay(SystemClock.now_ms()).max(retry_after(&error));
-                if !arguments.watch && backoff.has_lasted(arguments.patience, SystemClock.now_ms()) {
+                let asked = retry_after(&error);
+                let delay = backoff.next_delay(SystemClock.now_ms()).max(asked);
+                // No request is sent before the node allows it, so that nothing can change until then.
+                let is_hopeless = asked > Duration::from_secs(arguments.patience.into());
+                if !arguments.watch && (is_hopeless || backoff.has_lasted(arguments.patience, SystemClock.now_ms())) {
                     return Err(error.into());
                 }
-                tracing::warn!("{error}; retrying in {} s", delay.as_secs());
                 // Nobody else should wait for a runner that waits.
                 if let Err(error) = engine.stop().await {
                     tracing::debug!("cannot release the lease, which will expire by itself: {error}");
                 }
+                tracing::warn!("{error}; retrying in {} s", delay.as_secs());
                 shutdown.sleep(delay).await;
                 continue;
             }
@@ -164,6 +170,7 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
                 shutdown.sleep(Duration::from_millis(retry_after_ms).min(MAX_BUSY_DELAY)).await;
             }
             Progress::Finished { settlement_id, failure } => {
+                retention.prune(database).await;
                 let settlement = settlements::get(database, settlement_id).await?;
                 settled = settled.saturating_add(1);
                 fees = fees.saturating_add(settlement.fees_lamports.get());
@@ -220,12 +227,10 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
     }
 }
 
-/// How long the RPC node has asked to wait.
+/// How long the RPC node has asked to wait, up to an hour.
 fn retry_after(error: &EngineError) -> Duration {
     match error {
-        EngineError::Chain(ChainError::RateLimited { retry_after_ms: Some(ms) }) => {
-            Duration::from_millis(*ms).min(MAX_RETRY_DELAY)
-        }
+        EngineError::Chain(ChainError::RateLimited { retry_after_ms: Some(ms) }) => Duration::from_millis(*ms),
         _ => Duration::ZERO,
     }
 }
@@ -261,11 +266,24 @@ struct Retention {
     days: u32,
     /// Whether idempotency keys are deleted as well. A Worker deletes its own.
     includes_keys: bool,
+    /// When something was deleted last, or was to be, in Unix milliseconds.
+    pruned_at_ms: Cell<i64>,
 }
 
+/// After how many milliseconds old data are deleted also while a settlement goes on or nothing can be settled.
+const PRUNE_INTERVAL_MS: u64 = 10 * 60 * 1_000;
+
 impl Retention {
-    /// Deletes some of what is too old. A failure is logged: nothing depends on it.
+    /// As [`Retention::prune`], if that was long ago.
+    async fn prune_if_overdue<D: Database>(&self, database: &D) {
+        if SystemClock.now_ms().abs_diff(self.pruned_at_ms.get()) >= PRUNE_INTERVAL_MS {
+            self.prune(database).await;
+        }
+    }
+
+    /// Deletes some of what is too old: with every settlement more than it has added. A failure is logged: nothing depends on it.
     async fn prune<D: Database>(&self, database: &D) {
+        self.pruned_at_ms.set(SystemClock.now_ms());
         let pruned = retention::prune_some(database, SystemClock.now_ms(), self.days, self.includes_keys).await;
         if let Err(error) = pruned {
             tracing::warn!("cannot delete old data: {error}");
@@ -309,5 +327,11 @@ mod tests {
         assert!(!backoff.has_lasted(10, 9_999));
         assert!(backoff.has_lasted(10, 10_000));
         assert!(!Backoff::default().has_lasted(0, 0), "no error was recorded");
+    }
+
+    #[test]
+    fn a_node_that_limits_the_rate_is_waited_for_as_long_as_it_asks() {
+        let after = |retry_after_ms| retry_after(&ChainError::RateLimited { retry_after_ms }.into()).as_secs();
+        assert_eq!([after(None), after(Some(7_000)), after(Some(3_600_000))], [0, 7, 3_600]);
     }
 }
