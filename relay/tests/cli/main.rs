@@ -24,3 +24,4 @@ mod settings;
 mod status;
 mod stopping;
 mod tables;
+mod terminal;
