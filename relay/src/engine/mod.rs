@@ -41,7 +41,7 @@ pub use config::{EngineConfig, FormatChoice, NetworkRef};
 pub use error::EngineError;
 pub use hold::HoldReason;
 pub use overdue::ATTEMPT_OVERDUE_MS;
-pub use review::{Excess, Resolution, ReviewError, Reviewer};
+pub use review::{Excess, MAX_NODES_AT_ONCE, Resolution, ReviewError, Reviewed, Reviewer};
 pub use states::{AttemptState, BatchState, EntryOutcome, NodeState, SettlementState};
 pub use step::Step;
 
