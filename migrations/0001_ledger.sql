@@ -91,11 +91,14 @@ CREATE TABLE payables (
     next_sequence   INTEGER,                     -- the node's oldest unconfirmed reward; NULL if all are confirmed
     signed_lamports INTEGER NOT NULL DEFAULT 0 CHECK (signed_lamports >= 0), -- the highest total ever signed for the node
     hold_reason     TEXT,                        -- why the last settlement did not credit its pending rewards
+    held_since      INTEGER,                     -- since when they are held for this reason; kept while they are tried again
     retry_at        INTEGER NOT NULL DEFAULT 0,  -- when a settlement tries again; 0 unless the node is held
     CHECK ((hold_reason IS NULL) = (retry_at = 0))
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX payables_due ON payables (retry_at, next_sequence) WHERE next_sequence IS NOT NULL;
 CREATE INDEX payables_held ON payables (hold_reason, node_id) WHERE hold_reason IS NOT NULL;
+-- What was held and is not at present: at the end of a settlement, held_since is forgotten.
+CREATE INDEX payables_tried_again ON payables (node_id) WHERE held_since IS NOT NULL AND hold_reason IS NULL;
 
 -- A cache of the on-chain wallet accounts as last read. The chain is authoritative.
 CREATE TABLE wallets (
@@ -111,6 +114,7 @@ CREATE TABLE wallets (
     threshold_lamports                 INTEGER NOT NULL CHECK (threshold_lamports >= 0),
     oldest_unpaid_at                   INTEGER,           -- the time of the oldest unpaid credit; NULL if nothing is pending
     hold_reason                        TEXT,              -- why a due payout was not made
+    held_since                         INTEGER,           -- since when it is held for this reason; kept while it is tried again
     retry_at                           INTEGER NOT NULL DEFAULT 0, -- when a settlement tries again; 0 unless the payout is held
     last_signature                     TEXT,              -- the last finalized transaction that credited or paid the node
     last_slot                          INTEGER NOT NULL,  -- the finalized slot at which the account was read
@@ -121,6 +125,16 @@ CREATE INDEX wallets_due_by_amount ON wallets (retry_at, node_id)
     WHERE pending_rewards_lamports > 0 AND pending_rewards_lamports >= threshold_lamports;
 -- First by retry_at: it is searched for those that are not held, by their age, and for those that are, by their time.
 CREATE INDEX wallets_due_by_age ON wallets (retry_at, oldest_unpaid_at) WHERE oldest_unpaid_at IS NOT NULL;
+CREATE INDEX wallets_tried_again ON wallets (node_id) WHERE held_since IS NOT NULL AND hold_reason IS NULL;
+
+-- What a node is held for is over: the next settlement tries again, however long it was held.
+CREATE TRIGGER holds_of_changed_nodes AFTER UPDATE OF address, status ON nodes
+WHEN (OLD.address IS NULL AND NEW.address IS NOT NULL) OR (OLD.status = 'suspended' AND NEW.status <> 'suspended') BEGIN
+    UPDATE payables SET hold_reason = NULL, held_since = NULL, retry_at = 0
+        WHERE node_id = NEW.id AND hold_reason IN ('no_address', 'node_suspended');
+    UPDATE wallets SET hold_reason = NULL, held_since = NULL, retry_at = 0
+        WHERE node_id = NEW.id AND hold_reason IN ('no_address', 'node_suspended');
+END;
 
 -- A cache of the on-chain treasury as last read, in one row.
 CREATE TABLE treasury (

@@ -37,9 +37,12 @@ statements! {
     SELECT_FIRST_TRIGGER = "SELECT trigger FROM settlements WHERE id = (SELECT MIN(id) FROM settlements)";
 
     /// Adds the settlement that the rebuilt batches belong to, at ?1.
-    INSERT_SETTLEMENT = "INSERT INTO settlements (id, trigger, state, step, started_at, updated_at, finished_at)
-        VALUES (1, 'rebuild', 'done', 'reconcile', CAST(?1 AS INTEGER), CAST(?1 AS INTEGER), CAST(?1 AS INTEGER))
-        ON CONFLICT (id) DO NOTHING";
+    INSERT_SETTLEMENT = "INSERT INTO settlements (id, trigger, state, step, started_at, updated_at)
+        VALUES (1, 'rebuild', 'open', 'reconcile', CAST(?1 AS INTEGER), CAST(?1 AS INTEGER)) ON CONFLICT (id) DO NOTHING";
+
+    /// Closes that settlement at ?1, unless it is closed: it counts like every other one that was carried out.
+    CLOSE_SETTLEMENT = "UPDATE settlements SET state = 'done', finished_at = CAST(?1 AS INTEGER)
+        WHERE id = 1 AND trigger = 'rebuild' AND state = 'open'";
 
     /// Sets the sums of that settlement: credited ?1, paid ?2, fees ?3, at ?4.
     SET_SUMS = "UPDATE settlements SET credited_lamports = CAST(?1 AS INTEGER), paid_lamports = CAST(?2 AS INTEGER),
@@ -229,7 +232,9 @@ impl<D: Database, C: Chain + History> Rebuilder<D, C> {
             u128::from(reconciliation.treasury.credited).saturating_sub(reconciliation.credited);
         rebuilt.reconciliation = reconciliation;
         let now = repair.clock.now_ms();
-        reconciler.write(repair, token, vec![Statement::new(INSERT_SETTLEMENT).bind(now)]).await?;
+        reconciler
+            .write(repair, token, [INSERT_SETTLEMENT, CLOSE_SETTLEMENT].map(|sql| Statement::new(sql).bind(now)).into())
+            .await?;
         let (mut used, mut sums, mut replay) = (BTreeSet::new(), Sums::default(), Replay::default());
         for (piece, proven) in signatures.chunks(TRANSACTIONS_PER_PIECE).zip(proven) {
             repair.check()?;

@@ -38,6 +38,8 @@ pub enum HoldReason {
     FeeLimit,
     /// The batch failed with this as its only entry; holds the cluster's error.
     Evicted(String),
+    /// The batch did not land in this number of attempts.
+    NotLanded(u32),
     /// The program skipped the entry, or would skip it.
     Skipped(SkipReason),
     /// The program skipped the entry, for a reason that was only in the log, which the RPC node does not have.
@@ -59,6 +61,36 @@ impl HoldReason {
 
     /// The text of [`HoldReason::SkippedUnknown`].
     pub const SKIPPED_UNKNOWN: &str = "skipped (reason unknown: the RPC node does not have the transaction's log)";
+
+    /// The beginnings of the texts of the reasons that last until the node's owner, or an operator, does something about them:
+    /// the texts up to their first colon.
+    const LASTING: [&str; 18] = [
+        "no_address",
+        "node_suspended",
+        "destination_unconfirmed",
+        "wallet_unreadable",
+        "node_closed",
+        "registration_failed",
+        "evicted",
+        SkipReason::DestinationNotRentExempt.as_str(),
+        SkipReason::DestinationExecutable.as_str(),
+        SkipReason::DestinationReserved.as_str(),
+        SkipReason::DestinationNotWritable.as_str(),
+        SkipReason::DestinationIsProgramAccount.as_str(),
+        SkipReason::WalletShort.as_str(),
+        SkipReason::TokenAccountInvalid.as_str(),
+        SkipReason::TokenAccountWrongMint.as_str(),
+        SkipReason::TokenAccountWrongOwner.as_str(),
+        SkipReason::TokenAccountFrozen.as_str(),
+        SkipReason::TokenAccountNeedsMemo.as_str(),
+    ];
+
+    /// Whether the reason with this text does not end by itself, as a limit or a shortage of funds does. It is tried again the
+    /// more rarely, the longer it has lasted.
+    pub(crate) fn lasts(text: &str) -> bool {
+        let name = text.split_once(':').map_or(text, |(name, _)| name);
+        Self::LASTING.contains(&name)
+    }
 
     /// Whether ledger and chain disagree, so that only an operator can decide.
     pub fn is_disagreement(&self) -> bool {
@@ -84,6 +116,7 @@ impl fmt::Display for HoldReason {
             Self::PayerShort => f.write_str("payer_short: the settler's lamports do not cover its cost: send it SOL"),
             Self::FeeLimit => f.write_str("fee_limit: the fees of the settlement have reached their limit"),
             Self::Evicted(reason) => write!(f, "evicted: {reason}"),
+            Self::NotLanded(attempts) => write!(f, "not_landed: it did not land in {attempts} attempts"),
             Self::Skipped(reason @ SkipReason::WalletShort) => {
                 write!(f, "{}: rent has risen, top up the wallets with 'williw-relay rent top-up'", reason.as_str())
             }
@@ -96,5 +129,39 @@ impl fmt::Display for HoldReason {
             Self::Skipped(reason) => f.write_str(reason.as_str()),
             Self::SkippedUnknown => f.write_str(Self::SKIPPED_UNKNOWN),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_its_owner_or_an_operator_changes_lasts() {
+        let lasting = [
+            HoldReason::NoAddress,
+            HoldReason::NodeSuspended,
+            HoldReason::DestinationUnconfirmed,
+            HoldReason::WalletUnreadable,
+            HoldReason::NodeClosed,
+            HoldReason::RegistrationFailed,
+            HoldReason::Evicted("Custom: 17".to_owned()),
+        ];
+        let passing = [
+            HoldReason::ChainAboveLedger,
+            HoldReason::ChainBelowLedger,
+            HoldReason::TotalMismatch,
+            HoldReason::UnknownCredits,
+            HoldReason::PayerShort,
+            HoldReason::FeeLimit,
+            HoldReason::NotLanded(10),
+            HoldReason::SkippedUnknown,
+        ];
+        assert!(lasting.iter().all(|reason| HoldReason::lasts(&reason.to_string())));
+        assert!(!passing.iter().any(|reason| HoldReason::lasts(&reason.to_string())));
+        let of_program =
+            SkipReason::ALL.into_iter().filter(|reason| HoldReason::lasts(&HoldReason::Skipped(*reason).to_string()));
+        let names: Vec<&str> = of_program.map(SkipReason::as_str).collect();
+        assert_eq!(names, HoldReason::LASTING[lasting.len()..]);
     }
 }

@@ -23,6 +23,7 @@ mod plan;
 mod read;
 mod reconcile;
 mod repeated;
+mod refused;
 mod review;
 mod signatures;
 mod simulate;
@@ -41,7 +42,7 @@ pub use config::{EngineConfig, FormatChoice, NetworkRef};
 pub use error::EngineError;
 pub use hold::HoldReason;
 pub use overdue::ATTEMPT_OVERDUE_MS;
-pub use review::{Excess, Resolution, ReviewError, Reviewer};
+pub use review::{Excess, MAX_NODES_AT_ONCE, Resolution, ReviewError, Reviewed, Reviewer};
 pub use states::{AttemptState, BatchState, EntryOutcome, NodeState, SettlementState};
 pub use step::Step;
 
@@ -58,8 +59,8 @@ use crate::signer::Signer;
 
 use changes::Changes;
 use lease::Lease;
-use store::payables;
 use store::settlement_nodes::{self, HeldNodes};
+use store::{payables, wallets};
 
 /// The implementations of the five traits that an [`Engine`] runs on.
 pub struct EngineParts<D, C, S, K, E> {
@@ -104,7 +105,7 @@ pub struct Engine<D, C, S, K, E> {
 pub struct Trigger<'a> {
     /// The trigger's name in the ledger: `cron`, `api`, `cli`, …
     pub name: &'a str,
-    /// Whether to retry what is held now instead of [`HOLD_RETRY_MS`] after it was held.
+    /// Whether to retry what is held now instead of [`HOLD_RETRY_MS`] to [`MAX_HOLD_RETRY_MS`] after it was held.
     pub retry_held: bool,
 }
 
@@ -114,8 +115,8 @@ pub enum Progress {
     /// No settlement is open and there is nothing to settle; nothing was sent or written.
     Idle,
     /// There is something to settle, but what ended the latest settlement before it could send anything has not changed: the
-    /// network is paused, the key is not the settler's, no transaction can be paid for, … No settlement was opened, so that
-    /// waiting leaves no trace in the ledger. Call again after a while.
+    /// network is paused, the key is not the settler's, no transaction can be paid for, the program rejects every one, … No
+    /// settlement was opened, so that waiting leaves no trace in the ledger. Call again after a while.
     Blocked {
         /// The number of the settlement that failed for this reason.
         settlement_id: i64,
@@ -145,8 +146,12 @@ pub enum Progress {
     },
 }
 
-/// After how many milliseconds a settlement tries again what an earlier one has held (no address, an empty treasury, …).
+/// After how many milliseconds a settlement tries again what an earlier one has held, at the earliest (an empty treasury, …).
 pub const HOLD_RETRY_MS: i64 = 10 * 60 * 1000;
+
+/// After how many milliseconds it tries again what lasts until somebody does something about it (no address, …), at the latest.
+/// Until then, it waits for as long as it was held for that reason.
+pub const MAX_HOLD_RETRY_MS: i64 = 24 * 60 * 60 * 1000;
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     /// Creates an engine for the network named in `config`.
@@ -243,7 +248,12 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             return Err(error);
         }
         let mut changes = Changes::for_settlement(open, now);
-        changes.extend([payables::recount(), settlement_nodes::clear()]);
+        changes.extend([
+            payables::recount(),
+            payables::forget_holds(),
+            wallets::forget_holds(),
+            settlement_nodes::clear(),
+        ]);
         changes.fail_settlement(&reason);
         self.commit(lease, changes).await?;
         self.release(lease).await?;
@@ -268,26 +278,6 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         changes.push(settlement_nodes::choose(self.config.max_nodes, now, held));
         self.commit(lease, changes).await?;
         Ok(Progress::Opened)
-    }
-
-    /// Whether a new settlement would be refused for the same reason as the latest one.
-    async fn is_still_refused(
-        &self,
-        lease: &Lease,
-        refused: &store::settlements::RefusedSettlement,
-    ) -> Result<bool, EngineError> {
-        let checked = match self.check_service().await {
-            Ok(service) if refused.step == Step::Plan => {
-                self.set_asset(service.asset);
-                self.check_means(lease).await
-            }
-            checked => checked.map(drop),
-        };
-        match checked {
-            Err(EngineError::Rejected(reason)) => Ok(reason == refused.reason),
-            Err(error) => Err(error),
-            Ok(()) => Ok(false),
-        }
     }
 
     /// As [`Engine::step`], once the RPC node is known to belong to the ledger's cluster. A settlement can have been opened

@@ -48,7 +48,12 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             count(BatchState::Superseded)
         ));
         let failure = batches::failure(&self.database, open.id).await?;
-        changes.extend([payables::recount(), settlement_nodes::clear()]);
+        changes.extend([
+            payables::recount(),
+            payables::forget_holds(),
+            wallets::forget_holds(),
+            settlement_nodes::clear(),
+        ]);
         match &failure {
             None => changes.finish_settlement(),
             Some(reason) => changes.fail_settlement(reason),

@@ -5,20 +5,30 @@
 //! can take it back from the node's owner, so the ledger has to record it. The totals alone do not say whether it was for
 //! rewards of this ledger: a person decides, see [`Resolution`].
 
+mod compare;
+
 use serde::Serialize;
-use settlement::client::{node_wallet_address, treasury_address};
-use settlement::state::{NodeWallet, Treasury};
+use settlement::client::treasury_address;
+use settlement::state::Treasury;
 
 use crate::chain::{AccountData, Chain, ChainError, Commitment};
 use crate::clock::Clock;
 use crate::database::{Database, DatabaseError};
-use crate::ledger::corrections::{self, Correction, Shift};
+use crate::ledger::corrections::{self, Correction};
 use crate::ledger::{Actor, reviews};
 use crate::types::{Lamports, LamportsError, NodeId, text_enum};
 
-use super::store::{binding, leases};
+use compare::Compared;
+
+use super::store::leases;
 use super::validate::check_binding;
 use super::{EngineError, NetworkRef};
+
+/// How many nodes are resolved at once at most: a limit on the statements of one transaction.
+pub const MAX_NODES_AT_ONCE: usize = 25;
+
+/// What a resolution makes of the excess of one of several nodes, or why it is refused.
+pub type Reviewed = Result<Excess, ReviewError>;
 
 /// Compares single nodes with the chain, and records what the chain's total was for.
 pub struct Reviewer<D, C, K> {
@@ -168,6 +178,9 @@ pub enum ReviewError {
         /// The slot of the ledger's last reading of the wallet account.
         seen: u64,
     },
+    /// The node's rewards were changed meanwhile.
+    #[error("node {0}: its rewards have changed meanwhile: repeat the command")]
+    Changed(NodeId),
     /// A runner is settling.
     #[error("{holder} is settling with this ledger: stop it, or retry when it has finished")]
     Busy {
@@ -211,7 +224,79 @@ impl<D: Database, C: Chain, K: Clock> Reviewer<D, C, K> {
         resolution: Resolution,
     ) -> Result<Excess, ReviewError> {
         // A settlement that has read the rewards must not be under way while their totals move.
-        self.under_lease(async |token| self.write(actor, node_id, resolution, token).await).await
+        self.under_lease(async |token| {
+            let (excess, correction) = self.compare(node_id, resolution).await?;
+            self.write(actor, token, &[&correction]).await?;
+            Ok(excess)
+        })
+        .await
+    }
+
+    /// As [`Reviewer::examine`] for several nodes, with fewer requests. No more than [`MAX_NODES_AT_ONCE`] should be given.
+    ///
+    /// # Errors
+    /// [`ReviewError::Engine`] if nothing can be compared. What is refused for a node is in its place.
+    pub async fn examine_all(&self, node_ids: &[NodeId], resolution: Resolution) -> Result<Vec<Reviewed>, ReviewError> {
+        let compared = self.compare_all(node_ids, resolution).await?;
+        Ok(compared.into_iter().map(|compared| Ok(compared?.0)).collect())
+    }
+
+    /// As [`Reviewer::resolve`] for several nodes, with fewer requests and in as few transactions as possible. No more than
+    /// [`MAX_NODES_AT_ONCE`] should be given.
+    ///
+    /// # Errors
+    /// [`ReviewError::Engine`] and [`ReviewError::Busy`] if nothing can be compared or written. What is refused for a node is in
+    /// its place, and nothing was written for it.
+    pub async fn resolve_all(
+        &self,
+        actor: &Actor,
+        node_ids: &[NodeId],
+        resolution: Resolution,
+    ) -> Result<Vec<Reviewed>, ReviewError> {
+        self.under_lease(async |token| {
+            let compared = self.compare_all(node_ids, resolution).await?;
+            let corrections: Vec<_> = compared.iter().flatten().map(|(_, correction)| correction).collect();
+            match self.write(actor, token, &corrections).await {
+                Ok(()) => Ok(compared.into_iter().map(|compared| Ok(compared?.0)).collect()),
+                // A node has earned something meanwhile: it must not keep the others from being written.
+                Err(DatabaseError::Constraint(_)) => self.write_each(actor, token, compared).await,
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await
+    }
+
+    /// Writes the corrections one by one.
+    async fn write_each(
+        &self,
+        actor: &Actor,
+        token: i64,
+        compared: Vec<Compared>,
+    ) -> Result<Vec<Reviewed>, ReviewError> {
+        let mut reviewed = Vec::with_capacity(compared.len());
+        for compared in compared {
+            reviewed.push(match compared {
+                Ok((excess, correction)) => match self.write(actor, token, &[&correction]).await {
+                    Ok(()) => Ok(excess),
+                    Err(DatabaseError::Constraint(_)) => Err(ReviewError::Changed(correction.node_id)),
+                    Err(error) => return Err(error.into()),
+                },
+                Err(refused) => Err(refused),
+            });
+        }
+        Ok(reviewed)
+    }
+
+    /// Writes corrections in one transaction.
+    async fn write(&self, actor: &Actor, token: i64, corrections: &[&Correction]) -> Result<(), DatabaseError> {
+        if corrections.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now_ms();
+        let mut statements = vec![leases::require(&self.holder, token)];
+        statements.extend(corrections.iter().flat_map(|correction| correction.statements(actor, now)));
+        statements.push(leases::clear_preconditions());
+        self.database.batch(statements).await.map(drop)
     }
 
     /// Accepts that the treasury has credited `amount` to wallet accounts that this ledger does not know, audited, so that
@@ -263,100 +348,5 @@ impl<D: Database, C: Chain, K: Clock> Reviewer<D, C, K> {
         // Once everything is written, a lease that could not be released only makes the next runner wait.
         released?;
         Ok(done)
-    }
-
-    async fn write(
-        &self,
-        actor: &Actor,
-        node_id: &NodeId,
-        resolution: Resolution,
-        token: i64,
-    ) -> Result<Excess, ReviewError> {
-        let (excess, correction) = self.compare(node_id, resolution).await?;
-        let now = self.clock.now_ms();
-        let mut statements = vec![leases::require(&self.holder, token)];
-        statements.extend(correction.statements(actor, now));
-        statements.push(leases::clear_preconditions());
-        self.database.batch(statements).await?;
-        Ok(excess)
-    }
-
-    /// Compares the node's rewards with its wallet account on the finalized chain.
-    async fn compare(&self, node_id: &NodeId, resolution: Resolution) -> Result<(Excess, Correction), ReviewError> {
-        let network = self.network.address();
-        if binding::read(&self.database).await?.is_empty() {
-            let reason = "nothing has been settled with this ledger yet: run 'williw-relay run' first".to_owned();
-            return Err(EngineError::Rejected(reason).into());
-        }
-        let asset = check_binding(&self.database, &self.chain, &network).await?.asset;
-        let unit = asset.map_or("base unit", |asset| asset.unit());
-
-        let unknown = || ReviewError::UnknownNode(node_id.clone());
-        let no_wallet = || ReviewError::NoWallet(node_id.clone());
-        let node = reviews::totals(&self.database, node_id, Lamports::ZERO).await?.ok_or_else(unknown)?;
-        let owner = node.address.ok_or_else(no_wallet)?;
-        let address = node_wallet_address(&network, &node_id.on_chain(), &owner);
-        let read = self.chain.accounts(&[address], AccountData::Full, Commitment::Finalized, 0).await?;
-        let account = read.accounts.into_iter().next().flatten().filter(|account| account.owner == settlement::ID);
-        let wallet = account.and_then(|account| NodeWallet::decode(&account.data).ok()).ok_or_else(no_wallet)?;
-        let too_large = || ReviewError::TotalTooLarge(node_id.clone());
-        let credited = Lamports::new(wallet.credited_total).map_err(|_| too_large())?;
-
-        let totals = reviews::totals(&self.database, node_id, credited).await?.ok_or_else(unknown)?;
-        if let Some(seen) = totals.mirrored_slot.filter(|seen| *seen > read.slot) {
-            return Err(ReviewError::Behind { slot: read.slot, seen });
-        }
-        if totals.batched {
-            return Err(ReviewError::BatchOpen(node_id.clone()));
-        }
-        if totals.confirmed_above {
-            return Err(ReviewError::ChainBelowLedger { node_id: node_id.clone(), credited, unit });
-        }
-        let signed = totals.signed;
-        if credited <= signed {
-            return Err(ReviewError::NothingToResolve { node_id: node_id.clone(), credited, unit });
-        }
-        let counted = match resolution {
-            Resolution::AcceptChain => credited.min(totals.last_total).max(signed),
-            Resolution::PayOnTop => signed,
-        };
-        let totals = reviews::totals(&self.database, node_id, counted).await?.ok_or_else(unknown)?;
-        let gap = || ReviewError::Gap(node_id.clone());
-        let from = totals.following.map_or(totals.covered, |following| following.from);
-        let end = totals.following.map_or(Some(totals.covered), |following| from.checked_add(following.sum));
-        if from != totals.covered || end != Some(totals.last_total) {
-            return Err(gap());
-        }
-        let amount = credited.checked_sub(counted).ok_or_else(gap)?;
-        let of_rewards = |upper: Lamports, lower: Lamports| {
-            upper.min(totals.last_total).checked_sub(lower).unwrap_or(Lamports::ZERO)
-        };
-        let correction = Correction {
-            node_id: node_id.clone(),
-            operation: resolution.operation(),
-            credited,
-            counted,
-            covered: totals.covered,
-            signed,
-            amount,
-            total: totals.covered.checked_add(amount).ok_or_else(too_large)?,
-            last_total: totals.last_total,
-            shift: Shift::new(amount, from, totals.last_total).ok_or_else(too_large)?,
-            slot: read.slot,
-        };
-        let excess = Excess {
-            node_id: node_id.clone(),
-            resolution,
-            wallet_address: address.to_string(),
-            credited_lamports: credited,
-            signed_lamports: signed,
-            signed_unconfirmed_lamports: of_rewards(signed, totals.confirmed),
-            counted_as_credited_lamports: of_rewards(counted, signed),
-            paid_again_lamports: of_rewards(credited, counted),
-            excess_lamports: amount,
-            reward_id: (!amount.is_zero()).then(|| correction.reward_id()),
-            slot: read.slot,
-        };
-        Ok((excess, correction))
     }
 }

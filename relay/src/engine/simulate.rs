@@ -55,8 +55,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         for OpenBatch { batch, .. } in &exhausted {
             let entries = batches::entries(&self.database, batch.id).await?;
             changes.push(batches::require_unchanged(batch));
-            let hold = HoldReason::Evicted(format!("it did not land in {MAX_ATTEMPTS} attempts"));
-            self.fail_batch(batch, &entries, hold, &mut changes);
+            self.fail_batch(batch, &entries, HoldReason::NotLanded(MAX_ATTEMPTS), &mut changes);
         }
         self.renew(lease).await?;
         let mut simulations = self.simulations(lease, &to_simulate).await?;
@@ -149,7 +148,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     }
 
     /// Simulates batches. Returns the simulations by batch.
-    async fn simulate_all(
+    pub(super) async fn simulate_all(
         &self,
         lease: &Lease,
         batches: Vec<&Batch>,

@@ -54,7 +54,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             hold => hold.to_string(),
         };
         let hold = match (batch.kind, hold) {
-            (BatchKind::Register, HoldReason::Evicted(_)) => HoldReason::RegistrationFailed,
+            (BatchKind::Register, HoldReason::Evicted(_) | HoldReason::NotLanded(_)) => HoldReason::RegistrationFailed,
             (_, hold) => hold,
         };
         if batch.kind == BatchKind::Register && hold == HoldReason::FeeLimit {

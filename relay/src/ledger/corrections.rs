@@ -34,11 +34,11 @@ statements! {
     RELEASE_REWARDS = "INSERT INTO payables (node_id, signed_lamports, next_sequence) VALUES (?1, CAST(?2 AS INTEGER),
             (SELECT sequence FROM rewards WHERE node_id = ?1 AND distributed_at IS NULL
                 ORDER BY node_total_lamports LIMIT 1))
-        ON CONFLICT (node_id) DO UPDATE SET hold_reason = NULL, retry_at = 0, next_sequence = excluded.next_sequence,
+        ON CONFLICT (node_id) DO UPDATE SET hold_reason = NULL, held_since = NULL, retry_at = 0, next_sequence = excluded.next_sequence,
             signed_lamports = MAX(signed_lamports, excluded.signed_lamports)";
 
     /// Lets the next settlement pay out node ?1.
-    RELEASE_WALLET = "UPDATE wallets SET hold_reason = NULL, retry_at = 0 WHERE node_id = ?1";
+    RELEASE_WALLET = "UPDATE wallets SET hold_reason = NULL, held_since = NULL, retry_at = 0 WHERE node_id = ?1";
 
     /// Fails the statement batch unless ?1 is left of ?2, what the treasury has credited in total, without what the known wallet
     /// accounts have and what was accepted.
@@ -50,7 +50,7 @@ statements! {
     ACCEPT_UNKNOWN = "UPDATE treasury SET accepted_unknown_lamports = accepted_unknown_lamports + CAST(?1 AS INTEGER)";
 
     /// Lets the next settlement take the nodes that wait for it.
-    RELEASE_UNKNOWN = "UPDATE payables SET hold_reason = NULL, retry_at = 0 WHERE hold_reason = 'unknown_credits'";
+    RELEASE_UNKNOWN = "UPDATE payables SET hold_reason = NULL, held_since = NULL, retry_at = 0 WHERE hold_reason = 'unknown_credits'";
 
     /// Confirms the pending rewards of node ?1 up to the total ?2, at ?3.
     CONFIRM_COVERED = "UPDATE rewards SET status = 'confirmed', distributed_at = CAST(?3 AS INTEGER)

@@ -19,6 +19,7 @@ pub mod owners;
 mod pagination;
 pub mod part_credits;
 mod payables;
+pub mod progress;
 pub mod retention;
 pub mod reviews;
 pub mod rewards;
@@ -51,6 +52,7 @@ const RELAY_MODULES: &[&[&str]] = &[
     health::ALL,
     owners::ALL,
     part_credits::ALL,
+    progress::ALL,
     retention::ALL,
     reviews::ALL,
     settlements::ALL,

@@ -47,7 +47,11 @@ statements! {
         WHERE payables.hold_reason IN ", disagreements!(), "
         ORDER BY payables.hold_reason, payables.node_id LIMIT 1000");
 
-    /// The number of those nodes.
+    /// At most ?3 nodes that are held for the reason ?1, in the order of their ids, which follow ?2.
+    SELECT_PAGE = "SELECT node_id FROM payables WHERE hold_reason = ?1 AND hold_reason IS NOT NULL AND node_id > ?2
+        ORDER BY node_id LIMIT CAST(?3 AS INTEGER)";
+
+    /// The number of the nodes that are held because ledger and chain disagree.
     COUNT_DISAGREEMENTS = concat!("SELECT CAST(COUNT(*) AS TEXT) AS count FROM payables
         WHERE hold_reason IN ", disagreements!());
 
@@ -101,6 +105,21 @@ pub struct NodeUnderReview {
 pub async fn list<D: Database>(database: &D) -> Result<Vec<NodeUnderReview>, LedgerError> {
     let rows = database.query(Statement::new(SELECT_DISAGREEMENTS)).await?;
     Ok(rows.iter().map(node_under_review).collect::<Result<_, _>>()?)
+}
+
+/// Returns at most `limit` nodes whose rewards are held for `reason`, in the order of their ids, which follow `after`.
+///
+/// # Errors
+/// [`LedgerError::Database`] if the ledger cannot be read.
+pub async fn page<D: Database>(
+    database: &D,
+    reason: &str,
+    after: Option<&NodeId>,
+    limit: usize,
+) -> Result<Vec<NodeId>, LedgerError> {
+    let after = after.map_or("", NodeId::as_str);
+    let rows = database.query(Statement::new(SELECT_PAGE).bind(reason).bind(after).bind(limit)).await?;
+    Ok(rows.iter().map(|row| row.get("node_id")).collect::<Result<_, _>>()?)
 }
 
 /// Returns how many nodes need a review.
@@ -197,15 +216,17 @@ pub(crate) struct FollowingRewards {
     pub(crate) sum: Lamports,
 }
 
-/// Compares the rewards of a node with a total. Returns `None` if the node is not
-/// registered.
+/// Compares the rewards of each node with a total, in their order. `None` stands for a node that is not registered.
 pub(crate) async fn totals(
     database: &impl Database,
-    node_id: &NodeId,
-    total: Lamports,
-) -> Result<Option<NodeTotals>, DatabaseError> {
-    let rows = database.query(Statement::new(SELECT_TOTALS).bind(node_id).bind(total)).await?;
-    rows.first().map(node_totals).transpose()
+    nodes: &[(&NodeId, Lamports)],
+) -> Result<Vec<Option<NodeTotals>>, DatabaseError> {
+    if nodes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let select = |(node, total): &(&NodeId, Lamports)| Statement::new(SELECT_TOTALS).bind(*node).bind(*total);
+    let results = database.batch(nodes.iter().map(select).collect()).await?;
+    results.iter().map(|rows| rows.first().map(node_totals).transpose()).collect()
 }
 
 fn node_totals(row: &Row) -> Result<NodeTotals, DatabaseError> {

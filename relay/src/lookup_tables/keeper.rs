@@ -164,6 +164,14 @@ impl<D: Database, C: Chain> TableKeeper<D, C> {
         Ok(released?)
     }
 
+    /// The table with a recorded transaction that was not concluded.
+    ///
+    /// # Errors
+    /// [`TableError::Ledger`]
+    pub async fn unconcluded(&self) -> Result<Option<Pubkey>, TableError> {
+        Ok(store::pending(&self.database).await?.map(|(table, _)| table.address))
+    }
+
     /// Finds out what has become of the recorded transaction, and records that. To be called again while it is
     /// [`Conclusion::Pending`].
     ///

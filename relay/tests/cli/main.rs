@@ -25,3 +25,4 @@ mod settings;
 mod status;
 mod stopping;
 mod tables;
+mod terminal;

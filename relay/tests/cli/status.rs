@@ -12,9 +12,14 @@ use crate::rpc::{Cluster, Rpc};
 
 /// With a ledger in which node-1 has earned 1.5 SOL, which can be paid.
 pub(crate) async fn relay_with_a_reward() -> Relay {
+    relay_with_a_reward_of(9).await
+}
+
+/// The same with node-1 at the address of the key with this seed.
+pub(crate) async fn relay_with_a_reward_of(seed: u8) -> Relay {
     let relay = Relay::with_settings();
     let ledger = SqliteDatabase::open(&relay.file("ledger.sqlite3")).unwrap();
-    let address = Keypair::new_from_array([9; 32]).pubkey().to_string().parse().unwrap();
+    let address = Keypair::new_from_array([seed; 32]).pubkey().to_string().parse().unwrap();
     let node = NewNode { id: "node-1".parse().unwrap(), address: Some(address), public_key: None, capabilities: None };
     nodes::register(&ledger, &SystemClock, &Actor::operator(), node).await.unwrap();
     let grant = RewardDistribution {

@@ -107,3 +107,77 @@ async fn tables_are_not_changed_with_another_key_or_for_another_cluster() {
     relay.run(&["tables", "extend"]).expect_failure(3, "has never settled");
     assert_eq!(rpc.sends(), 0);
 }
+
+/// What the doctor says about tables, as `status: message: action`.
+fn findings(relay: &Relay) -> Vec<String> {
+    let report = relay.json(&["doctor"]);
+    let checks = report["checks"].as_array().unwrap().iter().filter(|check| check["check"] == "tables");
+    let text = |check: &serde_json::Value, name: &str| check[name].as_str().unwrap_or_default().to_owned();
+    checks.map(|check| ["status", "message", "action"].map(|name| text(check, name)).join(": ")).collect()
+}
+
+#[tokio::test]
+async fn the_doctor_says_whether_tables_can_be_used_and_what_to_do_about_those_that_cannot() {
+    let rpc = Rpc::start(Cluster::default());
+    let relay = settled(&rpc, 1).await;
+    assert_eq!(findings(&relay), Vec::<String>::new(), "there are no tables");
+    relay.json(&["tables", "extend", "--min-batches", "1"]);
+    let table = relay.json(&["tables", "list"])["tables"][0]["address"].as_str().unwrap().to_owned();
+    let assert_found = |relay: &Relay, status: &str, text: &str| {
+        let found = findings(relay);
+        assert!(found.len() == 1 && found[0].starts_with(status) && found[0].contains(text), "{text}: {found:#?}");
+    };
+    assert_found(&relay, "ok", "with 40 addresses can be used in ");
+    rpc.skip_slots(40);
+    assert_found(&relay, "ok", "1 lookup table(s) with 40 addresses are as recorded and can be used");
+
+    let ledger = Connection::open(relay.file("ledger.sqlite3")).unwrap();
+    let change = |sql: &str| ledger.execute_batch(sql).unwrap();
+    change(
+        "UPDATE lookup_tables SET pending_signature = '1111111111111111111111111111111111111111111111111111111111111111', \
+            pending_last_valid_block_height = 1",
+    );
+    let found = findings(&relay);
+    assert!(found[0].contains("its end is not known: repeat 'williw-relay tables extend'"), "{found:#?}");
+    change("UPDATE lookup_tables SET pending_signature = NULL, pending_last_valid_block_height = NULL");
+
+    change("DELETE FROM lookup_addresses WHERE position = 7");
+    change(&format!("INSERT INTO lookup_addresses VALUES ('{}', '{table}', 7)", Pubkey::new_from_array([1; 32])));
+    assert_found(&relay, "warning", "is not used: at position 7, the chain has another address than the ledger: ");
+    let closing = format!("'williw-relay tables close {table}' returns its rent");
+    assert_found(&relay, "warning", &closing);
+
+    relay.json(&["tables", "close", "--all"]);
+    assert_found(&relay, "ok", "can be closed in ");
+    rpc.skip_slots(600);
+    assert_found(&relay, "warning", "its rent was not returned: run 'williw-relay tables close'");
+    relay.json(&["tables", "close"]);
+    assert_eq!(findings(&relay), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_doctor_warns_of_tables_that_are_not_on_the_chain_and_of_a_single_node() {
+    let rpc = Rpc::start(Cluster::default());
+    let relay = settled(&rpc, 1).await;
+    relay.json(&["tables", "extend", "--min-batches", "1"]);
+    rpc.skip_slots(40);
+    let single = findings(&relay.with("SOLANA_RPC_URL", &rpc.url));
+    assert!(single[0].starts_with("warning: 1 lookup table(s) are not used, because only one RPC node"), "{single:#?}");
+
+    // The same ledger, and a chain without the table.
+    let rpc = Rpc::start(Cluster::default());
+    let relay = settled(&rpc, 1).await;
+    let missing = Pubkey::new_from_array([3; 32]);
+    Connection::open(relay.file("ledger.sqlite3"))
+        .unwrap()
+        .execute(
+            "INSERT INTO lookup_tables (address, state, address_count, created_at, updated_at) VALUES (?1, 'open', 1, 0, 0)",
+            [missing.to_string()],
+        )
+        .unwrap();
+    let found = findings(&relay);
+    assert!(
+        found[0].starts_with(&format!("warning: lookup table {missing} is not used: it does not exist")),
+        "{found:#?}"
+    );
+}

@@ -8,6 +8,7 @@ use solana_signer::Signer as _;
 use williw_relay::chain::ChainError;
 use williw_relay::engine::{EngineConfig, Progress};
 use williw_relay::types::RewardStatus;
+use williw_relay::transaction::BatchKind;
 
 use crate::support::{Around, EngineFixture, NodeSpec, Surrounded, TRIGGER, block_on};
 
@@ -210,6 +211,30 @@ fn errors_that_alternate_are_logged_once_each() {
     }
     let settlement = fixture.settlements().pop().expect("a settlement");
     assert_eq!(settlement.steps.iter().filter(|step| step.level == "warn").count(), 2, "{:?}", settlement.steps);
+}
+
+#[test]
+fn a_program_that_rejects_every_simulation_ends_one_settlement_however_long_a_relay_watches() {
+    let fixture = with_a_wallet_account();
+    // Anchor's ConstraintSeeds, as another version of the program could return it.
+    fixture.chain.rejects_with.set(Some(2_006));
+    let expected = "the settlement program rejects the batch";
+    assert_waits_without_a_trace(&fixture, |_| {}, expected, |_| fixture.chain.rejects_with.set(None));
+    assert_eq!(fixture.batches_of_kind(BatchKind::Settle).len(), 2, "no batch was left by waiting");
+}
+
+#[test]
+fn a_program_that_rejects_simulations_with_another_error_is_recorded_by_another_settlement() {
+    let fixture = with_a_wallet_account();
+    let engine = fixture.engine(&fixture.database, &fixture.chain);
+    for (code, settlements) in [(2_006, 2), (2_006, 2), (2_003, 3), (2_003, 3)] {
+        fixture.chain.rejects_with.set(Some(code));
+        let reason = fixture.settle_with(&engine).unwrap().pop().flatten().expect("the settlement fails");
+        assert!(reason.contains(&code.to_string()), "{reason}");
+        assert_eq!(fixture.settlements().len(), settlements, "{code}");
+        fixture.advance_time(60_000);
+    }
+    assert_eq!(fixture.chain.sends.get(), 2, "those of the first settlement");
 }
 
 /// The RPC node lags and is a slot further in every answer.

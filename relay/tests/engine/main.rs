@@ -15,6 +15,7 @@ mod crashes;
 mod economy;
 mod fees;
 mod forks;
+mod holds;
 mod leases;
 mod limits;
 mod logs;

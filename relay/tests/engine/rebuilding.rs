@@ -5,8 +5,9 @@ use solana_keypair::Keypair;
 use solana_signer::Signer as _;
 use williw_relay::audit::{BatchSigner, RebuildError, Rebuilder, Rebuilt, Repair, node_history};
 use williw_relay::chain::History as _;
-use williw_relay::engine::{HOLD_RETRY_MS, Resolution};
+use williw_relay::engine::{HOLD_RETRY_MS, HoldReason, Resolution};
 use williw_relay::ledger::{Actor, reviews};
+use williw_relay::metrics::LedgerReading;
 use williw_relay::transaction::BatchKind;
 use williw_relay::types::RewardStatus;
 
@@ -91,6 +92,10 @@ fn batches_transactions_and_wallets_are_what_they_were() {
     let signers: Vec<_> = history.unwrap().batches.iter().map(|batch| batch.signer).collect();
     assert!(!signers.is_empty() && signers.iter().all(|signer| *signer == BatchSigner::Rebuilt), "{signers:?}");
     assert_eq!(fixture.audit_entries("rebuild"), 1);
+    let metrics = block_on(LedgerReading::read(&fixture.database)).unwrap();
+    let closed = fixture.settlements().iter().filter(|settlement| settlement.finished_at.is_some()).count() as u64;
+    assert_eq!((metrics.settlements_done, closed), (1, 1), "the rebuilt settlement counts, as its fees do");
+    assert_eq!(metrics.fees_lamports, fixture.settlements()[0].fees_lamports.get());
     assert_eq!(rebuild(&fixture), Err(RebuildError::NotEmpty));
 }
 
@@ -114,11 +119,13 @@ fn a_run_after_the_rewards_were_imported_again_pays_nothing_twice() {
     assert_eq!(held.iter().map(|node| node.node_id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 0);
 
-    for node in ["a", "b"] {
-        let reviewer = fixture.reviewer(&fixture.database, &fixture.chain);
-        let resolved = block_on(reviewer.resolve(&Actor::operator(), &node_id(node), Resolution::AcceptChain));
-        assert_eq!(resolved.unwrap().excess_lamports.get(), 0, "the rewards explain the chain's total");
-    }
+    let reviewer = fixture.reviewer(&fixture.database, &fixture.chain);
+    let nodes = block_on(reviews::page(&fixture.database, HoldReason::CHAIN_ABOVE_LEDGER, None, 10)).unwrap();
+    assert_eq!(nodes, ["a", "b"].map(node_id));
+    let resolved = block_on(reviewer.resolve_all(&Actor::operator(), &nodes, Resolution::AcceptChain)).unwrap();
+    let excesses = resolved.into_iter().map(|resolved| resolved.unwrap().excess_lamports.get());
+    assert_eq!(excesses.collect::<Vec<_>>(), [0, 0], "the rewards explain the chain's totals");
+    assert_eq!(fixture.audit_entries("review.accept"), 2);
     fixture.advance_time(HOLD_RETRY_MS as u64);
     fixture.settle();
     let [(a, _), (b, b_paid)] = before;

@@ -3,7 +3,8 @@
 use settlement::client::{BatchHeader, RegisterNodeArgs, credit_ix, node_wallet_address, register_node_ix};
 use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
-use williw_relay::engine::{Engine, EngineError, Excess, HOLD_RETRY_MS, Progress, Resolution, ReviewError};
+use williw_relay::database::{Database, DatabaseError, Row, Statement};
+use williw_relay::engine::{Engine, EngineError, Excess, HOLD_RETRY_MS, Progress, Resolution, ReviewError, Reviewed};
 use williw_relay::ledger::{Actor, reviews};
 use williw_relay::types::RewardStatus;
 
@@ -354,4 +355,56 @@ fn a_settlement_that_was_interrupted_continues_after_a_resolution() {
     assert_eq!(fixture.settle(), [None]);
     assert_eq!(fixture.wallet("a").unwrap().paid_total, 3_500_001);
     assert_eq!(fixture.wallet("b").unwrap().paid_total, 3_000_000);
+}
+
+/// The ledger of a network whose node `b` earns something right before a correction is first written.
+struct Granting<'a> {
+    fixture: &'a EngineFixture,
+    has_granted: std::cell::Cell<bool>,
+}
+
+impl Database for Granting<'_> {
+    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseError> {
+        let corrects = statements.iter().any(|statement| statement.sql().contains("INSERT INTO audit_log"));
+        if corrects && !self.has_granted.replace(true) {
+            self.fixture.grant("b", 7);
+        }
+        self.fixture.database.batch(statements).await
+    }
+}
+
+#[test]
+fn many_nodes_are_resolved_at_once_and_none_keeps_the_others_from_it() {
+    let fixture = fixture(5, &[2_000_000]);
+    fixture.grant("b", 1_500_000);
+    assert_eq!(fixture.settle(), [None]);
+    fixture.credit_outside_the_engine(&[("b", 1_500_009)]);
+    fixture.chain.produce_block();
+    fixture.register(&NodeSpec::payable("none"));
+    let nodes = ["a", "b", "none", "unknown"].map(node_id);
+    let outcomes = |reviewed: Vec<Reviewed>| {
+        let outcome = |reviewed: Reviewed| reviewed.map(|excess| excess.excess_lamports.get());
+        reviewed.into_iter().map(outcome).collect::<Vec<_>>()
+    };
+
+    let reviewer = fixture.reviewer(&fixture.database, &fixture.chain);
+    let shown = outcomes(block_on(reviewer.examine_all(&nodes, Resolution::PayOnTop)).unwrap());
+    assert_eq!(shown[..2], [Ok(5), Ok(9)]);
+    assert!(matches!(&shown[2], Err(ReviewError::NoWallet(node)) if *node == nodes[2]), "{shown:?}");
+    assert!(matches!(&shown[3], Err(ReviewError::UnknownNode(node)) if *node == nodes[3]), "{shown:?}");
+    assert_eq!(fixture.correction_count(), 0, "showing it writes nothing");
+
+    let granting = Granting { fixture: &fixture, has_granted: false.into() };
+    let reviewer = fixture.reviewer(&granting, &fixture.chain);
+    let resolved = outcomes(block_on(reviewer.resolve_all(&Actor::operator(), &nodes, Resolution::PayOnTop)).unwrap());
+    assert_eq!(resolved[0], Ok(5));
+    assert_eq!(resolved[1], Err(ReviewError::Changed(node_id("b"))), "its rewards are not those that were compared");
+    assert_eq!((fixture.correction_count(), fixture.audit_entries("review.pay_on_top")), (1, 1));
+
+    let again = outcomes(block_on(reviewer.resolve_all(&Actor::operator(), &nodes, Resolution::PayOnTop)).unwrap());
+    assert!(matches!(&again[0], Err(ReviewError::NothingToResolve { .. })), "{again:?}");
+    assert_eq!(again[1], Ok(9));
+    assert_eq!(fixture.settle(), [None]);
+    let credited = |node| fixture.wallet(node).unwrap().credited_total;
+    assert_eq!((credited("a"), credited("b")), (1_500_005 + 2_000_000, 1_500_009 + 7));
 }

@@ -1,5 +1,6 @@
 //! Queries for settlements.
 
+use williw_relay::ledger::progress::{self, SettlementProgress};
 use williw_relay::ledger::{LedgerError, settlements};
 
 use crate::fixture::{Fixture, NOW_MS};
@@ -66,4 +67,30 @@ async fn a_large_settlement_is_truncated_and_reports_total_counts() {
     assert_eq!((shown.steps[0].message.as_str(), shown.steps[499].message.as_str()), ("line 701", "line 1200"));
     assert_eq!((shown.batch_count, shown.batches.len()), (700, 500));
     assert_eq!((shown.batches[0].id, shown.batches[499].id), (201, 700));
+}
+
+#[tokio::test]
+async fn a_node_is_done_once_it_is_held_or_in_no_open_payment() {
+    let ledger = Fixture::new();
+    insert_settlement(&ledger, 1, "done");
+    assert_eq!(progress::of_open_settlement(&ledger.database).await.unwrap(), None);
+    insert_settlement(&ledger, 2, "open");
+    let states = ["selected", "missing", "registering", "read", "held", "planned", "planned", "planned", "planned"];
+    for (position, state) in states.into_iter().enumerate() {
+        ledger.register(&format!("n{position}")).await;
+        ledger.write(&format!("INSERT INTO settlement_nodes VALUES ({position}, 'n{position}', '{state}')"));
+    }
+    ledger.write(
+        "INSERT INTO batches (id, settlement_id, kind, state, format, entry_count, records_root, created_at, updated_at) VALUES
+            (1, 1, 'credit', 'planned', 'v1', 60, '', 0, 0), (2, 2, 'register', 'planned', 'v1', 1, '', 0, 0),
+            (3, 2, 'settle', 'planned', 'v0', 1, '', 0, 0), (4, 2, 'credit', 'planned', 'v1', 1, '', 0, 0),
+            (5, 2, 'credit', 'confirmed', 'v1', 1, '', 0, 0), (6, 2, 'credit', 'planned', 'v1', 1, '', 0, 0);
+        INSERT INTO attempts (batch_id, number, state, signature, transaction_base64, last_valid_block_height,
+            compute_unit_limit, loaded_accounts_data_limit, compute_unit_price, priority_fee_lamports, created_at, updated_at)
+            VALUES (1, 1, 'sent', 's1', 't', 1, 1, 1, 1, 1, 0, 0), (3, 1, 'expired', 's2', 't', 1, 1, 1, 1, 1, 0, 0),
+                (3, 2, 'sent', 's3', 't', 1, 1, 1, 1, 1, 0, 0), (4, 1, 'planned', NULL, NULL, NULL, 1, 1, 1, 1, 0, 0);",
+    );
+    let found = progress::of_open_settlement(&ledger.database).await.unwrap();
+    let expected = SettlementProgress { settlement_id: 2, nodes: 9, done: 2, batches_in_flight: 1 };
+    assert_eq!(found, Some(expected));
 }

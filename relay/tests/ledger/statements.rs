@@ -115,6 +115,9 @@ pub(crate) const MAY_BE_SCANNED: &[&str] = &[
     // At most one row, and as many rows as the limit says.
     "lookup_tables USING INDEX lookup_tables_one_pending",
     "lookup_tables USING INDEX lookup_tables_with_room",
+    // What was held before the settlement and is not any more.
+    "payables USING INDEX payables_tried_again",
+    "wallets USING INDEX wallets_tried_again",
     // As many rows as a settlement has nodes.
     "settlement_nodes",
 ];

@@ -80,6 +80,7 @@ Environment:
   WILLIW_LOG_FORMAT   Same as --log-format
   WILLIW_METRICS_ADDR Same as --metrics-addr of run
   RUST_LOG            The log filter; logs go to standard error [default: warn,williw_relay=info]
+  NO_COLOR            If set, nothing is coloured on a terminal. With TERM=dumb, there is no progress bar either
 
 Exit codes:
   0    Success

@@ -13,6 +13,7 @@ mod logging;
 mod metrics;
 mod output;
 mod patient;
+mod screen;
 mod shutdown;
 mod table;
 mod transaction;
@@ -23,18 +24,21 @@ use arguments::tables::TablesCommand;
 use arguments::{Arguments, Command, KeyCommand, NetworkCommand, RentCommand, ReviewCommand};
 use error::CliError;
 use output::{Output, OutputFormat};
+use screen::Screen;
 
 fn main() -> ExitCode {
     let arguments = match config::arguments() {
         Ok(arguments) => arguments,
         Err(error) => {
-            Output::new(OutputFormat::Text).error(&error);
+            Output::new(OutputFormat::Text, Screen::plain()).error(&error);
             return ExitCode::from(error.exit_code());
         }
     };
     let format = if arguments.json { OutputFormat::Json } else { OutputFormat::Text };
-    let output = Output::new(format);
-    logging::init(arguments.log_format.unwrap_or(format));
+    let log_format = arguments.log_format.unwrap_or(format);
+    let screen = Screen::of_stderr(log_format);
+    let output = Output::new(format, screen.clone());
+    logging::init(log_format, screen);
     let outcome = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -10,6 +10,7 @@ use williw_relay::engine::Asset;
 use williw_relay::types::Lamports;
 
 use crate::error::CliError;
+use crate::screen::Screen;
 
 /// The format of results and logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -23,12 +24,18 @@ pub(crate) enum OutputFormat {
 /// Prints results and errors in the selected format.
 pub(crate) struct Output {
     format: OutputFormat,
+    screen: Screen,
 }
 
 impl Output {
-    /// Creates an output with the given format.
-    pub(crate) fn new(format: OutputFormat) -> Self {
-        Self { format }
+    /// Creates an output with the given format, beside what is drawn on `screen`.
+    pub(crate) fn new(format: OutputFormat, screen: Screen) -> Self {
+        Self { format, screen }
+    }
+
+    /// The screen beside which results are printed.
+    pub(crate) fn screen(&self) -> &Screen {
+        &self.screen
     }
 
     /// Prints a result to standard output: `value` as JSON, or else `text`.
@@ -38,7 +45,7 @@ impl Output {
             OutputFormat::Json => serde_json::to_string(value)
                 .map_err(|error| CliError::Internal(format!("cannot encode the result as JSON: {error}")))?,
         };
-        match writeln!(io::stdout(), "{line}") {
+        match self.screen.beside_bar(|| writeln!(io::stdout(), "{line}")) {
             // The reader has closed the pipe.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             Err(error) => Err(CliError::Internal(format!("cannot write to standard output: {error}"))),

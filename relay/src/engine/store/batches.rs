@@ -85,6 +85,12 @@ statements! {
                 AND other.kind <> 'register' AND other.state = 'confirmed') \
         ORDER BY batches.id LIMIT 1";
 
+    /// The first batch of each kind of settlement ?1 that failed for the reason ?2.
+    FAILED_FOR = "SELECT CAST(id AS TEXT) AS id, kind, state, format, records_root, \
+            CAST(entry_count AS TEXT) AS entry_count FROM batches WHERE id IN (SELECT MIN(id) FROM batches \
+            WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'failed' AND reason = ?2 GROUP BY kind) \
+        ORDER BY batches.id";
+
     /// Whether settlement ?1 has open batches.
     ANY_OPEN = "SELECT CAST(EXISTS (SELECT 1 FROM batches \
         WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'planned') AS TEXT) AS any_open";
@@ -316,6 +322,16 @@ pub(crate) async fn counts(
 pub(crate) async fn failure(database: &impl Database, settlement_id: i64) -> Result<Option<String>, DatabaseError> {
     let rows = database.query(Statement::new(FAILURE).bind(settlement_id)).await?;
     rows.first().map_or(Ok(None), |row| row.optional("reason"))
+}
+
+/// Returns the first batch of each kind that failed in a settlement for `reason`.
+pub(crate) async fn failed_for(
+    database: &impl Database,
+    settlement_id: i64,
+    reason: &str,
+) -> Result<Vec<Batch>, DatabaseError> {
+    let rows = database.query(Statement::new(FAILED_FOR).bind(settlement_id).bind(reason)).await?;
+    rows.iter().map(batch).collect()
 }
 
 /// Returns whether a settlement has open batches.

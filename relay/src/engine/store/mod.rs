@@ -34,6 +34,52 @@ macro_rules! retry_is_absurd {
     };
 }
 
+/// Since when a row of `$table` is held, which is now held for the reason `$reason`, or released if that is NULL. What was
+/// evicted is released to be planned again, and may be evicted again.
+macro_rules! held_since {
+    ($table:literal, $reason:literal) => {
+        concat!(
+            "CASE WHEN ",
+            $reason,
+            " IS NULL THEN CASE WHEN ",
+            $table,
+            ".hold_reason IS NULL \
+                    OR substr(",
+            $table,
+            ".hold_reason, 1, 7) = 'evicted' THEN ",
+            $table,
+            ".held_since END \
+                WHEN ",
+            $table,
+            ".hold_reason = ",
+            $reason,
+            " \
+                    OR (",
+            $table,
+            ".hold_reason IS NULL AND substr(",
+            $reason,
+            ", 1, 7) = 'evicted') \
+                THEN MIN(COALESCE(",
+            $table,
+            ".held_since, ",
+            crate::database::now_ms!(),
+            "), ",
+            crate::database::now_ms!(),
+            ") \
+                ELSE ",
+            crate::database::now_ms!(),
+            " END"
+        )
+    };
+}
+
+/// For how many milliseconds the hold in `$hold` lasts at most: one of `holds_json`, with the limits in the parameters ?2 and ?3.
+macro_rules! longest_hold {
+    ($hold:literal) => {
+        concat!("CAST(CASE WHEN ", $hold, " ->> 'lasts' THEN ?3 ELSE ?2 END AS INTEGER)")
+    };
+}
+
 /// Whether the payout of a wallet is due by its amount.
 macro_rules! is_due_by_amount {
     () => {
@@ -52,7 +98,7 @@ macro_rules! is_due_by_age {
         )
     };
 }
-use {is_due_by_age, is_due_by_amount, retry_has_come, retry_is_absurd};
+use {held_since, is_due_by_age, is_due_by_amount, longest_hold, retry_has_come, retry_is_absurd};
 
 /// All statements of the engine, by module.
 pub(crate) const MODULES: &[&[&str]] = &[

@@ -5,7 +5,7 @@ use settlement::client::node_wallet_address;
 use solana_pubkey::Pubkey;
 
 use crate::database::{Database, DatabaseError, Row, Statement, statements};
-use crate::engine::{HOLD_RETRY_MS, NodeState};
+use crate::engine::{MAX_HOLD_RETRY_MS, NodeState};
 use crate::types::{NodeId, NodeStatus};
 
 use super::wallets::{MirroredWallet, mirrored_wallet, wallet_columns};
@@ -148,7 +148,7 @@ impl ChosenNode {
 pub(crate) fn choose(max_nodes: usize, now_ms: i64, held: HeldNodes) -> Statement {
     let others = (max_nodes / 7).max(1);
     let with_rewards = max_nodes.saturating_sub(others.saturating_mul(3)).max(1);
-    Statement::new(CHOOSE).bind(with_rewards).bind(others).bind(now_ms).bind(held.retry_by_ms()).bind(HOLD_RETRY_MS)
+    Statement::new(CHOOSE).bind(with_rewards).bind(others).bind(now_ms).bind(held.retry_by_ms()).bind(MAX_HOLD_RETRY_MS)
 }
 
 /// Returns the first `limit` nodes in a state.

@@ -3,7 +3,7 @@
 use crate::database::{Database, DatabaseError, Row, Statement, statements};
 use crate::events::Level;
 
-use super::super::{HOLD_RETRY_MS, SettlementState, Step};
+use super::super::{MAX_HOLD_RETRY_MS, SettlementState, Step};
 use super::settlement_nodes::HeldNodes;
 use super::{is_due_by_age, is_due_by_amount, retry_has_come, retry_is_absurd};
 
@@ -26,9 +26,11 @@ statements! {
         AS TEXT) AS has_work"
     );
 
-    /// The latest settlement, if it failed in one of the steps that find out whether anything can be settled.
+    /// The latest settlement, if it failed in one of the steps that find out whether anything can be settled, or in its last, for the
+    /// reason for which all of its batches failed.
     REFUSED = "SELECT CAST(id AS TEXT) AS id, step, error FROM settlements \
-        WHERE id = (SELECT MAX(id) FROM settlements) AND state = 'failed' AND step IN ('validate', 'plan') AND error IS NOT NULL";
+        WHERE id = (SELECT MAX(id) FROM settlements) AND state = 'failed' AND step IN ('validate', 'plan', 'reconcile') \
+            AND error IS NOT NULL";
 
     /// Opens a settlement for trigger ?1 at ?2.
     OPEN_NEW = "INSERT INTO settlements (trigger, state, step, started_at, updated_at) \
@@ -75,8 +77,8 @@ pub(crate) struct OpenSettlement {
     pub(crate) error: Option<String>,
 }
 
-/// A settlement that failed in its first step, in which everything is checked that a settlement needs, or in its plan, in which
-/// it turns out whether a transaction can be paid for.
+/// A settlement that failed in its first step, in which everything is checked that a settlement needs, in its plan, in which
+/// it turns out whether a transaction can be paid for, or in its last, because none of its batches was carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RefusedSettlement {
     pub(crate) id: i64,
@@ -135,7 +137,7 @@ pub(crate) async fn open(database: &impl Database) -> Result<Option<OpenSettleme
 }
 
 fn has_work(now_ms: i64, held: HeldNodes) -> Statement {
-    Statement::new(HAS_WORK).bind(now_ms).bind(held.retry_by_ms()).bind(HOLD_RETRY_MS)
+    Statement::new(HAS_WORK).bind(now_ms).bind(held.retry_by_ms()).bind(MAX_HOLD_RETRY_MS)
 }
 
 /// Returns whether a settlement is open, or there is anything to settle.

@@ -5,10 +5,11 @@ use settlement::state::{DestinationSource, NodeWallet, Treasury};
 use solana_pubkey::Pubkey;
 
 use crate::database::{Database, DatabaseError, Row, Statement, now_ms, statements};
+use crate::engine::MAX_HOLD_RETRY_MS;
 use crate::types::NodeId;
 
 use super::payables::holds_json;
-use super::{address, unsigned};
+use super::{address, held_since, longest_hold, unsigned};
 
 /// The columns of a [`MirroredWallet`].
 macro_rules! wallet_columns {
@@ -56,12 +57,17 @@ statements! {
     /// Sets ?2 as the last transaction that credited or paid the wallets of the nodes in ?1.
     SET_SIGNATURE = "UPDATE wallets SET last_signature = ?2 WHERE node_id IN (SELECT value FROM json_each(?1))";
 
-    /// Holds payouts for ?2 milliseconds for the reasons in ?1, a JSON array of `node_id` and `hold`; a null reason releases the payout.
+    /// Holds payouts for ?2 to ?3 milliseconds for the reasons in ?1, see [`holds_json`]; a null reason releases the payout.
     HOLD = concat!(
         "UPDATE wallets SET hold_reason = holds.value ->> 'hold', \
-            retry_at = CASE WHEN holds.value ->> 'hold' IS NULL THEN 0 ELSE ", now_ms!(), " + CAST(?2 AS INTEGER) END \
+            held_since = ", held_since!("wallets", "(holds.value ->> 'hold')"), ", \
+            retry_at = CASE WHEN holds.value ->> 'hold' IS NULL THEN 0 ELSE ", now_ms!(), " + MIN(", longest_hold!("holds.value"),
+                ", MAX(CAST(?2 AS INTEGER), ", now_ms!(), " - ", held_since!("wallets", "(holds.value ->> 'hold')"), ")) END \
         FROM json_each(?1) AS holds WHERE wallets.node_id = holds.value ->> 'node_id'"
     );
+
+    /// Forgets since when the payouts were held that are not held any more.
+    FORGET_HOLDS = "UPDATE wallets SET held_since = NULL WHERE held_since IS NOT NULL AND hold_reason IS NULL";
 
     /// The mirrored wallets of the nodes in ?1.
     SELECT = concat!(
@@ -260,12 +266,17 @@ pub(crate) fn set_signature(nodes: &[&NodeId], signature: &str) -> Statement {
     Statement::new(SET_SIGNATURE).bind(json!(nodes).to_string()).bind(signature)
 }
 
-/// Sets why each node's payout is held for `retry_after_ms` milliseconds; `None` releases it.
+/// At the end of a settlement: forgets since when the payouts were held that it has made.
+pub(crate) fn forget_holds() -> Statement {
+    Statement::new(FORGET_HOLDS)
+}
+
+/// Sets why each node's payout is held for `retry_after_ms` milliseconds, or for longer if the reason lasts; `None` releases it.
 pub(crate) fn hold<'a>(
     holds: impl IntoIterator<Item = (&'a NodeId, Option<String>)>,
     retry_after_ms: i64,
 ) -> Statement {
-    Statement::new(HOLD).bind(holds_json(holds)).bind(retry_after_ms)
+    Statement::new(HOLD).bind(holds_json(holds)).bind(retry_after_ms).bind(MAX_HOLD_RETRY_MS)
 }
 
 /// Returns the mirrored wallets of `nodes`.

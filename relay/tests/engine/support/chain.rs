@@ -70,6 +70,8 @@ pub(crate) struct LocalChain {
     pub(crate) lookups_fail: Cell<bool>,
     /// Whether the fee payer could pay for no transaction without falling below its rent-exempt minimum.
     pub(crate) payer_short: Cell<bool>,
+    /// The code with which the program rejects every transaction that is simulated.
+    pub(crate) rejects_with: Cell<Option<u32>>,
     /// The genesis hash.
     pub(crate) genesis: Cell<[u8; 32]>,
     /// What transactions that land from now on leave of their logs.
@@ -114,6 +116,7 @@ impl LocalChain {
             lookups: Cell::new(0),
             lookups_fail: Cell::new(false),
             payer_short: Cell::new(false),
+            rejects_with: Cell::new(None),
             genesis: Cell::new([9; 32]),
             kept_logs: Cell::new(KeptLogs::Complete),
             reverts: Cell::new(None),
@@ -391,6 +394,10 @@ impl Chain for LocalChain {
         if self.payer_short.get() {
             let error =
                 TransactionError::from_json(&serde_json::json!({"InsufficientFundsForRent": {"account_index": 0}}));
+            return Ok(Simulation { error: Some(error), ..Default::default() });
+        }
+        if let Some(code) = self.rejects_with.get() {
+            let error = TransactionError::from_json(&serde_json::json!({"InstructionError": [0, {"Custom": code}]}));
             return Ok(Simulation { error: Some(error), ..Default::default() });
         }
         let loaded_accounts_data_bytes = Some(self.loaded_bytes(&transaction));

@@ -62,7 +62,7 @@ fn may_hold(world: &World, node: &Node, reason: &str) -> bool {
         | "destination_reserved"
         | "destination_is_program_account"
         | "destination_mismatch" => owners,
-        "per_node_cap" | "per_batch_cap" | "window_limit" | "not_due" | "nothing_to_credit" => true,
+        "not_landed" | "per_node_cap" | "per_batch_cap" | "window_limit" | "not_due" | "nothing_to_credit" => true,
         "skipped (reason unknown" => !scenario.keeps_logs(),
         // What the settler lacks is not the fault of a node.
         "evicted" => !["InsufficientFundsForFee", "AccountNotFound", "{\"account_index\":0}"]

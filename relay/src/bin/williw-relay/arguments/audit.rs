@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
+use williw_relay::engine::HoldReason;
 use williw_relay::types::{Lamports, NodeId};
 
 const RECEIPT_HELP: &str = "\
@@ -67,7 +69,7 @@ transactions and outcomes, the wallets, the treasury, the sums of what was credi
 Not recovered: rewards, nodes and contributions, attempts that never landed, registrations, API keys, the audit log.
 
 A rebuilt ledger has signed for nothing: a node that the chain has credited is held as chain_above_ledger until
-'williw-relay review resolve NODE_ID --accept-chain' counts its imported rewards as credited. Import all of its rewards before:
+'williw-relay review resolve --all --accept-chain --yes' counts its imported rewards as credited. Import all rewards before:
 one that is imported after a correction is PAID AGAIN.
 
 Example:
@@ -106,16 +108,22 @@ the correction are PAID AGAIN: import all of them first. Each resolution has an 
 the chain. Refused if ledger and chain agree, if the chain has credited less than the ledger has confirmed, if rewards are
 missing in the ledger, and while a relay is settling.
 
+With --all, every node that the last settlements have held for the reason is resolved the same way, some at a time; stop relays
+before. Each node has a line of its own and an entry in the audit log. What is refused for one node does not keep the others.
+
 Examples:
   williw-relay review resolve node-1 --accept-chain
   williw-relay review resolve node-1 --accept-chain --yes
+  williw-relay review resolve --all --accept-chain            (after 'rebuild': shows what would be recorded)
+  williw-relay review resolve --all --accept-chain --yes
 
 Environment:
   WILLIW_API_KEY  The API key for the ledger of a Worker, with scope 'admin' [required if --ledger is a URL]
 
 Exit codes:
   0  The resolution was shown, or with --yes recorded
-  7  It was refused";
+  7  It was refused, or a relay is settling
+  8  With --all: it was refused for some nodes";
 
 const REVIEW_ACCEPT_UNKNOWN_HELP: &str = "\
 The treasury counts everything that it has ever credited. If that is more than what the wallet accounts of this ledger's nodes
@@ -162,8 +170,17 @@ pub(crate) struct ShowArguments {
 #[command(after_help = REVIEW_RESOLVE_HELP)]
 pub(crate) struct ResolveArguments {
     /// The id of the node
-    #[arg(value_name = "NODE_ID")]
-    pub(crate) node: NodeId,
+    #[arg(value_name = "NODE_ID", required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) node: Option<NodeId>,
+
+    /// Resolve every node that the last settlements have held for --reason, as after 'rebuild'
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// With --all: the reason for which the nodes are held
+    #[arg(long, conflicts_with = "node", default_value = HoldReason::CHAIN_ABOVE_LEDGER)]
+    #[arg(value_parser = PossibleValuesParser::new(HoldReason::DISAGREEMENTS))]
+    pub(crate) reason: String,
 
     #[command(flatten)]
     pub(crate) resolution: ResolutionArguments,

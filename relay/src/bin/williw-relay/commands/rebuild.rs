@@ -64,7 +64,7 @@ impl fmt::Display for Report<'_> {
         write!(
             f,
             "import all rewards in the order in which they were granted; nodes that the chain has credited are then held until \
-             'williw-relay review resolve NODE_ID --accept-chain' counts the rewards as credited: rewards that are imported \
+             'williw-relay review resolve --all --accept-chain --yes' counts the rewards as credited: rewards that are imported \
              after it are paid again"
         )
     }

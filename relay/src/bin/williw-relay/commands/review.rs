@@ -1,5 +1,7 @@
 //! The `review` command: resolves differences between the ledger and the chain that the relay cannot decide.
 
+mod bulk;
+
 use std::fmt;
 
 use serde_json::json;
@@ -128,6 +130,10 @@ pub(crate) async fn show(
     output.result(&document, &Dossier { row: &row, history: &history, excesses: &excesses, asset, refused })
 }
 
+/// The outcome of a resolution with `--yes`, and without.
+const RECORDED: &str = "recorded";
+const NOT_WRITTEN: &str = "not written";
+
 /// Shows what a resolution records, and records it with `--yes`.
 pub(crate) async fn resolve(
     connection: &ConnectionArguments,
@@ -138,10 +144,12 @@ pub(crate) async fn resolve(
     // A signal lets it finish, so that it leaves no lease.
     let _shutdown = Shutdown::listen()?;
     let resolution = if arguments.resolution.pay_on_top { Resolution::PayOnTop } else { Resolution::AcceptChain };
+    // Either a node or --all is given.
+    let Some(node) = &arguments.node else { return bulk::resolve(&reviewer, arguments, resolution, output).await };
     let (outcome, excess) = if arguments.yes {
-        ("recorded", reviewer.resolve(&Actor::command_line(), &arguments.node, resolution).await?)
+        (RECORDED, reviewer.resolve(&Actor::command_line(), node, resolution).await?)
     } else {
-        ("not written", reviewer.examine(&arguments.node, resolution).await?)
+        (NOT_WRITTEN, reviewer.examine(node, resolution).await?)
     };
     let asset = Asset::of_ledger(&reviewer.database).await?;
     let text = Resolved { excess: &excess, asset: asset.as_ref(), written: arguments.yes };

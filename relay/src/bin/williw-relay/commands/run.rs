@@ -1,5 +1,7 @@
 //! The `run` command: settles rewards until none are left to settle, or indefinitely with `--watch`.
 
+mod bar;
+
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -74,10 +76,18 @@ pub(crate) async fn run(
             None => std::future::pending().await,
         }
     };
+    let bar = async {
+        match output.screen().has_bar() {
+            true => bar::draw(output.screen(), &database).await,
+            false => std::future::pending().await,
+        }
+    };
     let outcome = tokio::select! {
         outcome = advance_until_done(&engine, &database, arguments, &retention, output, &mut shutdown) => outcome,
         () = metrics => Err(CliError::Internal("the metrics have ended".to_owned())),
+        () = bar => Err(CliError::Internal("the progress bar has ended".to_owned())),
     };
+    output.screen().clear();
     // Whatever the outcome, release the lease, so that the next runner does not have to wait for it to expire.
     if let Err(error) = engine.stop().await {
         tracing::warn!("cannot release the lease, which will expire by itself: {error}");

@@ -3,9 +3,11 @@
 mod cluster;
 mod ledger;
 mod report;
+mod tables;
 
 use williw_relay::clock::{Clock, SystemClock};
 use williw_relay::metrics::LedgerReading;
+use williw_relay::signer::Signer as _;
 
 use crate::arguments::ConnectionArguments;
 use crate::environment;
@@ -48,6 +50,7 @@ pub(crate) async fn doctor(connection: &ConnectionArguments, output: &Output) ->
             (network, signer, genesis, environment::cluster(connection))
         {
             cluster::check_network(&chain, &network, &signer, &facts, now_ms, &mut report).await;
+            tables::check(&chain, network.address(), signer.address(), &facts, &mut report).await;
         }
     }
     output.result(&report.to_json(), &report)?;

@@ -54,6 +54,11 @@ impl Report {
         result.inspect_err(|error| self.failure(check, error)).ok()
     }
 
+    /// Whether a check has found an error.
+    pub(super) fn has_error(&self, check: &str) -> bool {
+        self.0.iter().any(|one| one.check == check && one.status == Status::Error)
+    }
+
     /// The number of errors.
     pub(super) fn errors(&self) -> usize {
         self.count(Status::Error)
