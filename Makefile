@@ -71,7 +71,8 @@ mutants: ## change the program one line at a time and check that a test fails; S
 	@$(USE) toolchain/mutants.py $(addprefix --shard ,$(SHARD)) $(addprefix --diff ,$(DIFF)) $(foreach file,$(FILES),--file '$(file)') $(ARGS)
 
 bench: program worker relay ## run the benchmarks, print the results and write docs/BENCHMARKS.md
-	@$(USE) cargo build -q $(LOCKED) --release -p williw-tests --no-default-features --bin williw-engine-bench; \
+	@$(USE) cargo build -q $(LOCKED) --release -p williw-tests -p williw-relay --no-default-features --features williw-relay/native \
+	    --bin williw-engine-bench --bin williw-bare-sender --bin williw-relay; \
 	  exec cargo run -q $(LOCKED) -p williw-tests --bin williw-bench -- $(ARGS)
 
 lint: setup ## check formatting, scripts and dependencies, and run clippy

@@ -48,6 +48,14 @@ impl Artifacts {
             target,
         })
     }
+
+    /// Path of a program that was built for release, for benchmarks.
+    ///
+    /// # Errors
+    /// [`HarnessError::Missing`] with the command that builds it.
+    pub fn released(&self, name: &str) -> Result<PathBuf, HarnessError> {
+        built(&self.target.join("release").join(name), &format!("the release build of '{name}'"), "run 'make bench'")
+    }
 }
 
 /// Returns the root directory of the checkout that this crate was compiled from.

@@ -20,6 +20,9 @@ use crate::wait::{self, Poll};
 /// Longer than finalization takes on a localnet with 400 ms slots.
 const AIRDROP_DEADLINE: Duration = Duration::from_secs(60);
 
+/// The offset of the amount in a token account, after the mint and the owner.
+const TOKEN_AMOUNT_OFFSET: usize = 64;
+
 /// RPC client that reads at the `finalized` commitment.
 pub struct ChainClient {
     rpc: RpcClient,
@@ -135,6 +138,17 @@ impl ChainClient {
             paid: treasury.paid_total,
             batches: treasury.batch_sequence,
         }))
+    }
+
+    /// Returns the base units in a token account, or `None` if it does not exist.
+    ///
+    /// # Errors
+    /// [`HarnessError::Rpc`], or [`HarnessError::Unexpected`] if it is too short for a token account.
+    pub fn tokens(&self, account: &Pubkey) -> Result<Option<u64>, HarnessError> {
+        let Some((_, data)) = self.account(account)? else { return Ok(None) };
+        let amount = data.get(TOKEN_AMOUNT_OFFSET..).and_then(<[u8]>::first_chunk).copied();
+        let amount = amount.ok_or_else(|| HarnessError::Unexpected(format!("{account} is not a token account")))?;
+        Ok(Some(u64::from_le_bytes(amount)))
     }
 
     /// Returns every transaction that references `address`, newest first.

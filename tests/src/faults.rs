@@ -10,7 +10,7 @@ use std::time::Duration;
 use reqwest::blocking::Client;
 use serde_json::{Value, json};
 
-use crate::HarnessError;
+use crate::{HarnessError, wait};
 
 /// Time after which the connection of a silent client is closed.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -20,6 +20,8 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 pub enum Fault {
     /// Forwards the request and returns the node's response.
     Forward,
+    /// Forwards the request and returns the node's response after this time.
+    Delay(Duration),
     /// Forwards the request but drops the node's response.
     DropResponse,
     /// Closes the connection without forwarding the request.
@@ -194,6 +196,11 @@ fn serve(connection: &TcpStream, client: &Client, upstream: &str, decide: &Decid
             json!({"jsonrpc": "2.0", "id": request.get("id"), "result": result}).to_string().into()
         }
         Fault::Forward => forward()?,
+        Fault::Delay(time) => {
+            let response = forward()?;
+            wait::sleep(time);
+            response
+        }
         Fault::DropResponse => {
             forward()?;
             return Ok(());

@@ -48,6 +48,8 @@ pub struct TestNetworkOptions<'a> {
     pub api_port: u16,
     /// Lamports transferred to the treasury; 0 leaves it unfunded.
     pub treasury_lamports: u64,
+    /// The mint that the network pays in; `None` for SOL.
+    pub mint: Option<Pubkey>,
 }
 
 impl<'a> TestNetworkOptions<'a> {
@@ -56,7 +58,7 @@ impl<'a> TestNetworkOptions<'a> {
     /// # Errors
     /// [`HarnessError::Io`] if there is no free port.
     pub fn on_free_port(name: &'a str, rpc_url: &'a str) -> Result<Self, HarnessError> {
-        Ok(Self { name, rpc_url, api_port: ports::free()?, treasury_lamports: TREASURY_LAMPORTS })
+        Ok(Self { name, rpc_url, api_port: ports::free()?, treasury_lamports: TREASURY_LAMPORTS, mint: None })
     }
 }
 
@@ -77,8 +79,8 @@ impl TestNetwork {
         let relay_cli = RelayCli::new(artifacts, options.rpc_url, options.name, &directory.join("keys"))?;
         chain.airdrop(&relay_cli.admin(), OPERATING_LAMPORTS)?;
         chain.airdrop(&relay_cli.settler(), OPERATING_LAMPORTS)?;
-        relay_cli.create_network(NetworkSettings { threshold_lamports: parameters.threshold_lamports })?;
         let threshold = parameters.threshold_lamports;
+        relay_cli.create_network(NetworkSettings { threshold_lamports: threshold, mint: options.mint })?;
         on_progress(&format!("network '{}' created, payout threshold {threshold} lamports", options.name));
         if options.treasury_lamports > 0 {
             relay_cli.fund(options.treasury_lamports)?;

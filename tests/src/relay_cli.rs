@@ -15,8 +15,10 @@ use crate::{HarnessError, files};
 /// Settings of a sample network. Everything else has the relay's defaults.
 #[derive(Clone, Copy, Debug)]
 pub struct NetworkSettings {
-    /// Minimum pending lamports for a payout.
+    /// Minimum pending lamports, or base units of the mint, for a payout.
     pub threshold_lamports: u64,
+    /// The mint that the network pays in; `None` for SOL.
+    pub mint: Option<Pubkey>,
 }
 
 /// The ledger used by a relay.
@@ -87,6 +89,11 @@ impl RelayCli {
         self.settler.pubkey()
     }
 
+    /// The settler's keypair.
+    pub fn settler_keypair(&self) -> &Keypair {
+        &self.settler
+    }
+
     /// The settler's keypair as a JSON array, the format of the Worker's `SOLANA_PRIVATE_KEY`.
     pub fn settler_secret(&self) -> String {
         files::keypair_json(&self.settler)
@@ -112,16 +119,19 @@ impl RelayCli {
             .args(["network", "create"])
             .args(["--settler", &self.settler().to_string()])
             .args(["--threshold-lamports", &settings.threshold_lamports.to_string()]);
+        if let Some(mint) = settings.mint {
+            command.args(["--mint", &mint.to_string()]);
+        }
         run_to_success(command).map(drop)
     }
 
-    /// Transfers lamports from the admin to the treasury.
+    /// Transfers lamports, or base units of the mint that the network pays in, from the admin to the treasury.
     ///
     /// # Errors
     /// [`HarnessError::Command`] with the relay's output.
-    pub fn fund(&self, lamports: u64) -> Result<(), HarnessError> {
+    pub fn fund(&self, amount: u64) -> Result<(), HarnessError> {
         let mut command = self.command(&self.admin_file);
-        command.args(["fund", &lamports.to_string()]);
+        command.args(["fund", &amount.to_string()]);
         run_to_success(command).map(drop)
     }
 

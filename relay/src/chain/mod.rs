@@ -218,6 +218,18 @@ pub const MAX_SIGNATURES_PER_READ: usize = 256;
 /// The number of requests in flight at once. A Worker can have six connections open.
 pub(crate) const REQUESTS_IN_FLIGHT: usize = 6;
 
+/// Recently paid priority fees, as [`Chain::recent_priority_fees`], or none if the node answers with an error, as nodes without this
+/// method do: fees only decide how soon a transaction lands, and each further attempt pays more in any case.
+///
+/// # Errors
+/// Any other error of the node.
+pub async fn priority_fees_if_known(chain: &impl Chain, writable: &[Pubkey]) -> Result<Vec<u64>, ChainError> {
+    match chain.recent_priority_fees(writable).await {
+        Err(ChainError::ErrorResponse { .. }) => Ok(Vec::new()),
+        known => known,
+    }
+}
+
 /// Runs requests concurrently, in order of their results.
 ///
 /// # Errors

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use solana_hash::Hash;
 use solana_signature::Signature;
 
-use crate::chain::{Chain, ChainError, INVALID_PARAMS, Simulation, TransactionError, TransactionFault};
+use crate::chain::{
+    Chain, ChainError, INVALID_PARAMS, Simulation, TransactionError, TransactionFault, priority_fees_if_known,
+};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
@@ -193,7 +195,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
 
     /// The recent priority fees on the accounts that every batch writes, ascending, in micro-lamports per compute unit.
     pub(super) async fn recent_fees(&self) -> Result<Vec<u64>, EngineError> {
-        let mut fees = self.chain.recent_priority_fees(&[self.treasury, self.signer.address()]).await?;
+        let mut fees = priority_fees_if_known(&self.chain, &[self.treasury, self.signer.address()]).await?;
         fees.sort_unstable();
         Ok(fees)
     }

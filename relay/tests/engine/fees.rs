@@ -3,11 +3,12 @@
 use settlement::state::NodeWallet;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
+use williw_relay::chain::ChainError;
 use williw_relay::engine::{AttemptState, BatchState, EngineConfig, HOLD_RETRY_MS};
 use williw_relay::transaction::BatchKind;
 use williw_relay::types::RewardStatus;
 
-use crate::support::{EngineFixture, NodeSpec, TRIGGER, block_on};
+use crate::support::{Around, EngineFixture, NodeSpec, Surrounded, TRIGGER, block_on};
 
 /// The fee of a signature, in lamports.
 const SIGNATURE_FEE: u64 = 5_000;
@@ -214,4 +215,32 @@ fn a_planned_payment_that_the_limit_on_fees_covers_no_more_is_held_for_that() {
     fixture.advance_time(HOLD_RETRY_MS as u64);
     assert_eq!(fixture.settle(), [None]);
     assert_eq!(fixture.reward_count(RewardStatus::Pending), 0);
+}
+
+/// A node without `getRecentPrioritizationFees`.
+struct WithoutFees;
+
+impl Around for WithoutFees {
+    async fn call<T>(
+        &self,
+        name: &'static str,
+        call: impl Future<Output = Result<T, ChainError>>,
+    ) -> Result<T, ChainError> {
+        match name {
+            "recent_priority_fees" => Err(ChainError::ErrorResponse {
+                method: "getRecentPrioritizationFees",
+                code: -32601,
+                message: "Method not found".to_owned(),
+            }),
+            _ => call.await,
+        }
+    }
+}
+
+#[test]
+fn a_node_that_does_not_know_recent_fees_keeps_nobody_from_being_paid() {
+    let fixture = fixture(1);
+    let engine = fixture.engine(&fixture.database, Surrounded { chain: &fixture.chain, around: WithoutFees });
+    assert_eq!(fixture.settle_with(&engine), Ok(vec![None]));
+    assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 2);
 }

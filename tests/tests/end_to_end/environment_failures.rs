@@ -95,7 +95,9 @@ fn the_worker_and_the_relay_report_a_program_that_is_not_deployed() {
     // The relay fails before it sends a transaction.
     let url = localnet_without_program.url();
     let relay_cli = RelayCli::new(artifacts(), url, "no-program", &folder.join("keys")).or_fail();
-    let error = relay_cli.create_network(NetworkSettings { threshold_lamports: 1 }).expect_err("there is no program");
+    let error = relay_cli
+        .create_network(NetworkSettings { threshold_lamports: 1, mint: None })
+        .expect_err("there is no program");
     assert!(error.to_string().contains("is not deployed"), "{error}");
 
     // The Worker's settlement fails, and all rewards stay pending.

@@ -3,19 +3,21 @@
 use std::fmt::Display;
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use solana_pubkey::Pubkey;
 use williw_tests::artifacts::Artifacts;
-use williw_tests::balances::BalanceSources;
+use williw_tests::balances::{BalanceSources, NodeBalances};
 use williw_tests::chain::ChainClient;
 use williw_tests::ingest::SqliteIngest;
 use williw_tests::ledger_file::LedgerFile;
 use williw_tests::localnet::{InitialProgram, Localnet, LocalnetOptions};
 use williw_tests::network::{SOL, TestNetwork, TestNetworkOptions, process_directory};
 use williw_tests::process::{Process, run_to_success};
-use williw_tests::relay_cli::{LedgerLocation, NetworkSettings, RelayCli};
+use williw_tests::relay_cli::{LedgerLocation, NetworkSettings, RelayCli, with_ledger};
 use williw_tests::sample_nodes::{NewNode, NodeKind, RewardParameters, SampleNode};
 use williw_tests::settlements::{self, LatestSettlement, wake_until_idle};
 use williw_tests::wait::{self, Poll};
@@ -172,15 +174,21 @@ pub(crate) struct SqliteNetworkFixture {
 
 impl SqliteNetworkFixture {
     pub(crate) fn new(name: &str) -> Self {
+        let network = Self::unfunded(name, localnet().url(), None);
+        network.relay_cli.fund(10 * SOL).or_fail();
+        network
+    }
+
+    /// Creates a network with an empty treasury on the cluster at `url`. `mint` is what it pays in, instead of SOL.
+    pub(crate) fn unfunded(name: &str, url: &str, mint: Option<Pubkey>) -> Self {
         let directory = directory(name);
-        let chain = ChainClient::new(localnet().url());
+        let chain = ChainClient::new(url);
         let parameters = RewardParameters::for_cluster(chain.rent_minimum(0).or_fail());
-        let relay_cli = RelayCli::new(artifacts(), localnet().url(), name, &directory.join("keys")).or_fail();
+        let relay_cli = RelayCli::new(artifacts(), url, name, &directory.join("keys")).or_fail();
         chain.airdrop(&relay_cli.admin(), 20 * SOL).or_fail();
         chain.airdrop(&relay_cli.settler(), 5 * SOL).or_fail();
-        let settings = NetworkSettings { threshold_lamports: parameters.threshold_lamports };
+        let settings = NetworkSettings { threshold_lamports: parameters.threshold_lamports, mint };
         relay_cli.create_network(settings).or_fail();
-        relay_cli.fund(10 * SOL).or_fail();
         let file = directory.join("ledger.sqlite");
         let ingest = SqliteIngest::open(&file, parameters.lamports_per_score).or_fail();
         let ledger = LedgerFile::open(&file).or_fail();
@@ -195,14 +203,38 @@ impl SqliteNetworkFixture {
         serde_json::from_slice(&run_to_success(command).or_fail().stdout).or_fail()
     }
 
+    /// `williw-relay` with these arguments, the ledger and the settler's key.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.relay_cli.command(self.relay_cli.settler_file());
+        with_ledger(&mut command, &self.ledger_location);
+        command.args(arguments);
+        command
+    }
+
+    /// Registers `nodes` and reports their contributions.
+    pub(crate) fn register_and_report(&self, nodes: &mut [SampleNode]) {
+        for node in nodes {
+            node.register(&self.ingest).or_fail();
+            node.report(&self.ingest, self.parameters).or_fail();
+        }
+    }
+
+    /// Reads the balances of `nodes` from the chain and the ledger.
+    pub(crate) fn node_balances(&self, nodes: &[SampleNode]) -> Vec<NodeBalances> {
+        let sources = self.sources();
+        nodes.iter().map(|node| sources.node_balances(node).or_fail()).collect()
+    }
+
+    fn sources(&self) -> BalanceSources<'_> {
+        BalanceSources { chain: &self.chain, ledger: &self.ledger, api: None, network: self.relay_cli.network() }
+    }
+
     /// Updates the expected balances of `nodes` for one settlement and asserts that every balance matches. `nodes` must
     /// be all nodes of the network.
     #[track_caller]
     pub(crate) fn assert_settled(&self, nodes: &mut [SampleNode]) {
         expect_settlement(nodes, self.parameters);
-        let sources =
-            BalanceSources { chain: &self.chain, ledger: &self.ledger, api: None, network: self.relay_cli.network() };
-        let mismatches = sources.mismatches(nodes).or_fail();
+        let mismatches = self.sources().mismatches(nodes).or_fail();
         assert!(mismatches.is_empty(), "{}", mismatches.join("\n"));
     }
 }

@@ -317,7 +317,7 @@ pub(crate) enum NetworkCommand {
     /// Create a network and its treasury. The signer of the transaction pays for it and becomes the network's creator and
     /// admin
     Create(CreateNetworkArguments),
-    /// Show who controls a network, and whether it is paused
+    /// Show who controls a network, what it pays in, and whether it is paused
     Show,
     /// Stop credits, payouts and registrations at once. Signed by the guardian or the admin
     #[command(after_help = SIGNER_HELP)]

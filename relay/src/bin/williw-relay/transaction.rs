@@ -7,7 +7,7 @@ use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 use williw_relay::chain::verdict::{self, SentTransaction, Verdict};
-use williw_relay::chain::{Chain, ChainError, TransactionError};
+use williw_relay::chain::{Chain, ChainError, TransactionError, priority_fees_if_known};
 use williw_relay::signer::{SecretKey, Signer};
 use williw_relay::transaction::{Budget, Format, SignedTransaction};
 
@@ -179,7 +179,7 @@ async fn compute_unit_price<C: Chain>(chain: &C, instructions: &[Instruction]) -
         .filter(|account| account.is_writable)
         .map(|account| account.pubkey)
         .collect();
-    let mut fees = chain.recent_priority_fees(&writable).await?;
+    let mut fees = priority_fees_if_known(chain, &writable).await?;
     fees.sort_unstable();
     Ok(fees.get(fees.len() / 2).copied().unwrap_or(0).min(MAX_COMPUTE_UNIT_PRICE))
 }

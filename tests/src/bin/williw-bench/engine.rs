@@ -44,12 +44,7 @@ pub(crate) struct Settle {
 
 /// Runs all measurements.
 pub(crate) fn measure(artifacts: &Artifacts) -> Result<Vec<Measurement>, BenchError> {
-    let program = artifacts.target.join("release/williw-engine-bench");
-    if !program.is_file() {
-        let remedy = "run 'cargo build --release -p williw-tests --no-default-features --bin williw-engine-bench'";
-        let what = format!("the engine's benchmark ({})", program.display());
-        return Err(HarnessError::Missing { what, remedy: remedy.to_owned() }.into());
-    }
+    let program = artifacts.released("williw-engine-bench")?;
     run(&program)
 }
 

@@ -23,12 +23,16 @@ use williw_tests::network::run_directory;
 #[command(version)]
 struct Arguments {
     /// Number of nodes for the throughput measurement
-    #[arg(long, value_name = "COUNT", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     nodes: u32,
 
     /// Measure only the relay's engine, and print its section
-    #[arg(long)]
+    #[arg(long, conflicts_with = "throughput_only")]
     engine_only: bool,
+
+    /// Measure only the relay's throughput on the localnet, and print its section
+    #[arg(long)]
+    throughput_only: bool,
 
     /// Print the results without writing docs/BENCHMARKS.md
     #[arg(long)]
@@ -63,6 +67,10 @@ fn run(arguments: &Arguments) -> Result<(), BenchError> {
         return Ok(());
     }
     let directory = run_directory(&artifacts, "bench")?;
+    if arguments.throughput_only {
+        println!("{}", report::throughput_section(&throughput::measure(&artifacts, &directory, arguments.nodes)?));
+        return Ok(());
+    }
     let program = std::fs::read(&artifacts.program).map_err(HarnessError::io("reading the program"))?;
 
     eprintln!("[1/4] measuring transactions in LiteSVM");

@@ -75,12 +75,7 @@ pub(crate) fn markdown(
         let _ = writeln!(text, "{costs}");
     }
     let _ = writeln!(text, "{}", engine_section(engine));
-    section(
-        &mut text,
-        "Relay throughput",
-        &throughput.conditions(),
-        &table(&["phase", "rewards", "seconds", "rewards per second"], throughput.rows()),
-    );
+    let _ = writeln!(text, "{}\n", throughput_section(throughput));
     section(
         &mut text,
         "Sizes",
@@ -160,6 +155,12 @@ pub(crate) fn engine_section(measurements: &[engine::Measurement]) -> String {
         let _ = writeln!(text, "Building and signing alone: {} nodes/s per core, in batches of 60.", rate(sign));
     }
     text
+}
+
+/// Formats the section about the relay's throughput.
+pub(crate) fn throughput_section(throughput: &Throughput) -> String {
+    let table = table(&Throughput::header(), throughput.rows());
+    format!("## Relay throughput\n\n{}\n\n{table}", throughput.conditions())
 }
 
 fn capacities() -> Table {

@@ -56,8 +56,8 @@ pub(crate) fn run(arguments: &Arguments, shutdown: &Shutdown) -> Result<(), Harn
     println!("[1/5] localnet listening on {}, program {} deployed", localnet.url(), settlement::ID);
 
     let rpc_url = localnet.url().to_owned();
-    let options =
-        TestNetworkOptions { name: NETWORK, rpc_url: &rpc_url, api_port, treasury_lamports: TREASURY_LAMPORTS };
+    let treasury_lamports = TREASURY_LAMPORTS;
+    let options = TestNetworkOptions { name: NETWORK, rpc_url: &rpc_url, api_port, treasury_lamports, mint: None };
     let mut network = TestNetwork::set_up(&artifacts, options, &directory, |step| println!("[2/5] {step}"))?;
 
     let mut nodes = sample_nodes(network.parameters);

@@ -8,7 +8,7 @@ use settlement::state::{Network, Treasury};
 use solana_instruction::Instruction;
 use solana_pubkey::Pubkey;
 use williw_relay::chain::{AccountData, Chain, Commitment};
-use williw_relay::engine::NetworkRef;
+use williw_relay::engine::{Asset, NetworkRef};
 use williw_relay::signer::Signer;
 use williw_relay::transaction::SIGNATURE_FEE_LAMPORTS;
 
@@ -24,6 +24,9 @@ use crate::transaction;
 struct Controls {
     network: String,
     address: String,
+    treasury: String,
+    /// The mint that the network pays in; `None` for SOL.
+    mint: Option<String>,
     admin: String,
     settler: String,
     guardian: String,
@@ -39,6 +42,8 @@ impl Controls {
         Self {
             network: expected.name(),
             address: expected.address().to_string(),
+            treasury: treasury_address(&expected.address()).to_string(),
+            mint: Asset::of(network).and_then(|asset| asset.mint().map(|mint| mint.mint.to_string())),
             admin: network.admin.to_string(),
             settler: network.settler.to_string(),
             guardian: network.guardian.to_string(),
@@ -53,6 +58,8 @@ impl fmt::Display for Controls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "network '{}'", self.network)?;
         writeln!(f, "  address   {}", self.address)?;
+        writeln!(f, "  treasury  {}", self.treasury)?;
+        writeln!(f, "  pays in   {}", self.mint.as_deref().unwrap_or("SOL"))?;
         writeln!(f, "  admin     {}", self.admin)?;
         writeln!(f, "  settler   {}", self.settler)?;
         writeln!(f, "  guardian  {}", self.guardian)?;
