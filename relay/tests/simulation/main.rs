@@ -36,6 +36,10 @@ mod run;
 mod scenario;
 mod seeds;
 mod story;
+mod tables;
+#[path = "../../../programs/settlement/tests/support/token_programs.rs"]
+mod token_programs;
+mod variants;
 mod world;
 mod wrongs;
 

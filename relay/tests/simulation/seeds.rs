@@ -1,5 +1,6 @@
 //! Runs many seeds on all cores.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +11,8 @@ use crate::run::run_seed;
 
 /// How many seeds may fail before the rest is not run any more, unless `WILLIW_SIMULATION_FAILURES` says otherwise.
 const MAX_FAILURES: u64 = 20;
+
+static TIMES: Mutex<BTreeMap<&'static str, (u64, u64, u64)>> = Mutex::new(BTreeMap::new());
 
 /// A number from an environment variable.
 pub(crate) fn number_from_environment(name: &str) -> Option<u64> {
@@ -22,7 +25,7 @@ pub(crate) fn number_from_environment(name: &str) -> Option<u64> {
 pub(crate) fn run_all(first: u64, count: u64) {
     let next = AtomicU64::new(first);
     let (failures, coverage) = (Mutex::new(Vec::new()), Mutex::new(Coverage::default()));
-    let evaluations = Mutex::new(Evaluations::default());
+    let evaluations: Mutex<BTreeMap<&'static str, Evaluations>> = Mutex::default();
     let max_failures = number_from_environment("WILLIW_SIMULATION_FAILURES").unwrap_or(MAX_FAILURES) as usize;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
@@ -34,9 +37,18 @@ pub(crate) fn run_all(first: u64, count: u64) {
                         return;
                     }
                     let is_sample = coverage::is_sample(seed - first, count);
+                    let start = std::time::Instant::now();
                     match catch_unwind(AssertUnwindSafe(|| run_seed(seed, is_sample))) {
                         Ok(outcome) => {
-                            evaluations.lock().expect("no thread panics").add(&outcome.evaluations);
+                            let mut t = TIMES.lock().unwrap();
+                            let e = t.entry(outcome.kind).or_insert((0, 0, 0));
+                            e.0 += 1;
+                            e.1 += start.elapsed().as_micros() as u64;
+                            e.2 += outcome.events as u64;
+                            drop(t);
+                            let mut evaluations = evaluations.lock().expect("no thread panics");
+                            evaluations.entry(outcome.kind).or_default().add(&outcome.evaluations);
+                            drop(evaluations);
                             if is_sample {
                                 coverage.lock().expect("no thread panics").add(&outcome.story);
                             }
@@ -54,10 +66,14 @@ pub(crate) fn run_all(first: u64, count: u64) {
             });
         }
     });
+    println!("TIMES {:?}", TIMES.lock().unwrap());
     let mut failures = failures.into_inner().expect("no thread panics");
     failures.sort();
     let Some((seed, _)) = failures.first() else {
-        coverage.into_inner().expect("no thread panics").check(&evaluations.into_inner().expect("no thread panics"));
+        coverage
+            .into_inner()
+            .expect("no thread panics")
+            .check(count, &evaluations.into_inner().expect("no thread panics"));
         return;
     };
     if let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| run_seed(*seed, true))) {
