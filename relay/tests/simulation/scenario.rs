@@ -119,6 +119,9 @@ pub(crate) struct Scenario {
     pub(crate) last_caps: [u64; 2],
 }
 
+/// The kind of scenarios that are about SOL alone.
+pub(crate) const SOL: &str = "SOL";
+
 /// The latency of quick RPC nodes.
 const QUICK_MS: i64 = 120;
 
@@ -135,7 +138,7 @@ impl Scenario {
     pub(crate) fn kind(&self) -> &'static str {
         match self.asset {
             _ if self.has_tables => "lookup tables",
-            Asset::Sol => "SOL",
+            Asset::Sol => SOL,
             Asset::Tokens { program: TokenProgram::PToken, .. } => "p-token",
             Asset::Tokens { program: TokenProgram::SplToken, .. } => "SPL Token",
             Asset::Tokens { program: TokenProgram::Token2022, has_fee: false } => "Token-2022",
@@ -174,21 +177,21 @@ impl Scenario {
         scenario
     }
 
-    /// One scenario in four is about tokens, and one in fifty about lookup tables.
+    /// One scenario in five is about tokens, and one in a hundred about lookup tables.
     fn vary(&mut self, random: &mut Random) {
         let undisturbed = self.faults == Faults::NONE;
-        if random.chance(250) {
+        if random.chance(200) {
             self.asset = Asset::tokens(random);
             if !undisturbed {
                 self.actors.issuer = random.chance(400);
                 // Token accounts change often, and there are payouts before the faults end.
                 self.act_ms = (self.act_ms / 2).max(250);
-                self.heal_ms += random.between(5_000, 20_000);
+                self.heal_ms += random.between(3_000, 12_000);
             }
         }
-        if random.chance(20) {
+        if random.chance(10) {
             self.use_tables(random);
-        } else if self.asset != Asset::Sol && random.chance(60) {
+        } else if self.asset != Asset::Sol && random.chance(40) {
             self.fill(random);
         }
     }
@@ -218,7 +221,7 @@ impl Scenario {
         self.urls = Urls::All { liar };
         self.faults.lie = if liar.is_some() { random.amount(100, 900) } else { 0 };
         self.actors.outsider = !undisturbed && random.chance(600);
-        self.heal_ms = random.between(45_000, 80_000);
+        self.heal_ms = random.between(70_000, 110_000);
     }
 
     /// The scenario of a seed in a network that pays in SOL.

@@ -29,12 +29,12 @@ type Keeper<'a> = TableKeeper<&'a RemoteLedger, &'a Pool<Rpc>>;
 pub(crate) async fn run(world: Rc<World>, process: ProcessId, database: RemoteLedger, chain: Pool<Rpc>) {
     world.stop_requested[process.relay].set(false);
     loop {
-        let longest = if world.healed.get() { 120_000 } else { 12_000 };
-        Sleep::new(&world, process, world.between(Stream::Tables, 2_000, longest)).await;
+        let longest = if world.healed.get() { 120_000 } else { 6_000 };
+        Sleep::new(&world, process, world.between(Stream::Tables, 1_000, longest)).await;
         if world.stop_requested[process.relay].replace(false) {
             return;
         }
-        let closes = world.chance(Stream::Tables, 100) && !world.healed.get();
+        let closes = world.chance(Stream::Tables, 200) && !world.healed.get();
         let operator = Operator { world: &world, process, chain: &chain };
         match operator.change_tables(&database, closes).await {
             Ok(0) => {}
@@ -73,6 +73,9 @@ impl<'a> Operator<'a> {
         while let Some(change) = keeper.next_extension(&mut extension).await? {
             self.apply(&keeper, &change).await?;
             changes += 1;
+        }
+        for problem in extension.problems {
+            self.world.tell(NAME, format_args!("{problem}"));
         }
         Ok(changes)
     }

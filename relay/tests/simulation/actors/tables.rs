@@ -39,15 +39,20 @@ impl World {
             return;
         }
         let table: Pubkey = self.random(Stream::Actors).pick(&tables).get("address").expect("an address");
-        let (settler, sponsor) = (self.keys.settler.pubkey(), self.keys.sponsor.pubkey());
+        let settler = self.keys.settler.pubkey();
         let instruction = match action {
-            TableAction::Extend => {
-                let some = |_| self.random(Stream::Actors).pick(self.nodes()).wallet;
-                extend_lookup_table(table, settler, Some(sponsor), (0..ADDED).map(some).collect())
-            }
+            TableAction::Extend => return self.extend_table(table),
             TableAction::Deactivate => deactivate_lookup_table(table, settler),
             TableAction::Close => close_lookup_table(table, settler, settler),
         };
         self.submit("outsider", Action::Table(action), instruction);
+    }
+
+    /// Adds the wallets of some nodes to a table.
+    pub(crate) fn extend_table(&self, table: Pubkey) {
+        let (settler, sponsor) = (self.keys.settler.pubkey(), self.keys.sponsor.pubkey());
+        let some = |_| self.random(Stream::Actors).pick(self.nodes()).wallet;
+        let extend = extend_lookup_table(table, settler, Some(sponsor), (0..ADDED).map(some).collect());
+        self.submit("outsider", Action::Table(TableAction::Extend), extend);
     }
 }
