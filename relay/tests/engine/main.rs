@@ -37,6 +37,8 @@ mod splitting;
 mod support;
 mod token_books;
 mod token_costs;
+#[path = "../../../programs/settlement/tests/support/token_programs.rs"]
+mod token_programs;
 mod tokens;
 mod unknown_credits;
 mod verdicts;

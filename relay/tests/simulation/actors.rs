@@ -1,9 +1,15 @@
 //! Everybody but the relays: operators who grant rewards, owners, the admin, and strangers.
 
+mod money;
+mod tables;
+mod token_accounts;
+
+pub(crate) use tables::TableAction;
+pub(crate) use token_accounts::TokenAction;
+
 use settlement::client::{
-    RegisterNodeArgs, UpdateNetworkArgs, close_node_ix, fund_ix, pause_ix, payout_ix, reopen_node_ix,
-    set_destination_ix, set_threshold_ix, top_up_rent_ix, treasury_address, unpause_ix, update_network_ix, withdraw_ix,
-    withdraw_surplus_ix,
+    RegisterNodeArgs, UpdateNetworkArgs, close_node_ix, pause_ix, reopen_node_ix, set_destination_ix, set_threshold_ix,
+    top_up_rent_ix, unpause_ix, update_network_ix,
 };
 use settlement::state::NodeWallet;
 use solana_account::ReadableAccount as _;
@@ -18,7 +24,7 @@ use williw_relay::database::Statement;
 use williw_relay::ledger::{Actor, nodes, rewards};
 use williw_relay::types::{IdempotencyKey, Lamports, NewNode, RewardDistribution};
 
-use crate::cluster::Travelling;
+use crate::cluster::{Asset, Travelling};
 use crate::ledger::at_once;
 use crate::random::Stream;
 use crate::scenario::{Actors, Node, Unpayable};
@@ -47,6 +53,10 @@ pub(crate) enum Action {
     Suspend,
     Reinstate,
     ChangeRent,
+    /// Something happens to a token account.
+    Token(TokenAction),
+    /// Something happens to a lookup table.
+    Table(TableAction),
 }
 
 impl World {
@@ -90,6 +100,10 @@ impl World {
         add(actors.settler, &[Action::DrainSettler, Action::RefillSettler]);
         add(actors.suspensions, &[Action::Suspend, Action::Reinstate]);
         add(actors.rent, &[Action::ChangeRent]);
+        let is_token = self.scenario.asset.mint().is_some();
+        add(is_token && actors.owners, &TokenAction::OF_OWNERS.map(Action::Token));
+        add(is_token && actors.issuer, &TokenAction::OF_ISSUERS.map(Action::Token));
+        add(actors.outsider, &TableAction::ALL.map(Action::Table));
         let action = *self.random(Stream::Actors).pick(&possible);
         let node = self.random(Stream::Actors).pick(self.nodes()).clone();
         self.perform(action, &node);
@@ -106,21 +120,17 @@ impl World {
             Action::TellAddress => self.register(node, node.unpayable != Some(Unpayable::NoAddress)),
             Action::Withdraw => {
                 let part = self.chance(Stream::Actors, 500).then(|| amount(1, 500));
-                let destination = self.wallet(node).map_or(owner, |wallet| wallet.destination);
-                self.submit("owner", action, withdraw_ix(owner, network, id, destination, part));
+                self.submit("owner", action, self.withdrawal(node, part));
             }
             Action::SetDestination => {
-                let unpayable = [treasury_address(&network), settlement::ID];
-                let destinations = [owner, node.spare, unpayable[0], unpayable[1]];
-                let destination = *self.random(Stream::Actors).pick(&destinations);
+                let destination = *self.random(Stream::Actors).pick(&self.destinations(node));
                 self.submit("owner", action, set_destination_ix(owner, network, id, destination));
             }
             Action::SetThreshold => {
                 self.submit("owner", action, set_threshold_ix(owner, network, id, amount(1_000, 4_000)));
             }
             Action::PayOut => {
-                let destination = self.wallet(node).map_or(owner, |wallet| wallet.destination);
-                self.submit("stranger", action, payout_ix(network, &[(node.wallet, destination)]));
+                self.submit("stranger", action, self.payout(node));
             }
             Action::Close => self.submit("owner", action, close_node_ix(owner, network, id, owner)),
             Action::Pause => self.submit("admin", action, pause_ix(admin, network)),
@@ -135,7 +145,7 @@ impl World {
                 };
                 self.submit("admin", action, update_network_ix(admin, network, args));
             }
-            Action::Fund => self.submit("admin", action, fund_ix(admin, network, admin, amount(1, 20_000))),
+            Action::Fund => self.submit("admin", action, self.funding(amount(1, 20_000))),
             Action::WithdrawSurplus => self.withdraw_surplus(amount(0, 2_000)),
             Action::DrainSettler => {
                 let left = *self.random(Stream::Actors).pick(&[0, 893_000, 900_000]);
@@ -150,6 +160,8 @@ impl World {
             Action::Reinstate if node.unpayable == Some(Unpayable::Suspended) => {}
             Action::Reinstate => self.set_status(node, "active"),
             Action::ChangeRent => self.set_rent(amount(700, 2 * RENT_PER_BYTE)),
+            Action::Token(action) => self.act_on_token_account(action, node),
+            Action::Table(action) => self.act_on_table(action),
         }
     }
 
@@ -169,9 +181,14 @@ impl World {
 
     /// Sends a transaction whose fee the sponsor pays. The signatures of others than the settler are taken for granted.
     pub(crate) fn submit(&self, actor: &str, what: impl std::fmt::Debug, instruction: Instruction) {
+        self.submit_all(actor, what, &[instruction]);
+    }
+
+    /// As [`World::submit`], with several instructions.
+    pub(crate) fn submit_all(&self, actor: &str, what: impl std::fmt::Debug, instructions: &[Instruction]) {
         let mut cluster = self.cluster.borrow_mut();
         let blockhash = cluster.blocks[cluster.tip].hash;
-        let message = Message::new_with_blockhash(&[instruction], Some(&self.keys.sponsor.pubkey()), &blockhash);
+        let message = Message::new_with_blockhash(instructions, Some(&self.keys.sponsor.pubkey()), &blockhash);
         let mut signatures = vec![Signature::default(); usize::from(message.header.num_required_signatures)];
         let mut bytes = [0; 64];
         bytes[..32].copy_from_slice(&self.random(Stream::Actors).bytes());
@@ -180,22 +197,6 @@ impl World {
         cluster.mempool.push(Travelling { transaction, patience: 20 });
         drop(cluster);
         self.tell(actor, format_args!("{what:?}"));
-    }
-
-    /// The admin withdraws all but `left` lamports of the surplus.
-    pub(crate) fn withdraw_surplus(&self, left: u64) {
-        let (admin, network) = (self.keys.admin.pubkey(), self.keys.network().address());
-        let cluster = self.cluster.borrow();
-        let minimum = {
-            let state = cluster.blocks[cluster.tip].state.borrow();
-            state.minimum_balance_for_rent_exemption(settlement::state::Treasury::SIZE)
-        };
-        drop(cluster);
-        let surplus = self.balance(&treasury_address(&network)).saturating_sub(minimum);
-        if surplus > left {
-            let withdraw = withdraw_surplus_ix(admin, network, admin, surplus - left);
-            self.submit("admin", Action::WithdrawSurplus, withdraw);
-        }
     }
 
     fn refill_settler(&self) {
@@ -214,11 +215,12 @@ impl World {
             let state = cluster.blocks[cluster.tip].state.borrow();
             state.minimum_balance_for_rent_exemption(NodeWallet::SIZE)
         };
-        let missing = (minimum + wallet.pending()).saturating_sub(self.balance(&node.wallet));
+        let pending = if self.scenario.asset == Asset::Sol { wallet.pending() } else { 0 };
+        let missing = (minimum + pending).saturating_sub(self.balance(&node.wallet));
         if missing == 0 {
             return;
         }
-        let top_up = if wallet.pending() > 0 {
+        let top_up = if pending > 0 {
             top_up_rent_ix(admin, network, &[node.wallet])
         } else {
             solana_system_interface::instruction::transfer(&admin, &node.wallet, missing)
@@ -264,14 +266,20 @@ impl World {
         self.ledger.run(vec![Statement::new(SQL).bind(status).bind(&node.id)]).expect("the node is updated");
     }
 
-    /// Grants a reward to some node, or several to one.
+    /// Grants a reward to some node, or several to one, or one to each where transactions have to be full.
     fn grant(&self) {
         let number = self.granted.get() + 1;
         self.granted.set(number);
-        let index = self.random(Stream::Actors).index(self.nodes().len());
-        let count = if self.chance(Stream::Actors, 200) { 3 } else { 1 };
-        let entries: Vec<_> = (0..count)
-            .map(|_| {
+        let receivers: Vec<usize> = if self.scenario.is_full {
+            (0..self.nodes().len()).collect()
+        } else {
+            let index = self.random(Stream::Actors).index(self.nodes().len());
+            let count = if self.chance(Stream::Actors, 200) { 3 } else { 1 };
+            vec![index; count]
+        };
+        let entries: Vec<_> = receivers
+            .into_iter()
+            .map(|index| {
                 let large = self.chance(Stream::Actors, 150);
                 let amount = self.random(Stream::Actors).amount(1, if large { 6_000 } else { 900 });
                 self.checker.borrow_mut().earned[index] += amount;
@@ -312,11 +320,12 @@ impl World {
             self.submit("admin", Action::ChangeLimits, update_network_ix(admin, network, args));
         }
         if treasury || self.scenario.treasury.is_some() {
-            self.submit("admin", Action::Fund, fund_ix(admin, network, admin, 1_000_000_000));
+            self.submit("admin", Action::Fund, self.funding(1_000_000_000));
         }
         if settler {
             self.refill_settler();
         }
+        self.put_token_accounts_right();
         for node in self.nodes() {
             if (!node.has_address || restores) && node.unpayable != Some(Unpayable::NoAddress) {
                 self.register(node, true);
@@ -338,7 +347,8 @@ impl World {
             let (owner, node_id) = (node.owner, node.id.on_chain());
             self.top_up_rent(node);
             if self.wallet(node).is_some() {
-                self.submit("owner", Action::SetDestination, set_destination_ix(owner, network, node_id, owner));
+                let destination = self.scenario.asset.default_destination(&owner);
+                self.submit("owner", Action::SetDestination, set_destination_ix(owner, network, node_id, destination));
             } else if self.balance(&node.wallet) > 0 {
                 let args = RegisterNodeArgs { node_id, owner, destination: None, threshold: None };
                 let sponsor = self.keys.sponsor.pubkey();

@@ -8,11 +8,14 @@ pub(crate) use rule::{Evaluations, Rule};
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 use williw_relay::database::{Row, Statement};
 
 use crate::agenda::ProcessId;
+use crate::cluster::{decode, entries_of};
 use crate::scenario::Scenario;
 use crate::world::World;
 
@@ -27,6 +30,9 @@ const EARLIER_ATTEMPTS: &str = "SELECT signature, CAST(last_valid_block_height A
 const RECORDS: &str = "SELECT rewards.id AS id FROM batch_records \
         JOIN rewards ON rewards.sequence = batch_records.reward_sequence \
     WHERE batch_records.batch_id = (SELECT batch_id FROM attempts WHERE id = CAST(?1 AS INTEGER))";
+
+const ENTRIES: &str = "SELECT wallet_address, CAST(target_lamports AS TEXT) AS target FROM batch_entries \
+    WHERE batch_id = (SELECT batch_id FROM attempts WHERE id = CAST(?1 AS INTEGER)) ORDER BY position";
 
 const ATTEMPT: &str = "SELECT signature, CAST(last_valid_block_height AS TEXT) AS height FROM attempts \
     WHERE id = CAST(?1 AS INTEGER)";
@@ -93,7 +99,10 @@ impl Checker {
             let parameter = |index: usize| statement.parameters()[index].as_deref().unwrap_or_default();
             if sql.starts_with("INSERT INTO preconditions (lease_held)") {
                 self.written_with_lease(world, process, parameter(0), parameter(1).parse().expect("a token"));
+            } else if sql.starts_with("UPDATE lookup_tables SET pending_signature = ?2") {
+                self.signed.insert(parameter(1).to_owned());
             } else if sql.starts_with("UPDATE attempts SET state = 'signed'") {
+                Self::names_whom_it_pays(world, parameter(0), parameter(2));
                 self.signed.insert(parameter(1).to_owned());
                 let signature: Signature = parameter(1).parse().expect("a signature");
                 for row in world.ledger.query(Statement::new(RECORDS).bind(parameter(0))) {
@@ -139,6 +148,32 @@ impl Checker {
             world.check(Rule::SignsAgainOnlyWhatIsDead, is_over, || {
                 format!("a batch is signed again although {signature} can still land")
             });
+        }
+    }
+
+    /// A signed transaction credits the wallets of its batch, whatever tables it looks them up in.
+    fn names_whom_it_pays(world: &World, attempt: &str, transaction: &str) {
+        let bytes = BASE64.decode(transaction).expect("base64");
+        let transaction = decode(&bytes).expect("a transaction");
+        let cluster = world.cluster.borrow();
+        // A transaction cannot land if the finalized chain does not have what it looks up, or no longer.
+        let Ok(looked_up) = cluster.looked_up(&transaction.message, cluster.root) else { return };
+        let named = entries_of(&transaction.message, &looked_up);
+        if named.is_empty() {
+            return;
+        }
+        let rows = world.ledger.query(Statement::new(ENTRIES).bind(attempt));
+        let entry = |row: &Row| {
+            let wallet = row.get::<String>("wallet_address").expect("an address").parse().expect("an address");
+            (wallet, row.get::<u64>("target").expect("a target"))
+        };
+        let entries: Vec<(Pubkey, u64)> = rows.iter().map(entry).collect();
+        let tables = transaction.message.address_table_lookups().map_or(0, <[_]>::len);
+        world.check(Rule::NamesWhomItPays, named == entries, || {
+            format!("attempt {attempt} names {named:?} with {tables} lookup tables, and its batch {entries:?}")
+        });
+        if tables > 0 {
+            world.tell("checker", format_args!("{} wallets are looked up in {tables} tables", named.len()));
         }
     }
 

@@ -9,11 +9,13 @@
 use std::fmt;
 use std::mem::offset_of;
 
+use settlement::client::{SPL_TOKEN_ID, TOKEN_2022_ID};
+use settlement::rules::token_layout::TokenAccount;
 use settlement::state::NodeWallet;
 use solana_hash::Hash;
 use williw_relay::chain::{
-    AccountsAtSlot, ExecutedTransaction, FinalizedBlock, LatestBlockhash, SignatureStatus, Simulation, StatusesAtSlot,
-    TransactionError,
+    Account, AccountsAtSlot, ExecutedTransaction, FinalizedBlock, LatestBlockhash, SignatureStatus, Simulation,
+    StatusesAtSlot, TransactionError,
 };
 
 use crate::cluster::Cluster;
@@ -91,6 +93,28 @@ impl Falsify for FinalizedBlock {
     }
 }
 
+/// The offsets of the owner and the state in a token account.
+const TOKEN_OWNER: usize = 32;
+const TOKEN_STATE: usize = 108;
+
+fn is_token_account(account: &Account) -> bool {
+    [SPL_TOKEN_ID, TOKEN_2022_ID].contains(&account.owner) && TokenAccount::parse(&account.data).is_some()
+}
+
+/// Makes another table of a lookup table: its first two addresses change places, or it is not active.
+fn falsify_table(data: &mut [u8], swaps: bool) {
+    /// The offset of the slot in which the table was deactivated, and that of the first address.
+    const DEACTIVATED: usize = 4;
+    const ADDRESSES: usize = 56;
+
+    if swaps && data.len() >= ADDRESSES + 64 {
+        let (first, second) = data[ADDRESSES..].split_at_mut(32);
+        first.swap_with_slice(&mut second[..32]);
+    } else if data.len() >= ADDRESSES {
+        data[DEACTIVATED..DEACTIVATED + 8].copy_from_slice(&1_u64.to_le_bytes());
+    }
+}
+
 impl Falsify for Accounts {
     fn falsify(&mut self, _: &Cluster, random: &mut Random) -> bool {
         /// The totals in a wallet account, behind its discriminator.
@@ -109,6 +133,11 @@ impl Falsify for Accounts {
                 let total = if rises { total + by } else { total.saturating_sub(by) };
                 bytes.copy_from_slice(&total.to_le_bytes());
             }
+        } else if account.owner == solana_sdk_ids::address_lookup_table::ID && kind < 3 {
+            falsify_table(&mut account.data, kind == 1);
+        } else if is_token_account(account) && kind < 3 {
+            // Frozen, or somebody else's.
+            account.data[if kind == 1 { TOKEN_STATE } else { TOKEN_OWNER }] ^= 3;
         } else {
             account.lamports = if rises { account.lamports + by } else { account.lamports.saturating_sub(by) };
         }

@@ -8,6 +8,7 @@
 //! ```text
 //! WILLIW_SIMULATION_SEED=42 cargo test -p williw-relay --test simulation one_seed -- --nocapture
 //! WILLIW_SIMULATION_SEEDS=1000000 cargo test -p williw-relay --test simulation every_seed
+//! WILLIW_SIMULATION_KIND="lookup tables" cargo test -p williw-relay --test simulation every_seed
 //! ```
 #![allow(
     clippy::expect_used,
@@ -36,6 +37,10 @@ mod run;
 mod scenario;
 mod seeds;
 mod story;
+mod tables;
+#[path = "../../../programs/settlement/tests/support/token_programs.rs"]
+mod token_programs;
+mod variants;
 mod world;
 mod wrongs;
 

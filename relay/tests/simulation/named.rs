@@ -3,7 +3,6 @@
 use crate::checker::Rule;
 use crate::cluster::History;
 use crate::faults::Faults;
-use crate::random::{Random, Stream};
 use crate::run::run;
 use crate::scenario::{Actors, Scenario, Urls};
 
@@ -47,7 +46,7 @@ pub(crate) fn holds_in(change: impl Fn(&mut Scenario), mut about: &[&str]) {
 
 /// The scenario of a situation.
 pub(crate) fn scenario(seed: u64, change: impl Fn(&mut Scenario)) -> Scenario {
-    let of_seed = Scenario::of(&mut Random::of(seed, Stream::Scenario));
+    let of_seed = Scenario::basic(seed);
     let urls = if of_seed.views.len() > 1 && seed % 2 == 1 { Urls::All { liar: None } } else { Urls::One };
     let mut scenario = Scenario { faults: Faults::NONE, actors: Actors::default(), urls, ..of_seed };
     change(&mut scenario);

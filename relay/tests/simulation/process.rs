@@ -15,6 +15,7 @@ use crate::ledger::RemoteLedger;
 use crate::random::Stream;
 use crate::rpc::{Rpc, Url};
 use crate::scenario::Urls;
+use crate::tables;
 use crate::world::{RelayClock, Sleep, World};
 
 /// The interval at which an idle relay looks for work.
@@ -48,6 +49,11 @@ pub(crate) fn start(world: &Rc<World>, relay: usize) -> (ProcessId, Process) {
     of_relay.incarnation.set(of_relay.incarnation.get() + 1);
     let process = ProcessId { relay, incarnation: of_relay.incarnation.get() };
     let nodes = urls(world, relay).into_iter().map(|url| Rpc { world: Rc::clone(world), process, url });
+    let (database, chain) = (RemoteLedger { world: Rc::clone(world), process }, Pool::new(nodes));
+    world.tell(of_relay.name, format_args!("starts process {}", process.incarnation));
+    if of_relay.name == tables::NAME {
+        return (process, Box::pin(tables::run(Rc::clone(world), process, database, chain)));
+    }
     let holder = holder(world, process);
     let config = EngineConfig {
         format: world.scenario.format.map_or(FormatChoice::Auto, FormatChoice::Only),
@@ -57,13 +63,12 @@ pub(crate) fn start(world: &Rc<World>, relay: usize) -> (ProcessId, Process) {
     };
     let secret = bs58::encode(world.keys.settler.to_bytes()).into_string();
     let parts = EngineParts {
-        database: RemoteLedger { world: Rc::clone(world), process },
-        chain: Pool::new(nodes),
+        database,
+        chain,
         signer: SecretKey::parse(&secret).expect("a valid key"),
         clock: RelayClock { now: world.ledger.clock(), skew_ms: Rc::clone(&of_relay.skew_ms) },
         events: NoEvents,
     };
-    world.tell(of_relay.name, format_args!("starts process {}", process.incarnation));
     (process, Box::pin(run(Rc::clone(world), process, Engine::new(parts, config))))
 }
 

@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 pub(crate) enum Stream {
     /// What a seed stands for.
     Scenario,
+    /// What was added to what a seed stands for later: the earlier choices stay as they are.
+    Variant,
     /// Who acts, when, and how.
     Actors,
     /// Forks, skipped slots, nodes that are stuck, clocks that jump.
@@ -26,6 +28,8 @@ pub(crate) enum Stream {
     Start(usize),
     /// What happens to a relay's requests by one RPC method.
     Rpc(usize, &'static str),
+    /// When lookup tables are extended and closed.
+    Tables,
     /// What a node lies about.
     Lies,
     /// What happens to a relay's requests to the ledger that begin with the same statement.
@@ -66,6 +70,7 @@ impl Random {
     pub(crate) fn of(seed: u64, stream: Stream) -> Self {
         let (number, relay, name) = match stream {
             Stream::Scenario => (1, 0, ""),
+            Stream::Variant => (11, 0, ""),
             Stream::Actors => (2, 0, ""),
             Stream::Cluster => (3, 0, ""),
             Stream::Blocks => (4, 0, ""),
@@ -73,6 +78,7 @@ impl Random {
             Stream::Process(relay) => (6, relay, ""),
             Stream::Start(relay) => (10, relay, ""),
             Stream::Rpc(relay, method) => (7, relay, method),
+            Stream::Tables => (12, 0, ""),
             Stream::Lies => (8, 0, ""),
             Stream::Ledger(relay, statement) => (9, relay, statement),
         };

@@ -1,6 +1,6 @@
 //! One run: a seed's scenario from its start until everything is settled.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
@@ -11,13 +11,14 @@ use solana_signer::Signer as _;
 
 use crate::agenda::Task;
 use crate::checker::{Evaluations, Rule};
-use crate::cluster::{Cluster, FollowedNode, REAL_BLOCKHASH_BLOCKS, SLOT_MS, template};
+use crate::cluster::{Asset, Cluster, FollowedNode, REAL_BLOCKHASH_BLOCKS, SLOT_MS, template};
 use crate::faults::Faults;
 use crate::ledger::Ledger;
 use crate::process::{Process, start};
-use crate::random::{Random, Stream};
+use crate::random::Stream;
 use crate::scenario::Scenario;
 use crate::story::Story;
+use crate::tables;
 use crate::world::{Relay, START_MS, Violation, World};
 
 /// The slot at which every run starts.
@@ -36,6 +37,8 @@ const QUIET_SLOT_MS: i64 = 12 * SLOT_MS;
 /// The result of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
+    /// What the scenario is about.
+    pub(crate) kind: &'static str,
     /// The first promise that was broken.
     pub(crate) violation: Option<Violation>,
     /// How often each rule was evaluated.
@@ -49,12 +52,24 @@ pub(crate) struct Outcome {
 }
 
 thread_local! {
-    static TEMPLATE: LiteSVM = template(START_MS);
+    static TEMPLATES: RefCell<Vec<(Asset, LiteSVM)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A copy of the state from which runs with this asset start. Loading the programs takes much longer than copying them.
+fn copy_of_template(asset: Asset) -> LiteSVM {
+    TEMPLATES.with_borrow_mut(|templates| {
+        if let Some((_, svm)) = templates.iter().find(|(known, _)| *known == asset) {
+            return svm.clone();
+        }
+        let svm = template(asset, START_MS);
+        templates.push((asset, svm.clone()));
+        svm
+    })
 }
 
 /// Runs the scenario of a seed.
 pub(crate) fn run_seed(seed: u64, recorded: bool) -> Outcome {
-    run(Scenario::of(&mut Random::of(seed, Stream::Scenario)), seed, recorded)
+    run(Scenario::of(seed), seed, recorded)
 }
 
 /// Runs a scenario. All further randomness comes from `seed`.
@@ -66,10 +81,12 @@ pub(crate) fn run(scenario: Scenario, seed: u64, recorded: bool) -> Outcome {
 pub(crate) fn run_with(scenario: Scenario, seed: u64, recorded: bool, besides: impl FnOnce(&Rc<World>)) -> Outcome {
     let mut story = Story::new(recorded);
     story.tell(0, "scenario", format_args!("{scenario:?}"));
+    let tables = scenario.has_tables.then_some((&0, tables::NAME));
     let relays = scenario
         .skews_ms
         .iter()
         .zip(["relay-a", "relay-b"])
+        .chain(tables)
         .enumerate()
         .map(|(number, (skew, name))| Relay {
             name,
@@ -87,6 +104,9 @@ pub(crate) fn run_with(scenario: Scenario, seed: u64, recorded: bool, besides: i
     if let Some(left) = world.scenario.treasury {
         world.withdraw_surplus(left);
     }
+    if world.scenario.asset != Asset::Sol {
+        world.spoil_token_accounts();
+    }
     world.schedule(SLOT_MS, Task::Slot);
     world.schedule(world.between(Stream::Actors, 1, world.scenario.act_ms), Task::Act);
     world.schedule(world.scenario.heal_ms, Task::Heal);
@@ -100,6 +120,7 @@ pub(crate) fn run_with(scenario: Scenario, seed: u64, recorded: bool, besides: i
     }
     let story = world.story.borrow();
     Outcome {
+        kind: world.scenario.kind(),
         violation: world.violation(),
         evaluations: world.evaluations(),
         hash: story.hash(),
@@ -109,8 +130,10 @@ pub(crate) fn run_with(scenario: Scenario, seed: u64, recorded: bool, besides: i
 }
 
 fn cluster(scenario: &Scenario) -> Cluster {
-    let mut svm = TEMPLATE.with(LiteSVM::clone);
+    let asset = scenario.asset;
+    let mut svm = copy_of_template(asset);
     let keys = crate::cluster::Keys::new();
+    let admin = keys.admin.pubkey();
     let followed = scenario
         .nodes
         .iter()
@@ -120,15 +143,22 @@ fn cluster(scenario: &Scenario) -> Cluster {
                 let account = Account { lamports: *lamports, rent_epoch: u64::MAX, ..Account::default() };
                 svm.set_account(*address, account).expect("the account is written");
             }
+            if asset == Asset::Sol {
+                return FollowedNode { wallet: node.wallet, receivers };
+            }
+            for (address, _) in receivers.iter().filter(|(_, lamports)| *lamports > 0) {
+                asset.open_token_account(&mut svm, &admin, address);
+            }
+            let receivers = receivers.iter().map(|(address, _)| (asset.default_destination(address), 0)).collect();
             FollowedNode { wallet: node.wallet, receivers }
         })
         .collect();
-    let admin = keys.admin.pubkey();
     let update = update_network_ix(admin, keys.network().address(), scenario.parameters);
-    crate::cluster::execute_as(&mut svm, admin, update);
-    let mut cluster = Cluster::new(svm, FIRST_SLOT, START_MS, followed);
+    crate::cluster::execute_as(&mut svm, admin, &[update]);
+    let mut cluster = Cluster::new(asset, svm, FIRST_SLOT, START_MS, followed);
     cluster.views.clone_from(&scenario.views);
     cluster.rejects_v1 = scenario.rejects_v1;
+    cluster.keeps_slot_hashes = scenario.has_tables;
     if scenario.is_slow() {
         cluster.blockhash_blocks = REAL_BLOCKHASH_BLOCKS;
     }
@@ -204,7 +234,9 @@ fn drive(world: &Rc<World>) {
                 world.put_right();
                 // Again, once whatever was still on its way has arrived or expired.
                 world.schedule_effect(8_000, World::put_right);
+                world.schedule_effect(10_000, World::put_token_accounts_right);
                 world.schedule_effect(12_000, World::put_nodes_right);
+                world.schedule_effect(14_000, World::open_token_accounts);
                 world.schedule(15_000, Task::Look);
                 world.healed_at.set(world.now_ms());
                 deadline = world.now_ms() + if world.scenario.is_slow() { 4 * PATIENCE_MS } else { PATIENCE_MS };

@@ -5,9 +5,10 @@ use solana_pubkey::Pubkey;
 use williw_relay::transaction::Format;
 use williw_relay::types::NodeId;
 
-use crate::cluster::{History, Keys, View};
+use crate::cluster::{Asset, History, Keys, View};
 use crate::faults::Faults;
-use crate::random::Random;
+use crate::random::{Random, Stream};
+use crate::token_programs::TokenProgram;
 
 /// A node of the network.
 #[derive(Clone, Debug)]
@@ -19,7 +20,8 @@ pub(crate) struct Node {
     pub(crate) wallet: Pubkey,
     /// Whether the node has told its address when it is registered.
     pub(crate) has_address: bool,
-    /// The balances of `owner` and `spare` at the start.
+    /// The balances of `owner` and `spare` at the start, in lamports. Those with lamports have a token account, if the network
+    /// pays in tokens.
     pub(crate) funds: [u64; 2],
     /// Why it can never be paid, if it cannot. It must not keep others from being paid.
     pub(crate) unpayable: Option<Unpayable>,
@@ -77,11 +79,20 @@ pub(crate) struct Actors {
     pub(crate) rent: bool,
     /// The operator restores the ledger from a backup.
     pub(crate) restores: bool,
+    /// The issuer of the mint freezes and thaws token accounts.
+    pub(crate) issuer: bool,
+    /// Somebody changes lookup tables with the settler's key, without the ledger's knowledge.
+    pub(crate) outsider: bool,
 }
 
 /// What a seed stands for.
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
+    pub(crate) asset: Asset,
+    /// Whether all nodes are granted something at the same time, so that transactions are full.
+    pub(crate) is_full: bool,
+    /// Whether the operator has lookup tables.
+    pub(crate) has_tables: bool,
     pub(crate) nodes: Vec<Node>,
     pub(crate) views: Vec<View>,
     pub(crate) urls: Urls,
@@ -108,6 +119,9 @@ pub(crate) struct Scenario {
     pub(crate) last_caps: [u64; 2],
 }
 
+/// The kind of scenarios that are about SOL alone.
+pub(crate) const SOL: &str = "SOL";
+
 /// The latency of quick RPC nodes.
 const QUICK_MS: i64 = 120;
 
@@ -120,6 +134,18 @@ impl Node {
 }
 
 impl Scenario {
+    /// What it is about, for the counts of what was reached.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self.asset {
+            _ if self.has_tables => "lookup tables",
+            Asset::Sol => SOL,
+            Asset::Tokens { program: TokenProgram::PToken, .. } => "p-token",
+            Asset::Tokens { program: TokenProgram::SplToken, .. } => "SPL Token",
+            Asset::Tokens { program: TokenProgram::Token2022, has_fee: false } => "Token-2022",
+            Asset::Tokens { program: TokenProgram::Token2022, has_fee: true } => "Token-2022 with a fee",
+        }
+    }
+
     /// Whether requests take so long that blockhashes must be valid for as long as on a real cluster.
     pub(crate) fn is_slow(&self) -> bool {
         self.latency_ms > QUICK_MS
@@ -145,7 +171,62 @@ impl Scenario {
     }
 
     /// The scenario of a seed.
-    pub(crate) fn of(random: &mut Random) -> Self {
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut scenario = Self::basic(seed);
+        scenario.vary(&mut Random::of(seed, Stream::Variant));
+        scenario
+    }
+
+    /// One scenario in five is about tokens, and one in a hundred about lookup tables.
+    fn vary(&mut self, random: &mut Random) {
+        let undisturbed = self.faults == Faults::NONE;
+        if random.chance(200) {
+            self.asset = Asset::tokens(random);
+            if !undisturbed {
+                self.actors.issuer = random.chance(400);
+                // Token accounts change often, and there are payouts before the faults end.
+                self.act_ms = (self.act_ms / 2).max(250);
+                self.heal_ms += random.between(3_000, 12_000);
+            }
+        }
+        if random.chance(10) {
+            self.use_tables(random);
+        } else if self.asset != Asset::Sol && random.chance(40) {
+            self.fill(random);
+        }
+    }
+
+    /// Makes more nodes than fit into one transaction, all of which are always granted something at the same time.
+    pub(crate) fn fill(&mut self, random: &mut Random) {
+        let (undisturbed, network) = (self.faults == Faults::NONE, Keys::new().network().address());
+        self.is_full = true;
+        self.nodes = (0..random.amount(23, 30)).map(|number| node(number, undisturbed, &network, random)).collect();
+        (self.first_rewards, self.max_nodes, self.latency_ms) = (1, 5_250, QUICK_MS);
+        (self.parameters.per_node_cap, self.parameters.per_batch_cap) = (Some(u64::MAX), Some(u64::MAX));
+        self.parameters.window_limit = Some(u64::MAX);
+        (self.last_caps, self.treasury) = ([u64::MAX; 2], None);
+        self.act_ms = random.between(2_000, 4_000);
+    }
+
+    /// Makes it a scenario about lookup tables: transactions in format v0, two RPC nodes that must agree, more nodes of the
+    /// network than fit into a transaction without tables, and enough time for tables to be written and to warm up.
+    pub(crate) fn use_tables(&mut self, random: &mut Random) {
+        let undisturbed = self.faults == Faults::NONE;
+        self.fill(random);
+        (self.has_tables, self.format) = (true, Some(Format::V0));
+        while self.views.len() < 2 {
+            self.views.push(view(undisturbed, random));
+        }
+        let liar = (!undisturbed && random.chance(500)).then(|| random.index(self.views.len()));
+        self.urls = Urls::All { liar };
+        self.faults.lie = if liar.is_some() { random.amount(100, 900) } else { 0 };
+        self.actors.outsider = !undisturbed && random.chance(600);
+        self.heal_ms = random.between(70_000, 110_000);
+    }
+
+    /// The scenario of a seed in a network that pays in SOL.
+    pub(crate) fn basic(seed: u64) -> Self {
+        let random = &mut Random::of(seed, Stream::Scenario);
         // One run in eight is undisturbed, and then has to be perfect.
         let undisturbed = random.chance(125);
         let mut faults = if undisturbed { Faults::NONE } else { Faults::mixture(random) };
@@ -160,6 +241,8 @@ impl Scenario {
             suspensions: sometimes(200),
             rent: sometimes(250),
             restores: sometimes(110),
+            issuer: false,
+            outsider: false,
         };
         let relays = if random.chance(600) { 2 } else { 1 };
         let views: Vec<View> = (0..random.amount(1, 3)).map(|_| view(undisturbed, random)).collect();
@@ -195,6 +278,9 @@ impl Scenario {
         let skew = |random: &mut Random| if random.chance(400) { random.between(-120_000, 120_000) } else { 0 };
         let format = if random.chance(300) { Some(*random.pick(&[Format::V0, Format::V1])) } else { None };
         Self {
+            asset: Asset::Sol,
+            is_full: false,
+            has_tables: false,
             nodes,
             views,
             urls,

@@ -1,12 +1,14 @@
 //! Runs many seeds on all cores.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::checker::Evaluations;
 use crate::coverage::{self, Coverage};
-use crate::run::run_seed;
+use crate::run::{run, run_seed};
+use crate::scenario::Scenario;
 
 /// How many seeds may fail before the rest is not run any more, unless `WILLIW_SIMULATION_FAILURES` says otherwise.
 const MAX_FAILURES: u64 = 20;
@@ -17,13 +19,14 @@ pub(crate) fn number_from_environment(name: &str) -> Option<u64> {
     Some(value.parse().unwrap_or_else(|_| panic!("{name} is not a number: {value}")))
 }
 
-/// Runs `count` seeds from `first` on. Panics with the story of the lowest one that fails, or if together they do not reach
+/// Runs `count` seeds from `first` on, or those of them that are about `WILLIW_SIMULATION_KIND`. Panics with the story of the lowest one that fails, or if together they do not reach
 /// what is rare.
 pub(crate) fn run_all(first: u64, count: u64) {
     let next = AtomicU64::new(first);
     let (failures, coverage) = (Mutex::new(Vec::new()), Mutex::new(Coverage::default()));
-    let evaluations = Mutex::new(Evaluations::default());
+    let evaluations: Mutex<BTreeMap<&'static str, Evaluations>> = Mutex::default();
     let max_failures = number_from_environment("WILLIW_SIMULATION_FAILURES").unwrap_or(MAX_FAILURES) as usize;
+    let kind = std::env::var("WILLIW_SIMULATION_KIND").ok();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -33,10 +36,16 @@ pub(crate) fn run_all(first: u64, count: u64) {
                     if seed >= first + count || failures.lock().expect("no thread panics").len() >= max_failures {
                         return;
                     }
-                    let is_sample = coverage::is_sample(seed - first, count);
-                    match catch_unwind(AssertUnwindSafe(|| run_seed(seed, is_sample))) {
+                    let scenario = Scenario::of(seed);
+                    if kind.as_ref().is_some_and(|kind| *kind != scenario.kind()) {
+                        continue;
+                    }
+                    let is_sample = coverage::is_sample(seed - first, count, &scenario);
+                    match catch_unwind(AssertUnwindSafe(|| run(scenario, seed, is_sample))) {
                         Ok(outcome) => {
-                            evaluations.lock().expect("no thread panics").add(&outcome.evaluations);
+                            let mut evaluations = evaluations.lock().expect("no thread panics");
+                            evaluations.entry(outcome.kind).or_default().add(&outcome.evaluations);
+                            drop(evaluations);
                             if is_sample {
                                 coverage.lock().expect("no thread panics").add(&outcome.story);
                             }
@@ -57,7 +66,10 @@ pub(crate) fn run_all(first: u64, count: u64) {
     let mut failures = failures.into_inner().expect("no thread panics");
     failures.sort();
     let Some((seed, _)) = failures.first() else {
-        coverage.into_inner().expect("no thread panics").check(&evaluations.into_inner().expect("no thread panics"));
+        // The seeds of one kind do not reach what all of them do.
+        let runs = if kind.is_some() { 0 } else { count };
+        let evaluations = evaluations.into_inner().expect("no thread panics");
+        coverage.into_inner().expect("no thread panics").check(runs, &evaluations);
         return;
     };
     if let Ok(outcome) = catch_unwind(AssertUnwindSafe(|| run_seed(*seed, true))) {

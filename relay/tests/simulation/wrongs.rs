@@ -16,7 +16,6 @@ use crate::checker::{Rule, holder};
 use crate::cluster::{Block, Executed, History, Totals};
 use crate::faults::Faults;
 use crate::process::Process;
-use crate::random::{Random, Stream};
 use crate::rpc::{Rpc, Url};
 use crate::run::run_with;
 use crate::scenario::{Actors, Scenario, Urls};
@@ -28,7 +27,7 @@ const PROCESS: ProcessId = ProcessId { relay: 0, incarnation: 1 };
 /// The objection to what a run in which nothing else goes wrong does besides.
 fn objection(besides: impl FnOnce(&Rc<World>)) -> Violation {
     let seed = 1;
-    let of_seed = Scenario::of(&mut Random::of(seed, Stream::Scenario));
+    let of_seed = Scenario::basic(seed);
     let mut scenario = Scenario { faults: Faults::NONE, actors: Actors::default(), urls: Urls::One, ..of_seed };
     scenario.last_caps = [u64::MAX; 2];
     scenario.treasury = None;
@@ -180,7 +179,18 @@ fn break_rule(world: &World, rule: Rule) {
                     compute_unit_price, priority_fee_lamports, created_at, updated_at) \
                 SELECT 999, batch_id, number + 1, 'planned', 1, 1, 1, 1, 1, 1 FROM attempts WHERE id = 1",
             );
-            written(world, PROCESS, "UPDATE attempts SET state = 'signed'", &["999", &signature]);
+            let registers = value(world, "SELECT transaction_base64 AS value FROM attempts WHERE id = 1");
+            written(world, PROCESS, "UPDATE attempts SET state = 'signed'", &["999", &signature, &registers]);
+        }
+        Rule::NamesWhomItPays => {
+            const SIGNED: &str = "SELECT CAST(id AS TEXT) AS id, signature, transaction_base64 FROM attempts WHERE id = \
+                (SELECT MIN(id) FROM attempts WHERE batch_id = (SELECT MIN(id) FROM batches WHERE kind <> 'register'))";
+            let attempt = &world.ledger.query(Statement::new(SIGNED))[0];
+            let text = |name| attempt.get::<String>(name).expect("a text");
+            change(world, "UPDATE batch_entries SET target_lamports = target_lamports + 1");
+            let signed = [text("id"), text("signature"), text("transaction_base64")];
+            let [id, signature, bytes] = signed.each_ref().map(String::as_str);
+            written(world, PROCESS, "UPDATE attempts SET state = 'signed'", &[id, signature, bytes]);
         }
         Rule::GivesUpOnlyWhatIsDead => {
             change(world, "UPDATE attempts SET last_valid_block_height = 999999 WHERE id = 1");
@@ -275,6 +285,7 @@ fn break_rule(world: &World, rule: Rule) {
                     fee: 0,
                     logs: Vec::new(),
                     transaction: Rc::clone(&batch.transaction),
+                    looked_up: Vec::new(),
                     event: Some(event),
                 };
                 let (root, useless) = (cluster.root, Rc::new(useless));

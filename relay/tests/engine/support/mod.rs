@@ -14,4 +14,6 @@ pub(crate) use crash::{CrashPoint, CrashTiming};
 pub(crate) use fixture::{EngineFixture, NodeSpec, TRIGGER, block_on, node_id};
 pub(crate) use ledger::Batch;
 pub(crate) use rpc::{Answers, RpcNode};
-pub(crate) use tokens::{Extension, TRANSFER_FEE, TREASURY_FUNDS, TokenFixture, TokenProgram};
+pub(crate) use tokens::{TREASURY_FUNDS, TokenFixture};
+
+pub(crate) use crate::token_programs::{Extension, TRANSFER_FEE, TokenProgram};

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::cluster::Asset;
 use crate::faults::Faults;
 use crate::scenario::{Actors, Node, Unpayable};
 use crate::world::World;
@@ -46,7 +47,8 @@ impl Checker {
 /// Whether something in this run can be the reason.
 fn may_hold(world: &World, node: &Node, reason: &str) -> bool {
     let scenario = &world.scenario;
-    let Actors { owners, closing, settler, suspensions, rent, treasury, .. } = scenario.actors;
+    let Actors { owners, closing, settler, suspensions, rent, treasury, issuer, .. } = scenario.actors;
+    let (is_token, may_lie) = (scenario.asset != Asset::Sol, scenario.urls.liar().is_some());
     // Until its colon, if it has one.
     match reason.split(':').next().unwrap_or_default() {
         "no_address" => !node.has_address,
@@ -54,14 +56,16 @@ fn may_hold(world: &World, node: &Node, reason: &str) -> bool {
         "node_closed" | "invalid_wallet" => closing,
         "registration_failed" => scenario.faults != Faults::NONE || scenario.actors != Actors::default(),
         // What the settler and a destination hold at the moment is believed to a single node.
-        "payer_short" => settler || rent || scenario.urls.liar().is_some(),
+        "payer_short" => settler || rent || may_lie,
         "treasury_short" => treasury || scenario.treasury.is_some(),
         "wallet_short" => rent,
-        "destination_not_rent_exempt" => rent || node.funds.contains(&0) || scenario.urls.liar().is_some(),
-        "destination_executable"
-        | "destination_reserved"
-        | "destination_is_program_account"
-        | "destination_mismatch" => owners,
+        "destination_not_rent_exempt" => !is_token && (rent || node.funds.contains(&0) || may_lie),
+        "destination_executable" | "destination_reserved" | "destination_is_program_account" => !is_token && owners,
+        "destination_mismatch" => owners,
+        "token_account_invalid" => is_token && (owners || node.funds.contains(&0) || may_lie),
+        "token_account_frozen" | "treasury_frozen" => is_token && (issuer || may_lie),
+        "token_account_wrong_owner" => is_token && (owners || may_lie),
+        "token_account_needs_memo" => is_token && owners,
         "not_landed" | "per_node_cap" | "per_batch_cap" | "window_limit" | "not_due" | "nothing_to_credit" => true,
         "skipped (reason unknown" => !scenario.keeps_logs(),
         // What the settler lacks is not the fault of a node.

@@ -16,6 +16,9 @@ const WAITING: &str = "SELECT rewards.node_id AS node_id, rewards.status AS stat
     FROM rewards LEFT JOIN payables ON payables.node_id = rewards.node_id WHERE rewards.status <> 'confirmed' \
     GROUP BY rewards.node_id, rewards.status ORDER BY rewards.node_id";
 
+const PAYOUTS_IN_TOKENS: &str = "SELECT node_id, hold_reason FROM wallets \
+    WHERE hold_reason LIKE 'token\\_account%' ESCAPE '\\' OR hold_reason = 'treasury_frozen' ORDER BY node_id";
+
 const MIRRORED: &str = "SELECT node_id, CAST(credited_lamports AS TEXT) AS credited FROM wallets ORDER BY node_id";
 
 const CREDITED_BY_SETTLEMENTS: &str =
@@ -32,7 +35,7 @@ const MAX_USELESS_BATCHES: usize = 6;
 impl Checker {
     /// What is still to be settled, and why; `None` if everything is.
     pub(crate) fn unsettled(&self, world: &World) -> Option<String> {
-        let waiting: Vec<String> = world
+        let mut waiting: Vec<String> = world
             .ledger
             .query(Statement::new(WAITING))
             .iter()
@@ -54,6 +57,13 @@ impl Checker {
                 (!is_for_operator).then(reward)
             })
             .collect();
+        // In the end, every owner has a token account. What a lost ledger has paid for may wait for an operator.
+        for row in world.ledger.query(Statement::new(PAYOUTS_IN_TOKENS)).iter().filter(|_| !self.restored) {
+            let text = |name| row.get::<String>(name).expect("a text");
+            if world.nodes()[position(world, &text("node_id"))].unpayable.is_none() {
+                waiting.push(format!("the payout of {} held: {}", text("node_id"), text("hold_reason")));
+            }
+        }
         let open: u64 = world.ledger.query(Statement::new(OPEN))[0].get("open").expect("a count");
         (!waiting.is_empty() || open > 0).then(|| format!("{open} open settlements, batches and attempts; {waiting:?}"))
     }

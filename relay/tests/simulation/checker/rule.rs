@@ -21,6 +21,8 @@ rules! {
     WritesInItsOwnName,
     OneHolderPerToken,
     NoWriteAfterATakeover,
+    /// A signed transaction credits the wallets of its batch.
+    NamesWhomItPays,
     /// A batch is signed again only when its earlier attempts cannot land any more.
     SignsAgainOnlyWhatIsDead,
     /// An attempt is given up only when it cannot land any more.
@@ -81,6 +83,11 @@ impl Evaluations {
         for (sum, count) in self.0.iter_mut().zip(other.0) {
             *sum += count;
         }
+    }
+
+    /// The rules that were never evaluated.
+    pub(crate) fn unused(&self) -> impl Iterator<Item = Rule> {
+        self.iter().filter(|(_, count)| *count == 0).map(|(rule, _)| rule)
     }
 
     /// Every rule with the number of its evaluations.

@@ -22,6 +22,8 @@ pub(crate) struct Executed {
     pub(crate) fee: u64,
     pub(crate) logs: Vec<String>,
     pub(crate) transaction: Rc<VersionedTransaction>,
+    /// The accounts that it names in lookup tables.
+    pub(crate) looked_up: Vec<Pubkey>,
     /// What it did, if it is a batch that succeeded.
     pub(crate) event: Option<BatchSettled>,
 }
@@ -32,10 +34,15 @@ impl Executed {
         self.transaction.message.static_account_keys()[0]
     }
 
+    /// Whether it changes a lookup table.
+    pub(crate) fn changes_tables(&self) -> bool {
+        self.transaction.message.static_account_keys().contains(&solana_sdk_ids::address_lookup_table::ID)
+    }
+
     /// The wallets that this batch credited, with their targets.
     pub(crate) fn credited(&self) -> Vec<(Pubkey, u64)> {
         let Some(event) = &self.event else { return Vec::new() };
-        let entries = entries_of(&self.transaction.message);
+        let entries = entries_of(&self.transaction.message, &self.looked_up);
         let not_skipped = |position: &usize| event.credit_skips >> position & 1 == 0;
         entries.into_iter().enumerate().filter(|(position, _)| not_skipped(position)).map(|(_, entry)| entry).collect()
     }
@@ -45,6 +52,7 @@ impl Executed {
 pub(super) fn execute(
     svm: &mut LiteSVM,
     transaction: &Rc<VersionedTransaction>,
+    looked_up: Vec<Pubkey>,
     slot: u64,
     rejects_v1: bool,
 ) -> Option<Executed> {
@@ -83,12 +91,13 @@ pub(super) fn execute(
         fee: meta.fee,
         logs: meta.logs,
         transaction: Rc::clone(transaction),
+        looked_up,
         event,
     })
 }
 
-/// The wallets and targets of a transaction's `credit` or `settle`.
-fn entries_of(message: &VersionedMessage) -> Vec<(Pubkey, u64)> {
+/// The wallets and targets of a transaction's `credit` or `settle`. `looked_up` are the accounts that it names in lookup tables.
+pub(crate) fn entries_of(message: &VersionedMessage, looked_up: &[Pubkey]) -> Vec<(Pubkey, u64)> {
     /// The arguments behind the discriminator: the batch's number and Merkle root, and the number of targets.
     const ARGUMENTS: usize = 8 + 32 + 4;
 
@@ -98,7 +107,7 @@ fn entries_of(message: &VersionedMessage) -> Vec<(Pubkey, u64)> {
         (credit_ix(nobody, nobody, header, &nothing.map(|_: u8| (nobody, 0))), 1),
         (settle_ix(nobody, nobody, header, &[]), 2),
     ];
-    let keys = message.static_account_keys();
+    let keys = [message.static_account_keys(), looked_up].concat();
     for instruction in message.instructions() {
         for (sample, stride) in &kinds {
             let discriminator = &sample.data[..sample.data.len() - ARGUMENTS];
@@ -110,7 +119,9 @@ fn entries_of(message: &VersionedMessage) -> Vec<(Pubkey, u64)> {
             let targets = instruction.data[discriminator.len() + ARGUMENTS..]
                 .chunks_exact(8)
                 .map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight bytes")));
-            let wallets = instruction.accounts[sample.accounts.len()..].iter().step_by(*stride);
+            // The accounts of the entries are the last ones, behind those of the asset.
+            let first = instruction.accounts.len() - stride * targets.len();
+            let wallets = instruction.accounts[first..].iter().step_by(*stride);
             return wallets.map(|index| keys[usize::from(*index)]).zip(targets).collect();
         }
     }

@@ -15,15 +15,20 @@
 //!   before SIMD-0392. The signatures of others than relays are taken for granted.
 //! - Commitments: `confirmed` blocks can be dropped by a fork, finalized ones cannot. Each node answers as of its own slot, and
 //!   refuses to answer before `minContextSlot`.
+//! - Lookup tables: the real program. Leaders resolve positions in the finalized block, and drop transactions with tables or
+//!   positions that they do not know; RPC nodes resolve them where they simulate.
 //! - Statuses and transactions: a node knows those on its own fork only. Later than in its cache it finds them in its history,
 //!   if it has one. Its index of transactions can be behind its statuses.
 
+mod asset;
 mod execution;
+mod lookups;
 mod network;
 mod other;
 mod view;
 
-pub(crate) use execution::Executed;
+pub(crate) use asset::Asset;
+pub(crate) use execution::{Executed, entries_of};
 pub(crate) use network::{Keys, execute as execute_as, template};
 pub(crate) use view::{History, View, decode};
 
@@ -66,11 +71,11 @@ pub(crate) struct Totals {
     pub(crate) was_closed: bool,
 }
 
-/// The accounts of a node whose balances are followed.
+/// The accounts of a node that are followed.
 #[derive(Clone, Debug)]
 pub(crate) struct FollowedNode {
     pub(crate) wallet: Pubkey,
-    /// Addresses that only payouts of this node add lamports to, with their balances at the start.
+    /// Addresses that only payouts of this node add to, with what they hold at the start.
     pub(crate) receivers: Vec<(Pubkey, u64)>,
 }
 
@@ -108,18 +113,21 @@ pub(crate) struct Cluster {
     pub(crate) mempool: Vec<Travelling>,
     pub(crate) views: Vec<View>,
     pub(crate) nodes: Vec<FollowedNode>,
+    pub(crate) asset: Asset,
     /// The blocks of each signature, of all forks.
     landed: BTreeMap<Signature, Vec<usize>>,
     /// Whether the cluster does not support transactions of format v1 yet.
     pub(crate) rejects_v1: bool,
     /// The number of blocks for which a blockhash is valid. Statuses are in a node's cache for twice as many.
     pub(crate) blockhash_blocks: u64,
+    /// Whether programs know the slots of recent blocks, which lookup tables depend on.
+    pub(crate) keeps_slot_hashes: bool,
 }
 
 impl Cluster {
     /// A cluster with one block, which is finalized.
-    pub(crate) fn new(svm: LiteSVM, slot: u64, now_ms: i64, nodes: Vec<FollowedNode>) -> Self {
-        let totals = Rc::new(totals_of(&svm, &nodes));
+    pub(crate) fn new(asset: Asset, svm: LiteSVM, slot: u64, now_ms: i64, nodes: Vec<FollowedNode>) -> Self {
+        let totals = Rc::new(totals_of(asset, &svm, &nodes));
         let lamports = lamports_of(&svm);
         let genesis = Block {
             parent: 0,
@@ -140,9 +148,11 @@ impl Cluster {
             mempool: Vec::new(),
             views: Vec::new(),
             nodes,
+            asset,
             landed: BTreeMap::new(),
             rejects_v1: false,
             blockhash_blocks: BLOCKHASH_BLOCKS,
+            keeps_slot_hashes: false,
         }
     }
 
@@ -176,12 +186,13 @@ impl Cluster {
         Some((block, Rc::clone(executed)))
     }
 
-    /// The fees that `payer` has paid on the finalized chain, in lamports.
+    /// The fees that `payer` has paid for settling on the finalized chain, in lamports.
     pub(crate) fn fees_of(&self, payer: &Pubkey) -> u64 {
         let (mut fees, mut block) = (0, self.root);
         while block != 0 {
-            let executed = &self.blocks[block].executed;
-            fees += executed.iter().filter(|one| one.payer() == *payer).map(|one| one.fee).sum::<u64>();
+            let executed = self.blocks[block].executed.iter();
+            fees +=
+                executed.filter(|one| one.payer() == *payer && !one.changes_tables()).map(|one| one.fee).sum::<u64>();
             block = self.blocks[block].parent;
         }
         fees
@@ -249,15 +260,22 @@ impl Cluster {
             if known || !valid {
                 continue;
             }
-            let state = own_state.get_or_insert_with(|| block.state.borrow().clone());
+            let Ok(looked_up) = self.looked_up(&transaction.message, self.root) else { continue };
+            let state = own_state.get_or_insert_with(|| {
+                let mut state = block.state.borrow().clone();
+                if self.keeps_slot_hashes {
+                    state.set_sysvar(&self.slot_hashes(self.tip));
+                }
+                state
+            });
             set_time(state, slot, time_s);
-            if let Some(executed) = execution::execute(state, transaction, slot, self.rejects_v1) {
+            if let Some(executed) = execution::execute(state, transaction, looked_up, slot, self.rejects_v1) {
                 block.executed.push(Rc::new(executed));
             }
         }
         if let Some(state) = own_state {
             block.lamports = lamports_of(&state);
-            let mut totals = totals_of(&state, &self.nodes);
+            let mut totals = totals_of(self.asset, &state, &self.nodes);
             for (after, before) in totals.iter_mut().zip(block.totals.iter()) {
                 after.was_closed |= before.was_closed;
             }
@@ -338,8 +356,7 @@ fn lamports_of(svm: &LiteSVM) -> u128 {
     svm.accounts_db().inner.values().map(|account| u128::from(account.lamports())).sum()
 }
 
-fn totals_of(svm: &LiteSVM, nodes: &[FollowedNode]) -> Vec<Totals> {
-    let balance = |address: &Pubkey| svm.accounts_db().get_account_ref(address).map_or(0, |account| account.lamports());
+fn totals_of(asset: Asset, svm: &LiteSVM, nodes: &[FollowedNode]) -> Vec<Totals> {
     nodes
         .iter()
         .map(|node| {
@@ -347,7 +364,7 @@ fn totals_of(svm: &LiteSVM, nodes: &[FollowedNode]) -> Vec<Totals> {
             let closed = wallet.and_then(|account| ClosedNode::decode(account.data()).ok());
             let wallet = wallet.and_then(|account| NodeWallet::decode(account.data()).ok());
             let was_closed = closed.is_some();
-            let received = node.receivers.iter().map(|(address, before)| balance(address) - before).sum();
+            let received = node.receivers.iter().map(|(address, before)| asset.held(svm, address) - before).sum();
             let wallet = wallet.or(closed.map(NodeWallet::from));
             let (credited, paid) = wallet.map_or((0, 0), |wallet| (wallet.credited_total, wallet.paid_total));
             Totals { credited, paid, received, was_closed }

@@ -14,7 +14,11 @@ use solana_account::ReadableAccount as _;
 
 use crate::scenario::Urls;
 
+use super::lookups::TABLE_BYTES;
 use super::{CONFIRMED_BLOCKS, Cluster, FINALITY_BLOCKS, set_time};
+
+/// The code for a transaction that makes no sense.
+const INVALID_PARAMS: i64 = -32602;
 
 /// Agave's code for a node that keeps no history of transactions.
 const NO_HISTORY: i64 = -32011;
@@ -112,16 +116,25 @@ impl Cluster {
         if self.rejects_v1 && matches!(transaction.message, VersionedMessage::V1(_)) {
             return Err(ChainError::UnsupportedVersion);
         }
-        let block = &self.blocks[self.at(view, Commitment::Confirmed)];
+        let index = self.at(view, Commitment::Confirmed);
+        let looked_up = self.looked_up(&transaction.message, index).map_err(|error| ChainError::ErrorResponse {
+            method: "simulateTransaction",
+            code: INVALID_PARAMS,
+            message: format!("invalid transaction: {error}"),
+        })?;
+        let block = &self.blocks[index];
         set_time(&mut block.state.borrow_mut(), block.slot, block.time_s);
+        if self.keeps_slot_hashes {
+            block.state.borrow_mut().set_sysvar(&self.slot_hashes(block.parent));
+        }
         let state = block.state.borrow();
-        let loaded = transaction
-            .message
-            .static_account_keys()
-            .iter()
+        let tables = transaction.message.address_table_lookups().map_or(0, <[_]>::len) as u32;
+        let keys = transaction.message.static_account_keys().iter().chain(&looked_up);
+        let loaded = keys
             .filter_map(|key| state.accounts_db().get_account_ref(key))
             .map(|account| 64 + account.data().len() as u32)
-            .sum();
+            .sum::<u32>()
+            + tables * TABLE_BYTES;
         let loaded_accounts_data_bytes = self.views[view].reports_loaded_data.then_some(loaded);
         Ok(match state.simulate_transaction(transaction) {
             Ok(info) => {
@@ -204,7 +217,7 @@ pub(super) fn account(state: &LiteSVM, address: &Pubkey, data: AccountData) -> O
 pub(crate) fn decode(bytes: &[u8]) -> Result<VersionedTransaction, ChainError> {
     let refused = |message: &str| ChainError::ErrorResponse {
         method: "sendTransaction",
-        code: -32602,
+        code: INVALID_PARAMS,
         message: message.to_owned(),
     };
     let transaction: VersionedTransaction =

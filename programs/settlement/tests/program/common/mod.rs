@@ -10,6 +10,8 @@ mod reserved;
 mod roles;
 mod runtime;
 mod token_fixture;
+#[path = "../../support/token_programs.rs"]
+mod token_programs;
 mod unrelated_accounts;
 
 pub(crate) use all_instructions::{AccountKind, BYSTANDER, InstructionCase, all_instructions, all_token_instructions};
@@ -19,7 +21,8 @@ pub(crate) use program::bytes as program_bytes;
 pub(crate) use reserved::RESERVED_ADDRESSES;
 pub(crate) use roles::{Role, assert_only_authorized, program_accounts};
 pub(crate) use runtime::{all_features, runtime};
-pub(crate) use token_fixture::{DECIMALS, Extension, Payee, TOKEN, TokenFixture, TokenProgram};
+pub(crate) use token_fixture::{DECIMALS, Payee, TOKEN, TokenFixture};
+pub(crate) use token_programs::{Extension, TRANSFER_FEE, TokenProgram};
 pub(crate) use unrelated_accounts::unrelated_accounts;
 
 use settlement::client::NetworkId;

@@ -3,27 +3,25 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::LazyLock;
 
-use agave_feature_set::{FeatureSet, replace_spl_token_with_p_token};
-use anchor_lang::prelude::{AccountMeta, Pubkey};
+use anchor_lang::prelude::Pubkey;
 use litesvm::LiteSVM;
 use settlement::client::{
-    ASSOCIATED_TOKEN_ID, CreateNetworkArgs, SPL_TOKEN_ID, SettleEntry, TOKEN_2022_ID, TokenAsset,
-    associated_token_address, create_token_network_ix, fund_tokens_ix, payout_tokens_ix, settle_tokens_ix,
-    treasury_token_address,
+    CreateNetworkArgs, SettleEntry, TokenAsset, associated_token_address, create_token_network_ix, fund_tokens_ix,
+    payout_tokens_ix, settle_tokens_ix, treasury_token_address,
 };
 use settlement::events::PaidOut;
 use solana_account::Account;
 use solana_instruction::Instruction;
 use solana_keypair::Keypair;
-use solana_sdk_ids::system_program;
 use solana_signer::Signer;
 use solana_system_interface::instruction::create_account;
-use spl_token_2022_interface::extension::{ExtensionType, StateWithExtensions};
+use spl_token_2022_interface::extension::StateWithExtensions;
 use spl_token_2022_interface::instruction as token;
 use spl_token_2022_interface::state;
 
-use super::fixture::{AppliedBatch, Node, ProgramFixture, SOL, TransactionOutcome, header};
+use super::fixture::{AppliedBatch, Node, ProgramFixture, TransactionOutcome, header};
 use super::runtime::{CachedRuntime, copy, load};
+use super::token_programs::{self, Extension, TokenProgram};
 
 /// The decimals of the mints that tests pay in by default.
 pub(crate) const DECIMALS: u8 = 6;
@@ -31,30 +29,7 @@ pub(crate) const DECIMALS: u8 = 6;
 /// The base units of one token of such a mint.
 pub(crate) const TOKEN: u64 = 1_000_000;
 
-/// The discriminator of the associated token program's `CreateIdempotent`.
-const CREATE_IDEMPOTENT: u8 = 1;
-
-/// A token program that clusters run, or used to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TokenProgram {
-    /// The current SPL Token, p-token, which accepts several transfers in one call.
-    PToken,
-    /// SPL Token before p-token replaced it.
-    SplToken,
-    /// Token-2022.
-    Token2022,
-}
-
 impl TokenProgram {
-    pub(crate) const ALL: [Self; 3] = [Self::PToken, Self::SplToken, Self::Token2022];
-
-    pub(crate) fn id(self) -> Pubkey {
-        match self {
-            Self::PToken | Self::SplToken => SPL_TOKEN_ID,
-            Self::Token2022 => TOKEN_2022_ID,
-        }
-    }
-
     /// A runtime with mainnet's features and this token program.
     pub(crate) fn runtime(self) -> LiteSVM {
         static P_TOKEN: CachedRuntime = LazyLock::new(|| load(TokenProgram::PToken.with_mainnet_features()));
@@ -68,62 +43,24 @@ impl TokenProgram {
     fn with_mainnet_features(self) -> LiteSVM {
         self.runtime_with(LiteSVM::mainnet_feature_set())
     }
-
-    /// A runtime with these features and this token program.
-    pub(crate) fn runtime_with(self, mut features: FeatureSet) -> LiteSVM {
-        if self == Self::SplToken {
-            features.deactivate(&replace_spl_token_with_p_token::ID);
-        } else {
-            features.activate(&replace_spl_token_with_p_token::ID, 0);
-        }
-        // The order of `LiteSVM::new`.
-        LiteSVM::default()
-            .with_feature_set(features)
-            .with_builtins()
-            .with_lamports(1_000_000 * SOL)
-            .with_sysvars()
-            .with_feature_accounts()
-            .with_default_programs()
-            .with_sigverify(true)
-            .with_blockhash_check(true)
-    }
 }
-
-/// A mint extension, and the instruction that initializes it, given (mint, issuer).
-pub(crate) type Extension = (ExtensionType, fn(&Pubkey, &Pubkey) -> Instruction);
 
 impl ProgramFixture {
     /// Creates a mint whose mint and freeze authority is the payer.
     pub(crate) fn create_mint(&mut self, program: TokenProgram, decimals: u8, extensions: &[Extension]) -> TokenAsset {
         let key = Keypair::new();
-        let (mint, issuer, token_program) = (key.pubkey(), self.payer.pubkey(), program.id());
-        let kinds: Vec<_> = extensions.iter().map(|(kind, _)| *kind).collect();
-        let len = ExtensionType::try_calculate_account_len::<state::Mint>(&kinds).expect("known sizes");
-        let mut instructions = vec![create_account(&issuer, &mint, self.rent(len), len as u64, &token_program)];
-        instructions.extend(extensions.iter().map(|(_, set_up)| set_up(&mint, &issuer)));
-        let initialize = token::initialize_mint2(&token_program, &mint, &issuer, Some(&issuer), decimals);
-        instructions.push(initialize.expect("the instruction is valid"));
+        let asset = TokenAsset { mint: key.pubkey(), token_program: program.id() };
+        let issuer = self.payer.pubkey();
+        let instructions = token_programs::create_mint(&asset, &issuer, decimals, extensions, |len| self.rent(len));
         self.send(&instructions, &[&key]).expect("the mint is created");
-        TokenAsset { mint, token_program }
+        asset
     }
 
     /// Creates the associated token account of `owner`.
     pub(crate) fn create_associated_account(&mut self, owner: &Pubkey, asset: &TokenAsset) -> Pubkey {
-        let address = associated_token_address(owner, asset);
-        let ix = Instruction {
-            program_id: ASSOCIATED_TOKEN_ID,
-            accounts: vec![
-                AccountMeta::new(self.payer.pubkey(), true),
-                AccountMeta::new(address, false),
-                AccountMeta::new_readonly(*owner, false),
-                AccountMeta::new_readonly(asset.mint, false),
-                AccountMeta::new_readonly(system_program::ID, false),
-                AccountMeta::new_readonly(asset.token_program, false),
-            ],
-            data: vec![CREATE_IDEMPOTENT],
-        };
-        self.send(&[ix], &[]).expect("the token account is created");
-        address
+        let create = token_programs::create_associated_account(&self.payer.pubkey(), owner, asset);
+        self.send(&[create], &[]).expect("the token account is created");
+        associated_token_address(owner, asset)
     }
 
     /// Creates a token account of `owner` that is not the associated one, for a mint without
@@ -140,26 +77,20 @@ impl ProgramFixture {
 
     /// Mints tokens to a token account.
     pub(crate) fn mint_to(&mut self, asset: &TokenAsset, account: &Pubkey, amount: u64) {
-        let issuer = self.payer.pubkey();
-        let ix = token::mint_to(&asset.token_program, &asset.mint, account, &issuer, &[], amount)
-            .expect("the instruction is valid");
-        self.send(&[ix], &[]).expect("the tokens are minted");
+        let mint = token_programs::mint_to(&self.payer.pubkey(), asset, account, amount);
+        self.send(&[mint], &[]).expect("the tokens are minted");
     }
 
     /// Freezes a token account.
     pub(crate) fn freeze(&mut self, asset: &TokenAsset, account: &Pubkey) {
-        let issuer = self.payer.pubkey();
-        let ix = token::freeze_account(&asset.token_program, account, &asset.mint, &issuer, &[])
-            .expect("the instruction is valid");
-        self.send(&[ix], &[]).expect("the account is frozen");
+        let freeze = token_programs::freeze(&self.payer.pubkey(), asset, account);
+        self.send(&[freeze], &[]).expect("the account is frozen");
     }
 
     /// Thaws a token account.
     pub(crate) fn thaw(&mut self, asset: &TokenAsset, account: &Pubkey) {
-        let issuer = self.payer.pubkey();
-        let ix = token::thaw_account(&asset.token_program, account, &asset.mint, &issuer, &[])
-            .expect("the instruction is valid");
-        self.send(&[ix], &[]).expect("the account is thawed");
+        let thaw = token_programs::thaw(&self.payer.pubkey(), asset, account);
+        self.send(&[thaw], &[]).expect("the account is thawed");
     }
 
     /// The base units in a token account; 0 if it does not exist.

@@ -9,12 +9,12 @@ use solana_instruction::Instruction;
 use solana_sdk_ids::bpf_loader;
 use solana_signer::Signer;
 use solana_system_interface::instruction::transfer;
-use spl_token_2022_interface::extension::ExtensionType;
-use spl_token_2022_interface::extension::transfer_fee::instruction::initialize_transfer_fee_config;
 use spl_token_2022_interface::instruction as token;
 
 use super::page::Table;
-use crate::common::{DECIMALS, Extension, ProgramFixture, SOL, TOKEN, TokenFixture, TokenProgram, program_bytes};
+use crate::common::{
+    DECIMALS, Extension, ProgramFixture, SOL, TOKEN, TRANSFER_FEE, TokenFixture, TokenProgram, program_bytes,
+};
 use crate::worst_case::{MAX_PAYOUT_ENTRIES, full_batches};
 
 /// The measured numbers of recipients: one, ten, and the maximum of a `settle` or `payout` in tokens, of a `payout` in
@@ -28,12 +28,6 @@ const RENT_RATES: [u64; 6] = [6_960, 6_333, 5_080, 2_575, 1_322, 696];
 /// The discriminators of p-token's `Batch`, and of the `Transfer`s in it.
 const BATCH: u8 = 255;
 const TRANSFER: u8 = 3;
-
-/// A transfer fee of 2.5%.
-const FEE: Extension = (ExtensionType::TransferFeeConfig, |mint, issuer| {
-    initialize_transfer_fee_config(&TokenProgram::Token2022.id(), mint, Some(issuer), Some(issuer), 250, u64::MAX)
-        .expect("the instruction is valid")
-});
 
 /// All tables of the page.
 pub(crate) fn all() -> Vec<Table> {
@@ -274,7 +268,7 @@ impl Mint {
             Self::SplToken => (TokenProgram::SplToken, TokenProgram::SplToken.runtime()),
             Self::Token2022 | Self::Token2022WithFee => (TokenProgram::Token2022, TokenProgram::Token2022.runtime()),
         };
-        let extensions: &[Extension] = if matches!(self, Self::Token2022WithFee) { &[FEE] } else { &[] };
+        let extensions: &[Extension] = if matches!(self, Self::Token2022WithFee) { &[TRANSFER_FEE] } else { &[] };
         TokenFixture::on_runtime(runtime, program, extensions, |_| {})
     }
 }

@@ -20,13 +20,8 @@ use spl_token_2022_interface::extension::transfer_fee::instruction::{
 use spl_token_2022_interface::extension::{BaseStateWithExtensions, ExtensionType, StateWithExtensions};
 use spl_token_2022_interface::state::Account;
 
-use crate::common::{Extension, Payee, TOKEN, TokenFixture, TokenProgram, assert_refused, skip_reasons};
+use crate::common::{Extension, Payee, TOKEN, TRANSFER_FEE, TokenFixture, TokenProgram, assert_refused, skip_reasons};
 
-/// A fee of 2.5% without a maximum.
-const FEE: Extension = (ExtensionType::TransferFeeConfig, |mint, issuer| {
-    initialize_transfer_fee_config(&TokenProgram::Token2022.id(), mint, Some(issuer), Some(issuer), 250, u64::MAX)
-        .expect("the instruction is valid")
-});
 /// A fee of 100%.
 const WHOLE_FEE: Extension = (ExtensionType::TransferFeeConfig, |mint, issuer| {
     initialize_transfer_fee_config(&TokenProgram::Token2022.id(), mint, Some(issuer), Some(issuer), 10_000, u64::MAX)
@@ -47,7 +42,7 @@ fn balances(fixture: &TokenFixture, account: &Pubkey) -> (u64, u64) {
 }
 
 fn fixture() -> TokenFixture {
-    TokenFixture::with_args(TokenProgram::Token2022, &[FEE], |_| {})
+    TokenFixture::with_args(TokenProgram::Token2022, &[TRANSFER_FEE], |_| {})
 }
 
 #[test]

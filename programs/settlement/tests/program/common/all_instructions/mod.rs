@@ -19,7 +19,8 @@ use solana_keypair::Keypair;
 use solana_signer::Signer;
 
 use super::fixture::{Node, ProgramFixture, SOL, TransactionOutcome, header};
-use super::token_fixture::{self, DECIMALS, TOKEN};
+use super::token_fixture::{DECIMALS, TOKEN};
+use super::token_programs;
 
 /// How an instruction uses an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,7 +217,7 @@ impl Setup {
 
     /// Tokens of a mint in a token account of `owner`, and a token account for them.
     fn stray_tokens(&mut self, owner: &Pubkey) -> (TokenAsset, Pubkey, Pubkey) {
-        let asset = self.fixture.create_mint(token_fixture::TokenProgram::PToken, DECIMALS, &[]);
+        let asset = self.fixture.create_mint(token_programs::TokenProgram::PToken, DECIMALS, &[]);
         let from = self.fixture.create_associated_account(owner, &asset);
         self.fixture.mint_to(&asset, &from, 5 * TOKEN);
         (asset, from, self.fixture.create_associated_account(&Pubkey::new_unique(), &asset))

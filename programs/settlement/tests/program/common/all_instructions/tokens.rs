@@ -11,7 +11,7 @@ use solana_signer::Signer;
 
 use super::{AccountKind, BYSTANDER, InstructionCase, Row};
 use crate::common::fixture::{SOL, header};
-use crate::common::token_fixture::{Payee, TOKEN, TokenFixture, TokenProgram};
+use crate::common::{Payee, TOKEN, TokenFixture, TokenProgram};
 
 /// A network that pays in tokens, with two nodes that have 2 tokens due each.
 struct Setup {
