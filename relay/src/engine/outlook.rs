@@ -20,8 +20,8 @@ use super::{Engine, EngineError};
 pub(super) enum Order {
     /// There is enough for all, and all have wallet accounts: each piece is paid while the next one is read.
     PieceByPiece,
-    /// There is enough for all. Wallet accounts are created before anything is paid, because only then the treasury's total
-    /// tells whether it has credited unknown ones; the others are paid meanwhile.
+    /// There is enough for all. Batches that create wallet accounts are planned before anything is paid, because only then the
+    /// treasury's total tells whether it has credited unknown ones. Who has a wallet account is paid while they land.
     AfterRegistrations,
     /// There may not be enough for all: nobody is paid before it is known what all of them need, so that the oldest rewards are
     /// paid first.

@@ -1,4 +1,4 @@
-//! Steps 3 to 5: plans the payments piece by piece, and carries them out while the next piece is planned.
+//! Step 3, and what follows until everything is paid: plans the payments piece by piece, and carries them out while the next piece is planned.
 //!
 //! Each call does one of these, the first that there is something to do for: sign and send, simulate, or read or plan the next
 //! piece. In between it asks what has become of the batches in flight. A piece is planned only when all earlier batches are in

@@ -1,10 +1,13 @@
 //! Settlements of several pieces: each is paid while the next one is planned, and they share the limits exactly.
 
+use std::cell::RefCell;
+
 use solana_account::Account;
 use solana_signer::Signer as _;
 use williw_relay::chain::Chain;
 use williw_relay::clock::ManualClock;
-use williw_relay::database::Database;
+use williw_relay::database::sqlite::SqliteDatabase;
+use williw_relay::database::{Database, DatabaseError, Row, Statement};
 use williw_relay::engine::{AttemptState, Engine, EngineConfig, EngineError, HOLD_RETRY_MS, NodeState, Progress, Step};
 use williw_relay::events::NoEvents;
 use williw_relay::signer::SecretKey;
@@ -288,11 +291,43 @@ fn a_settlement_that_an_earlier_version_has_planned_goes_on() {
     }
 }
 
-/// Three nodes with wallet accounts, and one without.
+/// A database that loses the first write of a piece.
+struct Losing<'a> {
+    database: &'a SqliteDatabase,
+    lost: RefCell<Vec<Statement>>,
+}
+
+impl Database for Losing<'_> {
+    async fn batch(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, DatabaseError> {
+        let is_piece = statements.iter().any(|statement| statement.sql().starts_with("UPDATE settlement_nodes"));
+        if is_piece && self.lost.borrow().is_empty() {
+            self.lost.replace(statements);
+            return Err(DatabaseError::Unavailable("lost".to_owned()));
+        }
+        self.database.batch(statements).await
+    }
+}
+
+#[test]
+fn the_write_of_a_piece_that_comes_late_is_refused() {
+    let fixture = fixture(4);
+    let losing = Losing { database: &fixture.database, lost: RefCell::default() };
+    let engine = fixture.engine_with(&losing, &fixture.chain, in_pieces);
+    while fixture.open_batch_count() == 0 {
+        let _ = block_on(engine.advance(TRIGGER));
+    }
+    assert!(!losing.lost.borrow().is_empty());
+    let late = block_on(fixture.database.batch(losing.lost.take())).unwrap_err();
+    assert!(late.is_constraint("state_unchanged"), "{late}");
+    assert_eq!(fixture.settle_with(&engine).unwrap(), [None]);
+    assert_eq!(paid(&fixture, 4), [REWARD + 1; 4]);
+}
+
+/// Two nodes with wallet accounts, and one without.
 fn old_and_new() -> EngineFixture {
-    let fixture = fixture(3);
-    fixture.register(&NodeSpec::payable(&name(3)));
-    fixture.grant(&name(3), REWARD + 1);
+    let fixture = fixture(2);
+    fixture.register(&NodeSpec::payable(&name(2)));
+    fixture.grant(&name(2), REWARD + 1);
     fixture
 }
 
@@ -306,22 +341,21 @@ fn settle_with_crash(fixture: &EngineFixture, point: &CrashPoint) -> Result<Vec<
 
 #[test]
 fn every_reward_is_paid_once_after_a_crash_at_any_call_of_a_settlement_in_pieces() {
-    for (of, count) in [(fixture as fn(usize) -> _, 3), (|_| old_and_new(), 4)] {
+    const COUNT: usize = 3;
+    for of in [|| fixture(COUNT), old_and_new] {
         let point = CrashPoint::never();
-        assert_eq!(settle_with_crash(&of(count), &point), Ok(vec![None]));
+        assert_eq!(settle_with_crash(&of(), &point), Ok(vec![None]));
         for at in 0..point.calls() {
-            for timing in [CrashTiming::BeforeEffect, CrashTiming::AfterEffect] {
-                let context = format!("crash at call {at} of {}, {timing:?}", point.calls());
-                let fixture = of(count);
-                let _ = settle_with_crash(&fixture, &CrashPoint::new(at, timing));
-                settle_with_crash(&fixture, &CrashPoint::never()).unwrap();
-                assert_eq!(paid(&fixture, count), vec![REWARD + 1; count], "{context}");
-                let total = (REWARD + 1) * count as u64;
-                let treasury = fixture.treasury_state();
-                assert_eq!((treasury.credited_total, treasury.paid_total), (total, total), "{context}");
-                assert_eq!(fixture.reward_count(RewardStatus::Pending), 0, "{context}");
-                assert_eq!((fixture.open_settlement_count(), fixture.open_batch_count()), (0, 0), "{context}");
-            }
+            let context = format!("crash after call {at} of {}", point.calls());
+            let fixture = of();
+            let _ = settle_with_crash(&fixture, &CrashPoint::new(at, CrashTiming::AfterEffect));
+            settle_with_crash(&fixture, &CrashPoint::never()).unwrap();
+            assert_eq!(paid(&fixture, COUNT), [REWARD + 1; COUNT], "{context}");
+            let total = (REWARD + 1) * COUNT as u64;
+            let treasury = fixture.treasury_state();
+            assert_eq!((treasury.credited_total, treasury.paid_total), (total, total), "{context}");
+            assert_eq!(fixture.reward_count(RewardStatus::Pending), 0, "{context}");
+            assert_eq!((fixture.open_settlement_count(), fixture.open_batch_count()), (0, 0), "{context}");
         }
     }
 }
