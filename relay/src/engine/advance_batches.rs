@@ -7,12 +7,12 @@ use crate::events::Events;
 use crate::signer::Signer;
 
 use super::lease::Lease;
-use super::store::batches::BatchSelection;
+use super::open_batch::OpenBatches;
 use super::store::settlements::OpenSettlement;
-use super::track::Tracking;
-use super::{AttemptState, Engine, EngineError};
+use super::track::{POLL_MS, Tracking};
+use super::{Engine, EngineError};
 
-/// What remains to be done for the selected batches.
+/// What remains to be done for the open batches.
 pub(super) enum BatchesProgress {
     /// Some batches are open. Call again after this many milliseconds.
     Waiting { after_ms: u64 },
@@ -21,27 +21,18 @@ pub(super) enum BatchesProgress {
 }
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
-    /// Advances the selected open batches as far as one call can: the batches in flight are tracked while others are
-    /// simulated and signed.
+    /// Advances the open batches as far as one call can: the batches in flight are tracked while others are simulated and
+    /// signed.
     pub(super) async fn advance_batches(
         &self,
         lease: &Lease,
         open: &OpenSettlement,
-        selection: BatchSelection,
+        batches: OpenBatches,
     ) -> Result<BatchesProgress, EngineError> {
-        let mut to_simulate = Vec::new();
-        let mut to_sign = Vec::new();
-        let mut in_flight = Vec::new();
-        for open_batch in self.open_batches(open, selection).await? {
-            match open_batch.live_attempt().map(|attempt| attempt.state) {
-                None => to_simulate.push(open_batch),
-                Some(AttemptState::Planned) => to_sign.push(open_batch),
-                Some(_) => in_flight.push(open_batch),
-            }
-        }
-        if to_simulate.is_empty() && to_sign.is_empty() && in_flight.is_empty() {
+        if batches.is_empty() {
             return Ok(BatchesProgress::AllClosed);
         }
+        let OpenBatches { mut to_simulate, mut to_sign, in_flight } = batches;
         let per_call = self.config.batches_per_call.max(1);
         let mut is_busy = true;
         let new_attempts = if !to_sign.is_empty() {
@@ -54,21 +45,22 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             is_busy = false;
             Ok(())
         };
-        if in_flight.is_empty() {
-            new_attempts?;
-            return Ok(BatchesProgress::Waiting { after_ms: 0 });
-        }
         // A node that cannot simulate may still know what has become of the batches in flight.
         let failure = match new_attempts {
-            Err(EngineError::Chain(error)) => Some(error),
+            Err(EngineError::Chain(error)) if !in_flight.is_empty() => Some(error),
             others => {
                 others?;
                 None
             }
         };
+        if in_flight.is_empty() || (is_busy && failure.is_none() && !self.is_poll_due(lease, open)) {
+            return Ok(BatchesProgress::Waiting { after_ms: 0 });
+        }
         self.renew(lease).await?;
         self.report_overdue(lease, open, &in_flight).await?;
         let tracking = self.track(lease, open, in_flight).await?;
+        let polled_at_ms = (tracking != Tracking::Advanced).then(|| self.clock.now_ms());
+        self.remember(lease, open, |known| known.polled_at_ms = polled_at_ms);
         if let Some(error) = failure {
             return Err(error.into());
         }
@@ -78,5 +70,11 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 _ => 0,
             },
         })
+    }
+
+    /// Whether the batches in flight may have changed since they were last asked for.
+    pub(super) fn is_poll_due(&self, lease: &Lease, open: &OpenSettlement) -> bool {
+        let polled_at_ms = self.known(lease, open).polled_at_ms;
+        polled_at_ms.is_none_or(|polled| self.clock.now_ms().abs_diff(polled) >= POLL_MS)
     }
 }

@@ -46,6 +46,11 @@ impl Changes {
         self.statements.extend(statements);
     }
 
+    /// Whether there is nothing to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.statements.is_empty()
+    }
+
     /// The id for the next batch that these changes add. `last_id` is that of the last batch in the ledger.
     pub(super) fn next_batch_id(&mut self, last_id: i64) -> i64 {
         let id = self.last_batch_id.unwrap_or(last_id).saturating_add(1);

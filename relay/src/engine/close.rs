@@ -125,6 +125,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
         lookups.log(&mut changes);
         self.commit(lease, changes).await?;
+        self.remember_closed(lease, open, finalized.iter().map(|one| one.slot).max().unwrap_or(0));
         Ok(Tracking::Advanced)
     }
 
@@ -234,7 +235,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             changes.push(rewards::return_to_pending(batch.id));
         }
         lookups.log(&mut changes);
-        self.commit(lease, changes).await
+        self.commit(lease, changes).await?;
+        self.remember_closed(lease, open, nodes.wallets.values().map(|read| read.slot).max().unwrap_or(0));
+        Ok(())
     }
 
     /// Books the fee of a reverted attempt and ends it. Its batch stays open.

@@ -101,6 +101,9 @@ pub struct EngineConfig {
     /// for nodes with new rewards, and a seventh each for nodes that are held and for payouts that are due by amount and by
     /// age.
     pub max_nodes: usize,
+    /// The number of open batches from which on no more are planned. While they wait for finality, the next ones are planned,
+    /// simulated and signed up to this number.
+    pub max_open_batches: usize,
     /// The maximum number of nodes that one call of `advance` reads or plans. It bounds the size of a write.
     pub nodes_per_call: usize,
     /// The maximum number of batches that one call of `advance` simulates, signs or closes. It bounds the call's duration
@@ -122,6 +125,7 @@ impl EngineConfig {
             max_fees_lamports: None,
             // Stays within a Worker's subrequest limit and D1's 2 MB of parameters per statement.
             max_nodes: 5_250,
+            max_open_batches: 100,
             nodes_per_call: 600,
             batches_per_call: 8,
         }
@@ -130,7 +134,7 @@ impl EngineConfig {
     /// As many nodes and batches at once as a ledger in a local file can take: each write stays below a second.
     #[must_use]
     pub fn with_local_ledger(self) -> Self {
-        Self { max_nodes: 52_500, nodes_per_call: 3_000, batches_per_call: 50, ..self }
+        Self { max_nodes: 52_500, max_open_batches: 1_000, nodes_per_call: 3_000, batches_per_call: 50, ..self }
     }
 }
 

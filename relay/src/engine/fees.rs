@@ -82,6 +82,23 @@ impl Shortage {
     }
 }
 
+/// The settler's account, which pays fees and rent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Payer {
+    /// Its balance.
+    pub(super) lamports: u64,
+    /// What must stay in it, in lamports.
+    pub(super) minimum: u64,
+    /// The rent of a new wallet account, in lamports.
+    pub(super) rent: u64,
+}
+
+/// What a new wallet account costs, of which `rent` is the rent. Several nodes share a transaction, so that a signature each covers
+/// the fees of registering and paying them.
+fn cost_of_registration(rent: u64) -> u64 {
+    rent.saturating_add(SIGNATURE_FEE_LAMPORTS)
+}
+
 /// What the settlement can pay for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Affordable {
@@ -98,7 +115,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             None => None,
             Some(max) => {
                 let committed = fees::committed(&self.database, settlement_id, SIGNATURE_FEE_LAMPORTS).await?;
-                Some(max.saturating_sub(committed.fees))
+                Some(max.saturating_sub(committed.fees()))
             }
         };
         Ok(Fees {
@@ -110,23 +127,28 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     }
 
     /// How many batches more than it has planned settlement `settlement_id` can pay for; `None` stands for one that is yet to be
-    /// opened. The count is exact if it is below `wanted`. `payer_lamports` is the settler's balance, of which `minimum` must
-    /// stay, and `dearest` the budget of a full batch.
+    /// opened. The count is not too low only if no batch is open, because the payer's balance may already be less by the cost
+    /// of open ones. It is exact if it is also below `wanted`. `dearest` is the budget of a full batch, and `new_nodes` the
+    /// number of wallet accounts to be created beside those of open batches.
     pub(super) async fn affordable_batches(
         &self,
         settlement_id: Option<i64>,
-        (payer_lamports, minimum): (u64, u64),
+        payer: Payer,
         dearest: Budget,
-        wanted: usize,
+        (wanted, new_nodes): (usize, u64),
     ) -> Result<Affordable, EngineError> {
         let committed = fees::committed(&self.database, settlement_id, SIGNATURE_FEE_LAMPORTS).await?;
-        let of_payer = payer_lamports.saturating_sub(minimum);
-        // No batch of the plan has an attempt yet, so that its fees are not among the committed ones.
-        let of_limit = self.max_fees_lamports.get().map_or(u64::MAX, |max| max.saturating_sub(committed.fees));
+        let registrations = committed.registrations.saturating_add(new_nodes);
+        let of_payer = payer
+            .lamports
+            .saturating_sub(payer.minimum)
+            .saturating_sub(committed.live)
+            .saturating_sub(registrations.saturating_mul(cost_of_registration(payer.rent)));
+        let of_limit = self.max_fees_lamports.get().map_or(u64::MAX, |max| max.saturating_sub(committed.fees()));
         let shortage = if of_limit < of_payer { Shortage::Limit } else { Shortage::Payer };
         let batches_at = |fee: u64| {
             let all = of_payer.min(of_limit) / fee.max(1);
-            usize::try_from(all.saturating_sub(committed.open_batches)).unwrap_or(usize::MAX)
+            usize::try_from(all.saturating_sub(committed.unpriced_batches)).unwrap_or(usize::MAX)
         };
         let fee_of = |priority: u64| SIGNATURE_FEE_LAMPORTS.saturating_add(priority);
         let at_most = batches_at(fee_of(self.config.max_priority_fee_lamports));
@@ -155,8 +177,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         )
         .await?;
         let lamports = read.accounts.first().and_then(Option::as_ref).map_or(0, |account| account.lamports);
-        // Several nodes share a transaction, so that a signature each covers the fees of registering and paying them.
-        let each = rent.saturating_add(SIGNATURE_FEE_LAMPORTS);
+        let each = cost_of_registration(rent);
         let available = lamports.saturating_sub(minimum);
         let left = (available / each.max(1)).saturating_sub(committed.registrations);
         let all = committed.registrations.saturating_add(wanted as u64).saturating_mul(each);

@@ -21,6 +21,13 @@ pub(super) struct Lease {
     fencing_token: i64,
 }
 
+impl Lease {
+    /// The token that differs as soon as another runner has held the lease.
+    pub(super) fn fencing_token(&self) -> i64 {
+        self.fencing_token
+    }
+}
+
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     /// Acquires or renews the lease. Returns [`Progress::Busy`] if another runner holds it.
     pub(super) async fn take_lease(&self) -> Result<Result<Lease, Progress>, EngineError> {

@@ -1,7 +1,8 @@
 //! The settlement state machine.
 //!
-//! A settlement goes through six steps: validate → sync → plan → simulate → submit → reconcile. Each call of
-//! [`Engine::advance`] does a bounded amount of work and returns. All state between two calls is in the ledger, so the
+//! A settlement goes through the steps validate → sync → plan → submit → reconcile. While it is planned, piece by piece, the
+//! pieces before are simulated, signed, sent and tracked. Each call of [`Engine::advance`] does a bounded amount of work and
+//! returns. All state between two calls is in the ledger, so the
 //! next caller resumes after a crash at any point. The engine never sends a transaction whose signature is not stored,
 //! never signs a batch again while an earlier attempt may still land, and never writes without holding the lease.
 
@@ -16,9 +17,12 @@ mod config;
 mod error;
 mod fees;
 mod hold;
+mod known;
 mod lease;
 mod open_batch;
+mod outlook;
 mod overdue;
+mod pipeline;
 mod plan;
 mod read;
 mod reconcile;
@@ -56,6 +60,7 @@ use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
 use crate::signer::Signer;
+use crate::transaction::Format;
 
 use changes::Changes;
 use lease::Lease;
@@ -90,8 +95,10 @@ pub struct Engine<D, C, S, K, E> {
     cluster_checked: Cell<bool>,
     /// The fencing token of the lease, and when it was last taken or renewed.
     fresh_lease: Cell<Option<(i64, i64)>>,
-    /// What this process knows about the plan in progress.
-    planned_credit: Cell<Option<plan::PlannedCredit>>,
+    /// What this process knows about the settlement in progress.
+    known: Cell<known::Known>,
+    /// The transaction format of a settlement, by its number.
+    format: Cell<Option<(i64, Format)>>,
     /// The highest sum of a settlement's fees, in lamports.
     max_fees_lamports: Cell<Option<u64>>,
     /// The asset that the network pays in, once it is known.
@@ -167,7 +174,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             network,
             cluster_checked: Cell::new(false),
             fresh_lease: Cell::new(None),
-            planned_credit: Cell::new(None),
+            known: Cell::default(),
+            format: Cell::new(None),
             max_fees_lamports: Cell::new(config.max_fees_lamports),
             config,
             asset: OnceCell::new(),
@@ -317,9 +325,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         match open.step {
             Step::Validate => self.validate(lease, open).await,
             Step::Sync => self.sync(lease, open).await,
-            Step::Plan => self.plan(lease, open).await,
-            Step::Simulate => self.simulate(lease, open).await,
-            Step::Submit => self.submit(lease, open).await,
+            Step::Plan | Step::Simulate | Step::Submit => self.advance_payments(lease, open).await,
             Step::Reconcile => self.reconcile(lease, open).await,
         }
     }

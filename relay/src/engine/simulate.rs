@@ -1,4 +1,4 @@
-//! Step 4, and before every further attempt: simulating a batch shows whether it fails, and how much data it loads.
+//! Before every attempt: simulating a batch shows whether it fails, and how much data it loads.
 
 use std::collections::BTreeMap;
 
@@ -18,30 +18,16 @@ use super::changes::Changes;
 use super::hold::HoldReason;
 use super::lease::Lease;
 use super::open_batch::OpenBatch;
-use super::store::batches::{Batch, BatchSelection, Entry};
+use super::store::batches::{Batch, Entry};
 use super::store::settlements::OpenSettlement;
 use super::store::{attempts, batches};
-use super::{Engine, EngineError, Progress, Step};
+use super::{Engine, EngineError, Step};
 
 /// The number of attempts after which a batch that has not landed fails; its rewards then wait for the next settlement.
 /// An attempt lasts as long as its blockhash, so this is about ten minutes.
 const MAX_ATTEMPTS: u32 = 10;
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
-    pub(super) async fn simulate(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
-        let mut to_simulate = self.open_batches(open, BatchSelection::Payments).await?;
-        to_simulate.retain(|open_batch| open_batch.latest_attempt.is_none());
-        if to_simulate.is_empty() {
-            let mut changes = Changes::for_settlement(open, self.clock.now_ms());
-            changes.go_to(Step::Submit);
-            self.commit(lease, changes).await?;
-        } else {
-            to_simulate.truncate(self.config.batches_per_call.max(1));
-            self.plan_attempts(lease, open, to_simulate).await?;
-        }
-        Ok(Progress::Continue { after_ms: 0 })
-    }
-
     /// Simulates the batches and plans their next attempts.
     pub(super) async fn plan_attempts(
         &self,
@@ -96,6 +82,10 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                     let mut changes = Changes::for_settlement(open, now);
                     changes.extend(batches::abandon(open.id, &reason, now));
                     changes.error(format!("nothing more can be sent: {reason}"));
+                    // Payments can go on without new wallet accounts.
+                    if open.step == Step::Plan && batch.kind != BatchKind::Register {
+                        changes.go_to(Step::Submit);
+                    }
                     return self.commit(lease, changes).await;
                 }
                 Failure::Node => {
@@ -186,11 +176,6 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             }
             simulated => Ok(simulated?),
         }
-    }
-
-    /// The transaction format to use.
-    pub(super) async fn format(&self) -> Result<Format, EngineError> {
-        self.config.format.resolve(&self.chain, self.signer.address()).await
     }
 
     /// The recent priority fees on the accounts that every batch writes, ascending, in micro-lamports per compute unit.

@@ -1,4 +1,4 @@
-//! Step 5: signs transactions, stores their signatures and bytes, and only then sends them.
+//! Signs transactions, stores their signatures and bytes, and only then sends them.
 
 use crate::chain::{Chain, ChainError};
 use crate::clock::Clock;
@@ -7,35 +7,21 @@ use crate::events::Events;
 use crate::signer::Signer;
 use crate::transaction::Budget;
 
-use super::advance_batches::BatchesProgress;
 use super::build::format_text;
 use super::changes::Changes;
 use super::lease::Lease;
 use super::open_batch::OpenBatch;
 use super::store::attempts::Attempt;
-use super::store::batches::BatchSelection;
 use super::store::settlements::OpenSettlement;
 use super::store::{attempts, batches, payables};
 use super::text::{differ_only_in_numbers, plural};
-use super::{AttemptState, Engine, EngineError, Progress, Step};
+use super::{AttemptState, Engine, EngineError};
 
 /// The number of blocks beyond the finalized one up to which a blockhash can be valid: far more than the 150 for which it is
 /// and the 32 that it takes to finalize one.
 const MAX_VALID_BLOCKS: u64 = 1_000;
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
-    pub(super) async fn submit(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
-        match self.advance_batches(lease, open, BatchSelection::Payments).await? {
-            BatchesProgress::Waiting { after_ms } => Ok(Progress::Continue { after_ms }),
-            BatchesProgress::AllClosed => {
-                let mut changes = Changes::for_settlement(open, self.clock.now_ms());
-                changes.go_to(Step::Reconcile);
-                self.commit(lease, changes).await?;
-                Ok(Progress::Continue { after_ms: 0 })
-            }
-        }
-    }
-
     /// Signs the planned attempts with one blockhash, stores them, and then sends them.
     pub(super) async fn sign_and_send(
         &self,

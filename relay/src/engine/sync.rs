@@ -1,11 +1,12 @@
-//! Step 2: reads the wallets of the settlement's nodes from the chain, piece by piece, and creates the missing ones.
+//! Step 2: reads the wallets of the settlement's nodes from the chain, piece by piece, and creates the missing ones. If there is
+//! enough for all nodes and none is new, this is done while the pieces before are paid.
 //!
 //! The chain is authoritative for what has been credited and paid, the ledger for what it has signed. Where the chain has
 //! credited more, the ledger does not know what for, and holds the node.
 
 use solana_pubkey::Pubkey;
 
-use crate::chain::Chain;
+use crate::chain::{AccountData, Chain, Commitment};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
@@ -13,16 +14,17 @@ use crate::ledger::reviews;
 use crate::merkle::Hash32;
 use crate::signer::Signer;
 use crate::transaction::{BatchKind, capacity};
-use crate::types::NodeId;
+use crate::types::{Lamports, NodeId};
 
 use super::advance_batches::BatchesProgress;
 use super::changes::Changes;
 use super::close::log_disagreements;
 use super::hold::HoldReason;
 use super::lease::Lease;
+use super::outlook::Order;
 use super::read::{WalletAccount, WalletRead};
 use super::signatures::Lookups;
-use super::store::batches::{BatchSelection, Entry, NewBatch};
+use super::store::batches::{Entry, NewBatch};
 use super::store::rewards::{Books, CreditedTotal};
 use super::store::settlement_nodes::ChosenNode;
 use super::store::settlements::{self, OpenSettlement};
@@ -41,32 +43,45 @@ enum Decision {
 }
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
+    /// Does what has to be done before anything is paid.
     pub(super) async fn sync(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
         let at_once = Ok(Progress::Continue { after_ms: 0 });
-        if self.sync_piece(lease, open, NodeState::Selected).await? || self.plan_registrations(lease, open).await? {
-            return at_once;
-        }
-        if let BatchesProgress::Waiting { after_ms } =
-            self.advance_batches(lease, open, BatchSelection::Registrations).await?
-        {
-            return Ok(Progress::Continue { after_ms });
-        }
-        // All registrations have ended, so their nodes' wallets should exist by now.
-        if self.sync_piece(lease, open, NodeState::Registering).await? {
-            return at_once;
-        }
         let mut changes = Changes::for_settlement(open, self.clock.now_ms());
+        let order = self.order(lease, open, &mut changes).await?;
+        if !changes.is_empty() {
+            self.commit(lease, changes).await?;
+            return at_once;
+        }
+        if order != Order::PieceByPiece
+            && (self.sync_piece(lease, open, NodeState::Selected).await?
+                || self.plan_registrations(lease, open).await?)
+        {
+            return at_once;
+        }
+        if order == Order::ByAge {
+            let batches = self.open_batches(open).await?;
+            if let BatchesProgress::Waiting { after_ms } = self.advance_batches(lease, open, batches).await? {
+                return Ok(Progress::Continue { after_ms });
+            }
+            // All registrations have ended, so their nodes' wallets should exist by now.
+            if self.sync_piece(lease, open, NodeState::Registering).await? {
+                return at_once;
+            }
+        }
         changes.go_to(Step::Plan);
         self.commit(lease, changes).await?;
         at_once
     }
 
     /// Reads the wallets of some of the nodes in a state. Returns whether there were any.
-    async fn sync_piece(&self, lease: &Lease, open: &OpenSettlement, state: NodeState) -> Result<bool, EngineError> {
+    pub(super) async fn sync_piece(
+        &self,
+        lease: &Lease,
+        open: &OpenSettlement,
+        state: NodeState,
+    ) -> Result<bool, EngineError> {
         let nodes = settlement_nodes::next(&self.database, state, self.config.nodes_per_call.max(1)).await?;
-        if nodes.is_empty() {
-            return Ok(false);
-        }
+        let Some(first) = nodes.first() else { return Ok(false) };
         let ids: Vec<&NodeId> = nodes.iter().map(|node| &node.node_id).collect();
         let addresses: Vec<Option<Pubkey>> = nodes.iter().map(|node| node.wallet_address(&self.network)).collect();
         let min_slot = nodes.iter().map(|node| node.last_slot).max().unwrap_or(0);
@@ -76,7 +91,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
 
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
-        changes.push(settlements::require_step(open.id, Step::Sync));
+        changes.push(settlements::require_step(open.id, open.step));
+        changes.push(settlement_nodes::require_state(first, state));
         let (mut missing, mut held_nodes, mut held) = (Vec::new(), Vec::new(), Vec::new());
         let (mut readings, mut changed) = (Vec::new(), Vec::new());
         for (node, address) in nodes.iter().zip(addresses) {
@@ -138,17 +154,22 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     }
 
     /// Plans batches that create the missing wallet accounts of some nodes. Returns whether there were any.
-    async fn plan_registrations(&self, lease: &Lease, open: &OpenSettlement) -> Result<bool, EngineError> {
+    pub(super) async fn plan_registrations(&self, lease: &Lease, open: &OpenSettlement) -> Result<bool, EngineError> {
         let nodes =
             settlement_nodes::next(&self.database, NodeState::Missing, self.config.nodes_per_call.max(1)).await?;
-        if nodes.is_empty() {
-            return Ok(false);
-        }
+        let Some(first) = nodes.first() else { return Ok(false) };
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
-        changes.push(settlements::require_step(open.id, Step::Sync));
+        changes.push(settlements::require_step(open.id, open.step));
+        changes.push(settlement_nodes::require_state(first, NodeState::Missing));
         // A wallet account that is missing because this ledger has lost the node's address must not get a twin.
-        let unknown = reviews::unknown_credits(&self.database).await?.unknown_lamports;
+        let mut unknown = reviews::unknown_credits(&self.database).await?;
+        if open.step != Step::Sync {
+            // The ledger's copy of the treasury is from before the payments of this settlement.
+            let credited = self.credited_total(lease, open).await?;
+            unknown = unknown.with_credited(Lamports::new(credited).unwrap_or(Lamports::MAX));
+        }
+        let unknown = unknown.unknown_lamports;
         if !unknown.is_zero() {
             let reason = HoldReason::UnknownCredits.to_string();
             changes.push(payables::hold(nodes.iter().map(|node| (&node.node_id, Some(reason.clone()))), HOLD_RETRY_MS));
@@ -162,7 +183,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             self.commit(lease, changes).await?;
             return Ok(true);
         }
-        let (asset, format) = (self.asset()?, self.format().await?);
+        let (asset, format) = (self.asset()?, self.format(Some(open.id)).await?);
         let last_id = batches::last_id(&self.database).await?;
         self.renew(lease).await?;
         let (affordable, short) = self.affordable_registrations(open, nodes.len()).await?;
@@ -206,6 +227,13 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         ));
         self.commit(lease, changes).await?;
         Ok(true)
+    }
+
+    /// What the treasury has credited in total once all closed batches of the settlement are finalized.
+    async fn credited_total(&self, lease: &Lease, open: &OpenSettlement) -> Result<u64, EngineError> {
+        let min_slot = self.closed_slot(lease, open).await?;
+        let read = self.chain.accounts(&[self.treasury], AccountData::Full, Commitment::Finalized, min_slot).await?;
+        Ok(self.decode_treasury(read.accounts.first().and_then(Option::as_ref))?.0.credited_total)
     }
 }
 

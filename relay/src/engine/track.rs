@@ -34,7 +34,7 @@ pub(super) enum Tracking {
 }
 
 /// The interval between two polls of signature statuses: about two slots, as statuses change no faster.
-const POLL_MS: u64 = 800;
+pub(super) const POLL_MS: u64 = 800;
 
 /// The longest interval between two polls, while blocks have to be finalized.
 const MAX_POLL_MS: u64 = 4_000;

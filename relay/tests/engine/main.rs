@@ -22,6 +22,7 @@ mod logs;
 mod lookup_tables;
 mod metrics;
 mod overdue;
+mod pieces;
 #[path = "../support/program.rs"]
 mod program;
 mod rebuilding;

@@ -45,7 +45,7 @@ fn the_largest_pieces_stay_within_the_limits_of_a_workers_ledger() {
     let mut steps = Vec::new();
     for _ in 0..400 {
         let step = fixture.settlements().pop().map(|settlement| settlement.step);
-        if step.as_deref() == Some(Step::Simulate.as_str()) {
+        if step.as_deref() == Some(Step::Submit.as_str()) {
             break;
         }
         if let williw_relay::engine::Progress::Continue { after_ms: 1.. } = block_on(engine.advance(TRIGGER)).unwrap() {

@@ -58,7 +58,9 @@ pub(crate) fn start(world: &Rc<World>, relay: usize) -> (ProcessId, Process) {
     let config = EngineConfig {
         format: world.scenario.format.map_or(FormatChoice::Auto, FormatChoice::Only),
         max_nodes: world.scenario.max_nodes,
+        nodes_per_call: world.scenario.nodes_per_call,
         batches_per_call: world.scenario.batches_per_call,
+        max_open_batches: world.scenario.max_open_batches,
         ..EngineConfig::new(world.keys.network(), holder)
     };
     let secret = bs58::encode(world.keys.settler.to_bytes()).into_string();

@@ -112,7 +112,7 @@ fn a_relay_that_looks_up_many_transactions_one_after_another_keeps_its_lease() {
         // Until then, the cluster produces a block in every slot.
         scenario.heal_ms = 450_000;
         scenario.max_nodes = 5_250;
-        scenario.batches_per_call = 8;
+        (scenario.nodes_per_call, scenario.batches_per_call, scenario.max_open_batches) = (600, 8, 100);
         scenario.first_rewards = 25;
         (scenario.parameters.per_node_cap, scenario.parameters.per_batch_cap) = (Some(500), Some(500));
         scenario.parameters.window_limit = Some(u64::MAX);

@@ -109,7 +109,9 @@ pub(crate) struct Scenario {
     pub(crate) format: Option<Format>,
     pub(crate) rejects_v1: bool,
     pub(crate) max_nodes: usize,
+    pub(crate) nodes_per_call: usize,
     pub(crate) batches_per_call: usize,
+    pub(crate) max_open_batches: usize,
     pub(crate) parameters: UpdateNetworkArgs,
     /// By how much the clocks of the relays are ahead at the start.
     pub(crate) skews_ms: Vec<i64>,
@@ -308,6 +310,8 @@ impl Scenario {
             } else {
                 [u64::MAX; 2]
             },
+            nodes_per_call: if random.chance(600) { random.amount(1, 3) as usize } else { 600 },
+            max_open_batches: if random.chance(500) { random.amount(1, 4) as usize } else { 100 },
         }
     }
 }

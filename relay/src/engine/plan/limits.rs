@@ -1,11 +1,11 @@
-//! The limits on a plan: what the chain says about the network, less what the settlement has planned already.
+//! The limits on a plan: what the chain says about the network, less what open batches will use of it.
 
 use settlement::client::{TokenAsset, treasury_token_address};
 use settlement::rules::rent_minimum;
 use settlement::rules::token_layout::TokenAccount;
 use settlement::rules::token_payout::PayingTreasury;
 use settlement::rules::window::Window;
-use settlement::state::Treasury;
+use settlement::state::{AssetKind, NodeWallet, Treasury};
 use solana_pubkey::Pubkey;
 
 use crate::chain::{Account, AccountData, Chain, Commitment, concurrently};
@@ -15,26 +15,30 @@ use crate::events::Events;
 use crate::signer::Signer;
 use crate::transaction::{BatchKind, BatchSize, Budget, Format, capacity, capacity_with_lookup_tables};
 
-use super::super::fees::Affordable;
+use super::super::fees::{Affordable, Payer};
 use super::super::lease::Lease;
+use super::super::store::batches::Planned;
+use super::super::store::settlement_nodes::Demand;
 use super::super::{Engine, EngineError};
 use super::NODES_PER_BATCH;
 use super::payouts::PayoutRules;
 
 /// The limits on a plan. Amounts are in base units of the network's asset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Limits {
+pub(in crate::engine) struct Limits {
     pub(super) per_node_cap: u64,
     pub(super) per_batch_cap: u64,
     /// What the outflow window still allows.
-    pub(super) window_left: u64,
+    pub(in crate::engine) window_left: u64,
     /// What the treasury holds beyond its rent or what it owes.
-    pub(super) treasury_left: u64,
+    pub(in crate::engine) treasury_left: u64,
     /// What can be credited before the treasury's credited total exceeds 2^64 - 1.
-    pub(super) total_left: u64,
+    pub(in crate::engine) total_left: u64,
     pub(super) max_pending_age_s: u64,
     /// The batches whose fees can be paid.
-    pub(super) affordable: Affordable,
+    pub(in crate::engine) affordable: Affordable,
+    /// A number of batches that suffices for all, unless a cap per batch makes them smaller.
+    pub(in crate::engine) wanted_batches: usize,
     /// How payouts are checked.
     pub(super) payouts: PayoutRules,
     /// The number of entries of a credit batch that fit without lookup tables.
@@ -47,17 +51,41 @@ pub(super) struct Limits {
     /// treasury's token account, the mint and the token program.
     pub(super) named_bytes: u64,
     pub(super) format: Format,
+    pub(super) asset: AssetKind,
     pub(super) now_s: i64,
 }
 
+impl Limits {
+    /// What is left of the limits after `planned`.
+    pub(super) fn after(self, planned: Planned) -> Self {
+        let Planned { credited, paid } = planned;
+        Self {
+            window_left: self.window_left.saturating_sub(credited),
+            treasury_left: self.treasury_left.saturating_sub(credited),
+            total_left: self.total_left.saturating_sub(credited),
+            payouts: self.payouts.after(paid),
+            ..self
+        }
+    }
+
+    /// The highest number of nodes in one batch.
+    pub(in crate::engine) fn most_entries(&self) -> usize {
+        match self.format {
+            Format::V0 => self.credit_capacity.max(capacity_with_lookup_tables(BatchKind::Credit, self.asset)),
+            Format::V1 => self.credit_capacity,
+        }
+    }
+}
+
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
-    /// Reads the limits that apply at `now_ms`, after `planned` base units in the batches of settlement `settlement_id`; `None`
-    /// stands for a settlement that is yet to be opened.
-    pub(super) async fn limits(
+    /// Reads the limits that apply at `now_ms` to the plan for `demand`, by the state of the treasury at `min_slot` or later;
+    /// `None` stands for a settlement that is yet to be opened. They still include what open batches credit and pay.
+    pub(in crate::engine) async fn limits(
         &self,
         lease: &Lease,
         settlement_id: Option<i64>,
-        planned: u64,
+        demand: Demand,
+        min_slot: u64,
         now_ms: i64,
     ) -> Result<Limits, EngineError> {
         let asset = self.asset()?;
@@ -71,8 +99,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
         named.push(self.signer.address());
         let requests = [
-            self.chain.accounts(&funds, AccountData::Full, Commitment::Finalized, 0),
-            self.chain.accounts(&named, AccountData::Omitted, Commitment::Confirmed, 0),
+            self.chain.accounts(&funds, AccountData::Full, Commitment::Finalized, min_slot),
+            self.chain.accounts(&named, AccountData::Omitted, Commitment::Confirmed, min_slot),
         ];
         let [funds, mut named] = <[_; 2]>::try_from(concurrently(requests).await?)
             .map_err(|_| EngineError::Rejected("the RPC node did not answer both requests".to_owned()))?;
@@ -80,8 +108,11 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         // An account without data pays rent for 128 bytes of overhead. The rate per byte is a whole number of lamports.
         let empty_minimum = self.chain.minimum_balance(0).await?;
         let rent_per_byte = empty_minimum / settlement::rules::rent::ACCOUNT_OVERHEAD_BYTES;
-        let treasury_minimum = rent_minimum(rent_per_byte, Treasury::SIZE as u64)
-            .ok_or_else(|| EngineError::Rejected("the cluster's rent exceeds every balance".to_owned()))?;
+        let minimum = |bytes: usize| {
+            rent_minimum(rent_per_byte, bytes as u64)
+                .ok_or_else(|| EngineError::Rejected("the cluster's rent exceeds every balance".to_owned()))
+        };
+        let treasury_minimum = minimum(Treasury::SIZE)?;
         let payouts = match asset.mint() {
             None => PayoutRules::Sol { rent_per_byte },
             Some(mint) => {
@@ -97,28 +128,36 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             used: treasury.window_used,
             updated_at: treasury.window_updated_at,
         };
-        let format = self.format().await?;
+        let format = self.format(settlement_id).await?;
         let settle_capacity = capacity(BatchKind::Settle, asset.kind(), format).max(1);
         let entries = match format {
             Format::V0 => settle_capacity.max(capacity_with_lookup_tables(BatchKind::Settle, asset.kind())),
             Format::V1 => settle_capacity,
         };
         let dearest = BatchSize { kind: BatchKind::Settle, asset: asset.kind(), format, entries };
-        let payer = named.accounts.pop().flatten().map_or(0, |account| account.lamports);
+        let payer = Payer {
+            lamports: named.accounts.pop().flatten().map_or(0, |account| account.lamports),
+            minimum: empty_minimum,
+            rent: minimum(NodeWallet::SIZE)?,
+        };
         let dearest = Budget::for_batch(dearest, 0, None, 0);
         // The last two batches of a piece may be incomplete.
-        let max_batches = (self.config.nodes_per_call / NODES_PER_BATCH).max(1);
-        let wanted = max_batches.saturating_add(2);
+        let nodes_per_call = self.config.nodes_per_call.max(1);
+        let max_batches = (nodes_per_call / NODES_PER_BATCH).max(1);
+        let wanted_batches = demand.nodes.div_ceil(nodes_per_call).saturating_mul(max_batches.saturating_add(2));
         self.renew(lease).await?;
-        let affordable = self.affordable_batches(settlement_id, (payer, empty_minimum), dearest, wanted).await?;
+        let wanted = (wanted_batches, demand.new_nodes);
+        let affordable = self.affordable_batches(settlement_id, payer, dearest, wanted).await?;
         Ok(Limits {
             per_node_cap: treasury.per_node_cap,
             per_batch_cap: treasury.per_batch_cap,
-            window_left: window.at(now_s).left().saturating_sub(planned),
-            treasury_left: asset.creditable(&treasury, lamports, treasury_minimum).saturating_sub(planned),
-            total_left: u64::MAX.saturating_sub(treasury.credited_total).saturating_sub(planned),
+            window_left: window.at(now_s).left(),
+            treasury_left: asset.creditable(&treasury, lamports, treasury_minimum),
+            total_left: u64::MAX.saturating_sub(treasury.credited_total),
             max_pending_age_s: treasury.max_pending_age,
             affordable,
+            wanted_batches,
+            asset: asset.kind(),
             payouts,
             credit_capacity: capacity(BatchKind::Credit, asset.kind(), format).max(1),
             settle_capacity,

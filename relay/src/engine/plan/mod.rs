@@ -1,4 +1,8 @@
-//! Step 3: turns pending rewards into batches.
+//! Turns pending rewards into batches, a piece of the settlement's nodes at a time.
+//!
+//! Batches of earlier pieces may be open. What they use of the limits is known only once they have ended: until then, the chain
+//! may or may not show their effect. So they count as if it did not, and a piece to which the limits then leave too little is
+//! planned only when no batch is open.
 //!
 //! [`plan`] is a pure function of the state of the ledger and the chain. It applies the program's own rules, so the
 //! program accepts what is planned here.
@@ -23,20 +27,22 @@ use crate::transaction::BatchKind;
 use crate::types::NodeId;
 
 use batch_builder::{BatchBuilder, FitsWithTables};
-use limits::Limits;
+pub(super) use limits::Limits;
 use payouts::DuePayout;
 
 use super::changes::Changes;
 use super::hold::HoldReason;
 use super::lease::Lease;
-use super::store::batches::{Entry, NewBatch};
+use super::open_batch::OpenBatches;
+use super::pipeline::Prepared;
+use super::store::batches::{Entry, NewBatch, Planned};
 use super::store::rewards::PendingReward;
-use super::store::settlement_nodes::ChosenNode;
+use super::store::settlement_nodes::{ChosenNode, Demand};
 use super::store::settlements::{self, OpenSettlement};
 use super::store::wallets::MirroredWallet;
 use super::store::{batches, payables, rewards, settlement_nodes, wallets};
 use super::text::plural;
-use super::{Engine, EngineError, HOLD_RETRY_MS, NodeState, Progress, Step};
+use super::{Engine, EngineError, HOLD_RETRY_MS, NodeState, Step};
 
 /// The maximum number of rewards in one piece. Each node gets an equal share, so that one node with many rewards delays no
 /// other; the next settlements take what remains.
@@ -65,44 +71,60 @@ struct Plan {
     postponed: BTreeSet<NodeId>,
     /// The number of nodes that are held because their transactions cannot be paid for.
     unaffordable: usize,
-    /// What the batches credit, in base units.
-    credited: u64,
+    /// What the batches credit and pay.
+    planned: Planned,
+    /// Whether anything is held because of a limit that all nodes share, so that a higher limit would allow more.
+    is_limited: bool,
 }
 
-/// What a settlement's batches credit, as long as `last_batch_id` is the last batch in the ledger.
+/// At least what a settlement's open batches credit and pay, as long as `last_batch_id` is the last batch in the ledger. Those that
+/// have ended since may be included.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PlannedCredit {
-    settlement_id: i64,
+pub(super) struct PlannedSoFar {
     last_batch_id: i64,
-    planned: u64,
+    planned: Planned,
 }
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
-    /// Plans the next piece of nodes, those with the oldest rewards first.
-    pub(super) async fn plan(&self, lease: &Lease, open: &OpenSettlement) -> Result<Progress, EngineError> {
+    /// Plans the next piece of nodes, those with the oldest rewards first. `batches` are the open ones.
+    pub(super) async fn plan_piece(
+        &self,
+        lease: &Lease,
+        open: &OpenSettlement,
+        batches: &OpenBatches,
+    ) -> Result<Prepared, EngineError> {
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
         changes.push(settlements::require_step(open.id, Step::Plan));
         let chosen = settlement_nodes::next(&self.database, NodeState::Read, self.config.nodes_per_call.max(1)).await?;
-        if chosen.is_empty() {
-            let any = batches::any_open(&self.database, open.id).await?;
-            changes.go_to(if any { Step::Simulate } else { Step::Reconcile });
-            self.commit(lease, changes).await?;
-            return Ok(Progress::Continue { after_ms: 0 });
-        }
         let node_ids: Vec<&NodeId> = chosen.iter().map(|node| &node.node_id).collect();
         let mirrored: Vec<MirroredWallet> = chosen.iter().filter_map(|node| node.wallet.clone()).collect();
         let pending = rewards::pending(&self.database, &node_ids, REWARDS_PER_PIECE / node_ids.len().max(1)).await?;
         let nodes = by_node(&node_ids, &mirrored, &pending);
 
         let last_id = batches::last_id(&self.database).await?;
-        let planned = self.planned_credit(open, last_id).await?;
-        let limits = self.limits(lease, Some(open.id), planned, now).await?;
+        let min_slot = self.closed_slot(lease, open).await?;
+        let demand = Demand { nodes: node_ids.len(), ..Demand::default() };
+        let all = self.limits(lease, Some(open.id), demand, min_slot, now).await?;
         self.renew(lease).await?;
-        let destinations = self.destinations(lease, &nodes, &limits).await?;
-        let plan = self.packed_plan(lease, nodes, &destinations, &limits).await?;
+        let destinations = self.destinations(lease, &nodes, &all).await?;
+        let of_others = self.planned_at_most(lease, open, batches, last_id).await?;
+        let (mut planned, mut limits) = (of_others.planned, all.after(of_others.planned));
+        let mut plan = self.packed_plan(lease, nodes.clone(), &destinations, &limits).await?;
+        if plan.is_limited && !of_others.is_exact {
+            planned = batches::planned(&self.database, open.id).await?;
+            limits = all.after(planned);
+            plan = self.packed_plan(lease, nodes, &destinations, &limits).await?;
+        }
+        if plan.is_limited && !batches.is_empty() {
+            self.remember(lease, open, |known| known.awaits_open_batches = true);
+            return Ok(Prepared::Waits);
+        }
         self.report_lookup_problems(&mut changes);
-        if plan.unaffordable > 0 && plan.batches.is_empty() && !batches::any_open(&self.database, open.id).await? {
+        if plan.unaffordable > 0
+            && plan.batches.is_empty()
+            && batches::counts(&self.database, open.id).await?.is_empty()
+        {
             return Err(nothing_affordable(&limits));
         }
 
@@ -127,6 +149,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             changes.extend(batches::insert(id, open.id, batch, now));
             changes.extend(rewards::assign(id, None));
         }
+        if let Some(first) = chosen.iter().find(|node| !plan.postponed.contains(&node.node_id)) {
+            changes.push(settlement_nodes::require_state(first, NodeState::Read));
+        }
         changes.push(if plan.postponed.is_empty() {
             settlement_nodes::move_all(&chosen, NodeState::Read, NodeState::Planned)
         } else {
@@ -134,11 +159,14 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             settlement_nodes::move_to(planned, NodeState::Planned)
         });
         log_plan(&plan, &mut changes);
-        let last_id = changes.last_batch_id().unwrap_or(last_id);
+        let last_batch_id = changes.last_batch_id().unwrap_or(last_id);
         self.commit(lease, changes).await?;
-        let planned = planned.saturating_add(plan.credited);
-        self.planned_credit.set(Some(PlannedCredit { settlement_id: open.id, last_batch_id: last_id, planned }));
-        Ok(Progress::Continue { after_ms: 0 })
+        let planned = planned.and(plan.planned);
+        self.remember(lease, open, |known| {
+            known.planned = Some(PlannedSoFar { last_batch_id, planned });
+            known.awaits_open_batches = false;
+        });
+        Ok(Prepared::Piece)
     }
 
     /// Checks whether a new settlement could plan anything: what it needs is there, and at least one transaction can be paid for.
@@ -146,18 +174,44 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     /// # Errors
     /// [`EngineError::Rejected`] with the reason for which [`Engine::plan`] would reject it.
     pub(super) async fn check_means(&self, lease: &Lease) -> Result<(), EngineError> {
-        let limits = self.limits(lease, None, 0, self.clock.now_ms()).await?;
+        let demand = Demand { nodes: 1, ..Demand::default() };
+        let limits = self.limits(lease, None, demand, 0, self.clock.now_ms()).await?;
         if limits.affordable.batches == 0 { Err(nothing_affordable(&limits)) } else { Ok(()) }
     }
 
-    /// What the settlement's batches credit, of which `last_batch_id` is the last one. Nothing else changes it while they are
-    /// being planned, so that the sum need not be computed anew for every piece.
-    async fn planned_credit(&self, open: &OpenSettlement, last_batch_id: i64) -> Result<u64, EngineError> {
-        match self.planned_credit.get() {
-            Some(known) if (known.settlement_id, known.last_batch_id) == (open.id, last_batch_id) => Ok(known.planned),
-            _ => Ok(batches::planned_credit(&self.database, open.id).await?),
+    /// At least what the settlement's open `batches` credit and pay. The sum is not computed anew for every piece: most have far
+    /// less than the limits allow.
+    async fn planned_at_most(
+        &self,
+        lease: &Lease,
+        open: &OpenSettlement,
+        batches: &OpenBatches,
+        last_batch_id: i64,
+    ) -> Result<OfOthers, EngineError> {
+        if batches.is_empty() {
+            return Ok(OfOthers { planned: Planned::default(), is_exact: true });
         }
+        Ok(match self.known(lease, open).planned {
+            Some(known) if known.last_batch_id == last_batch_id => OfOthers { planned: known.planned, is_exact: false },
+            _ => OfOthers { planned: batches::planned(&self.database, open.id).await?, is_exact: true },
+        })
     }
+
+    /// The slot from which on the chain shows the effects of all closed batches of the settlement.
+    pub(super) async fn closed_slot(&self, lease: &Lease, open: &OpenSettlement) -> Result<u64, EngineError> {
+        if let Some(slot) = self.known(lease, open).closed_slot {
+            return Ok(slot);
+        }
+        let slot = settlement_nodes::last_slot(&self.database).await?;
+        self.remember(lease, open, |known| known.closed_slot = Some(slot));
+        Ok(slot)
+    }
+}
+
+/// What the open batches credit and pay, or more if it is not exact.
+struct OfOthers {
+    planned: Planned,
+    is_exact: bool,
 }
 
 /// Why a settlement that cannot pay for any transaction ends.
@@ -259,11 +313,13 @@ fn plan(
             continue;
         }
         let (credited, hold) = allowed_credit(&node, limits, planned);
+        plan.is_limited |= hold.as_ref().is_some_and(is_shared_limit);
         plan.holds.insert(node_id.clone(), hold);
         let target = node.wallet.credited.saturating_add(credited);
         let destination = destinations.get(&node.wallet.destination).and_then(Option::as_ref);
         let due = DuePayout { wallet: node.wallet, target, destination };
         let payout = node.is_due(target, limits).then(|| limits.payouts.check(due, paid));
+        plan.is_limited |= payout == Some(Err(SkipReason::TreasuryTokensShort));
         plan.payout_holds.insert(node_id.clone(), payout.and_then(Result::err).map(HoldReason::Skipped));
         let begun = credit.batches().saturating_add(settle.batches());
         let (builder, pays) = match payout {
@@ -283,16 +339,23 @@ fn plan(
             let holds = if credited > 0 { &mut plan.holds } else { &mut plan.payout_holds };
             holds.insert(node_id.clone(), Some(limits.affordable.shortage.hold_reason()));
             plan.unaffordable = plan.unaffordable.saturating_add(1);
+            plan.is_limited = true;
             continue;
         }
         planned = planned.saturating_add(credited);
         paid = paid.saturating_add(pays);
         builder.add(entry, credited, space, if credited == 0 { &[] } else { node.covered_by(target) });
     }
-    plan.credited = planned;
+    plan.planned = Planned { credited: planned, paid };
     plan.batches = credit.finish();
     plan.batches.extend(settle.finish());
     plan
+}
+
+/// Whether more could be credited to this node if less was to others.
+fn is_shared_limit(hold: &HoldReason) -> bool {
+    use SkipReason::{Overflow, TreasuryShort, WindowLimit};
+    matches!(hold, HoldReason::Skipped(WindowLimit | TreasuryShort | Overflow))
 }
 
 /// How much of a node's rewards the program's limits allow to credit in one batch, after `planned` base units for other nodes,

@@ -50,6 +50,17 @@ impl DuePayout<'_> {
 }
 
 impl PayoutRules {
+    /// The rules once `paid` base units more were paid.
+    pub(super) fn after(self, paid: u64) -> Self {
+        match self {
+            Self::Sol { .. } => self,
+            Self::Tokens { mint, vault, treasury } => {
+                let treasury = PayingTreasury { amount: treasury.amount.saturating_sub(paid), ..treasury };
+                Self::Tokens { mint, vault, treasury }
+            }
+        }
+    }
+
     /// Lamports of a wallet account that a credit adds to.
     pub(super) fn credited_lamports(&self, wallet: &MirroredWallet) -> u64 {
         match self {

@@ -2,7 +2,7 @@
 
 use settlement::client::{SPL_TOKEN_ID, TokenAsset};
 use settlement::rules::token_payout::PayingTreasury;
-use settlement::state::DestinationSource;
+use settlement::state::{AssetKind, DestinationSource};
 
 use super::super::fees::{Affordable, Shortage};
 use super::payouts::PayoutRules;
@@ -44,12 +44,14 @@ const UNLIMITED: Limits = Limits {
     total_left: u64::MAX,
     max_pending_age_s: u64::MAX,
     affordable: Affordable { batches: usize::MAX, shortage: Shortage::Payer },
+    wanted_batches: 42,
     payouts: PayoutRules::Sol { rent_per_byte: 6_960 },
     credit_capacity: 60,
     settle_capacity: 30,
     max_batches: 40,
     named_bytes: 500_000,
     format: Format::V1,
+    asset: AssetKind::Sol,
     now_s: 1_800_000_000,
 };
 

@@ -32,11 +32,10 @@ statements! {
     INSERT_RECORDS = "INSERT INTO batch_records (batch_id, leaf_index, reward_sequence) \
         SELECT CAST(?1 AS INTEGER), key, CAST(value AS INTEGER) FROM json_each(?2)";
 
-    /// The open batches of settlement ?1: with ?2 = 1 those that register nodes, with ?2 = 0 the others.
+    /// The open batches of settlement ?1.
     OPEN = "SELECT CAST(id AS TEXT) AS id, kind, state, format, records_root, \
             CAST(entry_count AS TEXT) AS entry_count FROM batches \
-        WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'planned' AND (kind = 'register') = CAST(?2 AS INTEGER) \
-        ORDER BY batches.id";
+        WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'planned' ORDER BY batches.id";
 
     /// The entries of the batches in JSON array ?1, in order.
     ENTRIES = "SELECT CAST(batch_id AS TEXT) AS batch_id, node_id, wallet_address, owner, destination, \
@@ -44,8 +43,10 @@ statements! {
         FROM json_each(?1) AS wanted CROSS JOIN batch_entries ON batch_id = CAST(wanted.value AS INTEGER) \
         ORDER BY wanted.key, position";
 
-    /// What the open payment batches of settlement ?1 credit beyond the mirrored credited totals.
-    PLANNED_CREDIT = "SELECT CAST(COALESCE(SUM(MAX(target_lamports - credited_lamports, 0)), 0) AS TEXT) AS credit \
+    /// What the open payment batches of settlement ?1 credit and pay beyond the mirrored totals.
+    PLANNED = "SELECT CAST(COALESCE(SUM(MAX(target_lamports - credited_lamports, 0)), 0) AS TEXT) AS credited, \
+            CAST(COALESCE(SUM(CASE kind WHEN 'settle' \
+                THEN MAX(target_lamports - total_rewards_distributed_lamports, 0) ELSE 0 END), 0) AS TEXT) AS paid \
         FROM batches JOIN batch_entries ON batch_entries.batch_id = batches.id \
             JOIN wallets ON wallets.node_id = batch_entries.node_id \
         WHERE batches.settlement_id = CAST(?1 AS INTEGER) AND batches.state = 'planned' AND batches.kind <> 'register'";
@@ -123,12 +124,18 @@ pub(crate) struct Batch {
     pub(crate) state: BatchState,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BatchSelection {
-    /// The settlement's open register batches.
-    Registrations,
-    /// The settlement's open credit and settle batches.
-    Payments,
+/// What open batches credit and pay once they land, in base units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Planned {
+    pub(crate) credited: u64,
+    pub(crate) paid: u64,
+}
+
+impl Planned {
+    /// The sum of both.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { credited: self.credited.saturating_add(other.credited), paid: self.paid.saturating_add(other.paid) }
+    }
 }
 
 /// A transition of an open batch, with what is stored along with its new state.
@@ -204,14 +211,9 @@ pub(crate) fn insert(id: i64, settlement_id: i64, batch: &NewBatch, now_ms: i64)
     statements
 }
 
-/// Returns the selected batches, oldest first.
-pub(crate) async fn open(
-    database: &impl Database,
-    settlement_id: i64,
-    selection: BatchSelection,
-) -> Result<Vec<Batch>, DatabaseError> {
-    let registrations = selection == BatchSelection::Registrations;
-    let rows = database.query(Statement::new(OPEN).bind(settlement_id).bind(registrations)).await?;
+/// Returns the open batches of a settlement, oldest first.
+pub(crate) async fn open(database: &impl Database, settlement_id: i64) -> Result<Vec<Batch>, DatabaseError> {
+    let rows = database.query(Statement::new(OPEN).bind(settlement_id)).await?;
     rows.iter().map(batch).collect()
 }
 
@@ -262,10 +264,11 @@ fn entry(row: &Row) -> Result<Entry, DatabaseError> {
     })
 }
 
-/// Returns how many lamports the settlement's open batches credit once they land.
-pub(crate) async fn planned_credit(database: &impl Database, settlement_id: i64) -> Result<u64, DatabaseError> {
-    let rows = database.query(Statement::new(PLANNED_CREDIT).bind(settlement_id)).await?;
-    rows.first().map_or(Ok(0), |row| unsigned(row, "credit"))
+/// Returns what the settlement's open batches credit and pay once they land.
+pub(crate) async fn planned(database: &impl Database, settlement_id: i64) -> Result<Planned, DatabaseError> {
+    let rows = database.query(Statement::new(PLANNED).bind(settlement_id)).await?;
+    let Some(row) = rows.first() else { return Ok(Planned::default()) };
+    Ok(Planned { credited: unsigned(row, "credited")?, paid: unsigned(row, "paid")? })
 }
 
 /// Closes the settlement's batches that are not in flight, because nothing can be sent, and returns their rewards to

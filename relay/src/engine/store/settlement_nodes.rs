@@ -9,7 +9,7 @@ use crate::engine::{MAX_HOLD_RETRY_MS, NodeState};
 use crate::types::{NodeId, NodeStatus};
 
 use super::wallets::{MirroredWallet, mirrored_wallet, wallet_columns};
-use super::{is_due_by_age, is_due_by_amount, retry_has_come, retry_is_absurd};
+use super::{is_due_by_age, is_due_by_amount, retry_has_come, retry_is_absurd, unsigned};
 
 statements! {
     /// Chooses the nodes of the settlement: at most ?1 with unconfirmed rewards, then at most ?2 that are held, and at most ?2
@@ -73,6 +73,30 @@ statements! {
     /// The latest slot at which a wallet of the settlement's nodes was read.
     LAST_SLOT = "SELECT CAST(COALESCE(MAX(last_slot), 0) AS TEXT) AS slot \
         FROM settlement_nodes JOIN wallets ON wallets.node_id = settlement_nodes.node_id";
+
+    /// Which states nodes are in that the settlement has still to do something about.
+    STAGES = "SELECT \
+            CAST(EXISTS (SELECT 1 FROM settlement_nodes WHERE state = 'selected') AS TEXT) AS selected, \
+            CAST(EXISTS (SELECT 1 FROM settlement_nodes WHERE state = 'missing') AS TEXT) AS missing, \
+            CAST(EXISTS (SELECT 1 FROM settlement_nodes WHERE state = 'registering') AS TEXT) AS registering, \
+            CAST(EXISTS (SELECT 1 FROM settlement_nodes WHERE state = 'read') AS TEXT) AS read";
+
+    /// The nodes that are still to be planned: how many they are, how many of them have no wallet account in the mirror that
+    /// belongs to their address, and what they have earned beyond the mirrored totals, in units of 2^32 base units and in units.
+    DEMAND = "SELECT CAST(COUNT(*) AS TEXT) AS nodes, CAST(COALESCE(SUM(is_new), 0) AS TEXT) AS new_nodes, \
+            CAST(COALESCE(SUM(owed >> 32), 0) AS TEXT) AS high, CAST(COALESCE(SUM(owed & 4294967295), 0) AS TEXT) AS low \
+        FROM (SELECT wallets.owner IS NULL OR wallets.owner <> nodes.address AS is_new, \
+                MAX(COALESCE((SELECT MAX(node_total_lamports) FROM rewards \
+                        WHERE rewards.node_id = nodes.id AND distributed_at IS NULL), 0) \
+                    - COALESCE(wallets.credited_lamports, 0), 0) AS owed \
+            FROM settlement_nodes CROSS JOIN nodes ON nodes.id = settlement_nodes.node_id \
+                LEFT JOIN wallets ON wallets.node_id = nodes.id \
+            WHERE settlement_nodes.state IN ('selected', 'missing', 'registering', 'read') \
+                AND nodes.address IS NOT NULL AND nodes.status <> 'suspended')";
+
+    /// Fails the statement batch unless the node at position ?1 is in state ?2.
+    REQUIRE_STATE = "INSERT INTO preconditions (state_unchanged) SELECT EXISTS ( \
+        SELECT 1 FROM settlement_nodes WHERE position = CAST(?1 AS INTEGER) AND state = ?2)";
 
     /// Moves the nodes at the positions in JSON array ?1 to state ?2.
     MOVE = "UPDATE settlement_nodes SET state = ?2 WHERE position IN (SELECT CAST(value AS INTEGER) FROM json_each(?1))";
@@ -181,6 +205,53 @@ fn chosen_node(row: &Row) -> Result<ChosenNode, DatabaseError> {
 pub(crate) async fn last_slot(database: &impl Database) -> Result<u64, DatabaseError> {
     let rows = database.query(Statement::new(LAST_SLOT)).await?;
     rows.first().map_or(Ok(0), |row| row.get("slot"))
+}
+
+/// The states of nodes that the settlement has still to do something about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stages {
+    pub(crate) selected: bool,
+    pub(crate) missing: bool,
+    pub(crate) registering: bool,
+    pub(crate) read: bool,
+}
+
+/// Returns the states of nodes that the settlement has still to do something about.
+pub(crate) async fn stages(database: &impl Database) -> Result<Stages, DatabaseError> {
+    let rows = database.query(Statement::new(STAGES)).await?;
+    let Some(row) = rows.first() else { return Ok(Stages::default()) };
+    let is = |column| Ok::<_, DatabaseError>(row.get::<u8>(column)? == 1);
+    Ok(Stages {
+        selected: is("selected")?,
+        missing: is("missing")?,
+        registering: is("registering")?,
+        read: is("read")?,
+    })
+}
+
+/// What the nodes that are still to be planned ask for, as far as the ledger knows. Nodes that cannot be paid for want of an
+/// address, or because they are suspended, do not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Demand {
+    pub(crate) nodes: usize,
+    /// The number of those that may need a new wallet account.
+    pub(crate) new_nodes: u64,
+    /// What they have earned and was not credited, in base units.
+    pub(crate) owed: u128,
+}
+
+/// Returns what the nodes that are still to be planned ask for.
+pub(crate) async fn demand(database: &impl Database) -> Result<Demand, DatabaseError> {
+    let rows = database.query(Statement::new(DEMAND)).await?;
+    let Some(row) = rows.first() else { return Ok(Demand::default()) };
+    let (high, low) = (u128::from(unsigned(row, "high")?), u128::from(unsigned(row, "low")?));
+    Ok(Demand { nodes: row.get("nodes")?, new_nodes: unsigned(row, "new_nodes")?, owed: (high << 32) + low })
+}
+
+/// Fails the statement batch unless `node` is still in state `from`, in which it was read: an earlier write of the same piece,
+/// whose answer was lost, may have come late.
+pub(crate) fn require_state(node: &ChosenNode, from: NodeState) -> Statement {
+    Statement::new(REQUIRE_STATE).bind(node.position).bind(from)
 }
 
 /// Moves all of `nodes`, as [`next`] returned them for state `from`, to another state, except for those that were moved before.

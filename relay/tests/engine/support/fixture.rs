@@ -21,7 +21,7 @@ use williw_relay::clock::{Clock, ManualClock};
 use williw_relay::database::Database;
 use williw_relay::database::sqlite::SqliteDatabase;
 use williw_relay::engine::{
-    Engine, EngineConfig, EngineError, EngineParts, NetworkRef, Progress, Reviewer, Step, Trigger,
+    AttemptState, Engine, EngineConfig, EngineError, EngineParts, NetworkRef, Progress, Reviewer, Trigger,
 };
 use williw_relay::events::NoEvents;
 use williw_relay::ledger::{Actor, balances, nodes, rewards};
@@ -352,7 +352,7 @@ impl EngineFixture {
         &self,
         engine: &Engine<D, C, SecretKey, &ManualClock, NoEvents>,
     ) {
-        while self.settlements().pop().is_none_or(|settlement| settlement.step != Step::Submit.as_str()) {
+        while !self.has_open_payments_that(|attempts| attempts == [AttemptState::Planned]) {
             match block_on(engine.advance(TRIGGER)).expect("the engine does not return an error") {
                 Progress::Opened | Progress::Continue { after_ms: 0 } => {}
                 Progress::Continue { after_ms } => self.advance_time(after_ms),

@@ -2,7 +2,7 @@
 
 use williw_relay::clock::Clock as _;
 use williw_relay::database::{Database as _, Statement};
-use williw_relay::engine::{AttemptState, BatchState};
+use williw_relay::engine::{AttemptState, BatchState, NodeState, Step};
 use williw_relay::ledger::{rewards, settlements};
 use williw_relay::transaction::{BatchKind, Format};
 use williw_relay::types::{BatchStatus, RewardRecord, RewardStatus, SettlementStatus, UnknownValueError};
@@ -119,6 +119,35 @@ impl EngineFixture {
     /// The attempts of all batches.
     pub(crate) fn attempts(&self) -> Vec<Attempt> {
         self.batches().into_iter().flat_map(|batch| batch.attempts).collect()
+    }
+
+    /// Whether there are open payment batches, and the states of the attempts of each of them are as wanted.
+    pub(crate) fn has_open_payments_that(&self, are_wanted: impl Fn(&[AttemptState]) -> bool) -> bool {
+        let mut open = self.batches();
+        open.retain(|batch| batch.state == BatchState::Planned && batch.kind != BatchKind::Register);
+        !open.is_empty() && open.iter().all(|batch| are_wanted(&batch.attempt_states()))
+    }
+
+    /// The number of open batches.
+    pub(crate) fn open_batch_count(&self) -> u64 {
+        self.count("SELECT CAST(COUNT(*) AS TEXT) AS count FROM batches WHERE state = 'planned'")
+    }
+
+    /// The number of nodes of the open settlement that are in this state.
+    pub(crate) fn nodes_in(&self, state: NodeState) -> u64 {
+        const SQL: &str = "SELECT CAST(COUNT(*) AS TEXT) AS count FROM settlement_nodes WHERE state = ?1";
+        self.count_with(Statement::new(SQL).bind(state.as_str()))
+    }
+
+    /// The number of entries that the program has skipped.
+    pub(crate) fn skipped_entry_count(&self) -> u64 {
+        self.count("SELECT CAST(COUNT(*) AS TEXT) AS count FROM batch_entries WHERE outcome = 'skipped'")
+    }
+
+    /// Sets the step of the open settlement.
+    pub(crate) fn set_step(&self, step: Step) {
+        const SQL: &str = "UPDATE settlements SET step = ?1 WHERE state = 'open'";
+        block_on(self.database.query(Statement::new(SQL).bind(step.as_str()))).expect("the step is set");
     }
 
     /// Whether any attempt is in this state.
