@@ -6,6 +6,7 @@
 
 use futures_util::future::try_join3;
 use settlement::state::NodeWallet;
+use solana_pubkey::Pubkey;
 
 use crate::chain::{AccountData, Chain, Commitment};
 use crate::clock::Clock;
@@ -109,8 +110,9 @@ pub(super) struct Affordable {
 }
 
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
-    /// Reads the prices for the next attempts of settlement `settlement_id`; `None` stands for one that is yet to be opened.
-    pub(super) async fn fees(&self, settlement_id: Option<i64>) -> Result<Fees, EngineError> {
+    /// Reads the prices for the next attempts of settlement `settlement_id`; `None` stands for one that is yet to be opened. They are
+    /// those of transactions that write the accounts in `written`, treasury and settler.
+    pub(super) async fn fees(&self, settlement_id: Option<i64>, written: &[Pubkey]) -> Result<Fees, EngineError> {
         let left = match self.max_fees_lamports.get() {
             None => None,
             Some(max) => {
@@ -119,7 +121,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             }
         };
         Ok(Fees {
-            recent: self.recent_fees().await?,
+            recent: self.recent_fees(written).await?,
             max_compute_unit_price: self.config.max_compute_unit_price,
             max_priority_fee_lamports: self.config.max_priority_fee_lamports,
             left,
@@ -156,8 +158,11 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             return Ok(Affordable { batches: at_most, shortage });
         }
         // Not for all at the highest fee: what do they cost now?
-        let current =
-            self.fees(settlement_id).await?.priced(dearest, 1, None).map_or(0, |budget| budget.priority_fee_lamports());
+        let current = self
+            .fees(settlement_id, &[])
+            .await?
+            .priced(dearest, 1, None)
+            .map_or(0, |budget| budget.priority_fee_lamports());
         Ok(Affordable { batches: batches_at(fee_of(current)), shortage })
     }
 

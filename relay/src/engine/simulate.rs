@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use solana_hash::Hash;
+use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 
 use crate::chain::{
@@ -27,6 +28,10 @@ use super::{Engine, EngineError, Step};
 /// An attempt lasts as long as its blockhash, so this is about ten minutes.
 const MAX_ATTEMPTS: u32 = 10;
 
+/// For how many accounts of nodes recent priority fees are asked for at most: an RPC node takes 128 addresses, and treasury and
+/// settler are always among them.
+const MAX_SAMPLED_ACCOUNTS: usize = 126;
+
 impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E> {
     /// Simulates the batches and plans their next attempts.
     pub(super) async fn plan_attempts(
@@ -35,7 +40,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         open: &OpenSettlement,
         batches: Vec<OpenBatch>,
     ) -> Result<(), EngineError> {
-        let mut fees = self.fees(Some(open.id)).await?;
+        let ids: Vec<i64> = batches.iter().map(|open_batch| open_batch.batch.id).collect();
+        let written = batches::written_accounts(&self.database, &ids, MAX_SAMPLED_ACCOUNTS).await?;
+        let mut fees = self.fees(Some(open.id), &written).await?;
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
         let (exhausted, to_simulate): (Vec<_>, Vec<_>) =
@@ -178,9 +185,12 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
     }
 
-    /// The recent priority fees on the accounts that every batch writes, ascending, in micro-lamports per compute unit.
-    pub(super) async fn recent_fees(&self) -> Result<Vec<u64>, EngineError> {
-        let mut fees = priority_fees_if_known(&self.chain, &[self.treasury, self.signer.address()]).await?;
+    /// The recent priority fees on the accounts that every batch writes and on those in `written`, ascending, in micro-lamports per
+    /// compute unit.
+    pub(super) async fn recent_fees(&self, written: &[Pubkey]) -> Result<Vec<u64>, EngineError> {
+        let accounts: Vec<Pubkey> =
+            [self.treasury, self.signer.address()].into_iter().chain(written.iter().copied()).collect();
+        let mut fees = priority_fees_if_known(&self.chain, &accounts).await?;
         fees.sort_unstable();
         Ok(fees)
     }

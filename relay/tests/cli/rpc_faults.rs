@@ -39,16 +39,20 @@ const CONFIRMED: &str = "SELECT COUNT(*) FROM rewards WHERE status = 'confirmed'
 
 #[tokio::test]
 async fn an_rpc_node_that_limits_the_rate_is_asked_nothing_meanwhile_and_no_lease_is_held() {
-    let rpc = Rpc::start(Cluster { faults: vec![("getMultipleAccounts", FOR_LONG)], ..Cluster::default() });
+    let faults = vec![("getMultipleAccounts", FOR_LONG), ("getGenesisHash", FOR_LONG)];
+    let rpc = Rpc::start(Cluster { faults, ..Cluster::default() });
     let relay = relay_with_a_reward().await.with("SOLANA_RPC_URL", &rpc.url);
     let (child, log) = watch(&relay);
     log.line_with("limits the rate of requests: use another node, or a plan that allows more; retrying in 1800 s");
     assert_eq!(number(&relay, LEASES), 0);
-    // Nor by a run that has less patience than that.
-    relay.run(&["run"]).expect_failure(5, "limits the rate");
+    // A run with less patience than that does not wait in vain, and leaves no lease either.
+    relay.run(&["run", "--patience", "1799"]).expect_failure(5, "limits the rate");
+    assert_eq!(number(&relay, LEASES), 0);
     terminate(child, &log);
-    let faults = rpc.requests().iter().filter(|(_, _, is_fault)| *is_fault).count();
-    assert_eq!((faults, rpc.sends()), (1, 0));
+    let requests = rpc.requests();
+    assert_eq!(requests.first().map(|(_, _, is_fault)| *is_fault), Some(true));
+    assert_eq!(requests.last().map(|(_, _, is_fault)| *is_fault), Some(true), "nothing was asked after that");
+    assert_eq!(rpc.sends(), 0);
 }
 
 #[tokio::test]

@@ -73,6 +73,33 @@ fn the_price_rises_with_every_attempt_that_does_not_land_also_from_zero() {
 }
 
 #[test]
+fn the_price_is_that_of_the_wallet_accounts_and_destinations_that_are_written_of_a_bounded_number_of_them() {
+    let all = nodes(300);
+    let fixture = EngineFixture::new(&all);
+    for node in &all {
+        fixture.grant(&node.name, 1);
+    }
+    fixture.settle();
+    for contended in [fixture.wallet_address("n0"), all[0].address.unwrap()] {
+        fixture.chain.contended.set(Some((contended, 70_000)));
+        let before = fixture.prices().len();
+        fixture.grant("n0", 1_000_000);
+        assert_eq!(fixture.settle(), [None]);
+        assert_eq!(fixture.prices().split_off(before).iter().max(), Some(&70_000));
+    }
+    // Who is not paid costs nothing.
+    let before = fixture.prices().len();
+    fixture.grant("n1", 1_000_000);
+    assert_eq!(fixture.settle(), [None]);
+    assert!(fixture.prices().split_off(before).iter().all(|price| *price <= 30));
+    for node in &all {
+        fixture.grant(&node.name, 1_000_000);
+    }
+    assert_eq!(fixture.settle(), [None]);
+    assert!((20..=128).contains(&fixture.chain.most_fee_accounts.get()), "{}", fixture.chain.most_fee_accounts.get());
+}
+
+#[test]
 fn no_transaction_costs_more_than_the_highest_fee_of_one() {
     let fixture = EngineFixture::new(&nodes(1));
     fixture.chain.recent_fees.replace(vec![u64::MAX]);

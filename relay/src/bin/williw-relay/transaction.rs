@@ -117,8 +117,9 @@ async fn follow<C: Chain>(
     let mut polls: u32 = 0;
     loop {
         polls = polls.wrapping_add(1);
-        let verdict = tolerate_transient(verdict::verdicts(chain, &[prepared.identity()]).await)?
-            .and_then(|found| found.verdicts.into_iter().next().flatten());
+        let found = verdict::verdicts(chain, &[prepared.identity()]).await;
+        let pause = found.as_ref().err().map_or(interval, |error| interval.max(retry_after(error)));
+        let verdict = tolerate_transient(found)?.and_then(|found| found.verdicts.into_iter().next().flatten());
         match verdict {
             Some(Verdict::Finalized { .. }) => return Ok(signature),
             Some(Verdict::Reverted { error, .. }) => {
@@ -155,7 +156,15 @@ async fn follow<C: Chain>(
                 "interrupted while waiting for transaction {signature}: it may still land, so look it up before trying again"
             )));
         }
-        shutdown.sleep(interval).await;
+        shutdown.sleep(pause).await;
+    }
+}
+
+/// How long the RPC node has asked to wait.
+fn retry_after(error: &ChainError) -> Duration {
+    match error {
+        ChainError::RateLimited { retry_after_ms: Some(ms) } => Duration::from_millis(*ms),
+        _ => Duration::ZERO,
     }
 }
 

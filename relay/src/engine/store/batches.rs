@@ -43,6 +43,11 @@ statements! {
         FROM json_each(?1) AS wanted CROSS JOIN batch_entries ON batch_id = CAST(wanted.value AS INTEGER) \
         ORDER BY wanted.key, position";
 
+    /// The wallet accounts of the batches in JSON array ?1, and the destinations of those that pay out: of the first ?2 entries each.
+    WRITTEN_ACCOUNTS = "SELECT wallet_address, CASE batches.kind WHEN 'settle' THEN destination END AS destination \
+        FROM json_each(?1) AS wanted CROSS JOIN batches ON batches.id = CAST(wanted.value AS INTEGER) \
+            CROSS JOIN batch_entries ON batch_entries.batch_id = batches.id AND position < CAST(?2 AS INTEGER)";
+
     /// What the open payment batches of settlement ?1 credit and pay beyond the mirrored totals.
     PLANNED = "SELECT CAST(COALESCE(SUM(MAX(target_lamports - credited_lamports, 0)), 0) AS TEXT) AS credited, \
             CAST(COALESCE(SUM(CASE kind WHEN 'settle' \
@@ -262,6 +267,26 @@ fn entry(row: &Row) -> Result<Entry, DatabaseError> {
         destination: address(row, "destination")?,
         target: unsigned(row, "target")?,
     })
+}
+
+/// Returns accounts of nodes that the batches write, from each of them some: at most `max`.
+pub(crate) async fn written_accounts(
+    database: &impl Database,
+    batch_ids: &[i64],
+    max: usize,
+) -> Result<Vec<Pubkey>, DatabaseError> {
+    // Each entry has up to two.
+    let of_each = max.checked_div(batch_ids.len().saturating_mul(2)).unwrap_or(0).max(1);
+    let statement = Statement::new(WRITTEN_ACCOUNTS).bind(json!(batch_ids).to_string()).bind(of_each as u64);
+    let mut accounts = Vec::with_capacity(max);
+    for row in &database.query(statement).await? {
+        accounts.push(address(row, "wallet_address")?);
+        if row.optional::<String>("destination")?.is_some() {
+            accounts.push(address(row, "destination")?);
+        }
+    }
+    accounts.truncate(max);
+    Ok(accounts)
 }
 
 /// Returns what the settlement's open batches credit and pay once they land.

@@ -82,6 +82,10 @@ pub(crate) struct LocalChain {
     pub(crate) unloadable: Cell<Option<Pubkey>>,
     /// Recently paid priority fees, in micro-lamports per compute unit.
     pub(crate) recent_fees: RefCell<Vec<u64>>,
+    /// An account for which everybody pays much, and how much.
+    pub(crate) contended: Cell<Option<(Pubkey, u64)>>,
+    /// The largest number of accounts of which recently paid priority fees were asked for.
+    pub(crate) most_fee_accounts: Cell<usize>,
     /// Whether the cluster rejects v1 transactions because the feature is not activated.
     pub(crate) rejects_v1: Cell<bool>,
     /// The minimum slot of every read of accounts.
@@ -122,6 +126,8 @@ impl LocalChain {
             reverts: Cell::new(None),
             unloadable: Cell::new(None),
             recent_fees: RefCell::new(vec![0, 10, 20, 30]),
+            contended: Cell::new(None),
+            most_fee_accounts: Cell::new(0),
             rejects_v1: Cell::new(false),
             min_slots: RefCell::default(),
             unforged: Cell::new(u64::MAX),
@@ -457,8 +463,13 @@ impl Chain for LocalChain {
         Ok(self.landed.borrow().get(signature).map(|landed| landed.executed.clone()))
     }
 
-    async fn recent_priority_fees(&self, _writable: &[Pubkey]) -> Result<Vec<u64>, ChainError> {
-        Ok(self.recent_fees.borrow().clone())
+    async fn recent_priority_fees(&self, writable: &[Pubkey]) -> Result<Vec<u64>, ChainError> {
+        self.most_fee_accounts.set(self.most_fee_accounts.get().max(writable.len()));
+        let fees = self.recent_fees.borrow().clone();
+        Ok(match self.contended.get().filter(|(account, _)| writable.contains(account)) {
+            Some((_, fee)) => vec![fee; fees.len()],
+            None => fees,
+        })
     }
 }
 
