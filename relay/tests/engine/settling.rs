@@ -193,7 +193,8 @@ fn a_wallet_with_a_foreign_destination_is_held_and_paid_once_the_owner_sets_it()
         let destination = if owner_keeps_it { foreign } else { owner.pubkey() };
         let set = set_destination_ix(owner.pubkey(), fixture.network, node_id("a").on_chain(), destination);
         fixture.execute_as(&owner, set);
-        fixture.advance_time(HOLD_RETRY_MS as u64);
+        // It was held for twice as long as before the first retry.
+        fixture.advance_time(3 * HOLD_RETRY_MS as u64);
         let before = fixture.balance_of(&destination);
         assert_eq!(fixture.settle(), [None]);
         assert_eq!(fixture.wallet("a").unwrap().paid_total, 3_000_000);

@@ -8,7 +8,7 @@ use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
 use spl_token_2022_interface::extension::{ExtensionType, memo_transfer};
 use spl_token_2022_interface::instruction as token;
-use williw_relay::engine::{Asset, BatchState, HOLD_RETRY_MS};
+use williw_relay::engine::{Asset, BatchState, MAX_HOLD_RETRY_MS};
 use williw_relay::transaction::{BatchKind, Format, capacity};
 use williw_relay::types::RewardStatus;
 
@@ -24,7 +24,7 @@ fn owned_node(name: &str) -> (NodeSpec, Keypair) {
 }
 
 fn retry(fixture: &TokenFixture) -> Vec<Option<String>> {
-    fixture.advance_time(HOLD_RETRY_MS as u64);
+    fixture.advance_time(MAX_HOLD_RETRY_MS as u64);
     fixture.settle()
 }
 

@@ -3,17 +3,23 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
-use williw_relay::database::Database;
 use williw_relay::ledger::progress::{self, SettlementProgress};
 
+use crate::ledger::Ledger;
 use crate::screen::Screen;
 
-/// How often the ledger is read.
+/// How often a ledger in a file is read.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// How often the ledger of a Worker is read, which charges for the rows that it reads.
+const WORKER_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Draws the bar again and again, whenever a settlement is open. Never returns.
-pub(super) async fn draw(screen: &Screen, database: &impl Database) {
-    let mut ticks = interval(INTERVAL);
+pub(super) async fn draw(screen: &Screen, database: &Ledger) {
+    let mut ticks = interval(match database {
+        Ledger::File(_) => INTERVAL,
+        Ledger::Worker(_) => WORKER_INTERVAL,
+    });
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut first: Option<(SettlementProgress, Instant)> = None;
     loop {
