@@ -82,19 +82,19 @@ CREATE TABLE rewards (
 -- is NULL until a reward is confirmed, because an update of the status would otherwise write them again.
 CREATE INDEX rewards_open ON rewards (node_id, node_total_lamports) WHERE distributed_at IS NULL;
 CREATE INDEX rewards_open_by_sequence ON rewards (sequence) WHERE distributed_at IS NULL;
-CREATE INDEX rewards_batched ON rewards (batch_id) WHERE status = 'batched';
 
 -- One row per node that has ever had a pending reward: what a settlement needs to find its nodes without reading rewards. A node
--- without rewards has one if it is held because ledger and chain disagree.
+-- without rewards has one if it is held because ledger and chain disagree. Rows are in the order in which nodes had their first
+-- reward, not in that of their ids: nodes that are settled together then share pages.
 CREATE TABLE payables (
-    node_id         TEXT PRIMARY KEY REFERENCES nodes (id),
+    node_id         TEXT NOT NULL PRIMARY KEY REFERENCES nodes (id),
     next_sequence   INTEGER,                     -- the node's oldest unconfirmed reward; NULL if all are confirmed
     signed_lamports INTEGER NOT NULL DEFAULT 0 CHECK (signed_lamports >= 0), -- the highest total ever signed for the node
     hold_reason     TEXT,                        -- why the last settlement did not credit its pending rewards
     held_since      INTEGER,                     -- since when they are held for this reason; kept while they are tried again
     retry_at        INTEGER NOT NULL DEFAULT 0,  -- when a settlement tries again; 0 unless the node is held
     CHECK ((hold_reason IS NULL) = (retry_at = 0))
-) STRICT, WITHOUT ROWID;
+) STRICT;
 CREATE INDEX payables_due ON payables (retry_at, next_sequence) WHERE next_sequence IS NOT NULL;
 CREATE INDEX payables_held ON payables (hold_reason, node_id) WHERE hold_reason IS NOT NULL;
 -- What was held and is not at present: at the end of a settlement, held_since is forgotten.
@@ -174,7 +174,7 @@ CREATE UNIQUE INDEX settlements_one_open ON settlements (state) WHERE state = 'o
 -- The nodes of the open settlement, chosen once. Empty while no settlement is open.
 CREATE TABLE settlement_nodes (
     position INTEGER PRIMARY KEY,  -- the order in which the nodes are served: those with the oldest rewards first
-    node_id  TEXT    NOT NULL REFERENCES nodes (id),
+    node_id  TEXT    NOT NULL,     -- from payables or wallets, which refer to nodes
     -- selected → read → planned, or held. If the wallet account has to be created first: selected → missing → registering
     -- → read, or held.
     state    TEXT    NOT NULL CHECK (state IN ('selected', 'missing', 'registering', 'read', 'planned', 'held'))
@@ -351,8 +351,9 @@ CREATE TRIGGER totals_of_new_rewards AFTER INSERT ON rewards WHEN NEW.status <> 
     WHERE id = 1;
 END;
 
-CREATE TRIGGER totals_of_confirmed_rewards AFTER UPDATE OF status ON rewards
-WHEN OLD.status <> 'confirmed' AND NEW.status = 'confirmed' BEGIN
+-- A reward has this time if and only if it is confirmed; its status changes more often.
+CREATE TRIGGER totals_of_confirmed_rewards AFTER UPDATE OF distributed_at ON rewards
+WHEN OLD.distributed_at IS NULL AND NEW.distributed_at IS NOT NULL BEGIN
     UPDATE totals SET unconfirmed_rewards = unconfirmed_rewards - 1,
         unconfirmed_billions = unconfirmed_billions - NEW.amount_lamports / 1000000000,
         unconfirmed_rest = unconfirmed_rest - NEW.amount_lamports % 1000000000

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -15,17 +16,38 @@ use super::DatabaseError;
 #[serde(from = "BTreeMap<String, Option<String>>", into = "BTreeMap<String, Option<String>>")]
 pub struct Row {
     columns: Arc<[String]>,
-    values: Vec<Option<String>>,
+    /// The texts of all columns, one after the other: a settlement reads millions of them.
+    texts: String,
+    /// Where in `texts` the text of each column is.
+    values: Vec<Option<Range<usize>>>,
 }
 
 impl Row {
-    /// Creates a row of `values` in the order of `columns`.
-    pub fn new(columns: Arc<[String]>, values: Vec<Option<String>>) -> Self {
-        Self { columns, values }
+    /// Creates a row without values, to which the value of each of `columns` is to be added in order. Their texts are expected
+    /// to have `text_bytes` in all.
+    pub fn new(columns: Arc<[String]>, text_bytes: usize) -> Self {
+        let values = Vec::with_capacity(columns.len());
+        Self { columns, texts: String::with_capacity(text_bytes), values }
     }
 
-    fn columns(&self) -> impl Iterator<Item = (&String, &Option<String>)> {
-        self.columns.iter().zip(&self.values)
+    /// Adds the value of the next column.
+    pub fn push(&mut self, value: Option<&str>) {
+        let start = self.texts.len();
+        self.texts.push_str(value.unwrap_or_default());
+        self.values.push(value.map(|_| start..self.texts.len()));
+    }
+
+    /// The number of bytes of all texts.
+    pub fn text_bytes(&self) -> usize {
+        self.texts.len()
+    }
+
+    fn text(&self, value: &Option<Range<usize>>) -> Option<&str> {
+        value.clone().and_then(|range| self.texts.get(range))
+    }
+
+    fn columns(&self) -> impl Iterator<Item = (&String, Option<&str>)> {
+        self.columns.iter().zip(self.values.iter().map(|value| self.text(value)))
     }
 
     /// The value of `column`.
@@ -50,11 +72,12 @@ impl Row {
         T::Err: Display,
     {
         let (_, value) = self
-            .columns()
+            .columns
+            .iter()
+            .zip(&self.values)
             .find(|(name, _)| *name == column)
             .ok_or_else(|| DatabaseError::Decode(format!("the result has no column '{column}'")))?;
-        value
-            .as_deref()
+        self.text(value)
             .map(|text| text.parse().map_err(|error| DatabaseError::Decode(format!("column '{column}': {error}"))))
             .transpose()
     }
@@ -71,8 +94,12 @@ impl Row {
 
 impl FromIterator<(String, Option<String>)> for Row {
     fn from_iter<I: IntoIterator<Item = (String, Option<String>)>>(columns: I) -> Self {
-        let (columns, values): (Vec<_>, _) = columns.into_iter().unzip();
-        Self { columns: columns.into(), values }
+        let (columns, values): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+        let mut row = Self::new(columns.into(), 0);
+        for value in &values {
+            row.push(value.as_deref());
+        }
+        row
     }
 }
 
@@ -84,7 +111,7 @@ impl From<BTreeMap<String, Option<String>>> for Row {
 
 impl From<Row> for BTreeMap<String, Option<String>> {
     fn from(row: Row) -> Self {
-        row.columns.iter().cloned().zip(row.values).collect()
+        row.columns().map(|(name, value)| (name.clone(), value.map(str::to_owned))).collect()
     }
 }
 

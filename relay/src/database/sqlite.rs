@@ -29,9 +29,9 @@ const STATEMENT_CACHE: usize = 200;
 /// The size of the page cache in KiB. A settlement touches the pages of its nodes again and again.
 const PAGE_CACHE_KIB: i64 = 64 * 1_024;
 
-/// After how many pages the write-ahead log is copied back into the file: 64 MiB. A page that many commits change is then
-/// copied once.
-const CHECKPOINT_PAGES: i64 = 16 * 1_024;
+/// After how many pages the write-ahead log is copied back into the file: 32 MiB. A page that several commits change is then
+/// copied once, and the commit that copies them does not take long.
+const CHECKPOINT_PAGES: i64 = 8 * 1_024;
 
 /// The table in which wrangler records applied migrations. This module records them there too.
 const CREATE_MIGRATIONS_TABLE: &str = "CREATE TABLE IF NOT EXISTS d1_migrations (
@@ -300,21 +300,22 @@ fn rows(mut prepared: CachedStatement<'_>, parameters: &[Option<String>]) -> Res
     let mut found = prepared.query(rusqlite::params_from_iter(parameters)).map_err(database_error)?;
     let mut rows = Vec::new();
     while let Some(row) = found.next().map_err(database_error)? {
-        let values = columns
-            .iter()
-            .enumerate()
-            .map(|(index, column)| text(column, row.get_ref(index).map_err(database_error)?))
-            .collect::<Result<_, DatabaseError>>()?;
-        rows.push(Row::new(Arc::clone(&columns), values));
+        // Most rows of a result are of about the same length.
+        let text_bytes = rows.last().map_or(0, Row::text_bytes);
+        let mut values = Row::new(Arc::clone(&columns), text_bytes);
+        for (index, column) in columns.iter().enumerate() {
+            values.push(text(column, row.get_ref(index).map_err(database_error)?)?);
+        }
+        rows.push(values);
     }
     Ok(rows)
 }
 
-fn text(column: &str, value: ValueRef<'_>) -> Result<Option<String>, DatabaseError> {
+fn text<'a>(column: &str, value: ValueRef<'a>) -> Result<Option<&'a str>, DatabaseError> {
     match value {
         ValueRef::Null => Ok(None),
         ValueRef::Text(bytes) => std::str::from_utf8(bytes)
-            .map(|text| Some(text.to_owned()))
+            .map(Some)
             .map_err(|_| DatabaseError::Decode(format!("column '{column}' is not UTF-8"))),
         other => Err(DatabaseError::Decode(format!(
             "column '{column}' is {} instead of text: read it with CAST(… AS TEXT)",
@@ -368,6 +369,16 @@ mod tests {
         let connection = database.connection.lock().unwrap();
         assert_eq!(pragma(&connection, "synchronous"), FULL);
         assert_eq!(pragma(&connection, "foreign_keys"), 1);
+    }
+
+    #[test]
+    fn what_a_statement_may_have_to_undo_stays_in_memory() {
+        let connection = Connection::open_in_memory().unwrap();
+        let mut options = connection.prepare("SELECT compile_options FROM pragma_compile_options").unwrap();
+        let options: Vec<String> = options.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+        for option in ["STMTJRNL_SPILL=4194304", "DEFAULT_MEMSTATUS=0"] {
+            assert!(options.iter().any(|set| set == option), "{option} of .cargo/config.toml: {options:?}");
+        }
     }
 
     #[test]

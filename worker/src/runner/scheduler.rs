@@ -17,9 +17,14 @@ use super::control::Wake;
 use super::error::RunnerError;
 use super::status::{RunOutcome, RunResult, RunnerStatus};
 
-/// The maximum number of engine calls per alarm. Each call is bounded; ten of them stay well within the limits on
-/// subrequests and D1 queries of one invocation.
+/// The maximum number of engine calls per alarm. Each call is bounded; ten of them stay well within the limit on subrequests of
+/// one invocation.
 const MAX_CALLS_PER_ALARM: u32 = 10;
+
+/// The number of SQL statements after which an alarm makes no further engine call. D1 allows 1,000 queries per invocation, and
+/// each statement of a batch may count as one. No call of the engine runs more than 600
+/// (`relay/tests/engine/requests.rs`).
+const MAX_STATEMENTS_BEFORE_A_CALL: usize = 350;
 
 /// The trigger that the ledger records for a settlement without a wake: a run found more work after another settlement.
 const FOLLOW_UP_TRIGGER: &str = "alarm";
@@ -53,6 +58,9 @@ pub(crate) struct SchedulerState {
 pub(crate) trait SettlementEngine {
     /// Does the next bounded piece of work.
     async fn advance(&self, trigger: Trigger<'_>) -> Result<Progress, RunnerError>;
+
+    /// The number of SQL statements that the engine has run since it was created, which is once for every alarm.
+    fn statements(&self) -> usize;
 
     /// Releases the engine's lease, so that the next runner need not wait for it to expire. Called before a pause after
     /// an error; the next runner may be a new instance of this object.
@@ -193,7 +201,8 @@ struct EngineRun {
     result: Result<(RunResult, NextRun), RunnerError>,
 }
 
-/// Calls the engine until it has to wait, has nothing to do, fails, or has been called [`MAX_CALLS_PER_ALARM`] times.
+/// Calls the engine until it has to wait, has nothing to do, fails, has been called [`MAX_CALLS_PER_ALARM`] times, or has run
+/// more than [`MAX_STATEMENTS_BEFORE_A_CALL`] statements.
 ///
 /// The engine acts on the wake by opening a settlement for it or by finding nothing to settle. As long as an earlier
 /// settlement is open, it ignores the wake.
@@ -201,6 +210,9 @@ async fn run_engine<E: SettlementEngine>(engine: &E, mut wake: Option<Wake>) -> 
     let (mut advanced, mut has_ended) = (false, false);
     let result = 'calls: {
         for _ in 0..MAX_CALLS_PER_ALARM {
+            if engine.statements() > MAX_STATEMENTS_BEFORE_A_CALL {
+                break;
+            }
             let trigger = Trigger {
                 name: wake.as_ref().map_or(FOLLOW_UP_TRIGGER, |wake| &wake.trigger),
                 retry_held: wake.as_ref().is_some_and(|wake| wake.retry_held),

@@ -73,15 +73,15 @@ impl Settlement {
     /// Creates the engine from this Worker's bindings and settings.
     fn engine(&self) -> Result<WorkerEngine, RunnerError> {
         let settings = bindings::settings(&self.env).settlement(&self.holder).map_err(RunnerError::Setting)?;
+        let ledger = D1Ledger::from_env(&self.env);
         let parts = EngineParts {
-            database: D1Ledger::from_env(&self.env),
+            database: ledger.clone(),
             chain: self.rates.cluster(&settings.rpc_urls, settings.requests_per_second),
             signer: settings.key,
             clock: WorkersClock::new(),
             events: ConsoleEvents,
         };
         let engine = Engine::new(parts, settings.engine);
-        let ledger = D1Ledger::from_env(&self.env);
         Ok(WorkerEngine { engine, ledger, retention_days: settings.retention_days })
     }
 }
@@ -96,6 +96,10 @@ struct WorkerEngine {
 impl SettlementEngine for WorkerEngine {
     async fn advance(&self, trigger: Trigger<'_>) -> Result<Progress, RunnerError> {
         Ok(self.engine.advance(trigger).await?)
+    }
+
+    fn statements(&self) -> usize {
+        self.ledger.statements()
     }
 
     async fn release_lease(&self) {

@@ -82,8 +82,10 @@ statements! {
 
     /// Returns the rewards of the failed batches of settlement ?1 to pending.
     ABANDON_REWARDS = "UPDATE rewards SET status = 'pending', batch_id = NULL \
-        WHERE status = 'batched' AND batch_id IN (SELECT id FROM batches \
-            WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'failed')";
+        WHERE sequence IN (SELECT reward_sequence FROM batch_records WHERE batch_records.batch_id IN (SELECT id FROM batches \
+                WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'failed')) \
+            AND status = 'batched' AND batch_id IN (SELECT id FROM batches \
+                WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'failed')";
 
     /// The reason of the first failed batch of settlement ?1, unless one of its payment batches is confirmed.
     FAILURE = "SELECT reason FROM batches WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'failed' \

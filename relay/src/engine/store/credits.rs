@@ -39,7 +39,8 @@ statements! {
 
     /// Confirms, at ?3, the rewards of batch ?1 that its targets cover, as credited by transaction ?2.
     CONFIRM = "UPDATE rewards SET status = 'confirmed', transaction_signature = ?2, distributed_at = CAST(?3 AS INTEGER) \
-        WHERE batch_id = CAST(?1 AS INTEGER) AND status = 'batched' AND node_total_lamports <= ( \
+        WHERE sequence IN (SELECT reward_sequence FROM batch_records WHERE batch_records.batch_id = CAST(?1 AS INTEGER)) \
+            AND batch_id = CAST(?1 AS INTEGER) AND status = 'batched' AND node_total_lamports <= ( \
             SELECT target_lamports FROM batch_entries \
             WHERE batch_entries.batch_id = CAST(?1 AS INTEGER) AND batch_entries.node_id = rewards.node_id)";
 

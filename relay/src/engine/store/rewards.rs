@@ -58,7 +58,8 @@ statements! {
 
     /// Returns the unconfirmed rewards of batch ?1 to pending.
     RETURN_TO_PENDING = "UPDATE rewards SET status = 'pending', batch_id = NULL \
-        WHERE batch_id = CAST(?1 AS INTEGER) AND status = 'batched'";
+        WHERE sequence IN (SELECT reward_sequence FROM batch_records WHERE batch_records.batch_id = CAST(?1 AS INTEGER)) \
+            AND batch_id = CAST(?1 AS INTEGER) AND status = 'batched'";
 }
 
 /// A reward that is not credited yet, or not whole.
@@ -171,7 +172,9 @@ pub(crate) fn return_to_pending(batch_id: i64) -> Statement {
     Statement::new(RETURN_TO_PENDING).bind(batch_id)
 }
 
+/// The ids as a JSON array, in the order of the indexes that they are looked up in: neighbours are on the same pages.
 fn json_ids(nodes: &[&NodeId]) -> String {
-    let nodes: Vec<_> = nodes.iter().map(|node| node.as_str()).collect();
+    let mut nodes: Vec<_> = nodes.iter().map(|node| node.as_str()).collect();
+    nodes.sort_unstable();
     json!(nodes).to_string()
 }

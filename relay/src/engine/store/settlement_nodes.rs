@@ -58,7 +58,7 @@ statements! {
         GROUP BY node_id"
     );
 
-    /// The first ?2 nodes in state ?1, with their mirrored wallets.
+    /// The first ?2 nodes in state ?1, with their mirrored wallets, in any order: SQLite would sort whole rows.
     NEXT = concat!(
         "SELECT CAST(chosen.position AS TEXT) AS position, nodes.id AS id, nodes.address AS address, nodes.status AS status, \
             CAST(COALESCE(wallets.last_slot, 0) AS TEXT) AS last_slot, \
@@ -66,8 +66,19 @@ statements! {
             CAST(wallets.hold_reason IS NOT NULL AS TEXT) AS is_payout_held, ", wallet_columns!(), " FROM ( \
             SELECT node_id, position FROM settlement_nodes WHERE state = ?1 ORDER BY position LIMIT CAST(?2 AS INTEGER) \
         ) AS chosen JOIN nodes ON nodes.id = chosen.node_id LEFT JOIN wallets ON wallets.node_id = chosen.node_id \
-            LEFT JOIN payables ON payables.node_id = chosen.node_id \
-        ORDER BY chosen.position"
+            LEFT JOIN payables ON payables.node_id = chosen.node_id"
+    );
+
+    /// As NEXT, for nodes whose wallet accounts were read, which is far cheaper without their own rows: they were not suspended
+    /// then, and their addresses were those of the accounts' owners.
+    NEXT_READ = concat!(
+        "SELECT CAST(chosen.position AS TEXT) AS position, chosen.node_id AS id, wallets.owner AS address, 'active' AS status, \
+            CAST(COALESCE(wallets.last_slot, 0) AS TEXT) AS last_slot, \
+            CAST(payables.hold_reason IS NOT NULL AS TEXT) AS is_held, \
+            CAST(wallets.hold_reason IS NOT NULL AS TEXT) AS is_payout_held, ", wallet_columns!(), " FROM ( \
+            SELECT node_id, position FROM settlement_nodes WHERE state = ?1 ORDER BY position LIMIT CAST(?2 AS INTEGER) \
+        ) AS chosen LEFT JOIN wallets ON wallets.node_id = chosen.node_id \
+            LEFT JOIN payables ON payables.node_id = chosen.node_id"
     );
 
     /// The latest slot at which a wallet of the settlement's nodes was read.
@@ -175,14 +186,17 @@ pub(crate) fn choose(max_nodes: usize, now_ms: i64, held: HeldNodes) -> Statemen
     Statement::new(CHOOSE).bind(with_rewards).bind(others).bind(now_ms).bind(held.retry_by_ms()).bind(MAX_HOLD_RETRY_MS)
 }
 
-/// Returns the first `limit` nodes in a state.
+/// Returns the first `limit` nodes in a state, in the order in which they are served.
 pub(crate) async fn next(
     database: &impl Database,
     state: NodeState,
     limit: usize,
 ) -> Result<Vec<ChosenNode>, DatabaseError> {
-    let rows = database.query(Statement::new(NEXT).bind(state).bind(limit)).await?;
-    rows.iter().map(chosen_node).collect()
+    let sql = if state == NodeState::Read { NEXT_READ } else { NEXT };
+    let rows = database.query(Statement::new(sql).bind(state).bind(limit)).await?;
+    let mut nodes = rows.iter().map(chosen_node).collect::<Result<Vec<_>, _>>()?;
+    nodes.sort_by_key(|node| node.position);
+    Ok(nodes)
 }
 
 fn chosen_node(row: &Row) -> Result<ChosenNode, DatabaseError> {

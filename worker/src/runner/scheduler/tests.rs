@@ -46,6 +46,8 @@ struct ScriptedEngine {
     triggers: RefCell<Vec<(String, bool)>>,
     lease_released: Cell<bool>,
     pruned: Cell<u32>,
+    /// The number of statements that each call runs.
+    statements_per_call: usize,
     /// Runs in the middle of the next call.
     during_call: RefCell<Option<Box<dyn FnOnce()>>>,
 }
@@ -63,6 +65,10 @@ impl SettlementEngine for &ScriptedEngine {
             action();
         }
         self.results.borrow_mut().pop_front().unwrap_or(Ok(Progress::Continue { after_ms: 0 }))
+    }
+
+    fn statements(&self) -> usize {
+        self.triggers.borrow().len() * self.statements_per_call
     }
 
     async fn release_lease(&self) {
@@ -214,6 +220,20 @@ async fn the_number_of_engine_calls_per_alarm_is_bounded() {
     object.alarm(&engine).await;
     assert_eq!(engine.triggers.borrow().len() as u32, MAX_CALLS_PER_ALARM);
     assert_eq!(object.next_in_ms(), Some(0));
+}
+
+#[tokio::test]
+async fn an_alarm_runs_no_more_statements_than_d1_allows_in_an_invocation() {
+    const D1_QUERIES: usize = 1_000;
+
+    for (statements_per_call, calls) in [(600, 1), (350, 2), (200, 2), (100, 4), (0, 10)] {
+        let object = Object::new();
+        let engine = ScriptedEngine { statements_per_call, ..ScriptedEngine::default() };
+        object.alarm(&engine).await;
+        assert_eq!(engine.triggers.borrow().len(), calls, "{statements_per_call}");
+        assert!((&engine).statements() <= D1_QUERIES, "{statements_per_call}");
+        assert_eq!(object.next_in_ms(), Some(0), "the next alarm goes on at once");
+    }
 }
 
 #[tokio::test]

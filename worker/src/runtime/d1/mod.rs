@@ -5,6 +5,9 @@
 
 mod error;
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use wasm_bindgen::{JsCast, JsValue};
 use williw_relay::database::{Database, DatabaseError, Row, Statement};
 use worker::Env;
@@ -16,13 +19,21 @@ use super::bindings::DATABASE_BINDING;
 use error::classify;
 
 /// The ledger in the D1 database of the binding `DB`.
+#[derive(Clone)]
 pub(crate) struct D1Ledger {
     env: Env,
+    /// The number of statements that this ledger and its clones have run.
+    statements: Rc<Cell<usize>>,
 }
 
 impl D1Ledger {
     pub(crate) fn from_env(env: &Env) -> Self {
-        Self { env: env.clone() }
+        Self { env: env.clone(), statements: Rc::default() }
+    }
+
+    /// The number of statements that this ledger and its clones have run, also in batches that failed.
+    pub(crate) fn statements(&self) -> usize {
+        self.statements.get()
     }
 
     fn database(&self) -> Result<RawDatabase, DatabaseError> {
@@ -41,6 +52,7 @@ impl Database for D1Ledger {
         if statements.is_empty() {
             return Ok(Vec::new());
         }
+        self.statements.set(self.statements.get().saturating_add(statements.len()));
         let database = self.database()?;
         let prepared = Array::new();
         for statement in &statements {
