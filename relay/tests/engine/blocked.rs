@@ -7,8 +7,8 @@ use solana_keypair::Keypair;
 use solana_signer::Signer as _;
 use williw_relay::chain::ChainError;
 use williw_relay::engine::{EngineConfig, Progress};
-use williw_relay::types::RewardStatus;
 use williw_relay::transaction::BatchKind;
+use williw_relay::types::RewardStatus;
 
 use crate::support::{Around, EngineFixture, NodeSpec, Surrounded, TRIGGER, block_on};
 
