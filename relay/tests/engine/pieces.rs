@@ -316,8 +316,9 @@ fn the_write_of_a_piece_that_comes_late_is_refused() {
     while fixture.open_batch_count() == 0 {
         let _ = block_on(engine.advance(TRIGGER));
     }
-    assert!(!losing.lost.borrow().is_empty());
-    let late = block_on(fixture.database.batch(losing.lost.take())).unwrap_err();
+    let late = losing.lost.borrow().clone();
+    assert!(!late.is_empty());
+    let late = block_on(fixture.database.batch(late)).unwrap_err();
     assert!(late.is_constraint("state_unchanged"), "{late}");
     assert_eq!(fixture.settle_with(&engine).unwrap(), [None]);
     assert_eq!(paid(&fixture, 4), [REWARD + 1; 4]);
