@@ -1,9 +1,10 @@
-//! The treasury is emptied between planning and landing.
+//! The treasury is emptied between planning and landing, and funded as docs/runbooks/short-treasury.md says.
 
 use settlement::client::withdraw_surplus_ix;
 use williw_tests::faults::Fault;
 
 use super::Scenario;
+use super::runbook::Runbook;
 use crate::fixture::OrFail;
 
 #[test]
@@ -18,6 +19,13 @@ fn rewards_that_an_emptied_treasury_could_not_pay_are_paid_once_it_is_funded() {
     held.finish();
     let query = "SELECT COUNT(*) FROM payables WHERE hold_reason = 'treasury_short'";
     assert_eq!(scenario.network.ledger.number(query, None).or_fail(), 3);
+    let runbook = Runbook::open(&scenario, "short-treasury.md");
+    let shown = runbook.run(1, &[], &[0]);
+    assert!(shown.contains("treasury_short") && shown.contains("it holds 0 lamports"), "{shown}");
+    runbook.run(2, &[], &[0]);
+    runbook.run(3, &[], &[0]);
+    runbook.close(&[]);
+    // Then the treasury holds again what was funded and not credited.
     scenario.network.chain.airdrop(&treasury.address, surplus).or_fail();
-    scenario.run_and_verify();
+    scenario.verify();
 }

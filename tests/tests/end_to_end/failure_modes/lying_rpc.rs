@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use solana_signature::Signature;
 use williw_tests::faults::{Fault, FaultyRpc};
 
+use super::runbook::Runbook;
 use super::{Scenario, forget_statuses};
 use crate::fixture::{OrFail, localnet};
 
@@ -58,6 +59,13 @@ fn a_transaction_that_landed_is_not_signed_again_because_one_of_two_nodes_does_n
     scenario.wait_for_expiry();
     assert_eq!(scenario.latest_attempts(), ["landed"], "two nodes have to agree that it is final");
     relay.stop();
+
+    // What docs/runbooks/stuck-attempts.md says.
+    let runbook = Runbook::open(&scenario, "stuck-attempts.md");
+    let shown = runbook.run(1, &[], &[0]);
+    assert!(shown.contains("landed"), "{shown}");
+    runbook.run(2, &[], &[0]);
+    runbook.close(&[]);
     scenario.run_and_verify();
     assert_eq!(scenario.latest_attempts(), ["finalized"]);
 }

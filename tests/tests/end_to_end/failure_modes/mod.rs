@@ -9,7 +9,9 @@ mod killed_relay;
 mod lying_rpc;
 mod owner_acts;
 mod paused_network;
+mod restored_backup;
 mod rpc_failures;
+mod runbook;
 mod stolen_settler_key;
 mod two_relays;
 
@@ -69,6 +71,11 @@ impl Scenario {
 
     fn log(&self) -> PathBuf {
         self.network.directory.join("relay.log")
+    }
+
+    /// The folder with the keypair files `admin.json` and `settler.json`.
+    fn keys(&self) -> PathBuf {
+        self.network.directory.join("keys")
     }
 
     /// Starts a relay.

@@ -1,9 +1,10 @@
-//! The network is paused between planning and landing.
+//! The network is paused between planning and landing, and put back into service as docs/runbooks/paused-network.md says.
 
 use williw_tests::faults::Fault;
 use williw_tests::process::run_to_exit;
 
 use super::Scenario;
+use super::runbook::Runbook;
 use crate::fixture::{OrFail, localnet, wait_until_exited};
 
 #[test]
@@ -20,6 +21,11 @@ fn rewards_of_a_network_paused_in_the_middle_of_a_settlement_are_paid_after_the_
     let pending = "SELECT COUNT(*) FROM rewards WHERE status = 'pending'";
     assert_eq!(scenario.network.ledger.number(pending, None).or_fail(), 3);
 
-    scenario.network.control(&["unpause"]);
-    scenario.run_and_verify();
+    let runbook = Runbook::open(&scenario, "paused-network.md");
+    let shown = runbook.run(1, &[], &[0]);
+    assert!(shown.contains("state     paused"), "{shown}");
+    runbook.run(2, &[], &[0]);
+    runbook.run(3, &[], &[0]);
+    runbook.close(&[]);
+    scenario.verify();
 }

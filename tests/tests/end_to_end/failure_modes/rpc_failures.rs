@@ -10,7 +10,11 @@ use williw_tests::process::{run_to_exit, run_to_success};
 use williw_tests::wait;
 
 use super::Scenario;
+use super::runbook::Runbook;
 use crate::fixture::{OrFail, localnet, seed};
+
+/// A URL at which nobody listens.
+const NOWHERE: &str = "http://127.0.0.1:1";
 
 #[test]
 fn a_slow_rpc_node_only_delays_a_settlement() {
@@ -43,6 +47,16 @@ fn an_rpc_node_that_goes_away_after_a_transaction_was_sent_delays_its_confirmati
     assert!(requests.load(Ordering::SeqCst) > 5, "it was down, and has come back");
     scenario.verify();
     assert_eq!(scenario.latest_attempts(), ["finalized"]);
+
+    // What docs/runbooks/rpc-provider-down.md says if it stays away.
+    scenario.report_more();
+    let runbook = Runbook::open(&scenario, "rpc-provider-down.md").with_rpc_urls(NOWHERE);
+    let shown = runbook.run(1, &[], &[10]);
+    assert!(shown.contains("node 0: "), "{shown}");
+    let nodes = [("https://one.example", localnet().url()), ("https://two.example", &proxy.url())];
+    runbook.run(2, &[&nodes[..], &[("https://three.example", NOWHERE)]].concat(), &[0]);
+    runbook.close(&[]);
+    scenario.verify();
 }
 
 #[test]
