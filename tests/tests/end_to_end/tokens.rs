@@ -91,7 +91,7 @@ fn a_network_that_pays_in_tokens_is_settled_by_the_worker_and_by_the_relay() {
     mint.issue(&network.chain, &[(nodes[2].address, 0)]);
     let parameters = network.parameters;
     for node in &mut nodes[..3] {
-        node.work(parameters.threshold_lamports);
+        node.work(parameters.destination_minimum_lamports / parameters.lamports_per_score);
         node.report(network.worker.api(), parameters).or_fail();
     }
     run_to_success(network.relay_cli.run_once(&network.ledger_location())).or_fail();
