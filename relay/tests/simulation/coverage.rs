@@ -66,16 +66,14 @@ const RARE_IN_VARIANTS: &[&str] = &[
     "Create lookup table",
     "Extend lookup table",
     "wallets are looked up in 1 tables",
-    "wallets are looked up in 2 tables",
-    "it was deactivated, but not by",
-    "do not agree what they hold",
 ];
 
 /// What scenarios are about. Every rule must be at stake in each.
 const KINDS: &[&str] = &[SOL, "lookup tables", "p-token", "SPL Token", "Token-2022", "Token-2022 with a fee"];
 
 /// Rules that are at stake too seldom to be so in each kind of scenario. They do not depend on it.
-const SELDOM: &[Rule] = &[Rule::SkippedIsTrue, Rule::OnlyTheLateLoseTheirLease, Rule::ErrorsHaveACauseOutside];
+const SELDOM: &[Rule] =
+    &[Rule::SkippedIsTrue, Rule::DisagreementsAreTrue, Rule::OnlyTheLateLoseTheirLease, Rule::ErrorsHaveACauseOutside];
 
 /// Whether the run with this number, of `count`, is one of the samples. Of scenarios that are not about SOL alone, each is.
 pub(crate) fn is_sample(number: u64, count: u64, scenario: &Scenario) -> bool {

@@ -98,6 +98,7 @@ fn tables_are_closed_between_settlements_which_go_on_without_them() {
     let with_tables = |scenario: &mut Scenario| {
         scenario.use_tables(&mut random(scenario));
         (scenario.faults, scenario.urls) = (Faults::NONE, Urls::All { liar: None });
+        scenario.skews_ms.fill(0);
         // Deactivated tables cool down for more than three minutes.
         (scenario.act_ms, scenario.heal_ms) = (25_000, 300_000);
     };
