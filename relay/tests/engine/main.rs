@@ -20,6 +20,7 @@ mod limits;
 mod logs;
 mod lookup_tables;
 mod metrics;
+mod order_of_age;
 mod overdue;
 #[path = "../support/program.rs"]
 mod program;

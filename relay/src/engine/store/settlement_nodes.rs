@@ -14,10 +14,11 @@ use super::{is_due_by_age, is_due_by_amount, retry_has_come, retry_is_absurd};
 statements! {
     /// Chooses the nodes of the settlement: at most ?1 with unconfirmed rewards, then at most ?2 that are held, and at most ?2
     /// each whose payout is due at ?3 by amount and by age. Nodes that are held take part if they are to be tried again by
-    /// ?4, or by now if ?4 is NULL; nothing is held for longer than ?5 milliseconds.
+    /// ?4, or by now if ?4 is NULL; nothing is held for longer than ?5 milliseconds. Of those that are held, the ones that have
+    /// waited longest since then take part. All are served in the order of age, those that are held as well.
     CHOOSE = concat!(
         "INSERT INTO settlement_nodes (node_id, position, state) \
-        SELECT node_id, ROW_NUMBER() OVER (ORDER BY MIN(held), MIN(sequence)), 'selected' FROM ( \
+        SELECT node_id, ROW_NUMBER() OVER (ORDER BY MIN(sequence), MIN(held)), 'selected' FROM ( \
             SELECT * FROM (SELECT node_id, retry_at AS held, next_sequence AS sequence FROM payables \
                 WHERE next_sequence IS NOT NULL AND retry_at = 0 \
                 ORDER BY next_sequence LIMIT CAST(?1 AS INTEGER)) \
