@@ -223,9 +223,12 @@ fn decide(node: &ChosenNode, account: Option<WalletAccount>, books: Books, regis
             Decision::Hold(HoldReason::ChainBelowLedger)
         }
         WalletAccount::Missing if registered => Decision::Hold(HoldReason::RegistrationFailed),
+        WalletAccount::Missing if books.is_stranded(0) => Decision::Hold(HoldReason::TotalMismatch),
         WalletAccount::Missing => Decision::Create,
         WalletAccount::Open(wallet, _) => match books.check(wallet.credited_total) {
             Err(reason) => Decision::Hold(reason),
+            // Earlier settlements have closed their batches, and this one has planned nothing for the node yet.
+            Ok(()) if books.is_stranded(wallet.credited_total) => Decision::Hold(HoldReason::TotalMismatch),
             Ok(()) if !wallet.is_destination_confirmed() => Decision::Hold(HoldReason::DestinationUnconfirmed),
             Ok(()) => Decision::Ready,
         },

@@ -34,6 +34,7 @@ mod retention;
 mod reviews;
 mod settling;
 mod splitting;
+mod stranded;
 mod support;
 mod token_books;
 mod token_costs;

@@ -187,6 +187,13 @@ impl EngineFixture {
         block_on(self.database.query(Statement::new(SQL).bind(node).bind(amount))).expect("the reward is deleted");
     }
 
+    /// Puts all pending rewards into the latest batch, which is closed, as a ledger that was edited could have them.
+    pub(crate) fn strand_rewards(&self) {
+        const SQL: &str = "UPDATE rewards SET status = 'batched', batch_id = (SELECT MAX(id) FROM batches) \
+            WHERE status = 'pending'";
+        block_on(self.database.query(Statement::new(SQL))).expect("the rewards are changed");
+    }
+
     /// Sets the highest total that the ledger has signed for a node, as a batch does whose outcome is lost.
     pub(crate) fn sign_for(&self, node: &str, total: u64) {
         const SQL: &str = "UPDATE payables SET signed_lamports = CAST(?2 AS INTEGER) WHERE node_id = ?1";
