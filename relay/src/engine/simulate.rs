@@ -13,7 +13,7 @@ use crate::signer::Signer;
 use crate::transaction::{BatchKind, BatchSize, Budget, Format, Lookups};
 
 use super::changes::Changes;
-use super::config::INVALID_PARAMS;
+use super::config::{FormatChoice, INVALID_PARAMS};
 use super::hold::HoldReason;
 use super::lease::Lease;
 use super::open_batch::OpenBatch;
@@ -106,6 +106,13 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                     }
                     .into());
                 }
+                Failure::Format => {
+                    if self.config.format != FormatChoice::Auto || batch.format == Format::V0 {
+                        return Err(ChainError::UnsupportedVersion.into());
+                    }
+                    let entries = batches::entries(&self.database, batch.id).await?;
+                    self.plan_again_in_v0(open, batch, &entries, &error, &mut changes).await?;
+                }
                 Failure::Entries => {
                     let entries = batches::entries(&self.database, batch.id).await?;
                     self.split_or_evict(open, batch, &entries, &error, &mut changes).await?;
@@ -184,6 +191,16 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             Err(ChainError::ErrorResponse { code: INVALID_PARAMS, message, .. }) if uses_tables => {
                 Ok(failed(TransactionError::of_transaction(message)))
             }
+            // The node is another one than when the batch was planned, or has changed its version.
+            Err(error @ (ChainError::UnsupportedVersion | ChainError::ErrorResponse { code: INVALID_PARAMS, .. }))
+                if batch.format == Format::V1 =>
+            {
+                Ok(failed(TransactionError {
+                    fault: TransactionFault::Version,
+                    custom_code: None,
+                    text: error.to_string(),
+                }))
+            }
             simulated => Ok(simulated?),
         }
     }
@@ -208,6 +225,8 @@ pub(super) enum Failure {
     Everything(String),
     /// The RPC node could not tell.
     Node,
+    /// The RPC node refuses the transaction format, whatever the entries are. No earlier attempt can land any more.
+    Format,
     /// One of the entries may be the cause: the batch is split.
     Entries,
 }
@@ -222,6 +241,7 @@ pub(super) fn failure_of(kind: BatchKind, error: &TransactionError) -> Failure {
             "the settlement program is not deployed on this cluster: deploy it, or check SOLANA_RPC_URL".to_owned(),
         ),
         (TransactionFault::Blockhash, ..) => Failure::Node,
+        (TransactionFault::Version, ..) => Failure::Format,
         // Credit and settle skip invalid entries, so an error of the program concerns the whole batch. Errors of the programs
         // that it calls have lower codes: one destination can be the cause.
         (_, BatchKind::Credit | BatchKind::Settle, Some(code)) if code >= FIRST_PROGRAM_ERROR => {
@@ -234,7 +254,7 @@ pub(super) fn failure_of(kind: BatchKind, error: &TransactionError) -> Failure {
         (_, BatchKind::Register, Some(1)) => {
             Failure::Everything("the settler cannot pay the rent of new wallet accounts: send it SOL".to_owned())
         }
-        (TransactionFault::Version | TransactionFault::Transaction, ..) => Failure::Entries,
+        (TransactionFault::Transaction, ..) => Failure::Entries,
     }
 }
 

@@ -15,6 +15,7 @@ mod crashes;
 mod economy;
 mod fees;
 mod forks;
+mod formats;
 mod leases;
 mod limits;
 mod logs;

@@ -132,7 +132,7 @@ pub(crate) enum BatchTransition<'a> {
     Confirmed { signature: &'a str },
     /// It was closed without effect.
     Failed { reason: &'a str },
-    /// It was replaced by its halves.
+    /// It was replaced by smaller ones.
     Split { reason: &'a str },
     /// It did not land, and nothing that it was for is left to do.
     Superseded,
