@@ -26,7 +26,8 @@ pub enum HoldReason {
     ChainAboveLedger,
     /// The chain has credited less than the ledger has confirmed: the RPC node shows another history of the chain.
     ChainBelowLedger,
-    /// The running totals of the node's rewards have a gap: rewards are missing in the ledger.
+    /// The running totals of the node's rewards have a gap: rewards are missing in the ledger. Or the next reward is in a batch
+    /// that is closed.
     TotalMismatch,
     /// The node has no wallet account at its address, and the treasury has credited wallet accounts that this ledger does not
     /// know. One of them may be the node's, at another address: a restored ledger can have lost it. A new wallet account would

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use settlement::error::SettlementError;
 use solana_hash::Hash;
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
@@ -16,6 +17,7 @@ use crate::signer::Signer;
 use crate::transaction::{BatchKind, BatchSize, Budget, Format, Lookups};
 
 use super::changes::Changes;
+use super::config::FormatChoice;
 use super::hold::HoldReason;
 use super::lease::Lease;
 use super::open_batch::OpenBatch;
@@ -103,6 +105,13 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                     }
                     .into());
                 }
+                Failure::Format => {
+                    if self.config.format != FormatChoice::Auto || batch.format == Format::V0 {
+                        return Err(ChainError::UnsupportedVersion.into());
+                    }
+                    let entries = batches::entries(&self.database, batch.id).await?;
+                    self.plan_again_in_v0(open, batch, &entries, &error, &mut changes).await?;
+                }
                 Failure::Entries => {
                     let entries = batches::entries(&self.database, batch.id).await?;
                     self.split_or_evict(open, batch, &entries, &error, &mut changes).await?;
@@ -157,7 +166,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
         let ids: Vec<i64> = batches.iter().map(|batch| batch.id).collect();
         let entries = batches::entries_of(&self.database, &ids).await?;
-        let lookups = self.lookups_for(batches.iter().copied().zip(&entries)).await?;
+        let lookups = self.lookups_for(lease, batches.iter().copied().zip(&entries)).await?;
         let requests =
             batches.iter().zip(&entries).map(|(batch, entries)| self.simulate_batch(batch, entries, &lookups));
         let simulations = self.all_in_rounds(lease, requests).await?;
@@ -181,6 +190,16 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             Err(ChainError::ErrorResponse { code: INVALID_PARAMS, message, .. }) if uses_tables => {
                 Ok(failed(TransactionError::of_transaction(message)))
             }
+            // The node is another one than when the batch was planned, or has changed its version.
+            Err(error @ (ChainError::UnsupportedVersion | ChainError::ErrorResponse { code: INVALID_PARAMS, .. }))
+                if batch.format == Format::V1 =>
+            {
+                Ok(failed(TransactionError {
+                    fault: TransactionFault::Version,
+                    custom_code: None,
+                    text: error.to_string(),
+                }))
+            }
             simulated => Ok(simulated?),
         }
     }
@@ -203,6 +222,8 @@ pub(super) enum Failure {
     Everything(String),
     /// The RPC node could not tell.
     Node,
+    /// The RPC node refuses the transaction format, whatever the entries are. No earlier attempt can land any more.
+    Format,
     /// One of the entries may be the cause: the batch is split.
     Entries,
 }
@@ -217,6 +238,7 @@ pub(super) fn failure_of(kind: BatchKind, error: &TransactionError) -> Failure {
             "the settlement program is not deployed on this cluster: deploy it, or check SOLANA_RPC_URL".to_owned(),
         ),
         (TransactionFault::Blockhash, ..) => Failure::Node,
+        (TransactionFault::Version, ..) => Failure::Format,
         // Credit and settle skip invalid entries, so an error of the program concerns the whole batch. Errors of the programs
         // that it calls have lower codes: one destination can be the cause.
         (_, BatchKind::Credit | BatchKind::Settle, Some(code)) if code >= FIRST_PROGRAM_ERROR => {
@@ -225,12 +247,23 @@ pub(super) fn failure_of(kind: BatchKind, error: &TransactionError) -> Failure {
                 settlement::client::error_message(code).unwrap_or_else(|| format!("error {code}"))
             ))
         }
+        // What the program checks before it looks at the node. Everything else can be the fault of one of them.
+        (_, BatchKind::Register, Some(code)) if concerns_every_registration(code) => Failure::Everything(format!(
+            "the settlement program creates no wallet accounts: {}",
+            settlement::client::error_message(code).unwrap_or_else(|| format!("error {code}"))
+        )),
         // The System program's ResultWithNegativeLamports: the payer cannot fund the wallets' rent.
         (_, BatchKind::Register, Some(1)) => {
             Failure::Everything("the settler cannot pay the rent of new wallet accounts: send it SOL".to_owned())
         }
-        (TransactionFault::Version | TransactionFault::Transaction, ..) => Failure::Entries,
+        (TransactionFault::Transaction, ..) => Failure::Entries,
     }
+}
+
+/// Whether the program refuses with this code to create any wallet account: whoever its node and its owner are.
+fn concerns_every_registration(code: u32) -> bool {
+    use SettlementError::{NetworkMismatch, Paused, Unauthorized, UnknownVersion};
+    [NetworkMismatch, Paused, Unauthorized, UnknownVersion].map(u32::from).contains(&code)
 }
 
 /// The first error code of Anchor, above which are those of the settlement program (`anchor_lang::error::ErrorCode`). The System
@@ -256,10 +289,23 @@ mod tests {
         for code in [17, FIRST_PROGRAM_ERROR - 1] {
             assert_eq!(failure(code), Failure::Entries, "{code}");
         }
-        let paused = u32::from(settlement::error::SettlementError::Paused);
+        let paused = u32::from(SettlementError::Paused);
         for (code, text) in [(2_006, "error 2006"), (paused, "paused")] {
             let Failure::Everything(reason) = failure(code) else { panic!("{code} concerns everything") };
             assert!(reason.contains(text), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_registration_that_is_refused_to_everybody_is_told_from_one_that_is_refused_to_an_owner() {
+        let failure = |error: SettlementError| {
+            let error = json!({"InstructionError": [0, {"Custom": u32::from(error)}]});
+            failure_of(BatchKind::Register, &TransactionError::from_json(&error))
+        };
+        assert!(matches!(failure(SettlementError::Paused), Failure::Everything(reason) if reason.contains("paused")));
+        assert!(matches!(failure(SettlementError::Unauthorized), Failure::Everything(_)));
+        for of_an_entry in [SettlementError::InvalidOwner, SettlementError::InvalidDestination] {
+            assert_eq!(failure(of_an_entry), Failure::Entries);
         }
     }
 }

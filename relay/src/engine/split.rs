@@ -1,5 +1,5 @@
 //! Splitting: a batch that fails as a whole, in a simulation or on the chain, is halved until the failing entry is alone,
-//! and only that entry is evicted.
+//! and only that entry is evicted. One whose format is refused is replaced as well.
 
 use crate::chain::{Chain, TransactionError};
 use crate::clock::Clock;
@@ -7,7 +7,7 @@ use crate::database::Database;
 use crate::events::Events;
 use crate::merkle;
 use crate::signer::Signer;
-use crate::transaction::BatchKind;
+use crate::transaction::{BatchKind, Format, capacity};
 
 use super::changes::Changes;
 use super::hold::HoldReason;
@@ -31,19 +31,50 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             self.fail_batch(batch, entries, HoldReason::Evicted(error.text.clone()), changes);
             return Ok(());
         }
+        let (first, second) = entries.split_at(entries.len() / 2);
+        self.replace(open, batch, [first, second], batch.format, error, changes).await?;
+        changes.warn(format!("batch {} fails as a whole and is split: {}", batch.id, error.text));
+        Ok(())
+    }
+
+    /// Replaces a batch in a format that the RPC node refuses by smaller ones in v0. None of its attempts may still land.
+    pub(super) async fn plan_again_in_v0(
+        &self,
+        open: &OpenSettlement,
+        batch: &Batch,
+        entries: &[Entry],
+        error: &TransactionError,
+        changes: &mut Changes,
+    ) -> Result<(), EngineError> {
+        let size = capacity(batch.kind, self.asset()?.kind(), Format::V0).max(1);
+        self.replace(open, batch, entries.chunks(size), Format::V0, error, changes).await?;
+        changes
+            .warn(format!("batch {} is planned again in v0, because its format is refused: {}", batch.id, error.text));
+        Ok(())
+    }
+
+    /// Replaces the batch with one in `format` for each of the `parts` of its entries.
+    async fn replace<'a>(
+        &self,
+        open: &OpenSettlement,
+        batch: &Batch,
+        parts: impl IntoIterator<Item = &'a [Entry]>,
+        format: Format,
+        error: &TransactionError,
+        changes: &mut Changes,
+    ) -> Result<(), EngineError> {
         let now = self.clock.now_ms();
         let records = rewards::records_of(&self.database, batch.id).await?;
         let last_id = batches::last_id(&self.database).await?;
         changes.push(batches::transition(batch.id, BatchTransition::Split { reason: &error.text }, now));
-        let (first, second) = entries.split_at(entries.len() / 2);
-        for half in [first, second] {
-            let half_records: Vec<&PendingReward> =
-                records.iter().filter(|record| half.iter().any(|entry| entry.node_id == record.node_id)).collect();
+        for part in parts {
+            let of_part: Vec<&PendingReward> =
+                records.iter().filter(|record| part.iter().any(|entry| entry.node_id == record.node_id)).collect();
             let id = changes.next_batch_id(last_id);
-            changes.extend(batches::insert(id, open.id, &new_batch(batch, half, &half_records), now));
+            let part = NewBatch { format, ..new_batch(batch, part, &of_part) };
+            changes.extend(batches::insert(id, open.id, &part, now));
             changes.extend(rewards::assign(id, Some(batch.id)));
         }
-        changes.warn(format!("batch {} fails as a whole and is split: {}", batch.id, error.text));
         Ok(())
     }
 

@@ -41,7 +41,7 @@ text_enum! {
         Confirmed = "confirmed",
         /// Closed without effect; its rewards are pending again.
         Failed = "failed",
-        /// Replaced by two halves because it failed as a whole.
+        /// Replaced by smaller ones: it failed as a whole, or its format is refused.
         Split = "split",
         /// None of its attempts landed, and nothing that it was for is left to do: another transaction, such as an owner's
         /// withdrawal, has done it.

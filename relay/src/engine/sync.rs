@@ -22,6 +22,7 @@ use super::close::log_disagreements;
 use super::hold::HoldReason;
 use super::lease::Lease;
 use super::outlook::Order;
+use super::plan::newcomers::Newcomers;
 use super::read::{WalletAccount, WalletRead};
 use super::signatures::Lookups;
 use super::store::batches::{Entry, NewBatch};
@@ -183,8 +184,12 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             self.commit(lease, changes).await?;
             return Ok(true);
         }
-        let (asset, format) = (self.asset()?, self.format(Some(open.id)).await?);
+        let asset = self.asset()?;
         let last_id = batches::last_id(&self.database).await?;
+        self.renew(lease).await?;
+        let newcomers = self.newcomers(lease, open, nodes).await?;
+        hold_newcomers(&newcomers, &mut changes);
+        let (nodes, format) = (newcomers.creditable, newcomers.format);
         self.renew(lease).await?;
         let (affordable, short) = self.affordable_registrations(open, nodes.len()).await?;
         let (registered, held) = nodes.split_at(affordable.min(nodes.len()));
@@ -220,11 +225,13 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 plural(short, "lamport")
             ));
         }
-        changes.info(format!(
-            "creating {} in {}",
-            plural(missing.len(), "wallet account"),
-            plural(batch_count, "batch")
-        ));
+        if batch_count > 0 {
+            changes.info(format!(
+                "creating {} in {}",
+                plural(missing.len(), "wallet account"),
+                plural(batch_count, "batch")
+            ));
+        }
         self.commit(lease, changes).await?;
         Ok(true)
     }
@@ -234,6 +241,22 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let min_slot = self.closed_slot(lease, open).await?;
         let read = self.chain.accounts(&[self.treasury], AccountData::Full, Commitment::Finalized, min_slot).await?;
         Ok(self.decode_treasury(read.accounts.first().and_then(Option::as_ref))?.0.credited_total)
+    }
+}
+
+/// Holds the nodes that cannot be credited anyway, before anybody pays the rent of their wallet accounts.
+fn hold_newcomers(newcomers: &Newcomers, changes: &mut Changes) {
+    if newcomers.held.is_empty() {
+        return;
+    }
+    let holds = newcomers.held.iter().map(|(node, reason)| (&node.node_id, Some(reason.to_string())));
+    changes.push(payables::hold(holds, HOLD_RETRY_MS));
+    changes.push(settlement_nodes::move_to(newcomers.held.iter().map(|(node, _)| node), NodeState::Held));
+    for (reason, nodes) in newcomers.held_by_reason() {
+        changes.warn(format!(
+            "rewards of {} held: {reason}; their wallet accounts are not created yet",
+            plural(nodes, "new node")
+        ));
     }
 }
 
@@ -251,9 +274,12 @@ fn decide(node: &ChosenNode, account: Option<WalletAccount>, books: Books, regis
             Decision::Hold(HoldReason::ChainBelowLedger)
         }
         WalletAccount::Missing if registered => Decision::Hold(HoldReason::RegistrationFailed),
+        WalletAccount::Missing if books.is_stranded(0) => Decision::Hold(HoldReason::TotalMismatch),
         WalletAccount::Missing => Decision::Create,
         WalletAccount::Open(wallet, _) => match books.check(wallet.credited_total) {
             Err(reason) => Decision::Hold(reason),
+            // Earlier settlements have closed their batches, and this one has planned nothing for the node yet.
+            Ok(()) if books.is_stranded(wallet.credited_total) => Decision::Hold(HoldReason::TotalMismatch),
             Ok(()) if !wallet.is_destination_confirmed() => Decision::Hold(HoldReason::DestinationUnconfirmed),
             Ok(()) => Decision::Ready,
         },

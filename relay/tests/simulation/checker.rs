@@ -1,6 +1,7 @@
 //! The promises, checked after every block and every write.
 
 mod holds;
+mod order;
 mod rest;
 mod rule;
 
@@ -119,6 +120,8 @@ impl Checker {
                 self.holds_are_true(world, "rewards", parameter(0));
             } else if sql.starts_with("UPDATE wallets SET hold_reason") {
                 self.holds_are_true(world, "payouts", parameter(0));
+            } else if sql.starts_with("INSERT INTO settlement_nodes") {
+                Self::oldest_are_first(world);
             }
         }
     }

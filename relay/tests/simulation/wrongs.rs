@@ -217,6 +217,14 @@ fn break_rule(world: &World, rule: Rule) {
         }
         Rule::DisagreementsAreTrue => held(world, "INSERT INTO payables (node_id, hold_reason", "chain_above_ledger"),
         Rule::HoldsAreTrue => held(world, "UPDATE wallets SET hold_reason", "destination_reserved"),
+        Rule::OldestAreFirst => {
+            // A node that is served twice is not served after one that has waited less.
+            const CHOSEN: &str = "INSERT INTO settlement_nodes (node_id, position, state) SELECT node_id, number, 'selected' \
+                FROM (SELECT MIN(node_id) AS node_id FROM payables), (SELECT 1 AS number UNION ALL SELECT 2)";
+            change(world, "UPDATE payables SET next_sequence = 1");
+            change(world, CHOSEN);
+            written(world, PROCESS, "INSERT INTO settlement_nodes", &[]);
+        }
         Rule::StoppingReleasesTheLease => {
             const HELD: &str = "UPDATE leases SET holder = ?1, expires_at = 9000000000000000";
             world.ledger.run(vec![Statement::new(HELD).bind(&*own_name)]).expect("the lease is held");

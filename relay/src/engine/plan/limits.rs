@@ -19,6 +19,7 @@ use super::super::fees::{Affordable, Payer};
 use super::super::lease::Lease;
 use super::super::store::batches::Planned;
 use super::super::store::settlement_nodes::Demand;
+use super::super::validate::MAX_CREDITED_TOTAL;
 use super::super::{Engine, EngineError};
 use super::NODES_PER_BATCH;
 use super::payouts::PayoutRules;
@@ -32,7 +33,7 @@ pub(in crate::engine) struct Limits {
     pub(in crate::engine) window_left: u64,
     /// What the treasury holds beyond its rent or what it owes.
     pub(in crate::engine) treasury_left: u64,
-    /// What can be credited before the treasury's credited total exceeds 2^64 - 1.
+    /// What can be credited before the treasury's credited total exceeds [`MAX_CREDITED_TOTAL`].
     pub(in crate::engine) total_left: u64,
     pub(super) max_pending_age_s: u64,
     /// The batches whose fees can be paid.
@@ -153,7 +154,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             per_batch_cap: treasury.per_batch_cap,
             window_left: window.at(now_s).left(),
             treasury_left: asset.creditable(&treasury, lamports, treasury_minimum),
-            total_left: u64::MAX.saturating_sub(treasury.credited_total),
+            total_left: MAX_CREDITED_TOTAL.saturating_sub(treasury.credited_total),
             max_pending_age_s: treasury.max_pending_age,
             affordable,
             wanted_batches,

@@ -21,10 +21,12 @@ statements! {
                 ORDER BY others.node_total_lamports LIMIT 1 OFFSET CAST(?2 AS INTEGER) - 1), 9223372036854775807)";
 
     /// For each node in JSON array ?1, the running totals of its last reward before the first unconfirmed one and of that one,
-    /// and the highest total that was signed for it.
+    /// whether that one is in a batch, and the highest total that was signed for the node.
     BOOKS = "WITH asked_for AS MATERIALIZED (SELECT value AS node_id, (SELECT MIN(node_total_lamports) FROM rewards \
                 WHERE rewards.node_id = value AND distributed_at IS NULL) AS next FROM json_each(?1)) \
         SELECT node_id, CAST(next AS TEXT) AS next, \
+            CAST(COALESCE((SELECT status = 'batched' FROM rewards \
+                WHERE rewards.node_id = asked_for.node_id AND node_total_lamports = next), 0) AS TEXT) AS next_is_batched, \
             CAST(COALESCE((SELECT MAX(node_total_lamports) FROM rewards WHERE rewards.node_id = asked_for.node_id \
                 AND node_total_lamports < COALESCE(next, 9223372036854775807)), 0) AS TEXT) AS confirmed, \
             CAST(COALESCE((SELECT signed_lamports FROM payables WHERE payables.node_id = asked_for.node_id), 0) AS TEXT) \
@@ -89,6 +91,8 @@ pub(crate) struct Books {
     pub(crate) confirmed: u64,
     /// The running total of the first unconfirmed reward.
     pub(crate) next: Option<u64>,
+    /// Whether the first unconfirmed reward is in a batch.
+    pub(crate) next_is_batched: bool,
     /// The highest total that was ever signed.
     pub(crate) signed: u64,
 }
@@ -134,8 +138,12 @@ pub(crate) async fn books(
     let rows = database.query(Statement::new(BOOKS).bind(json_ids(nodes))).await?;
     rows.iter()
         .map(|row| {
-            let books =
-                Books { confirmed: row.get("confirmed")?, next: row.optional("next")?, signed: row.get("signed")? };
+            let books = Books {
+                confirmed: row.get("confirmed")?,
+                next: row.optional("next")?,
+                next_is_batched: row.get::<u8>("next_is_batched")? == 1,
+                signed: row.get("signed")?,
+            };
             Ok((row.get("node_id")?, books))
         })
         .collect()

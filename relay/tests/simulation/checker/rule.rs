@@ -36,6 +36,8 @@ rules! {
     DisagreementsAreTrue,
     /// Nodes and payouts are held for reasons that hold.
     HoldsAreTrue,
+    /// The nodes of a settlement are served in the order of their oldest rewards.
+    OldestAreFirst,
     /// A process that was asked to stop keeps nobody waiting.
     StoppingReleasesTheLease,
     OnlyTheLateLoseTheirLease,
