@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use williw_relay::database::sqlite::SqliteDatabase;
 use williw_relay::database::{Database, DatabaseError, Row, Statement};
-use williw_relay::engine::{AttemptState, Engine};
+use williw_relay::engine::{AttemptState, Engine, HOLD_RETRY_MS};
 use williw_relay::signer::SecretKey;
 use williw_relay::transaction::SIGNATURE_FEE_LAMPORTS;
 use williw_relay::types::RewardStatus;
@@ -98,6 +98,8 @@ fn a_failed_attempt_that_no_node_returns_delays_no_dead_one_and_has_its_fee_book
     fixture.chain.drop_sends.set(0);
     fixture.chain.reverts.set(None);
     assert_eq!(fixture.settle_with(&engine).unwrap(), [None]);
+    fixture.advance_time(HOLD_RETRY_MS as u64);
+    assert_eq!(fixture.settle_with(&engine).unwrap(), [None], "the one that failed is tried again");
     assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 4);
 }
 

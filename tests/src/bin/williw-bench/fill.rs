@@ -28,11 +28,11 @@ const EARNED: &str = "UPDATE nodes SET total_rewards_lamports = total_rewards_la
 ///
 /// # Errors
 /// [`HarnessError::Unexpected`] if it cannot be created, and [`HarnessError::Sqlite`].
-pub(crate) fn create<'a>(file: &Path, nodes: impl Iterator<Item = (&'a str, String)>) -> Result<(), HarnessError> {
+pub(crate) fn create<'a>(file: &Path, mut nodes: impl Iterator<Item = (&'a str, String)>) -> Result<(), HarnessError> {
     drop(SqliteDatabase::open(file).map_err(|error| HarnessError::Unexpected(error.to_string()))?);
     in_transaction(file, |transaction| {
         let mut insert = transaction.prepare(NODE)?;
-        nodes.into_iter().try_for_each(|(id, address)| insert.execute(params![id, address]).map(drop))
+        nodes.try_for_each(|(id, address)| insert.execute(params![id, address]).map(drop))
     })
 }
 
