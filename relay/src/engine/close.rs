@@ -30,8 +30,8 @@ use super::text::plural;
 use super::track::{InFlight, Tracking};
 use super::{Engine, EngineError, EntryOutcome, HOLD_RETRY_MS};
 
-/// How long to ask again for the log of a finalized transaction, in milliseconds: nodes can lag behind themselves.
-const LOG_PATIENCE_MS: u64 = 15_000;
+/// How long to ask again for a finalized transaction or its log, in milliseconds: nodes can lag behind themselves.
+pub(super) const LOG_PATIENCE_MS: u64 = 15_000;
 
 /// An attempt in a finalized block.
 pub(super) struct FinalizedAttempt<'a> {
@@ -195,18 +195,19 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         Ok(())
     }
 
-    /// Ends dead attempts. Their batches are signed again, unless nothing that they were for is left to do. Totals only grow,
-    /// so a wallet that is read from an older slot can only lead to signing again, which is always safe.
+    /// Ends dead attempts. Their batches are signed again, unless nothing that they were for is left to do, as of `min_slot` or
+    /// later: at this finalized slot, they were dead.
     pub(super) async fn end_dead(
         &self,
         lease: &Lease,
         open: &OpenSettlement,
         dead: &[&InFlight],
+        min_slot: u64,
     ) -> Result<(), EngineError> {
         let ids: Vec<i64> = dead.iter().map(|one| one.batch.id).collect();
         let entries = batches::entries_of(&self.database, &ids).await?;
         let with_entries: Vec<(&InFlight, Vec<Entry>)> = dead.iter().copied().zip(entries).collect();
-        let nodes = self.batch_nodes(lease, with_entries.iter().flat_map(|(_, entries)| entries), 0).await?;
+        let nodes = self.batch_nodes(lease, with_entries.iter().flat_map(|(_, entries)| entries), min_slot).await?;
         let now = self.clock.now_ms();
         let mut changes = Changes::for_settlement(open, now);
         let mut lookups = Lookups::default();
@@ -235,24 +236,6 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
         lookups.log(&mut changes);
         self.commit(lease, changes).await
-    }
-
-    /// Books the fee of a reverted attempt and ends it. Its batch stays open.
-    pub(super) async fn end_reverted(
-        &self,
-        open: &OpenSettlement,
-        InFlight { attempt, signed, .. }: &InFlight,
-        slot: u64,
-        error: &str,
-        changes: &mut Changes,
-    ) -> Result<(), EngineError> {
-        let now = self.clock.now_ms();
-        let executed = self.chain.transaction(&signed.signature).await?;
-        let fee_lamports = executed.map_or_else(|| expected_fee(attempt), |executed| executed.fee_lamports);
-        changes.extend(attempts::transition(attempt, AttemptTransition::Failed { slot, fee_lamports, error }, now));
-        let sums = SettlementSums { credited: 0, paid: 0, fees: fee_lamports };
-        changes.push(settlements::add_sums(open.id, sums, now));
-        Ok(())
     }
 
     /// Reads what ledger and chain say about the nodes of `entries`, the chain at `min_slot` or later.
@@ -286,7 +269,7 @@ pub(super) fn log_disagreements(held: &[(&NodeId, HoldReason)], changes: &mut Ch
 }
 
 /// The fee of an attempt whose transaction the RPC node does not have: that of its signature and of its priority.
-fn expected_fee(attempt: &Attempt) -> u64 {
+pub(super) fn expected_fee(attempt: &Attempt) -> u64 {
     let budget = Budget {
         compute_unit_limit: attempt.compute_unit_limit,
         loaded_accounts_data_limit: attempt.loaded_accounts_data_limit,

@@ -1,20 +1,20 @@
 //! Tracks attempts in flight: determines the verdict on each and acts on it.
 
 use crate::chain::verdict::{self, SentTransaction, Verdict, Verdicts};
-use crate::chain::{Chain, TransactionError};
+use crate::chain::{Chain, ChainError, TransactionError};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
 use crate::signer::Signer;
 
 use super::changes::Changes;
-use super::close::FinalizedAttempt;
+use super::close::{FinalizedAttempt, LOG_PATIENCE_MS, expected_fee};
 use super::lease::Lease;
 use super::open_batch::OpenBatch;
 use super::simulate::{Failure, failure_of};
 use super::store::attempts::{self, Attempt, AttemptTransition, StoredTransaction};
 use super::store::batches::{self, Batch};
-use super::store::settlements::OpenSettlement;
+use super::store::settlements::{self, OpenSettlement, SettlementSums};
 use super::{AttemptState, Engine, EngineError};
 
 /// The interval at which the same bytes are resent while their blockhash is valid: leaders drop transactions, and
@@ -134,15 +134,18 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 closed => closed?,
             });
         }
-        for one in reverted.into_iter().take(per_call) {
-            self.renew(lease).await?;
-            self.act_on_revert(lease, open, one).await?;
-            tracking = Tracking::Advanced;
+        for wave in reverted.chunks(per_call).take(1) {
+            tracking = tracking.and(self.act_on_reverts(lease, open, wave, &mut missing).await?);
         }
         for wave in dead.chunks(per_call).take(1) {
             self.renew(lease).await?;
-            self.end_dead(lease, open, wave).await?;
-            tracking = Tracking::Advanced;
+            tracking = tracking.and(match self.end_dead(lease, open, wave, block.slot).await {
+                Err(EngineError::Chain(error)) if error.is_transient() => {
+                    missing.get_or_insert(error);
+                    Tracking::UNCHANGED
+                }
+                ended => ended.map(|()| Tracking::Advanced)?,
+            });
         }
         match missing {
             Some(error) if tracking != Tracking::Advanced => Err(error.into()),
@@ -190,26 +193,62 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         attempt.sent_at_ms.is_none_or(|sent| self.clock.now_ms().abs_diff(sent) >= RESEND_MS)
     }
 
-    async fn act_on_revert(
+    /// Books the fees of reverted attempts and ends them, in one transaction. Their batches stay open, or are split. An attempt
+    /// whose fee the RPC node does not tell is left for a while; `missing` is then why.
+    async fn act_on_reverts(
         &self,
         lease: &Lease,
         open: &OpenSettlement,
-        Reverted { in_flight, slot, error }: Reverted<'_>,
-    ) -> Result<(), EngineError> {
-        let InFlight { batch, attempt, signed } = in_flight;
-        let mut changes = Changes::for_settlement(open, self.clock.now_ms());
-        self.end_reverted(open, in_flight, slot, &error.text, &mut changes).await?;
-        changes.warn(format!(
-            "batch {}, attempt {} ({}) failed on-chain and moved no lamports except its fee: {}",
-            batch.id, attempt.number, signed.signature, error.text
-        ));
-        // If the entries are not the cause, the next attempt's simulation finds out whether it persists.
-        if failure_of(batch.kind, &error) == Failure::Entries {
-            let entries = batches::entries(&self.database, batch.id).await?;
-            changes.push(batches::require_unchanged(batch));
-            self.split_or_evict(open, batch, &entries, &error, &mut changes).await?;
+        reverted: &[Reverted<'_>],
+        missing: &mut Option<ChainError>,
+    ) -> Result<Tracking, EngineError> {
+        let requests = reverted.iter().map(|one| self.chain.transaction(&one.in_flight.signed.signature));
+        let transactions = self.all_in_rounds(lease, requests).await?;
+        let now = self.clock.now_ms();
+        let mut changes = Changes::for_settlement(open, now);
+        let (mut ended, mut is_first) = (Vec::new(), false);
+        for (one, executed) in reverted.iter().zip(transactions) {
+            let attempt = &one.in_flight.attempt;
+            let executed = match (executed, attempt.finalized_seen_at_ms) {
+                (Ok(executed), _) => executed,
+                (Err(_), Some(seen)) if now.abs_diff(seen) >= LOG_PATIENCE_MS => None,
+                (Err(error), seen) => {
+                    if seen.is_none() {
+                        changes.extend(attempts::seen_finalized(attempt, now));
+                        is_first = true;
+                    }
+                    missing.get_or_insert(error);
+                    continue;
+                }
+            };
+            ended.push((one, executed.map_or_else(|| expected_fee(attempt), |executed| executed.fee_lamports)));
         }
-        self.commit(lease, changes).await
+        if ended.is_empty() && !is_first {
+            return Ok(Tracking::UNCHANGED);
+        }
+        // If the entries are not the cause, the next attempt's simulation finds out whether it persists.
+        let is_split = |one: &Reverted<'_>| failure_of(one.in_flight.batch.kind, &one.error) == Failure::Entries;
+        let ids: Vec<i64> =
+            ended.iter().filter(|(one, _)| is_split(one)).map(|(one, _)| one.in_flight.batch.id).collect();
+        let mut entries = batches::entries_of(&self.database, &ids).await?.into_iter();
+        for (one, fee_lamports) in &ended {
+            let Reverted { in_flight: InFlight { batch, attempt, signed }, slot, error } = one;
+            let failed = AttemptTransition::Failed { slot: *slot, fee_lamports: *fee_lamports, error: &error.text };
+            changes.extend(attempts::transition(attempt, failed, now));
+            let sums = SettlementSums { credited: 0, paid: 0, fees: *fee_lamports };
+            changes.push(settlements::add_sums(open.id, sums, now));
+            changes.warn(format!(
+                "batch {}, attempt {} ({}) failed on-chain and moved no lamports except its fee: {}",
+                batch.id, attempt.number, signed.signature, error.text
+            ));
+            if is_split(one) {
+                changes.push(batches::require_unchanged(batch));
+                let entries = entries.next().unwrap_or_default();
+                self.split_or_evict(open, batch, &entries, error, &mut changes).await?;
+            }
+        }
+        self.commit(lease, changes).await?;
+        Ok(if ended.is_empty() { Tracking::UNCHANGED } else { Tracking::Advanced })
     }
 }
 

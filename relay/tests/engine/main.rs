@@ -32,6 +32,7 @@ mod rejections;
 mod rent;
 mod requests;
 mod retention;
+mod reverts;
 mod reviews;
 mod settling;
 mod splitting;
