@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use settlement::error::SettlementError;
 use solana_hash::Hash;
 use solana_signature::Signature;
 
@@ -250,12 +251,23 @@ pub(super) fn failure_of(kind: BatchKind, error: &TransactionError) -> Failure {
                 settlement::client::error_message(code).unwrap_or_else(|| format!("error {code}"))
             ))
         }
+        // What the program checks before it looks at the node. Everything else can be the fault of one of them.
+        (_, BatchKind::Register, Some(code)) if concerns_every_registration(code) => Failure::Everything(format!(
+            "the settlement program creates no wallet accounts: {}",
+            settlement::client::error_message(code).unwrap_or_else(|| format!("error {code}"))
+        )),
         // The System program's ResultWithNegativeLamports: the payer cannot fund the wallets' rent.
         (_, BatchKind::Register, Some(1)) => {
             Failure::Everything("the settler cannot pay the rent of new wallet accounts: send it SOL".to_owned())
         }
         (TransactionFault::Transaction, ..) => Failure::Entries,
     }
+}
+
+/// Whether the program refuses with this code to create any wallet account: whoever its node and its owner are.
+fn concerns_every_registration(code: u32) -> bool {
+    use SettlementError::{NetworkMismatch, Paused, Unauthorized, UnknownVersion};
+    [NetworkMismatch, Paused, Unauthorized, UnknownVersion].map(u32::from).contains(&code)
 }
 
 /// The first error code of Anchor, above which are those of the settlement program (`anchor_lang::error::ErrorCode`). The System
@@ -281,10 +293,23 @@ mod tests {
         for code in [17, FIRST_PROGRAM_ERROR - 1] {
             assert_eq!(failure(code), Failure::Entries, "{code}");
         }
-        let paused = u32::from(settlement::error::SettlementError::Paused);
+        let paused = u32::from(SettlementError::Paused);
         for (code, text) in [(2_006, "error 2006"), (paused, "paused")] {
             let Failure::Everything(reason) = failure(code) else { panic!("{code} concerns everything") };
             assert!(reason.contains(text), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_registration_that_is_refused_to_everybody_is_told_from_one_that_is_refused_to_an_owner() {
+        let failure = |error: SettlementError| {
+            let error = json!({"InstructionError": [0, {"Custom": u32::from(error)}]});
+            failure_of(BatchKind::Register, &TransactionError::from_json(&error))
+        };
+        assert!(matches!(failure(SettlementError::Paused), Failure::Everything(reason) if reason.contains("paused")));
+        assert!(matches!(failure(SettlementError::Unauthorized), Failure::Everything(_)));
+        for of_an_entry in [SettlementError::InvalidOwner, SettlementError::InvalidDestination] {
+            assert_eq!(failure(of_an_entry), Failure::Entries);
         }
     }
 }

@@ -20,6 +20,7 @@ use super::changes::Changes;
 use super::close::log_disagreements;
 use super::hold::HoldReason;
 use super::lease::Lease;
+use super::plan::newcomers::Newcomers;
 use super::read::{WalletAccount, WalletRead};
 use super::signatures::Lookups;
 use super::store::batches::{BatchSelection, Entry, NewBatch};
@@ -162,8 +163,12 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             self.commit(lease, changes).await?;
             return Ok(true);
         }
-        let (asset, format) = (self.asset()?, self.format().await?);
+        let asset = self.asset()?;
         let last_id = batches::last_id(&self.database).await?;
+        self.renew(lease).await?;
+        let newcomers = self.newcomers(lease, open, nodes, last_id).await?;
+        hold_newcomers(&newcomers, &mut changes);
+        let (nodes, format) = (newcomers.creditable, newcomers.format);
         self.renew(lease).await?;
         let (affordable, short) = self.affordable_registrations(open, nodes.len()).await?;
         let (registered, held) = nodes.split_at(affordable.min(nodes.len()));
@@ -199,13 +204,31 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 plural(short, "lamport")
             ));
         }
-        changes.info(format!(
-            "creating {} in {}",
-            plural(missing.len(), "wallet account"),
-            plural(batch_count, "batch")
-        ));
+        if batch_count > 0 {
+            changes.info(format!(
+                "creating {} in {}",
+                plural(missing.len(), "wallet account"),
+                plural(batch_count, "batch")
+            ));
+        }
         self.commit(lease, changes).await?;
         Ok(true)
+    }
+}
+
+/// Holds the nodes that cannot be credited anyway, before anybody pays the rent of their wallet accounts.
+fn hold_newcomers(newcomers: &Newcomers, changes: &mut Changes) {
+    if newcomers.held.is_empty() {
+        return;
+    }
+    let holds = newcomers.held.iter().map(|(node, reason)| (&node.node_id, Some(reason.to_string())));
+    changes.push(payables::hold(holds, HOLD_RETRY_MS));
+    changes.push(settlement_nodes::move_to(newcomers.held.iter().map(|(node, _)| node), NodeState::Held));
+    for (reason, nodes) in newcomers.held_by_reason() {
+        changes.warn(format!(
+            "rewards of {} held: {reason}; their wallet accounts are not created yet",
+            plural(nodes, "new node")
+        ));
     }
 }
 

@@ -28,6 +28,7 @@ mod program;
 mod rebuilding;
 mod receipts;
 mod reconciliation;
+mod registrations;
 mod rejections;
 mod rent;
 mod requests;

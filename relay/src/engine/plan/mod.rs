@@ -5,6 +5,7 @@
 
 mod batch_builder;
 mod limits;
+pub(super) mod newcomers;
 mod packing;
 mod payouts;
 
@@ -300,6 +301,11 @@ fn plan(
 fn allowed_credit(node: &NodeRewards<'_>, limits: &Limits, planned: u64) -> (u64, Option<HoldReason>) {
     let lamports = limits.payouts.credited_lamports(node.wallet);
     let wallet = CreditedWallet { credited_total: node.wallet.credited, lamports };
+    allowed(wallet, node.target(), limits, planned)
+}
+
+/// As [`allowed_credit`], for a wallet that is to be credited up to `target`.
+fn allowed(wallet: CreditedWallet, target: u64, limits: &Limits, planned: u64) -> (u64, Option<HoldReason>) {
     let of_batch = CreditLimits {
         per_node_cap: limits.per_node_cap,
         per_batch_cap: limits.per_batch_cap,
@@ -307,7 +313,7 @@ fn allowed_credit(node: &NodeRewards<'_>, limits: &Limits, planned: u64) -> (u64
         treasury_left: limits.treasury_left.saturating_sub(planned),
         total_left: limits.total_left.saturating_sub(planned),
     };
-    match Budget::new(of_batch).credit(wallet, node.target()) {
+    match Budget::new(of_batch).credit(wallet, target) {
         Ok(credit) => (credit.delta, None),
         Err(SkipReason::NothingToCredit) => (0, None),
         Err(reason) => {

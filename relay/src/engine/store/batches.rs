@@ -79,6 +79,12 @@ statements! {
         WHERE status = 'batched' AND batch_id IN (SELECT id FROM batches \
             WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'failed')";
 
+    /// Lets the nodes of the failed register batches of settlement ?1 take no further part in it. They are not held: nothing is
+    /// wrong with them.
+    ABANDON_NODES = "UPDATE settlement_nodes SET state = 'held' \
+        WHERE state = 'registering' AND node_id IN (SELECT node_id FROM batch_entries WHERE batch_id IN ( \
+            SELECT id FROM batches WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'failed' AND kind = 'register'))";
+
     /// The reason of the first failed batch of settlement ?1, unless one of its payment batches is confirmed.
     FAILURE = "SELECT reason FROM batches WHERE settlement_id = CAST(?1 AS INTEGER) AND state = 'failed' \
             AND NOT EXISTS (SELECT 1 FROM batches AS other WHERE other.settlement_id = CAST(?1 AS INTEGER) \
@@ -264,11 +270,12 @@ pub(crate) async fn planned_credit(database: &impl Database, settlement_id: i64)
 
 /// Closes the settlement's batches that are not in flight, because nothing can be sent, and returns their rewards to
 /// pending.
-pub(crate) fn abandon(settlement_id: i64, reason: &str, now_ms: i64) -> [Statement; 3] {
+pub(crate) fn abandon(settlement_id: i64, reason: &str, now_ms: i64) -> [Statement; 4] {
     [
         Statement::new(ABANDON).bind(settlement_id).bind(reason).bind(now_ms),
         Statement::new(ABANDON_ATTEMPTS).bind(settlement_id).bind(now_ms),
         Statement::new(ABANDON_REWARDS).bind(settlement_id),
+        Statement::new(ABANDON_NODES).bind(settlement_id),
     ]
 }
 

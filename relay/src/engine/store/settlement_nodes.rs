@@ -1,5 +1,7 @@
 //! The nodes of the open settlement. They are chosen once, so that all its steps work on the same nodes, piece by piece.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use settlement::client::node_wallet_address;
 use solana_pubkey::Pubkey;
@@ -9,7 +11,7 @@ use crate::engine::{HOLD_RETRY_MS, NodeState};
 use crate::types::{NodeId, NodeStatus};
 
 use super::wallets::{MirroredWallet, mirrored_wallet, wallet_columns};
-use super::{is_due_by_age, is_due_by_amount, retry_has_come, retry_is_absurd};
+use super::{is_due_by_age, is_due_by_amount, retry_has_come, retry_is_absurd, unsigned};
 
 statements! {
     /// Chooses the nodes of the settlement: at most ?1 with unconfirmed rewards, then at most ?2 that are held, and at most ?2
@@ -70,6 +72,24 @@ statements! {
             LEFT JOIN payables ON payables.node_id = chosen.node_id \
         ORDER BY chosen.position"
     );
+
+    /// What each node without a wallet account has earned, up to position ?1, and what the nodes before it have still to get: at
+    /// most ?2 base units each, and nothing if they are held for another reason than a limit that all nodes share. The sum is
+    /// in units of 2^32 base units and in units.
+    CLAIMS = "SELECT node_id, CAST(earned AS TEXT) AS earned, CAST(COALESCE(high, 0) AS TEXT) AS high, \
+            CAST(COALESCE(low, 0) AS TEXT) AS low \
+        FROM (SELECT node_id, state, earned, SUM(asked >> 32) OVER older AS high, SUM(asked & 4294967295) OVER older AS low \
+            FROM (SELECT claims.node_id, position, state, earned, \
+                    CASE WHEN payables.hold_reason IS NULL OR payables.hold_reason IN ('window_limit', 'treasury_short', 'overflow') \
+                        THEN MIN(MAX(earned - COALESCE(credited_lamports, 0), 0), CAST(?2 AS INTEGER)) ELSE 0 END AS asked \
+                FROM (SELECT node_id, position, state, COALESCE((SELECT MAX(node_total_lamports) FROM rewards \
+                            WHERE rewards.node_id = settlement_nodes.node_id), 0) AS earned \
+                    FROM settlement_nodes \
+                    WHERE state IN ('read', 'registering', 'missing') AND position <= CAST(?1 AS INTEGER)) AS claims \
+                    LEFT JOIN wallets ON wallets.node_id = claims.node_id \
+                    LEFT JOIN payables ON payables.node_id = claims.node_id) \
+            WINDOW older AS (ORDER BY position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) \
+        WHERE state = 'missing'";
 
     /// The latest slot at which a wallet of the settlement's nodes was read.
     LAST_SLOT = "SELECT CAST(COALESCE(MAX(last_slot), 0) AS TEXT) AS slot \
@@ -176,6 +196,33 @@ fn chosen_node(row: &Row) -> Result<ChosenNode, DatabaseError> {
         },
         last_slot: row.get("last_slot")?,
     })
+}
+
+/// What a node without a wallet account claims, in base units.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Claim {
+    /// All that it has earned.
+    pub(crate) earned: u64,
+    /// What the nodes before it may still get in this settlement; `u64::MAX` if it is more.
+    pub(crate) older: u64,
+}
+
+/// Returns what the `nodes`, which are the first ones without wallet accounts, claim. In one settlement, no node gets more than
+/// `cap`.
+pub(crate) async fn claims(
+    database: &impl Database,
+    nodes: &[ChosenNode],
+    cap: u64,
+) -> Result<BTreeMap<NodeId, Claim>, DatabaseError> {
+    let last = nodes.iter().map(|node| node.position).max().unwrap_or(0);
+    let cap = i64::try_from(cap).unwrap_or(i64::MAX);
+    let rows = database.query(Statement::new(CLAIMS).bind(last).bind(cap)).await?;
+    let claim = |row: &Row| {
+        let older = (u128::from(unsigned(row, "high")?) << 32).saturating_add(unsigned(row, "low")?.into());
+        let older = u64::try_from(older).unwrap_or(u64::MAX);
+        Ok((row.get("node_id")?, Claim { earned: unsigned(row, "earned")?, older }))
+    };
+    rows.iter().map(claim).collect()
 }
 
 /// Returns the latest slot at which a wallet of the settlement's nodes was read; 0 if none was.
