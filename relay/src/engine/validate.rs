@@ -20,6 +20,9 @@ use super::store::{binding, wallets};
 use super::text::plural;
 use super::{Asset, Engine, EngineError, Progress, Step};
 
+/// The highest credited total of a treasury that the ledger's integers can hold, in base units: half of the program's.
+pub(super) const MAX_CREDITED_TOTAL: u64 = i64::MAX.unsigned_abs();
+
 /// A network in service, as a settlement finds it.
 pub(super) struct Service {
     /// What the ledger is bound to, or is to be bound to.
@@ -76,6 +79,13 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             return Err(EngineError::Rejected(
                 "the network is paused: nothing can be settled until its admin unpauses it".to_owned(),
             ));
+        }
+        if treasury.credited_total > MAX_CREDITED_TOTAL {
+            return Err(EngineError::Rejected(format!(
+                "the network has credited {} in total, more than the {MAX_CREDITED_TOTAL} that a ledger can add up: nothing more \
+                 can be settled in it, so create another network for further rewards",
+                plural(treasury.credited_total, asset.unit())
+            )));
         }
         let funds = settler_account.as_ref().map_or(0, |account| account.lamports);
         if funds < SIGNATURE_FEE_LAMPORTS {

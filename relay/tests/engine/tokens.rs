@@ -2,7 +2,7 @@
 
 use settlement::client::{fund_tokens_ix, set_destination_ix};
 use settlement::rules::token_layout::TOKEN_ACCOUNT_LEN;
-use settlement::state::NodeWallet;
+use settlement::state::{NodeWallet, Treasury};
 use solana_keypair::Keypair;
 use solana_pubkey::Pubkey;
 use solana_signer::Signer as _;
@@ -319,4 +319,38 @@ fn tokens_sent_to_the_treasury_can_be_credited_once_it_is_funded() {
     fixture.execute_as_admin(fund_tokens_ix(admin, from, fixture.network, admin, &fixture.mint, 1));
     assert_eq!(retry(&fixture), [None]);
     assert_eq!(totals(&fixture, "a").0, TREASURY_FUNDS + 7_000_001);
+}
+
+#[test]
+fn what_exceeds_the_totals_that_a_ledger_can_hold_is_held_and_stops_nobody() {
+    const MOST: u64 = i64::MAX as u64;
+
+    let nodes = [NodeSpec::payable("a"), NodeSpec::payable("b"), NodeSpec::payable("c")];
+    let fixture = TokenFixture::new(TokenProgram::PToken, &nodes);
+    fixture.fund_tokens(MOST);
+    fixture.fund_tokens(MOST - TREASURY_FUNDS);
+    fixture.grant("a", MOST - 10);
+    fixture.grant("b", 30);
+    fixture.grant("c", 5);
+    assert_eq!(fixture.settle(), [None]);
+    assert_eq!(fixture.treasury_state().credited_total, MOST);
+    assert_eq!(fixture.wallet("b").unwrap().credited_total, 10);
+    let overflow = Some("overflow".to_owned());
+    assert_eq!(fixture.hold_reasons(), [None, overflow.clone(), overflow]);
+    fixture.advance_time(HOLD_RETRY_MS as u64);
+    assert_eq!(fixture.settle(), [None], "it goes on as it was");
+    assert_eq!(fixture.treasury_state().credited_total, MOST);
+}
+
+#[test]
+fn a_network_whose_totals_a_ledger_cannot_hold_is_rejected() {
+    let fixture = TokenFixture::new(TokenProgram::PToken, &[NodeSpec::payable("a")]);
+    fixture.grant("a", 1_000_000);
+    assert_eq!(fixture.settle(), [None]);
+    let (treasury, position) = (fixture.treasury, 8 + std::mem::offset_of!(Treasury, credited_total));
+    let total = (i64::MAX as u64) + 1;
+    fixture.edit(&treasury, |data| data[position..position + 8].copy_from_slice(&total.to_le_bytes()));
+    fixture.grant("a", 1_000_000);
+    let reason = fixture.settle().pop().flatten().expect("nothing can be settled");
+    assert!(reason.contains("9223372036854775808") && reason.contains("9223372036854775807"), "{reason}");
 }

@@ -17,6 +17,7 @@ use crate::transaction::{BatchKind, BatchSize, Budget, Format, capacity, capacit
 
 use super::super::fees::Affordable;
 use super::super::lease::Lease;
+use super::super::validate::MAX_CREDITED_TOTAL;
 use super::super::{Engine, EngineError};
 use super::NODES_PER_BATCH;
 use super::payouts::PayoutRules;
@@ -30,7 +31,7 @@ pub(super) struct Limits {
     pub(super) window_left: u64,
     /// What the treasury holds beyond its rent or what it owes.
     pub(super) treasury_left: u64,
-    /// What can be credited before the treasury's credited total exceeds 2^64 - 1.
+    /// What can be credited before the treasury's credited total exceeds [`MAX_CREDITED_TOTAL`].
     pub(super) total_left: u64,
     pub(super) max_pending_age_s: u64,
     /// The batches whose fees can be paid.
@@ -116,7 +117,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
             per_batch_cap: treasury.per_batch_cap,
             window_left: window.at(now_s).left().saturating_sub(planned),
             treasury_left: asset.creditable(&treasury, lamports, treasury_minimum).saturating_sub(planned),
-            total_left: u64::MAX.saturating_sub(treasury.credited_total).saturating_sub(planned),
+            total_left: MAX_CREDITED_TOTAL.saturating_sub(treasury.credited_total).saturating_sub(planned),
             max_pending_age_s: treasury.max_pending_age,
             affordable,
             payouts,
