@@ -12,11 +12,12 @@ use crate::chain::{Chain, TransactionError};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::{Events, Level};
-use crate::lookup_tables::{CertainLookups, LookupError, certain_lookups};
+use crate::lookup_tables::{CertainLookups, RecordedPositions};
 use crate::signer::Signer;
 use crate::transaction::{BatchKind, Budget, Format, Lookups, TransactionBuildError, UnsignedTransaction};
 
 use super::changes::Changes;
+use super::lease::Lease;
 use super::store::batches::{Batch, Entry};
 use super::text::plural;
 use super::{Asset, Engine, EngineError};
@@ -117,6 +118,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     /// The positions in lookup tables that are certain, for these batches.
     pub(super) async fn lookups_for<'a>(
         &self,
+        lease: &Lease,
         batches: impl IntoIterator<Item = (&'a Batch, &'a Vec<Entry>)>,
     ) -> Result<Lookups, EngineError> {
         let entries = batches
@@ -126,16 +128,18 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
                 let pays = batch.kind == BatchKind::Settle;
                 entries.iter().flat_map(move |entry| [Some(entry.wallet), pays.then_some(entry.destination)])
             });
-        self.lookups(entries.flatten()).await
+        self.lookups(lease, entries.flatten()).await
     }
 
     /// The positions of `addresses` in lookup tables that are certain.
-    pub(super) async fn lookups(&self, addresses: impl IntoIterator<Item = Pubkey>) -> Result<Lookups, EngineError> {
-        let found = certain_lookups(&self.database, &self.chain, &self.signer.address(), addresses).await;
-        let CertainLookups { lookups, problems } = found.map_err(|error| match error {
-            LookupError::Ledger(error) => error.into(),
-            LookupError::Chain(error) => EngineError::Chain(error),
-        })?;
+    pub(super) async fn lookups(
+        &self,
+        lease: &Lease,
+        addresses: impl IntoIterator<Item = Pubkey>,
+    ) -> Result<Lookups, EngineError> {
+        let recorded = RecordedPositions::find(&self.database, &self.chain, addresses).await?;
+        let answers = self.all_in_rounds(lease, recorded.reads(&self.chain)).await?;
+        let CertainLookups { lookups, problems } = recorded.certain(&self.signer.address(), answers)?;
         for (level, problem) in problems {
             if self.lookup_problems.known.borrow_mut().insert(problem.clone()) {
                 self.lookup_problems.unreported.borrow_mut().push((level, problem));

@@ -168,7 +168,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
         let ids: Vec<i64> = batches.iter().map(|batch| batch.id).collect();
         let entries = batches::entries_of(&self.database, &ids).await?;
-        let lookups = self.lookups_for(batches.iter().copied().zip(&entries)).await?;
+        let lookups = self.lookups_for(lease, batches.iter().copied().zip(&entries)).await?;
         let requests =
             batches.iter().zip(&entries).map(|(batch, entries)| self.simulate_batch(batch, entries, &lookups));
         let simulations = self.all_in_rounds(lease, requests).await?;

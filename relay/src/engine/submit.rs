@@ -57,7 +57,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         let ids: Vec<i64> = batches.iter().map(|open_batch| open_batch.batch.id).collect();
         let entries = batches::entries_of(&self.database, &ids).await?;
         self.renew(lease).await?;
-        let lookups = self.lookups_for(batches.iter().map(|open_batch| &open_batch.batch).zip(&entries)).await?;
+        let lookups = self.lookups_for(lease, batches.iter().map(|open_batch| &open_batch.batch).zip(&entries)).await?;
         self.report_lookup_problems(&mut changes);
         for (OpenBatch { batch, latest_attempt }, entries) in batches.into_iter().zip(entries) {
             let Some(attempt) = latest_attempt else { continue };

@@ -6,7 +6,7 @@ use solana_pubkey::Pubkey;
 
 use super::store::{self, RecordedAddress};
 use super::table::{Fault, Table};
-use crate::chain::{AccountData, Chain, ChainError, Commitment, MAX_ACCOUNTS_PER_READ};
+use crate::chain::{AccountData, AccountsAtSlot, Chain, ChainError, Commitment, MAX_ACCOUNTS_PER_READ};
 use crate::database::{Database, DatabaseError};
 use crate::events::Level;
 use crate::transaction::Lookups;
@@ -20,77 +20,92 @@ pub struct CertainLookups {
     pub problems: Vec<(Level, String)>,
 }
 
-/// It is not known which positions are certain.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LookupError {
-    /// The ledger could not be read.
-    #[error(transparent)]
-    Ledger(#[from] DatabaseError),
-    /// The RPC nodes could not be asked.
-    #[error(transparent)]
-    Chain(#[from] ChainError),
+/// The positions that the ledger has recorded, which the chain has to confirm.
+#[derive(Clone, Debug, Default)]
+pub struct RecordedPositions {
+    by_table: BTreeMap<Pubkey, Vec<RecordedAddress>>,
+    problems: Vec<(Level, String)>,
 }
 
-/// Looks up `addresses` in the tables that the ledger has recorded for `authority`. A table is used only if it is warm, and if
-/// the chain confirms every position that is needed.
-///
-/// # Errors
-/// [`LookupError`] if the ledger or the RPC nodes cannot be reached at present.
-pub async fn certain_lookups<D: Database, C: Chain>(
-    database: &D,
-    chain: &C,
-    authority: &Pubkey,
-    addresses: impl IntoIterator<Item = Pubkey>,
-) -> Result<CertainLookups, LookupError> {
-    let wanted: BTreeSet<Pubkey> = addresses.into_iter().collect();
-    if wanted.is_empty() {
-        return Ok(CertainLookups::default());
+impl RecordedPositions {
+    /// Finds `addresses` in the tables that the ledger has recorded, unless `chain` could not confirm any.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] if the ledger cannot be read.
+    pub async fn find(
+        database: &impl Database,
+        chain: &impl Chain,
+        addresses: impl IntoIterator<Item = Pubkey>,
+    ) -> Result<Self, DatabaseError> {
+        let wanted: BTreeSet<Pubkey> = addresses.into_iter().collect();
+        let recorded = if wanted.is_empty() { Vec::new() } else { store::positions_of(database, &wanted).await? };
+        let mut found = Self::default();
+        if !recorded.is_empty() && chain.agreeing_nodes() < 2 {
+            let problem = "lookup tables are not used, because there is only one RPC node to say what they hold: name a \
+                second one in SOLANA_RPC_URL";
+            found.problems.push((Level::Warn, problem.to_owned()));
+            return Ok(found);
+        }
+        for address in recorded {
+            found.by_table.entry(address.table).or_default().push(address);
+        }
+        Ok(found)
     }
-    let recorded = store::positions_of(database, &wanted).await?;
-    if recorded.is_empty() {
-        return Ok(CertainLookups::default());
+
+    /// The requests for the tables' accounts. Any number of them can be made at once.
+    pub fn reads<'a, C: Chain>(
+        &self,
+        chain: &'a C,
+    ) -> impl Iterator<Item = impl Future<Output = Result<AccountsAtSlot, ChainError>> + use<'a, C>> + use<'a, C> {
+        let tables: Vec<Pubkey> = self.by_table.keys().copied().collect();
+        let chunks: Vec<Vec<Pubkey>> = tables.chunks(MAX_ACCOUNTS_PER_READ).map(<[_]>::to_vec).collect();
+        chunks
+            .into_iter()
+            .map(move |chunk| async move { chain.accounts(&chunk, AccountData::Full, Commitment::Finalized, 0).await })
     }
-    if chain.agreeing_nodes() < 2 {
-        let problem =
-            "lookup tables are not used, because there is only one RPC node to say what they hold: name a second \
-             one in SOLANA_RPC_URL"
-                .to_owned();
-        return Ok(CertainLookups { problems: vec![(Level::Warn, problem)], ..CertainLookups::default() });
-    }
-    let mut by_table: BTreeMap<Pubkey, Vec<RecordedAddress>> = BTreeMap::new();
-    for address in recorded {
-        by_table.entry(address.table).or_default().push(address);
-    }
-    let tables: Vec<Pubkey> = by_table.keys().copied().collect();
-    let mut certain = CertainLookups::default();
-    for chunk in tables.chunks(MAX_ACCOUNTS_PER_READ) {
-        let read = match chain.accounts(chunk, AccountData::Full, Commitment::Finalized, 0).await {
-            Ok(read) => read,
-            Err(error) if is_outage(&error) => return Err(error.into()),
-            // The nodes contradict each other, or make no sense: payments go on without tables.
-            Err(error) => {
-                let kind = error.kind();
-                let problem = format!("lookup tables are not used: the RPC nodes do not agree what they hold ({kind})");
-                certain.problems.push((Level::Error, problem));
-                continue;
-            }
-        };
-        for (address, account) in chunk.iter().zip(&read.accounts) {
-            let positions = by_table.remove(address).unwrap_or_default();
-            match checked(account.as_ref().and_then(Table::decode), authority, &positions) {
-                Ok(table) if table.is_warm(read.slot) => {
-                    for one in positions {
-                        certain.lookups.add(one.address, one.table, one.position);
-                    }
+
+    /// The positions that are certain, by the answers to [`RecordedPositions::reads`] in their order. A table is used only if it
+    /// belongs to `authority` and is warm, and if the chain confirms every position that is needed.
+    ///
+    /// # Errors
+    /// [`ChainError`] if the RPC nodes could not be reached.
+    pub fn certain(
+        self,
+        authority: &Pubkey,
+        answers: impl IntoIterator<Item = Result<AccountsAtSlot, ChainError>>,
+    ) -> Result<CertainLookups, ChainError> {
+        let mut certain = CertainLookups { problems: self.problems, ..CertainLookups::default() };
+        let mut tables = self.by_table.into_iter();
+        for answer in answers {
+            let asked_for: Vec<_> = tables.by_ref().take(MAX_ACCOUNTS_PER_READ).collect();
+            let read = match answer {
+                Ok(read) => read,
+                Err(error) if is_outage(&error) => return Err(error),
+                // The nodes contradict each other, or make no sense: payments go on without tables.
+                Err(error) => {
+                    let kind = error.kind();
+                    let problem =
+                        format!("lookup tables are not used: the RPC nodes do not agree what they hold ({kind})");
+                    certain.problems.push((Level::Error, problem));
+                    continue;
                 }
-                Ok(_) => {}
-                Err(fault) => {
-                    certain.problems.push((Level::Error, format!("lookup table {address} is not used: {fault}")));
+            };
+            for ((address, positions), account) in asked_for.into_iter().zip(&read.accounts) {
+                match checked(account.as_ref().and_then(Table::decode), authority, &positions) {
+                    Ok(table) if table.is_warm(read.slot) => {
+                        for one in positions {
+                            certain.lookups.add(one.address, one.table, one.position);
+                        }
+                    }
+                    Ok(_) => {}
+                    Err(fault) => {
+                        certain.problems.push((Level::Error, format!("lookup table {address} is not used: {fault}")));
+                    }
                 }
             }
         }
+        Ok(certain)
     }
-    Ok(certain)
 }
 
 /// Whether the nodes cannot answer at present. Whatever else is wrong with their answers is no reason to wait.

@@ -14,7 +14,7 @@ mod keeper;
 mod store;
 mod table;
 
-pub use certain::{CertainLookups, LookupError, certain_lookups};
+pub use certain::{CertainLookups, RecordedPositions};
 pub use change::{Change, ChangeKind, TableState};
 pub use close::{Closing, Selection};
 pub use extend::{ExtendLimits, Extension};

@@ -1,9 +1,12 @@
 //! Leases and clocks: who may settle, whatever the clocks say and however slow the RPC node is.
 
-use williw_relay::chain::ChainError;
+use std::cell::Cell;
+use std::task::Poll;
+
+use williw_relay::chain::{ChainError, Pool};
 use williw_relay::clock::Clock as _;
 use williw_relay::database::{Database as _, Statement};
-use williw_relay::engine::{EngineError, FormatChoice, HOLD_RETRY_MS, Progress};
+use williw_relay::engine::{EngineError, FormatChoice, HOLD_RETRY_MS, Progress, Step};
 use williw_relay::transaction::{BatchKind, Format};
 use williw_relay::types::RewardStatus;
 
@@ -70,6 +73,78 @@ fn no_lease_expires_while_many_batches_are_simulated_sent_and_closed() {
     assert_eq!(fixture.settle_with(&engine).unwrap(), [None]);
     assert_eq!(fixture.batches_of_kind(BatchKind::Settle).len(), 40);
     assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 440);
+}
+
+/// Every read of accounts takes a while, in which others can begin.
+struct Reads<'a> {
+    fixture: &'a EngineFixture,
+    are_slow: &'a Cell<bool>,
+    in_flight: Cell<usize>,
+    most_in_flight: Cell<usize>,
+}
+
+impl Around for &Reads<'_> {
+    async fn call<T>(
+        &self,
+        name: &'static str,
+        call: impl Future<Output = Result<T, ChainError>>,
+    ) -> Result<T, ChainError> {
+        if name != "accounts" || !self.are_slow.get() {
+            return call.await;
+        }
+        self.in_flight.set(self.in_flight.get() + 1);
+        self.most_in_flight.set(self.most_in_flight.get().max(self.in_flight.get()));
+        yield_once().await;
+        self.fixture.advance_clock(2_000);
+        assert!(self.fixture.lease_remaining_ms() > 0, "the lease has expired");
+        self.in_flight.set(self.in_flight.get() - 1);
+        call.await
+    }
+}
+
+async fn yield_once() {
+    let mut has_yielded = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+#[test]
+fn no_lease_expires_while_very_many_lookup_tables_are_read_and_they_are_read_concurrently() {
+    // Each wallet account and each destination is in a table of its own: 14 requests for all of them.
+    let nodes: Vec<NodeSpec> = (0..700).map(|index| NodeSpec::payable(&format!("n{index}"))).collect();
+    let fixture = EngineFixture::new(&nodes);
+    // Below the threshold, so that no destinations are read.
+    let grant = || nodes.iter().for_each(|node| fixture.grant(&node.name, 10));
+    grant();
+    assert_eq!(fixture.settle(), [None]);
+    fixture.record_tables_of_one_address_each();
+    grant();
+
+    let (are_slow, pool) = (Cell::new(false), Pool::new([&fixture.chain, &fixture.chain]));
+    let around =
+        Reads { fixture: &fixture, are_slow: &are_slow, in_flight: Cell::new(0), most_in_flight: Cell::new(0) };
+    let chain = Surrounded { chain: &pool, around: &around };
+    let engine = fixture.engine_with(&fixture.database, chain, |config| {
+        config.format = FormatChoice::Only(Format::V0);
+        *config = config.clone().with_local_ledger();
+    });
+    while fixture.settlements().pop().is_none_or(|settlement| settlement.step != Step::Plan.as_str()) {
+        block_on(engine.advance(TRIGGER)).unwrap();
+    }
+    are_slow.set(true);
+    block_on(engine.advance(TRIGGER)).unwrap();
+    are_slow.set(false);
+    // Two are those for the limits.
+    assert!(around.most_in_flight.get() > 2, "{}", around.most_in_flight.get());
+    assert!(fixture.log().iter().any(|line| line.contains("is not used: ")), "the tables were read");
+    assert_eq!(fixture.settle_with(&engine).unwrap(), [None]);
+    assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 2 * 700);
 }
 
 #[test]

@@ -27,9 +27,8 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     ) -> Result<Plan, EngineError> {
         let lookups = match limits.format {
             Format::V0 => {
-                self.renew(lease).await?;
                 let wallets = nodes.iter().flat_map(|node| [node.wallet.address, node.wallet.destination]);
-                self.lookups(wallets).await?
+                self.lookups(lease, wallets).await?
             }
             Format::V1 => Lookups::default(),
         };

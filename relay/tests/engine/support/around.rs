@@ -25,6 +25,10 @@ pub(crate) struct Surrounded<'a, C, A> {
 }
 
 impl<C: Chain, A: Around> Chain for Surrounded<'_, C, A> {
+    fn agreeing_nodes(&self) -> usize {
+        self.chain.agreeing_nodes()
+    }
+
     async fn genesis_hash(&self) -> Result<Hash, ChainError> {
         self.around.call("genesis_hash", self.chain.genesis_hash()).await
     }

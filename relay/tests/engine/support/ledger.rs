@@ -1,5 +1,6 @@
 //! Typed reads of the ledger, for assertions.
 
+use solana_pubkey::Pubkey;
 use williw_relay::clock::Clock as _;
 use williw_relay::database::{Database as _, Statement};
 use williw_relay::engine::{AttemptState, BatchState};
@@ -228,6 +229,25 @@ impl EngineFixture {
         const CLOSE: &str = "UPDATE settlements SET state = 'done' WHERE state = 'open'";
         let statements = vec![Statement::new(CLOSE), Statement::new("DELETE FROM settlement_nodes")];
         block_on(self.database.batch(statements)).expect("the settlement is closed");
+    }
+
+    /// Records a lookup table for each wallet account, and one for each destination. None of them is on the chain.
+    pub(crate) fn record_tables_of_one_address_each(&self) {
+        const TABLES: &str = "INSERT INTO lookup_tables (address, state, address_count, created_at, updated_at) \
+            SELECT value, 'open', 1, 1, 1 FROM json_each(?1)";
+        const ADDRESSES: &str = "INSERT INTO lookup_addresses (address, table_address, position) \
+            SELECT addresses.value, tables.value, 0 FROM json_each(?1) AS tables \
+                JOIN json_each(?2) AS addresses ON addresses.key = tables.key";
+        let sql = "SELECT wallet_address AS address FROM wallets UNION ALL SELECT destination FROM wallets";
+        let rows = block_on(self.database.query(Statement::new(sql))).expect("wallets are readable");
+        let addresses: Vec<String> = rows.iter().map(|row| row.get("address").expect("an address")).collect();
+        let tables: Vec<String> = addresses.iter().map(|_| Pubkey::new_unique().to_string()).collect();
+        let (tables, addresses) = (serde_json::json!(tables).to_string(), serde_json::json!(addresses).to_string());
+        let statements = vec![
+            Statement::new(TABLES).bind(tables.as_str()),
+            Statement::new(ADDRESSES).bind(tables.as_str()).bind(addresses),
+        ];
+        block_on(self.database.batch(statements)).expect("the tables are recorded");
     }
 
     /// How long the lease is still held, in milliseconds.
