@@ -6,7 +6,7 @@ use solana_pubkey::Pubkey;
 use williw_tests::balances::NodeBalances;
 use williw_tests::chain::ChainClient;
 use williw_tests::process::run_to_success;
-use williw_tests::sample_nodes::{NodeKind, SampleNode};
+use williw_tests::sample_nodes::{NodeKind, RewardParameters, SampleNode};
 
 use crate::fixture::{NetworkFixture, OrFail, SqliteNetworkFixture, localnet, mixed_nodes};
 use crate::mint::Mint;
@@ -60,7 +60,7 @@ impl TokenNetwork<'_> {
 }
 
 /// Three nodes that are due for a payout, and one that is not.
-fn sample_nodes(parameters: williw_tests::sample_nodes::RewardParameters) -> Vec<SampleNode> {
+fn sample_nodes(parameters: RewardParameters) -> Vec<SampleNode> {
     mixed_nodes(parameters, &[(NodeKind::Paid, 3), (NodeKind::BelowThreshold, 1)])
 }
 

@@ -8,7 +8,7 @@ mod rpc;
 mod send;
 mod transactions;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -86,7 +86,7 @@ fn run(arguments: &Arguments) -> Result<(), SenderError> {
     Ok(())
 }
 
-fn read_keypair(path: &PathBuf) -> Result<Keypair, SenderError> {
+fn read_keypair(path: &Path) -> Result<Keypair, SenderError> {
     let failed = |reason: &dyn std::fmt::Display| SenderError::Other(format!("{}: {reason}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
     let bytes: Vec<u8> = serde_json::from_str(&text).map_err(|_| failed(&"not a keypair file"))?;

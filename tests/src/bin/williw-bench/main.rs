@@ -5,6 +5,7 @@
 //! localnet. The benchmark only reports numbers; no test depends on them.
 
 mod engine;
+mod fill;
 mod on_chain;
 mod report;
 mod size;

@@ -10,13 +10,14 @@ use williw_tests::artifacts::Artifacts;
 use williw_tests::balances::BalanceSources;
 use williw_tests::chain::ChainClient;
 use williw_tests::faults::{Fault, FaultyRpc};
-use williw_tests::ingest::SqliteIngest;
 use williw_tests::ledger_file::LedgerFile;
 use williw_tests::localnet::{InitialProgram, Localnet, LocalnetOptions};
 use williw_tests::process::run_to_success;
 use williw_tests::relay_cli::{LedgerLocation, NetworkSettings, RelayCli};
 use williw_tests::sample_nodes::{NewNode, NodeKind, RewardParameters, SampleNode};
 use williw_tests::{HarnessError, wait};
+
+use crate::fill;
 
 /// Slot time of Solana's public clusters in milliseconds.
 const SLOT_MS: u64 = 400;
@@ -104,7 +105,9 @@ pub(crate) fn measure(artifacts: &Artifacts, directory: &Path, nodes: u32) -> Re
     let mut settled = Vec::new();
     for (name, url) in rpc_nodes {
         let last_batch = bench.last_batch()?;
-        bench.earn()?;
+        // Every second node earns enough to be paid out.
+        let payout = bench.parameters.destination_minimum_lamports;
+        bench.earn(|index| if index % 2 == 0 { payout } else { 1_000 })?;
         settled.push((name, url, last_batch, bench.settle(url)?, bench.last_batch()? - last_batch));
     }
     bench.verify()?;
@@ -124,13 +127,12 @@ struct Bench {
     relay_cli: RelayCli,
     parameters: RewardParameters,
     file: PathBuf,
-    ingest: SqliteIngest,
     ledger: LedgerFile,
     nodes: Vec<SampleNode>,
 }
 
 impl Bench {
-    /// Creates a network with nodes, all of which earn enough to be paid.
+    /// Creates a network with nodes, all of which have earned enough to be paid out.
     fn set_up(artifacts: &Artifacts, url: &str, directory: &Path, nodes: u32) -> Result<Self, HarnessError> {
         let chain = ChainClient::new(url);
         let parameters = RewardParameters::for_cluster(chain.rent_minimum(0)?);
@@ -141,28 +143,26 @@ impl Bench {
         relay_cli.create_network(NetworkSettings { threshold_lamports: parameters.threshold_lamports, mint: None })?;
         relay_cli.fund(lamports)?;
         let file = directory.join("ledger.sqlite");
-        let ingest = SqliteIngest::open(&file, parameters.lamports_per_score)?;
+        let nodes: Vec<SampleNode> = (0..nodes)
+            .map(|index| {
+                let (id, variation) = (&format!("node-{index}"), u64::from(index % 50));
+                SampleNode::new(parameters, NewNode { id, kind: NodeKind::Paid, contributions: 1, variation })
+            })
+            .collect();
+        fill::create(&file, nodes.iter().map(|node| (node.id.as_str(), node.address.to_string())))?;
         let ledger = LedgerFile::open(&file)?;
-        let mut all = Vec::new();
-        for index in 0..nodes {
-            let (id, variation) = (&format!("node-{index}"), u64::from(index % 50));
-            let mut node =
-                SampleNode::new(parameters, NewNode { id, kind: NodeKind::Paid, contributions: 1, variation });
-            node.register(&ingest)?;
-            node.report(&ingest, parameters)?;
-            all.push(node);
-        }
-        Ok(Self { chain, relay_cli, parameters, file, ingest, ledger, nodes: all })
+        let mut bench = Self { chain, relay_cli, parameters, file, ledger, nodes };
+        // New addresses are paid enough to be rent-exempt.
+        bench.earn(|_| 2 * parameters.destination_minimum_lamports)?;
+        Ok(bench)
     }
 
-    /// Every node earns again, every second one enough to be paid out.
-    fn earn(&mut self) -> Result<(), HarnessError> {
-        let payout_score = self.parameters.destination_minimum_lamports / self.parameters.lamports_per_score;
+    /// Every node earns, depending on its position.
+    fn earn(&mut self, lamports: impl Fn(usize) -> u64) -> Result<(), HarnessError> {
         for (index, node) in self.nodes.iter_mut().enumerate() {
-            node.work(if index % 2 == 0 { payout_score } else { 1 });
-            node.report(&self.ingest, self.parameters)?;
+            node.expected.earned += lamports(index);
         }
-        Ok(())
+        fill::reward(&self.file, self.nodes.iter().enumerate().map(|(index, node)| (node.id.as_str(), lamports(index))))
     }
 
     /// Runs the relay, and returns how long it took.
