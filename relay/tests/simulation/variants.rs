@@ -93,24 +93,6 @@ fn whatever_happens_to_lookup_tables_no_other_node_is_paid_and_every_reward_is()
     );
 }
 
-#[test]
-fn tables_are_closed_between_settlements_which_go_on_without_them() {
-    let with_tables = |scenario: &mut Scenario| {
-        scenario.use_tables(&mut random(scenario));
-        (scenario.faults, scenario.urls) = (Faults::NONE, Urls::All { liar: None });
-        scenario.skews_ms.fill(0);
-        // Deactivated tables cool down for more than three minutes.
-        (scenario.act_ms, scenario.heal_ms) = (25_000, 300_000);
-    };
-    let mut closed = 0;
-    for seed in 0..4 {
-        let outcome = run(scenario(seed, with_tables), seed, true);
-        assert_eq!(outcome.violation, None, "run {seed}: {}", outcome.story);
-        closed += outcome.story.matches("Close lookup table").count();
-    }
-    assert!(closed >= 2, "only {closed} tables were closed");
-}
-
 /// If positions were not compared with the chain, a table into which somebody else has put addresses first would name other nodes.
 #[test]
 fn a_table_that_somebody_else_extends_at_the_same_time_pays_nobody_else() {
