@@ -38,7 +38,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
 fn is_due(logged: &[(i64, String)], warning: &str, now_ms: i64) -> bool {
     let mut same = logged.iter().filter(|(_, text)| differ_only_in_numbers(text, warning)).map(|(at, _)| *at);
     let Some(last) = same.next() else { return true };
-    let first = same.last().unwrap_or(last);
+    let first = same.next_back().unwrap_or(last);
     now_ms.abs_diff(last) >= last.abs_diff(first).max(FIRST_DISTANCE_MS)
 }
 
