@@ -174,7 +174,7 @@ CREATE UNIQUE INDEX settlements_one_open ON settlements (state) WHERE state = 'o
 -- The nodes of the open settlement, chosen once. Empty while no settlement is open.
 CREATE TABLE settlement_nodes (
     position INTEGER PRIMARY KEY,  -- the order in which the nodes are served: those with the oldest rewards first
-    node_id  TEXT    NOT NULL,     -- from payables or wallets, which refer to nodes
+    node_id  TEXT    NOT NULL REFERENCES nodes (id), -- so that a damaged ledger opens no settlement
     -- selected → read → planned, or held. If the wallet account has to be created first: selected → missing → registering
     -- → read, or held.
     state    TEXT    NOT NULL CHECK (state IN ('selected', 'missing', 'registering', 'read', 'planned', 'held'))
