@@ -112,6 +112,8 @@ async fn advance_until_done<D: Database, C: Chain, S: Signer, K: Clock, E: Event
     let mut busy_with = None;
     let mut blocked = Blocked::default();
     loop {
+        // A call that only reads a local ledger waits for nothing, but signals must arrive.
+        tokio::task::yield_now().await;
         if shutdown.is_requested() {
             if arguments.watch {
                 return Ok(());
