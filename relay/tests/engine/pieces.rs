@@ -243,8 +243,14 @@ fn without_wallet_account(unknown: u64) -> EngineFixture {
     let lost = NodeSpec::payable("lost");
     fixture.register(&lost);
     fixture.grant("lost", REWARD);
+    let engine = fixture.engine(&fixture.database, &fixture.chain);
+    while fixture.wallet("lost").is_none() {
+        if let Progress::Continue { after_ms } = block_on(engine.advance(TRIGGER)).unwrap() {
+            fixture.advance_time(after_ms);
+        }
+    }
     fixture.update_network(|args| args.window_limit = Some(1));
-    fixture.settle();
+    assert_eq!(fixture.settle_with(&engine).unwrap(), [None]);
     assert_eq!(fixture.wallet("lost").unwrap().credited_total, 0);
     fixture.update_network(|args| args.window_limit = Some(u64::MAX));
     fixture.advance_time(HOLD_RETRY_MS as u64);

@@ -66,6 +66,17 @@ fn latest_states(fixture: &EngineFixture, count: usize) -> Vec<Vec<AttemptState>
     batches[batches.len() - count..].iter().map(|batch| batch.attempt_states()).collect()
 }
 
+/// Calls `advance` until one of the latest attempts has ended.
+fn until_one_ends(fixture: &EngineFixture, count: usize, advance: impl Fn()) {
+    for _ in 0..5 {
+        advance();
+        if latest_states(fixture, count).iter().flatten().any(|state| *state != AttemptState::Sent) {
+            return;
+        }
+    }
+    panic!("no attempt has ended: {:?}", latest_states(fixture, count));
+}
+
 #[test]
 fn a_failed_attempt_that_no_node_returns_delays_no_dead_one_and_has_its_fee_booked_in_the_end() {
     let fixture = with_a_batch_each(2);
@@ -78,7 +89,7 @@ fn a_failed_attempt_that_no_node_returns_delays_no_dead_one_and_has_its_fee_book
     fixture.chain.lookups_fail.set(true);
     let fees = fixture.fees();
     let advance = || drop(block_on(engine.advance(TRIGGER)));
-    advance();
+    until_one_ends(&fixture, 2, advance);
     assert_eq!(latest_states(&fixture, 2), [[AttemptState::Expired], [AttemptState::Sent]]);
 
     for _ in 0..3 {
@@ -113,8 +124,10 @@ fn many_failed_attempts_are_written_in_one_transaction() {
     fixture.chain.reverts.set(Some(fixture.treasury));
     send_all(&fixture, &engine, COUNT);
     end_all(&fixture);
-    counted.1.set(0);
-    block_on(engine.advance(TRIGGER)).unwrap();
+    until_one_ends(&fixture, COUNT, || {
+        counted.1.set(0);
+        block_on(engine.advance(TRIGGER)).unwrap();
+    });
     assert_eq!(latest_states(&fixture, COUNT), vec![vec![AttemptState::Failed]; COUNT]);
     assert_eq!(counted.1.get(), 1);
 }
@@ -126,8 +139,10 @@ fn what_is_left_of_a_dead_attempt_is_read_no_earlier_than_it_was_dead() {
     fixture.chain.drop_sends.set(1_000);
     send_all(&fixture, &engine, 1);
     end_all(&fixture);
-    fixture.chain.min_slots.borrow_mut().clear();
-    block_on(engine.advance(TRIGGER)).unwrap();
+    until_one_ends(&fixture, 1, || {
+        fixture.chain.min_slots.borrow_mut().clear();
+        block_on(engine.advance(TRIGGER)).unwrap();
+    });
     assert_eq!(latest_states(&fixture, 1), [[AttemptState::Expired]]);
     let finalized = block_on(fixture.chain.finalized_block()).unwrap().slot;
     assert_eq!(*fixture.chain.min_slots.borrow(), [finalized]);
