@@ -62,6 +62,14 @@ pub struct FinalizedBlock {
     pub height: u64,
 }
 
+impl FinalizedBlock {
+    /// A slot at which the finalized chain was higher than `height`, if it is by now. Each block has a slot of its own, so that
+    /// between two blocks there are at least as many slots as the difference of their heights.
+    pub(crate) fn slot_above(self, height: u64) -> u64 {
+        self.slot.saturating_sub(self.height.saturating_sub(height.saturating_add(1)))
+    }
+}
+
 /// An on-chain account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {

@@ -6,7 +6,7 @@ use settlement::events::BatchSettled;
 use settlement::rules::SkipReason;
 use solana_pubkey::Pubkey;
 
-use crate::chain::{Chain, ChainError, ExecutedTransaction};
+use crate::chain::{Chain, ChainError, ExecutedTransaction, FinalizedBlock};
 use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
@@ -196,15 +196,18 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         Ok(())
     }
 
-    /// Ends dead attempts. Their batches are signed again, unless nothing that they were for is left to do, as of `min_slot` or
-    /// later: at this finalized slot, they were dead.
+    /// Ends attempts that are dead as of the finalized `block`. Their batches are signed again, unless nothing that they were for
+    /// is left to do. That is read at a slot at which they were dead already, which need not be as late as `block`: a node that
+    /// lags would never have reached it.
     pub(super) async fn end_dead(
         &self,
         lease: &Lease,
         open: &OpenSettlement,
         dead: &[&InFlight],
-        min_slot: u64,
+        block: FinalizedBlock,
     ) -> Result<(), EngineError> {
+        let min_slots = dead.iter().map(|one| block.slot_above(one.signed.last_valid_block_height));
+        let min_slot = min_slots.max().unwrap_or(block.slot);
         let ids: Vec<i64> = dead.iter().map(|one| one.batch.id).collect();
         let entries = batches::entries_of(&self.database, &ids).await?;
         let with_entries: Vec<(&InFlight, Vec<Entry>)> = dead.iter().copied().zip(entries).collect();

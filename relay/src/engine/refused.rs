@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::database::Database;
 use crate::events::Events;
 use crate::signer::Signer;
+use crate::transaction::BatchKind;
 
 use super::lease::Lease;
 use super::simulate::{Failure, failure_of};
@@ -40,7 +41,9 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
     /// Whether the batches of a settlement that no transaction could carry out fail for the same reason if they are simulated
     /// again. One of each kind is: what fails every batch does not depend on its nodes.
     async fn still_fails(&self, lease: &Lease, refused: &RefusedSettlement) -> Result<bool, EngineError> {
-        let failed = batches::failed_for(&self.database, refused.id, &refused.reason).await?;
+        let mut failed = batches::failed_for(&self.database, refused.id, &refused.reason).await?;
+        // Whether wallet accounts can be created is no reason to pay nobody else: a new settlement holds their nodes.
+        failed.retain(|batch| batch.kind != BatchKind::Register);
         let simulations = match self.simulate_all(lease, failed.iter().collect()).await {
             Ok(simulations) => simulations,
             Err(error) if error.is_transient() => return Err(error),

@@ -139,7 +139,7 @@ impl<D: Database, C: Chain, S: Signer, K: Clock, E: Events> Engine<D, C, S, K, E
         }
         for wave in dead.chunks(per_call).take(1) {
             self.renew(lease).await?;
-            tracking = tracking.and(match self.end_dead(lease, open, wave, block.slot).await {
+            tracking = tracking.and(match self.end_dead(lease, open, wave, block).await {
                 Err(EngineError::Chain(error)) if error.is_transient() => {
                     missing.get_or_insert(error);
                     Tracking::UNCHANGED

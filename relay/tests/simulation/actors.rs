@@ -319,9 +319,7 @@ impl World {
             };
             self.submit("admin", Action::ChangeLimits, update_network_ix(admin, network, args));
         }
-        if treasury || self.scenario.treasury.is_some() {
-            self.submit("admin", Action::Fund, self.funding(1_000_000_000));
-        }
+        self.fund_treasury(treasury || self.scenario.treasury.is_some());
         if settler {
             self.refill_settler();
         }
@@ -336,10 +334,17 @@ impl World {
         }
     }
 
-    /// As [`World::put_right`], once the network is no longer paused.
+    fn fund_treasury(&self, is_short: bool) {
+        if is_short {
+            self.submit("admin", Action::Fund, self.funding(1_000_000_000));
+        }
+    }
+
+    /// As [`World::put_right`], once the network is no longer paused and the treasury no longer frozen.
     pub(crate) fn put_nodes_right(&self) {
         let (admin, network) = (self.keys.admin.pubkey(), self.keys.network().address());
-        let Actors { owners, closing, rent, .. } = self.scenario.actors;
+        let Actors { owners, closing, rent, treasury, issuer, .. } = self.scenario.actors;
+        self.fund_treasury(issuer && (treasury || self.scenario.treasury.is_some()));
         if !(owners || closing || rent) {
             return;
         }

@@ -107,6 +107,12 @@ impl<C: Chain> Pool<C> {
         Ok(())
     }
 
+    /// Whether two other nodes belong to the same cluster, so that one that names another cluster stops nothing. Otherwise it is a
+    /// setting to correct.
+    fn can_do_without(&self, node: &Node<C>) -> bool {
+        self.nodes.iter().filter(|other| other.is_checked.get() && !std::ptr::eq(*other, node)).count() > 1
+    }
+
     /// The answer of one node.
     async fn answer_of<T>(
         &self,
@@ -134,8 +140,7 @@ impl<C: Chain> Pool<C> {
                     self.preferred.set(position);
                     return Ok(answer);
                 }
-                // A node of another cluster is a setting to correct, not a node to do without.
-                Err(error @ ChainError::NodesDisagree(_)) => return Err(error),
+                Err(error @ ChainError::NodesDisagree(_)) if !self.can_do_without(node) => return Err(error),
                 Err(error) => {
                     failure = Some(sooner(failure, error));
                 }
@@ -160,12 +165,12 @@ impl<C: Chain> Pool<C> {
         let mut answers = Answers { given: Vec::with_capacity(self.nodes.len()), failure: None };
         let mut proves = Evidence::Open;
         for nodes in [due, left_out] {
-            let answer_of = async |(position, node)| (position, self.answer_of(node, &request).await);
+            let answer_of = async |(position, node)| (position, node, self.answer_of(node, &request).await);
             let mut requests: FuturesUnordered<_> = nodes.into_iter().map(answer_of).collect();
-            while let Some((position, answer)) = requests.next().await {
+            while let Some((position, node, answer)) = requests.next().await {
                 match answer {
                     Ok(answer) => answers.given.push((position, answer)),
-                    Err(error @ ChainError::NodesDisagree(_)) => return Err(error),
+                    Err(error @ ChainError::NodesDisagree(_)) if !self.can_do_without(node) => return Err(error),
                     Err(error) => {
                         answers.failure = Some(sooner(answers.failure.take(), error));
                     }

@@ -209,6 +209,24 @@ fn a_node_that_has_failed_to_answer_is_used_again_only_if_it_still_belongs_to_th
 }
 
 #[test]
+fn of_three_nodes_one_that_moves_to_another_cluster_stops_nothing_and_is_sent_nothing() {
+    let nodes = [at(1), at(1), at(1)];
+    let (pool, moving) = (Pool::new(nodes.iter()), &nodes[2]);
+    assert_eq!(block_on(pool.send(&[1])), Ok(()));
+    moving.down.set(true);
+    assert_eq!(block_on(pool.send(&[1])), Ok(()));
+    moving.down.set(false);
+    moving.genesis.set(1);
+    let sent = moving.sent.get();
+    // More often than a node that was silent is left out.
+    for _ in 0..100 {
+        assert_eq!(block_on(pool.send(&[1])), Ok(()));
+        assert!(block_on(pool.finalized_block()).is_ok());
+    }
+    assert_eq!(moving.sent.get(), sent);
+}
+
+#[test]
 fn a_signature_is_in_no_history_only_as_far_as_two_answers_reach() {
     let (one, other, third) = (at(9), at(7), at(8));
     let pool = Pool::new([&one, &other]);

@@ -17,10 +17,13 @@ statements! {
     /// Chooses the nodes of the settlement: at most ?1 with unconfirmed rewards, then at most ?2 that are held, and at most ?2
     /// each whose payout is due at ?3 by amount and by age. Nodes that are held take part if they are to be tried again by
     /// ?4, or by now if ?4 is NULL; nothing is held for longer than ?5 milliseconds. Of those that are held, the ones that have
-    /// waited longest since then take part. All are served in the order of age, those that are held as well.
+    /// waited longest since then take part. All are served in the order of age, those that are held as well, and those whose
+    /// payout is due according to their rewards.
     CHOOSE = concat!(
         "INSERT INTO settlement_nodes (node_id, position, state) \
-        SELECT node_id, ROW_NUMBER() OVER (ORDER BY MIN(sequence), MIN(held)), 'selected' FROM ( \
+        SELECT node_id, ROW_NUMBER() OVER (ORDER BY MIN(COALESCE(sequence, \
+                (SELECT next_sequence FROM payables WHERE payables.node_id = chosen.node_id), 9223372036854775807)), \
+            MIN(held)), 'selected' FROM ( \
             SELECT * FROM (SELECT node_id, retry_at AS held, next_sequence AS sequence FROM payables \
                 WHERE next_sequence IS NOT NULL AND retry_at = 0 \
                 ORDER BY next_sequence LIMIT CAST(?1 AS INTEGER)) \
@@ -36,28 +39,28 @@ statements! {
                 LIMIT CAST(?2 AS INTEGER)) \
             UNION ALL \
             SELECT * FROM ( \
-                SELECT * FROM (SELECT node_id, 1 AS held, 9223372036854775807 AS sequence FROM wallets \
+                SELECT * FROM (SELECT node_id, 1 AS held, NULL AS sequence FROM wallets \
                     WHERE ", is_due_by_amount!(), " AND ", retry_is_absurd!("?5"), " \
                     ORDER BY retry_at LIMIT CAST(?2 AS INTEGER)) \
                 UNION ALL \
-                SELECT * FROM (SELECT node_id, retry_at AS held, 9223372036854775807 AS sequence FROM wallets \
+                SELECT * FROM (SELECT node_id, retry_at AS held, NULL AS sequence FROM wallets \
                     WHERE ", is_due_by_amount!(), " AND ", retry_has_come!("?4"), " \
                     ORDER BY retry_at, node_id LIMIT CAST(?2 AS INTEGER)) \
                 LIMIT CAST(?2 AS INTEGER)) \
             UNION ALL \
             SELECT * FROM ( \
-                SELECT * FROM (SELECT node_id, 1 AS held, 9223372036854775807 AS sequence FROM wallets \
+                SELECT * FROM (SELECT node_id, 1 AS held, NULL AS sequence FROM wallets \
                     WHERE ", is_due_by_age!("?3"), " AND ", retry_is_absurd!("?5"), " \
                     ORDER BY retry_at LIMIT CAST(?2 AS INTEGER)) \
                 UNION ALL \
-                SELECT * FROM (SELECT node_id, retry_at AS held, 9223372036854775807 AS sequence FROM wallets \
+                SELECT * FROM (SELECT node_id, retry_at AS held, NULL AS sequence FROM wallets \
                     WHERE ", is_due_by_age!("?3"), " AND retry_at = 0 \
                     ORDER BY oldest_unpaid_at LIMIT CAST(?2 AS INTEGER)) \
                 UNION ALL \
-                SELECT * FROM (SELECT node_id, retry_at AS held, 9223372036854775807 AS sequence FROM wallets \
+                SELECT * FROM (SELECT node_id, retry_at AS held, NULL AS sequence FROM wallets \
                     WHERE ", is_due_by_age!("?3"), " AND retry_at > 0 AND ", retry_has_come!("?4"), " \
                     ORDER BY retry_at LIMIT CAST(?2 AS INTEGER)) \
-                LIMIT CAST(?2 AS INTEGER))) \
+                LIMIT CAST(?2 AS INTEGER))) AS chosen \
         GROUP BY node_id"
     );
 

@@ -290,7 +290,7 @@ impl EngineFixture {
         self.count("SELECT CAST(balance_lamports AS TEXT) AS count FROM treasury")
     }
 
-    fn count(&self, sql: &'static str) -> u64 {
+    pub(crate) fn count(&self, sql: &'static str) -> u64 {
         self.count_with(Statement::new(sql))
     }
 
