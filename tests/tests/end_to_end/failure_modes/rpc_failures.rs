@@ -55,7 +55,7 @@ fn an_rpc_node_that_goes_away_after_a_transaction_was_sent_delays_its_confirmati
     assert!(shown.contains("node 0: "), "{shown}");
     let nodes = [("https://one.example", localnet().url()), ("https://two.example", &proxy.url())];
     runbook.run(2, &[&nodes[..], &[("https://three.example", NOWHERE)]].concat(), &[0]);
-    runbook.close(&[]);
+    runbook.close(&[3]);
     scenario.verify();
 }
 

@@ -90,9 +90,9 @@ fn after_a_theft_a_new_key_pays_every_reward_once_and_nothing_waits_for_the_thie
     assert!(output.status.code() == Some(6) && error.contains("settler"), "{error}");
     assert_eq!(run_to_exit(scenario.network.command(&["run"])).or_fail().status.code(), Some(8));
     let amount = CREDITED_TO_THIEF.to_string();
-    let listed = disagreement.run(4, &[("<AMOUNT>", &amount)], &[8, 0, 0]);
+    let listed = disagreement.run(5, &[("<AMOUNT>", &amount)], &[8, 0, 0]);
     assert!(listed.contains("unknown_credits"), "{listed}");
-    disagreement.close(&[]);
+    disagreement.close(&[4]);
     assert_eq!(run_to_exit(scenario.network.command(&["run"])).or_fail().status.code(), Some(0));
     scenario.nodes.push(new);
     scenario.nodes[0].expected.earned += CREDITED_TO_NODE;
