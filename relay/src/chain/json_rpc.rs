@@ -13,6 +13,7 @@ use solana_message::compiled_instruction::CompiledInstruction;
 use solana_pubkey::Pubkey;
 use solana_signature::Signature;
 
+use super::node_text::shown;
 use super::{
     Account, AccountData, AccountsAtSlot, Chain, ChainError, Commitment, ExecutedTransaction, ExecutionRecord,
     FinalizedBlock, History, LatestBlockhash, MAX_SIGNATURES_PER_PAGE, RecordedTransaction, SignatureAtSlot,
@@ -260,13 +261,16 @@ struct PriorityFeeResponse {
 }
 
 fn parse<P: std::str::FromStr>(what: &str, text: &str) -> Result<P, ChainError> {
-    text.parse().map_err(|_| ChainError::InvalidResponse(format!("'{text}' is not a valid {what}")))
+    text.parse().map_err(|_| ChainError::InvalidResponse(format!("'{}' is not a valid {what}", shown(text))))
 }
 
 fn account(response: AccountResponse) -> Result<Account, ChainError> {
     let (data, encoding) = response.data;
     if encoding != "base64" {
-        return Err(ChainError::InvalidResponse(format!("account data has encoding '{encoding}' instead of base64")));
+        return Err(ChainError::InvalidResponse(format!(
+            "account data has encoding '{}' instead of base64",
+            shown(&encoding)
+        )));
     }
     let data = BASE64.decode(data).map_err(|error| ChainError::InvalidResponse(format!("account data: {error}")))?;
     let space = response.space.unwrap_or(data.len() as u64);

@@ -9,6 +9,7 @@ mod history;
 mod json_rpc;
 #[cfg(feature = "native")]
 mod native;
+mod node_text;
 mod observed;
 mod pool;
 pub mod throttle;

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::RpcError;
+use super::node_text::shown;
 
 /// The maximum size of a response, in bytes. For comparison: a hundred accounts of the program take 60 KB, and a
 /// transaction a few hundred KB at most.
@@ -80,7 +81,7 @@ fn decode_response(body: &[u8]) -> Result<Value, RpcError> {
         return Err(RpcError::InvalidResponse("not JSON-RPC 2.0".to_owned()));
     }
     match (response.result, response.error) {
-        (_, Some(ErrorObject { code, message })) => Err(RpcError::ErrorResponse { code, message }),
+        (_, Some(ErrorObject { code, message })) => Err(RpcError::ErrorResponse { code, message: shown(&message) }),
         (Some(result), None) => Ok(result),
         (None, None) => Err(RpcError::InvalidResponse("the response has neither a result nor an error".to_owned())),
     }

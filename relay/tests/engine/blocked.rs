@@ -178,31 +178,14 @@ fn transactions_that_are_not_accepted_for_hours_leave_a_few_lines_and_not_one_ea
     assert_eq!(fixture.reward_count(RewardStatus::Confirmed), 12);
 }
 
-/// Two errors alternate.
-struct Alternating(Cell<u64>);
-
-impl Around for &Alternating {
-    async fn call<T>(
-        &self,
-        name: &'static str,
-        call: impl Future<Output = Result<T, ChainError>>,
-    ) -> Result<T, ChainError> {
-        if name != "accounts" {
-            return call.await;
-        }
-        self.0.set(self.0.get() + 1);
-        Err(match self.0.get() % 2 {
-            0 => ChainError::Unreachable("reset".to_owned()),
-            _ => ChainError::Behind { slot: 1, min_slot: self.0.get() },
-        })
-    }
-}
-
 #[test]
 fn errors_that_alternate_are_logged_once_each() {
     let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
     fixture.grant("a", 1_000_000);
-    let alternating = Alternating(Cell::new(0));
+    let alternating = FailingReads::new(|count| match count % 2 {
+        0 => ChainError::Unreachable("reset".to_owned()),
+        _ => ChainError::Behind { slot: 1, min_slot: count },
+    });
     let engine = fixture.engine(&fixture.database, Surrounded { chain: &fixture.chain, around: &alternating });
     assert_eq!(block_on(engine.advance(TRIGGER)), Ok(Progress::Opened));
     for _ in 0..20 {
@@ -237,10 +220,19 @@ fn a_program_that_rejects_simulations_with_another_error_is_recorded_by_another_
     assert_eq!(fixture.chain.sends.get(), 2, "those of the first settlement");
 }
 
-/// The RPC node lags and is a slot further in every answer.
-struct Lagging(Cell<u64>);
+/// Every read of accounts fails, with an error that depends on how many there were.
+struct FailingReads {
+    count: Cell<u64>,
+    error: fn(u64) -> ChainError,
+}
 
-impl Around for &Lagging {
+impl FailingReads {
+    fn new(error: fn(u64) -> ChainError) -> Self {
+        Self { count: Cell::new(0), error }
+    }
+}
+
+impl Around for &FailingReads {
     async fn call<T>(
         &self,
         name: &'static str,
@@ -249,8 +241,8 @@ impl Around for &Lagging {
         if name != "accounts" {
             return call.await;
         }
-        self.0.set(self.0.get() + 1);
-        Err(ChainError::Behind { slot: self.0.get(), min_slot: 1_000 + self.0.get() })
+        self.count.set(self.count.get() + 1);
+        Err((self.error)(self.count.get()))
     }
 }
 
@@ -258,7 +250,8 @@ impl Around for &Lagging {
 fn an_error_that_names_other_numbers_at_every_retry_is_logged_once() {
     let fixture = EngineFixture::new(&[NodeSpec::payable("a")]);
     fixture.grant("a", 1_000_000);
-    let lagging = Lagging(Cell::new(0));
+    // It lags and is a slot further in every answer.
+    let lagging = FailingReads::new(|count| ChainError::Behind { slot: count, min_slot: 1_000 + count });
     let engine = fixture.engine(&fixture.database, Surrounded { chain: &fixture.chain, around: &lagging });
     assert_eq!(block_on(engine.advance(TRIGGER)), Ok(Progress::Opened));
     for _ in 0..20 {
@@ -268,7 +261,7 @@ fn an_error_that_names_other_numbers_at_every_retry_is_logged_once() {
     let settlement = fixture.settlements().pop().expect("a settlement");
     let warnings: Vec<_> = settlement.steps.iter().filter(|step| step.message.contains("behind slot")).collect();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(lagging.0.get() > 10, "it was asked again and again");
+    assert!(lagging.count.get() > 10, "it was asked again and again");
 
     block_on(engine.stop()).unwrap();
     assert_eq!(fixture.settle(), [None]);

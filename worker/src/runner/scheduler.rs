@@ -23,8 +23,8 @@ const MAX_CALLS_PER_ALARM: u32 = 10;
 
 /// The number of SQL statements after which an alarm makes no further engine call. D1 allows 1,000 queries per invocation, and
 /// each statement of a batch may count as one. No call of the engine runs more than 600
-/// (`relay/tests/engine/requests.rs`).
-const MAX_STATEMENTS_BEFORE_A_CALL: usize = 350;
+/// (`relay/tests/engine/requests.rs`), and deleting old data at the end up to 80.
+const MAX_STATEMENTS_BEFORE_A_CALL: usize = 250;
 
 /// The trigger that the ledger records for a settlement without a wake: a run found more work after another settlement.
 const FOLLOW_UP_TRIGGER: &str = "alarm";

@@ -5,8 +5,8 @@
 
 use crate::database::{Database, DatabaseError, Statement, now_ms, statements};
 
-/// How long every lease lasts, in milliseconds: three times as long as a request to an RPC node may take. It is short because
-/// the successor of a crashed runner waits for it to expire. Whoever takes or renews a lease does so for this long, because
+/// How long every lease lasts, in milliseconds: longer than a request to an RPC node may wait and take, which is 17.5 seconds. It is
+/// short because the successor of a crashed runner waits for it to expire. Whoever takes or renews a lease does so for this long, because
 /// one that has longer left counts as expired.
 ///
 /// Between two renewals, a runner makes at most a few requests one after another, however many it makes concurrently; that

@@ -226,7 +226,7 @@ async fn the_number_of_engine_calls_per_alarm_is_bounded() {
 async fn an_alarm_runs_no_more_statements_than_d1_allows_in_an_invocation() {
     const D1_QUERIES: usize = 1_000;
 
-    for (statements_per_call, calls) in [(600, 1), (350, 2), (200, 2), (100, 4), (0, 10)] {
+    for (statements_per_call, calls) in [(600, 1), (250, 2), (200, 2), (100, 3), (0, 10)] {
         let object = Object::new();
         let engine = ScriptedEngine { statements_per_call, ..ScriptedEngine::default() };
         object.alarm(&engine).await;

@@ -142,10 +142,12 @@ pub(crate) async fn resolve(
 ) -> Result<(), CliError> {
     let reviewer = reviewer(connection)?;
     // A signal lets it finish, so that it leaves no lease.
-    let _shutdown = Shutdown::listen()?;
+    let shutdown = Shutdown::listen()?;
     let resolution = if arguments.resolution.pay_on_top { Resolution::PayOnTop } else { Resolution::AcceptChain };
     // Either a node or --all is given.
-    let Some(node) = &arguments.node else { return bulk::resolve(&reviewer, arguments, resolution, output).await };
+    let Some(node) = &arguments.node else {
+        return bulk::resolve(&reviewer, arguments, resolution, &shutdown, output).await;
+    };
     let (outcome, excess) = if arguments.yes {
         (RECORDED, reviewer.resolve(&Actor::command_line(), node, resolution).await?)
     } else {

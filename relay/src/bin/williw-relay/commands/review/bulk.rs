@@ -23,10 +23,10 @@ pub(super) async fn resolve(
     reviewer: &Reviewer<Ledger, Cluster, SystemClock>,
     arguments: &ResolveArguments,
     resolution: Resolution,
+    shutdown: &Shutdown,
     output: &Output,
 ) -> Result<(), CliError> {
     let asset = Asset::of_ledger(&reviewer.database).await?;
-    let shutdown = Shutdown::listen()?;
     let outcome = if arguments.yes { RECORDED } else { NOT_WRITTEN };
     let mut summary = Summary { outcome, ..Summary::default() };
     let mut after: Option<NodeId> = None;
